@@ -1,0 +1,122 @@
+// The built-in resources as typed values: `client.get(pods, { namespace, name })` returns a Pod.
+
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from './types/apps-v1.ts'
+import type { CertificateSigningRequest } from './types/certificates-v1.ts'
+import type { Lease } from './types/coordination-v1.ts'
+import type { CronJob, Job } from './types/batch-v1.ts'
+import type {
+  ConfigMap,
+  Endpoints,
+  Event,
+  Namespace,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Secret,
+  Service,
+  ServiceAccount,
+} from './types/core-v1.ts'
+import type { EndpointSlice } from './types/discovery-v1.ts'
+import type { PodDisruptionBudget } from './types/policy-v1.ts'
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
+import type { PriorityClass } from './types/scheduling-v1.ts'
+import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from './types/storage-v1.ts'
+import type { KubernetesObject, ResourceType } from './resource.ts'
+
+function resource<T extends KubernetesObject>(
+  groupVersion: string,
+  kind: string,
+  plural: string,
+  scope: 'Namespaced' | 'Cluster',
+): ResourceType<T> {
+  const slash = groupVersion.indexOf('/')
+  const group = slash < 0 ? '' : groupVersion.slice(0, slash)
+  return { group, version: groupVersion.slice(slash + 1), kind, plural, namespaced: scope === 'Namespaced' }
+}
+
+export const configMaps = resource<ConfigMap>('v1', 'ConfigMap', 'configmaps', 'Namespaced')
+export const endpoints = resource<Endpoints>('v1', 'Endpoints', 'endpoints', 'Namespaced')
+export const events = resource<Event>('v1', 'Event', 'events', 'Namespaced')
+export const namespaces = resource<Namespace>('v1', 'Namespace', 'namespaces', 'Cluster')
+export const nodes = resource<Node>('v1', 'Node', 'nodes', 'Cluster')
+export const persistentVolumes = resource<PersistentVolume>('v1', 'PersistentVolume', 'persistentvolumes', 'Cluster')
+export const persistentVolumeClaims = resource<PersistentVolumeClaim>(
+  'v1',
+  'PersistentVolumeClaim',
+  'persistentvolumeclaims',
+  'Namespaced',
+)
+export const pods = resource<Pod>('v1', 'Pod', 'pods', 'Namespaced')
+export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'Namespaced')
+export const services = resource<Service>('v1', 'Service', 'services', 'Namespaced')
+export const serviceAccounts = resource<ServiceAccount>('v1', 'ServiceAccount', 'serviceaccounts', 'Namespaced')
+
+export const controllerRevisions = resource<ControllerRevision>(
+  'apps/v1',
+  'ControllerRevision',
+  'controllerrevisions',
+  'Namespaced',
+)
+export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'Namespaced')
+export const deployments = resource<Deployment>('apps/v1', 'Deployment', 'deployments', 'Namespaced')
+export const replicaSets = resource<ReplicaSet>('apps/v1', 'ReplicaSet', 'replicasets', 'Namespaced')
+export const statefulSets = resource<StatefulSet>('apps/v1', 'StatefulSet', 'statefulsets', 'Namespaced')
+
+export const jobs = resource<Job>('batch/v1', 'Job', 'jobs', 'Namespaced')
+export const cronJobs = resource<CronJob>('batch/v1', 'CronJob', 'cronjobs', 'Namespaced')
+export const podDisruptionBudgets = resource<PodDisruptionBudget>(
+  'policy/v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
+  'Namespaced',
+)
+export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced')
+export const endpointSlices = resource<EndpointSlice>(
+  'discovery.k8s.io/v1',
+  'EndpointSlice',
+  'endpointslices',
+  'Namespaced',
+)
+export const certificateSigningRequests = resource<CertificateSigningRequest>(
+  'certificates.k8s.io/v1',
+  'CertificateSigningRequest',
+  'certificatesigningrequests',
+  'Cluster',
+)
+export const priorityClasses = resource<PriorityClass>(
+  'scheduling.k8s.io/v1',
+  'PriorityClass',
+  'priorityclasses',
+  'Cluster',
+)
+
+export const roles = resource<Role>('rbac.authorization.k8s.io/v1', 'Role', 'roles', 'Namespaced')
+export const roleBindings = resource<RoleBinding>(
+  'rbac.authorization.k8s.io/v1',
+  'RoleBinding',
+  'rolebindings',
+  'Namespaced',
+)
+export const clusterRoles = resource<ClusterRole>(
+  'rbac.authorization.k8s.io/v1',
+  'ClusterRole',
+  'clusterroles',
+  'Cluster',
+)
+export const clusterRoleBindings = resource<ClusterRoleBinding>(
+  'rbac.authorization.k8s.io/v1',
+  'ClusterRoleBinding',
+  'clusterrolebindings',
+  'Cluster',
+)
+
+export const storageClasses = resource<StorageClass>('storage.k8s.io/v1', 'StorageClass', 'storageclasses', 'Cluster')
+export const csiDrivers = resource<CSIDriver>('storage.k8s.io/v1', 'CSIDriver', 'csidrivers', 'Cluster')
+export const csiNodes = resource<CSINode>('storage.k8s.io/v1', 'CSINode', 'csinodes', 'Cluster')
+export const volumeAttachments = resource<VolumeAttachment>(
+  'storage.k8s.io/v1',
+  'VolumeAttachment',
+  'volumeattachments',
+  'Cluster',
+)

@@ -1,0 +1,69 @@
+// The seam between the AKS resource provider and a control plane. What sits above it talks to a cluster only through
+// the Kubernetes API and this interface.
+
+import type { Client } from '@aksel/client/client'
+import type { Scope } from '@aksel/base/scope'
+
+export interface ControlPlaneSpec {
+  /** Unique on this server and stable: the managed cluster's resource id in lower case. */
+  readonly id: string
+  /** For names people see in a kubeconfig: the managed cluster's name. */
+  readonly name: string
+  /** `1.35.7`. */
+  readonly kubernetesVersion: string
+  /** `10.0.0.0/16`. */
+  readonly serviceCidr: string
+  readonly dnsServiceIp: string
+  /** Host name of the API server in its certificate, besides the addresses. */
+  readonly fqdn: string
+  /** Address on the fabric that nodes and pods reach the API server at, if there is a fabric. */
+  readonly fabricAddress?: string
+}
+
+export const controlPlaneStates = ['Running', 'Stopped'] as const
+export type ControlPlaneState = (typeof controlPlaneStates)[number]
+
+export interface ControlPlaneStatus {
+  readonly id: string
+  readonly state: ControlPlaneState
+  readonly kubernetesVersion: string
+  /** `https://127.7.0.1:443`: where clients on this host reach it. */
+  readonly localUrl: string
+  /** `https://100.64.0.10:443`: where nodes reach it; the local URL when there is no fabric. */
+  readonly nodeUrl: string
+  /** Unix socket that node agents dial for the tunnel. */
+  readonly tunnelSocket: string
+  /** PEM. */
+  readonly certificateAuthority: string
+}
+
+export const credentialRoles = ['admin', 'user'] as const
+export type CredentialRole = (typeof credentialRoles)[number]
+
+/** What a machine needs to register as a node. */
+export interface NodeCredentials {
+  /** A kubeconfig whose user is `system:node:NAME` in group `system:nodes`. */
+  readonly kubeconfig: string
+  /** PEM, for the agent's own endpoints. */
+  readonly servingCertificate: string
+  readonly servingKey: string
+}
+
+export interface ClusterEngine {
+  /** Makes the control plane, or finds it made already; resolves when it answers. Idempotent by id. */
+  create(scope: Scope, spec: ControlPlaneSpec): Promise<ControlPlaneStatus>
+  status(id: string): ControlPlaneStatus | undefined
+  /** Objects are kept, nothing is served and no loop runs. */
+  stop(scope: Scope, id: string): Promise<void>
+  start(scope: Scope, id: string): Promise<ControlPlaneStatus>
+  /** Idempotent; data is gone afterwards. */
+  delete(scope: Scope, id: string): Promise<void>
+  /** A kubeconfig in YAML. */
+  kubeconfig(id: string, role: CredentialRole): Promise<string>
+  nodeCredentials(
+    id: string,
+    node: { readonly name: string; readonly addresses: readonly string[] },
+  ): Promise<NodeCredentials>
+  /** A client with the rights of a cluster administrator. */
+  client(id: string): Client
+}

@@ -1,0 +1,66 @@
+// The seam between node pools and whatever machines are: network namespaces on this host, hollow nodes, other hosts.
+
+import type { Scope } from '@aksel/base/scope'
+
+export interface MachineSpec {
+  /** Unique per cluster: the node's name, `aks-nodepool1-12345678-vmss000000`. */
+  readonly name: string
+  readonly clusterId: string
+  /** An Azure VM size, `Standard_D2s_v5`; judged by the caller against the size table. */
+  readonly vmSize: string
+  readonly vcpus: number
+  readonly memoryBytes: number
+  readonly zone?: string
+  /** `AKSUbuntu-2204gen2containerd-202611.01.0`: what the node reports as its image. */
+  readonly nodeImage: string
+  readonly maxPods: number
+  /** Labels and taints that the node registers with. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  /** The subnet the machine's address comes from. */
+  readonly subnetId: string
+  readonly boot: BootData
+}
+
+/** What the agent on the machine needs to join. */
+export interface BootData {
+  readonly kubernetesVersion: string
+  readonly nodeUrl: string
+  readonly tunnelSocket: string
+  readonly clusterDns: string
+  readonly clusterDomain: string
+  readonly serviceCidr: string
+  readonly podCidr: string
+}
+
+export const machineStates = ['Creating', 'Running', 'Stopped', 'Failed', 'Deleting'] as const
+export type MachineState = (typeof machineStates)[number]
+
+export interface Machine {
+  readonly name: string
+  readonly clusterId: string
+  readonly state: MachineState
+  readonly address: string
+  readonly simulated: boolean
+  /** Why it failed, in words for an operator. */
+  readonly failure?: string
+}
+
+export interface MachineProvider {
+  readonly kind: 'local' | 'simulated'
+  /** Idempotent by cluster and name; resolves when the machine has started, which is before its node is Ready. */
+  create(scope: Scope, spec: MachineSpec, credentialsFor: CredentialsFor): Promise<Machine>
+  /** Starts a stopped or broken machine, and takes up one that outlived this process. */
+  start(scope: Scope, clusterId: string, name: string): Promise<Machine>
+  stop(scope: Scope, clusterId: string, name: string): Promise<void>
+  /** Idempotent; disks of claims survive. */
+  delete(scope: Scope, clusterId: string, name: string): Promise<void>
+  list(clusterId?: string): readonly Machine[]
+}
+
+/** Called once the machine's address is known; the engine signs for it. */
+export type CredentialsFor = (machine: { readonly name: string; readonly addresses: readonly string[] }) => Promise<{
+  readonly kubeconfig: string
+  readonly servingCertificate: string
+  readonly servingKey: string
+}>
