@@ -1,0 +1,192 @@
+// The kind row: everything the API server, discovery, OpenAPI and the command line know about one kind. The pipeline
+// reads rows and mentions no kind; what is special about a kind is a named hook in its row.
+
+import type { Draft } from '@aksel/base/draft'
+import type { Random } from '@aksel/base/ids'
+import type { FieldError } from './field-errors.ts'
+import type { KubernetesObject, ResourceType } from './resource.ts'
+import type { Scale } from './types/autoscaling-v1.ts'
+
+/** Who writes and when; handed to the hooks that need it. */
+export interface WriteContext {
+  readonly nowMs: number
+  readonly random: Random
+  readonly user: {
+    readonly name: string
+    readonly uid?: string
+    readonly groups?: readonly string[]
+    readonly extra?: Readonly<Record<string, readonly string[]>>
+  }
+}
+
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
+
+/** What discovery says of a subresource. */
+export interface SubresourceFact {
+  readonly verbs: readonly Verb[]
+  /** Kind of its body, in the group and version below (the row's own when absent). */
+  readonly kind: string
+  readonly group?: string
+  readonly version?: string
+  /** Table reference of its body's message: `autoscaling/v1.Scale`. */
+  readonly message: string
+}
+
+/** How a write through one subresource differs from one of the whole object. */
+export interface SubresourceUpdate<T extends KubernetesObject> {
+  /** Puts back what this subresource may not change. */
+  prepareForUpdate(next: Draft<T>, old: T, context: WriteContext): void
+  validateUpdate(next: T, old: T, context: WriteContext): readonly FieldError[]
+}
+
+/** A POST on a subresource that changes the object (`pods/binding`): throws an ApiError where it is refused. */
+export interface SubresourceAction<T extends KubernetesObject> {
+  apply(object: Draft<T>, body: Readonly<Record<string, unknown>>, context: WriteContext): void
+}
+
+export interface ScaleRules<T extends KubernetesObject> {
+  toScale(object: T): Scale
+  /** Sets the replicas; validation of the whole object follows. */
+  applyScale(object: Draft<T>, scale: Scale): void
+}
+
+/** A cluster-wide unique value that an object asks for; the API server keeps the pools. */
+export interface AllocationNeed {
+  readonly pool: 'clusterIP' | 'nodePort'
+  /** The field that an error names: `spec.clusterIPs[0]`. */
+  readonly field: string
+  /** The value asked for; absent: any free one. */
+  readonly value?: string
+  /** Two needs of one object with the same key share one value (a node port for TCP and for UDP). */
+  readonly shareKey?: string
+}
+
+export interface AllocationRules<T extends KubernetesObject> {
+  /** What the object lacks or names; `old` on updates. */
+  needs(object: T, old: T | undefined): readonly AllocationNeed[]
+  /** Writes the values into the object, in the order of `needs`. */
+  assign(object: Draft<T>, needs: readonly AllocationNeed[], values: readonly string[]): void
+  /** What a stored object holds: to fill the pools at start, and to free on deletion. */
+  holds(object: T): readonly { readonly pool: AllocationNeed['pool']; readonly value: string }[]
+}
+
+export interface DeletionRules<T extends KubernetesObject> {
+  /** Seconds the object stays with its deletionTimestamp; 0 removes it at once. `requestedSeconds` is the caller's wish. */
+  gracePeriodSeconds?(object: T, requestedSeconds: number | undefined): number
+  /** Changes made together with setting the deletionTimestamp (a namespace becomes Terminating). */
+  mark?(object: Draft<T>): void
+  /** True while a marked object must stay though its finalizers are gone and its grace period is over. */
+  isHeld?(object: T): boolean
+}
+
+/** An object of this kind lies in the store as another kind (events.k8s.io Event as core Event). */
+export interface StoredAs {
+  readonly groupVersion: string
+  readonly kind: string
+  toStored(object: Draft<KubernetesObject>): Draft<KubernetesObject>
+  fromStored(stored: KubernetesObject): Draft<KubernetesObject>
+}
+
+export interface Column {
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  readonly format: string
+  readonly description: string
+  /** 1: only shown wide. */
+  readonly priority: 0 | 1
+}
+
+export type Cell = string | number | boolean | null
+
+export interface RowCondition {
+  readonly type: 'Completed'
+  readonly status: 'True'
+  readonly reason: string
+  readonly message: string
+}
+
+/** What a kind's own file writes: its names (to find the facts) and its hooks. Absent hooks get the common behaviour. */
+export interface KindRules<T extends KubernetesObject = KubernetesObject> {
+  /** '' for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  /** Upstream's place in the store, without slashes at its ends: `pods`, `services/specs`, `minions`. */
+  readonly storagePrefix?: string
+  readonly storedAs?: StoredAs
+  /** Answered without being stored (access reviews). */
+  readonly virtual?: boolean
+  /** PUT on a name that does not exist creates it. */
+  readonly allowCreateOnUpdate?: boolean
+  /** PUT without a resourceVersion overwrites. Default true. */
+  readonly allowUnconditionalUpdate?: boolean
+  /** How dependents fare when a delete does not say. Default Background. */
+  readonly defaultPropagation?: 'Background' | 'Orphan'
+  default?(object: Draft<T>): void
+  prepareForCreate?(object: Draft<T>, context: WriteContext): void
+  prepareForUpdate?(next: Draft<T>, old: T, context: WriteContext): void
+  /** Rules beyond those on metadata, which the common part checks with `nameRule`. */
+  validateCreate?(object: T, context: WriteContext): readonly FieldError[]
+  /** Also called after `validateCreate`'s checks where the kind's rules hold for both; returns every error itself. */
+  validateUpdate?(next: T, old: T, context: WriteContext): readonly FieldError[]
+  /** What is wrong with this name, in upstream's words; '' or undefined when nothing is. */
+  readonly nameRule?: NameRule
+  /** Sentences for the Warning header. */
+  warnings?(object: T, old: T | undefined): readonly string[]
+  readonly subresourceUpdates?: Readonly<Record<string, SubresourceUpdate<T>>>
+  readonly subresourceActions?: Readonly<Record<string, SubresourceAction<T>>>
+  readonly scale?: ScaleRules<T>
+  readonly allocations?: AllocationRules<T>
+  readonly deletion?: DeletionRules<T>
+  readonly columns?: readonly Column[]
+  cells?(object: T, nowMs: number): readonly Cell[]
+  rowConditions?(object: T): readonly RowCondition[]
+  /** Beyond metadata.name and metadata.namespace. */
+  selectableFields?(object: T): Readonly<Record<string, string>>
+}
+
+/** Complaints about a name; `prefix`: the name is a generateName and something will follow it. */
+export type NameRule = (name: string, prefix: boolean) => readonly string[]
+
+/** The complete row: facts of the minor's tables and the kind's rules, nothing left optional that the pipeline calls. */
+export interface KindRow<T extends KubernetesObject = KubernetesObject> extends ResourceType<T> {
+  readonly singular: string
+  readonly listKind: string
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  readonly verbs: readonly Verb[]
+  readonly subresources: Readonly<Record<string, SubresourceFact>>
+  /** Table reference of the object: `core/v1.Pod`. */
+  readonly message: string
+  readonly storagePrefix: string
+  readonly storageVersionHash: string
+  readonly storedAs: StoredAs | undefined
+  readonly virtual: boolean
+  readonly allowCreateOnUpdate: boolean
+  readonly allowUnconditionalUpdate: boolean
+  readonly defaultPropagation: 'Background' | 'Orphan'
+  readonly deprecated:
+    { readonly since: string; readonly removedIn: string | undefined; readonly replacement: string | undefined } | undefined
+  /** Fills in the values that upstream fills in; idempotent. Also run on what comes out of mutating admission. */
+  default(object: Draft<T>): void
+  /** Resets the status, sets generation 1 and what the kind computes. Identity (uid, creationTimestamp, name from generateName) is the pipeline's. */
+  prepareForCreate(object: Draft<T>, context: WriteContext): void
+  /** Puts back the status and raises the generation where the kind has one. */
+  prepareForUpdate(next: Draft<T>, old: T, context: WriteContext): void
+  /** Metadata and kind rules together. */
+  validateCreate(object: T, context: WriteContext): readonly FieldError[]
+  validateUpdate(next: T, old: T, context: WriteContext): readonly FieldError[]
+  warnings(object: T, old: T | undefined): readonly string[]
+  /** Writes through these keep everything else; `status` is there whenever the kind has it. */
+  readonly subresourceUpdates: Readonly<Record<string, SubresourceUpdate<T>>>
+  readonly subresourceActions: Readonly<Record<string, SubresourceAction<T>>>
+  readonly scale: ScaleRules<T> | undefined
+  readonly allocations: AllocationRules<T> | undefined
+  readonly deletion: DeletionRules<T>
+  readonly columns: readonly Column[]
+  /** One cell per column. */
+  cells(object: T, nowMs: number): readonly Cell[]
+  rowConditions(object: T): readonly RowCondition[]
+  /** Values that field selectors can ask for, by path; metadata.name and metadata.namespace included. */
+  selectableFields(object: T): Readonly<Record<string, string>>
+}
