@@ -51,7 +51,9 @@ function judge(path: string, specifier: string): string | undefined {
   if (to === from || (isTest && to === 'testing')) return undefined
   if (to === 'store' && !storeUsers.has(from) && !isTest) return `${from} may not touch the store`
   if (isTest) return undefined
-  return rowOf(to) < rowOf(from) ? undefined : `${from} (row ${rowOf(from) + 1}) may not import ${to} (row ${rowOf(to) + 1})`
+  return rowOf(to) < rowOf(from)
+    ? undefined
+    : `${from} (row ${rowOf(from) + 1}) may not import ${to} (row ${rowOf(to) + 1})`
 }
 
 test('every import points down, and components meet only in objects', () => {

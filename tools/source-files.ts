@@ -19,6 +19,7 @@ export function sourceFiles(): readonly SourceFile[] {
 
 /** The module of every static and dynamic import and re-export, type-only ones included. */
 export function importsOf(text: string): readonly string[] {
-  const pattern = /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
   return Array.from(text.matchAll(pattern), (match) => (match[1] ?? match[2] ?? match[3])!)
 }

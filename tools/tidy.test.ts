@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { sourceFiles } from './source-files.ts'
 
-const files = sourceFiles().filter(({ relative }) => !/\/generated\/|packages\/api\/src\/types\/|tools\/tidy\.test\.ts$/.test(relative))
+const files = sourceFiles().filter(
+  ({ relative }) => !/\/generated\/|packages\/api\/src\/types\/|tools\/tidy\.test\.ts$/.test(relative),
+)
 
 /** What may not stand in the code, and what to write instead. */
 const banned: readonly { readonly pattern: RegExp; readonly instead: string; readonly where?: RegExp }[] = [
@@ -14,7 +16,11 @@ const banned: readonly { readonly pattern: RegExp; readonly instead: string; rea
   { pattern: /\bas any\b/, instead: 'unknown and a parser' },
   { pattern: /\b(test|it|describe)\.(skip|only|todo)\b|\bskip: *true/, instead: 'a test that runs' },
   { pattern: /oxlint-disable|eslint-disable/, instead: 'code that the rule accepts' },
-  { pattern: /\bDate\.now\(\)|\bMath\.random\(\)/, instead: 'the clock and the chance that are handed in', where: /^packages\/(?!base\/src\/(clock|ids)\.ts|testing\/)/ },
+  {
+    pattern: /\bDate\.now\(\)|\bMath\.random\(\)/,
+    instead: 'the clock and the chance that are handed in',
+    where: /^packages\/(?!base\/src\/(clock|ids)\.ts|testing\/)/,
+  },
   { pattern: /\bprocess\.env\b/, instead: 'options.ts, which reads the environment once', where: /^packages\// },
 ]
 
@@ -25,7 +31,8 @@ test('no banned word stands in the code', () => {
     for (const { pattern, instead, where } of banned) {
       if (where !== undefined && (!where.test(relative) || relative.includes('.test.'))) continue
       lines.forEach((line, index) => {
-        if (pattern.test(line)) wrong.push(`${relative}:${index + 1}: ${line.trim().slice(0, 80)} (instead: ${instead})`)
+        if (pattern.test(line))
+          wrong.push(`${relative}:${index + 1}: ${line.trim().slice(0, 80)} (instead: ${instead})`)
       })
     }
   }
@@ -37,7 +44,8 @@ test('every file says in its first line why it exists, and stays under 400 lines
   const wrong: string[] = []
   for (const { relative, absolute } of files) {
     const text = readFileSync(absolute, 'utf8')
-    if (!/^(#!.*\n)?\/\/ \S/.test(text) && !/^(#!.*\n)?\/\*\*? \S/.test(text)) wrong.push(`${relative}: no opening comment`)
+    if (!/^(#!.*\n)?\/\/ \S/.test(text) && !/^(#!.*\n)?\/\*\*? \S/.test(text))
+      wrong.push(`${relative}: no opening comment`)
     const lines = text.split('\n').length
     if (lines > 401 && !relative.includes('.test.')) wrong.push(`${relative}: ${lines} lines`)
   }

@@ -1,0 +1,35 @@
+// The `aksel` program: which command, with which options. What a command does lives in its own file.
+
+import { CommandError } from './command-error.ts'
+import { readOptions } from './options.ts'
+
+/** Commands are loaded one at a time: most of them need little, and the whole would cost a quarter of a second. */
+const passThrough = {
+  az: async () => (await import('./az/run.ts')).runAz,
+  kubectl: async () => (await import('./commands/kubectl.ts')).runKubectl,
+  helm: async () => (await import('./commands/kubectl.ts')).runHelm,
+  test: async () => (await import('./commands/test.ts')).runTests,
+  bench: async () => (await import('./commands/bench.ts')).runBench,
+} as const
+
+async function main(argv: readonly string[]): Promise<number> {
+  const name = argv[0] ?? ''
+  if (Object.hasOwn(passThrough, name)) {
+    const run = await passThrough[name as keyof typeof passThrough]()
+    return run(readOptions(process.env), argv.slice(1))
+  }
+  const { createProgram } = await import('./program.ts')
+  await createProgram(process.env).parseAsync([...argv], { from: 'user' })
+  return 0
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: unknown) => {
+    if (error instanceof CommandError) process.stderr.write(`aksel: ${error.message}\n`)
+    else process.stderr.write(`aksel: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.exitCode = error instanceof CommandError ? error.exitCode : 70
+  },
+)

@@ -1,0 +1,89 @@
+// The commands that are our own, with their flags.
+
+import { Command, InvalidArgumentError } from 'commander'
+import { CommandError } from './command-error.ts'
+import { readOptions } from './options.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+interface UpFlags {
+  readonly data?: string
+  readonly simulated?: boolean
+  readonly nodes?: number
+  readonly store: string
+  readonly foreground?: boolean
+  readonly kubernetesVersion?: string
+  readonly output?: string
+}
+
+export function createProgram(environment: Environment): Command {
+  const program = new Command('aksel')
+  program.description('Azure Kubernetes Service as software that you run yourself.')
+  program.addHelpText(
+    'after',
+    `
+Other commands:
+  az …       the verbs and flags of \`az aks\` and \`az group\`
+  kubectl …  the bundled kubectl, pointed at the current cluster
+  helm …     the bundled Helm, pointed at the current cluster
+  test …     the whole gate, or one part: check, unit, host, e2e
+  bench …    benchmarks by group`,
+  )
+  addUp(program, environment)
+  addDown(program, environment)
+  addStatus(program, environment)
+  return program
+}
+
+function addUp(program: Command, environment: Environment): void {
+  program
+    .command('up')
+    .description('Start the server, and make sure that resource group "aksel" and cluster "demo" exist and are Ready.')
+    .option('--simulated', 'simulated nodes: no containers run')
+    .option('--nodes <count>', 'nodes of the demo cluster (3, or as many as it has)', parseCount)
+    .option('--store <store>', '"log", kept below the data folder', 'log')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .option('--kubernetes-version <version>', 'version of the demo cluster')
+    .option('--foreground', 'run the server in this terminal, and stop it with Ctrl-C')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (flags: UpFlags) => {
+      const { up } = await import('./commands/up.ts')
+      await up(readOptions(environment, flags.data), flags)
+    })
+}
+
+function addDown(program: Command, environment: Environment): void {
+  program
+    .command('down')
+    .description('Stop everything that was started. Data is kept unless --purge is given.')
+    .option('--purge', 'remove all data as well')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .action(async (flags: { data?: string; purge?: boolean }) => {
+      const { down } = await import('./commands/down.ts')
+      await down(readOptions(environment, flags.data), { purge: flags.purge === true })
+    })
+}
+
+function addStatus(program: Command, environment: Environment): void {
+  program
+    .command('status')
+    .description('What runs where: server, clusters, nodes, ports, versions.')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (flags: { data?: string; output?: string }) => {
+      const { status } = await import('./commands/status.ts')
+      await status(readOptions(environment, flags.data), { json: flags.output === 'json' })
+    })
+}
+
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1 || count > 1000)
+    throw new InvalidArgumentError('a whole number from 1 to 1000 is wanted.')
+  return count
+}
+
+function parseOutput(text: string): string {
+  if (text !== 'json') throw new CommandError(`Unknown output format "${text}"; only "json" is known.`, 2)
+  return text
+}

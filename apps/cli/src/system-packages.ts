@@ -1,0 +1,64 @@
+// The Debian packages that real nodes need: installed once, as root, each named; elsewhere the lack is told and nodes are simulated.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+/** A package, and a file by which its presence is known without asking dpkg. */
+const packages: readonly { readonly name: string; readonly file: string }[] = [
+  { name: 'containerd', file: '/usr/bin/containerd' },
+  { name: 'runc', file: '/usr/sbin/runc' },
+  { name: 'containernetworking-plugins', file: '/usr/lib/cni/bridge' },
+  { name: 'nftables', file: '/usr/sbin/nft' },
+  { name: 'iproute2', file: '/usr/sbin/ip' },
+  { name: 'busybox-static', file: '/bin/busybox' },
+  { name: 'e2fsprogs', file: '/usr/sbin/mkfs.ext4' },
+  { name: 'util-linux', file: '/usr/bin/nsenter' },
+  { name: 'mount', file: '/usr/sbin/losetup' },
+  { name: 'conntrack', file: '/usr/sbin/conntrack' },
+]
+
+export interface NodeSupport {
+  readonly realNodes: boolean
+  /** Why nodes must be simulated, in words for the user. */
+  readonly why?: string
+}
+
+/** Installs what is missing where it may, and judges whether nodes can be real. */
+export function ensureSystemPackages(options: {
+  readonly isRoot: boolean
+  readonly say: (line: string) => void
+}): NodeSupport {
+  const missing = packages.filter(({ file }) => !existsSync(file)).map(({ name }) => name)
+  if (!options.isRoot) {
+    const lack = missing.length === 0 ? '' : `; missing packages: ${missing.join(', ')}`
+    return { realNodes: false, why: `real nodes need root${lack}` }
+  }
+  if (missing.length === 0) return { realNodes: true }
+  if (!existsSync('/usr/bin/apt-get')) {
+    return {
+      realNodes: false,
+      why: `these programs are missing and this is no Debian or Ubuntu: ${missing.join(', ')}`,
+    }
+  }
+  options.say(`Installing system packages (once): ${missing.join(', ')}`)
+  const failure = install(missing)
+  return failure === undefined
+    ? { realNodes: true }
+    : { realNodes: false, why: `installing ${missing.join(', ')} failed: ${failure}` }
+}
+
+function install(names: readonly string[]): string | undefined {
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...names],
+  ]) {
+    const result = spawnSync('apt-get', args, {
+      env: environment,
+      encoding: 'utf8',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    if (result.status !== 0) return result.stderr.trim().split('\n').slice(-2).join(' ') || `exit code ${result.status}`
+  }
+  return undefined
+}

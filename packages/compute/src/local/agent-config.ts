@@ -1,0 +1,71 @@
+// What the node agent of a machine is told: who it is, what it has, where its things are.
+
+import type { Attachment } from '@aksel/provider/fabric'
+import type { MachineSpec } from '@aksel/provider/machine-provider'
+import type { MachinePaths } from './machine-files.ts'
+
+/** The content of `agent.json`; apps/node parses it. */
+export interface AgentConfig {
+  readonly nodeName: string
+  readonly kubeconfigPath: string
+  readonly containerdSocket: string
+  readonly podLogsDir: string
+  /** The agent's own folder: pod volumes lie below it. */
+  readonly rootDir: string
+  readonly cgroupRoot: string
+  readonly tunnelSocket: string
+  readonly servingCertPath: string
+  readonly servingKeyPath: string
+  readonly clusterDns: string
+  readonly clusterDomain: string
+  readonly serviceCidr: string
+  readonly nodeAddress: string
+  readonly podCidr: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  readonly maxPods: number
+  readonly capacity: { readonly cpuMilli: number; readonly memoryBytes: number }
+  readonly kubernetesVersion: string
+  readonly nodeImage: string
+  readonly providerId: string
+  readonly disksDir: string
+  readonly ledgerDir: string
+  readonly machineKey: string
+  readonly simulated: false
+}
+
+export function agentConfig(request: {
+  readonly paths: MachinePaths
+  readonly spec: MachineSpec
+  readonly attachment: Attachment
+  readonly disksDirectory: string
+}): AgentConfig {
+  const { paths, spec, attachment } = request
+  return {
+    nodeName: spec.name,
+    kubeconfigPath: paths.kubeconfig,
+    containerdSocket: paths.containerdSocket,
+    podLogsDir: paths.podLogs,
+    rootDir: paths.agentRoot,
+    cgroupRoot: paths.cgroup,
+    tunnelSocket: spec.boot.tunnelSocket,
+    servingCertPath: paths.servingCertificate,
+    servingKeyPath: paths.servingKey,
+    clusterDns: spec.boot.clusterDns,
+    clusterDomain: spec.boot.clusterDomain,
+    serviceCidr: spec.boot.serviceCidr,
+    nodeAddress: attachment.address,
+    podCidr: spec.boot.podCidr,
+    labels: spec.labels,
+    taints: spec.taints,
+    maxPods: spec.maxPods,
+    capacity: { cpuMilli: spec.vcpus * 1000, memoryBytes: spec.memoryBytes },
+    kubernetesVersion: spec.boot.kubernetesVersion,
+    nodeImage: spec.nodeImage,
+    providerId: `azure://${spec.clusterId}/machines/${spec.name}`,
+    disksDir: request.disksDirectory,
+    ledgerDir: paths.agentLedger,
+    machineKey: paths.key,
+    simulated: false,
+  }
+}

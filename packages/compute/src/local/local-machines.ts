@@ -1,0 +1,173 @@
+// Machines on this host: each a network namespace on the fabric with its own containerd and its own node agent, inside
+// a cgroup that enforces the VM size. They outlive the server; it takes them up again.
+
+import { mkdir, rm } from 'node:fs/promises'
+import type { Scope } from '@aksel/base/scope'
+import type { Fabric } from '@aksel/provider/fabric'
+import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
+import type { Ledger } from '@aksel/host/ledger'
+import { machinePaths, readRecords, writeRecord, type MachinePaths, type MachineRecord } from './machine-files.ts'
+import type { MachinePrograms } from './machine-programs.ts'
+
+export interface LocalMachinesOptions {
+  readonly ledger: Ledger
+  readonly fabric: Fabric
+  /** `DATA/machines`. */
+  readonly machinesDirectory: string
+  /** Parent cgroup of all machines, such as `/aksel`. */
+  readonly cgroupRoot: string
+  readonly programs: MachinePrograms
+  /** The VNet that a subnet id belongs to. */
+  readonly virtualNetworkOf: (subnetId: string) => string
+  /** Undoes everything that the ledger holds for the owner. */
+  readonly undo: (scope: Scope, owner: string) => Promise<void>
+  /** Called after a machine is gone: its disks may be attached elsewhere. */
+  readonly releaseDisks: (scope: Scope, machineKey: string) => Promise<void>
+}
+
+/** A short, stable folder name: socket paths below it must fit 107 bytes. */
+export type MachineKey = string
+
+export async function openLocalMachines(options: LocalMachinesOptions): Promise<MachineProvider> {
+  return new LocalMachines(options, new Map(await readRecords(options.machinesDirectory)))
+}
+
+class LocalMachines implements MachineProvider {
+  readonly kind = 'local'
+  readonly #options: LocalMachinesOptions
+  readonly #records: Map<MachineKey, MachineRecord>
+  /** One operation per machine at a time: a second caller waits for the first. */
+  readonly #turns = new Map<MachineKey, Promise<unknown>>()
+
+  constructor(options: LocalMachinesOptions, records: Map<MachineKey, MachineRecord>) {
+    this.#options = options
+    this.#records = records
+  }
+
+  create(scope: Scope, spec: MachineSpec, credentialsFor: CredentialsFor): Promise<Machine> {
+    const paths = this.#pathsOf(spec.clusterId, spec.name)
+    return this.#inTurn(paths.key, async () => {
+      const known = this.#records.get(paths.key)
+      if (known?.state === 'Running') return this.#bringUp(scope, paths, known)
+      await this.#options.ledger.record(owner(paths), { kind: 'path', path: paths.root })
+      await mkdir(paths.root, { recursive: true, mode: 0o700 })
+      const creating = await this.#save(paths, { spec, state: 'Creating' })
+      const attachment = await this.#options.fabric.attach(scope, {
+        virtualNetworkId: this.#options.virtualNetworkOf(spec.subnetId),
+        subnetId: spec.subnetId,
+        machine: paths.key,
+        podCidr: spec.boot.podCidr,
+      })
+      const credentials = await credentialsFor({ name: spec.name, addresses: [attachment.address] })
+      await this.#options.programs.prepare(scope, { paths, spec, attachment, credentials })
+      return this.#bringUp(scope, paths, await this.#save(paths, { ...creating, attachment }))
+    })
+  }
+
+  start(scope: Scope, clusterId: string, name: string): Promise<Machine> {
+    const paths = this.#pathsOf(clusterId, name)
+    return this.#inTurn(paths.key, async () => this.#bringUp(scope, paths, this.#record(paths, name)))
+  }
+
+  stop(scope: Scope, clusterId: string, name: string): Promise<void> {
+    const paths = this.#pathsOf(clusterId, name)
+    return this.#inTurn(paths.key, async () => {
+      const record = this.#record(paths, name)
+      await this.#options.programs.stop(scope, paths)
+      await this.#save(paths, { ...record, state: 'Stopped' })
+    })
+  }
+
+  delete(scope: Scope, clusterId: string, name: string): Promise<void> {
+    const paths = this.#pathsOf(clusterId, name)
+    return this.#inTurn(paths.key, async () => {
+      const record = this.#records.get(paths.key)
+      if (record === undefined) return
+      await this.#save(paths, { ...record, state: 'Deleting' })
+      await this.#options.programs.stop(scope, paths)
+      await this.#options.releaseDisks(scope, paths.key)
+      await this.#options.fabric.detach(scope, {
+        virtualNetworkId: this.#options.virtualNetworkOf(record.spec.subnetId),
+        machine: paths.key,
+      })
+      await this.#options.undo(scope, owner(paths))
+      await rm(paths.root, { recursive: true, force: true })
+      this.#records.delete(paths.key)
+    })
+  }
+
+  list(clusterId?: string): readonly Machine[] {
+    const records = [...this.#records.values()]
+    return records.filter(({ spec }) => clusterId === undefined || spec.clusterId === clusterId).map(machineOf)
+  }
+
+  /** Starts what does not run; a machine whose programs still run is only taken up. The network is made again where a reboot took it. */
+  async #bringUp(scope: Scope, paths: MachinePaths, record: MachineRecord): Promise<Machine> {
+    const attachment = await this.#options.fabric.attach(scope, {
+      virtualNetworkId: this.#options.virtualNetworkOf(record.spec.subnetId),
+      subnetId: record.spec.subnetId,
+      machine: paths.key,
+      podCidr: record.spec.boot.podCidr,
+    })
+    try {
+      await this.#options.programs.start(scope, { paths, spec: record.spec, attachment })
+    } catch (error) {
+      const failure = error instanceof Error ? error.message : String(error)
+      await this.#save(paths, { ...record, attachment, state: 'Failed', failure })
+      throw error
+    }
+    const { failure: _, ...sound } = record
+    return machineOf(await this.#save(paths, { ...sound, attachment, state: 'Running' }))
+  }
+
+  #pathsOf(clusterId: string, name: string): MachinePaths {
+    return machinePaths(this.#options.machinesDirectory, this.#options.cgroupRoot, machineKey(clusterId, name))
+  }
+
+  #record(paths: MachinePaths, name: string): MachineRecord {
+    const record = this.#records.get(paths.key)
+    if (record === undefined) throw new Error(`There is no machine "${name}" (folder "${paths.root}")`)
+    return record
+  }
+
+  async #save(paths: MachinePaths, record: MachineRecord): Promise<MachineRecord> {
+    await writeRecord(paths.record, record)
+    this.#records.set(paths.key, record)
+    return record
+  }
+
+  #inTurn<T>(key: MachineKey, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work, work)
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#turns.set(key, settled)
+    void settled.then(() => {
+      if (this.#turns.get(key) === settled) this.#turns.delete(key)
+    })
+    return turn
+  }
+}
+
+function owner(paths: MachinePaths): string {
+  return `machine/${paths.key}`
+}
+
+function machineOf(record: MachineRecord): Machine {
+  return {
+    name: record.spec.name,
+    clusterId: record.spec.clusterId,
+    state: record.state,
+    address: record.attachment?.address ?? '',
+    simulated: false,
+    ...(record.failure === undefined ? {} : { failure: record.failure }),
+  }
+}
+
+/** Machine names are unique per cluster only, and a cluster's id is long: eight hex digits of it are enough beside the name's own. */
+export function machineKey(clusterId: string, name: string): MachineKey {
+  let hash = 0x811c9dc5
+  for (const char of clusterId) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193) >>> 0
+  return `${hash.toString(16).padStart(8, '0')}-${name.replace(/^aks-/, '')}`
+}

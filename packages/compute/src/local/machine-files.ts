@@ -1,0 +1,100 @@
+// Where a local machine keeps what it is, and the record that says so. A machine is its folder: whatever the server
+// process knows of it can be read again from here.
+
+import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Attachment } from '@aksel/provider/fabric'
+import type { MachineSpec, MachineState } from '@aksel/provider/machine-provider'
+
+export interface MachineRecord {
+  readonly spec: MachineSpec
+  readonly state: MachineState
+  readonly attachment?: Attachment
+  readonly failure?: string
+}
+
+/** Every path of a machine, below `DATA/machines/<key>`. Sockets live in a short folder: their paths may have 107 bytes. */
+export interface MachinePaths {
+  readonly key: string
+  readonly root: string
+  readonly record: string
+  readonly kubeconfig: string
+  readonly servingCertificate: string
+  readonly servingKey: string
+  readonly agentConfig: string
+  readonly agentLog: string
+  readonly agentRoot: string
+  readonly agentLedger: string
+  readonly podLogs: string
+  readonly containerdConfig: string
+  readonly containerdRoot: string
+  readonly containerdState: string
+  readonly containerdSocket: string
+  readonly containerdLog: string
+  readonly runcRoot: string
+  readonly cniConfigDirectory: string
+  readonly cniStateDirectory: string
+  readonly cgroup: string
+}
+
+export function machinePaths(machinesDirectory: string, cgroupRoot: string, key: string): MachinePaths {
+  const root = join(machinesDirectory, key)
+  return {
+    key,
+    root,
+    record: join(root, 'machine.json'),
+    kubeconfig: join(root, 'kubeconfig'),
+    servingCertificate: join(root, 'serving.crt'),
+    servingKey: join(root, 'serving.key'),
+    agentConfig: join(root, 'agent.json'),
+    agentLog: join(root, 'agent.log'),
+    agentRoot: join(root, 'kubelet'),
+    agentLedger: join(root, 'ledger'),
+    podLogs: join(root, 'pod-logs'),
+    containerdConfig: join(root, 'containerd.toml'),
+    containerdRoot: join(root, 'containerd'),
+    containerdState: join(root, 'run'),
+    containerdSocket: join(root, 'c.sock'),
+    containerdLog: join(root, 'containerd.log'),
+    runcRoot: join(root, 'runc'),
+    cniConfigDirectory: join(root, 'cni'),
+    cniStateDirectory: join(root, 'cni-state'),
+    cgroup: `${cgroupRoot}/${key}`,
+  }
+}
+
+export async function writeRecord(path: string, record: MachineRecord): Promise<void> {
+  await writeDurably(path, `${JSON.stringify(record, undefined, 1)}\n`, 0o600)
+}
+
+/** Written beside, synced and renamed: a reader sees the old text or the new one, also after a power cut. */
+export async function writeDurably(path: string, text: string, mode: number): Promise<void> {
+  const partial = `${path}.new`
+  const file = await open(partial, 'w', mode)
+  try {
+    await file.writeFile(text)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  await rename(partial, path)
+}
+
+/** The records of all machines, by key. */
+export async function readRecords(machinesDirectory: string): Promise<ReadonlyMap<string, MachineRecord>> {
+  await mkdir(machinesDirectory, { recursive: true })
+  const records = new Map<string, MachineRecord>()
+  for (const key of await readdir(machinesDirectory)) {
+    try {
+      records.set(
+        key,
+        JSON.parse(await readFile(join(machinesDirectory, key, 'machine.json'), 'utf8')) as MachineRecord,
+      )
+    } catch (error) {
+      // A folder without a record: the crash came before anything was made in it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && (error as NodeJS.ErrnoException).code !== 'ENOTDIR')
+        throw error
+    }
+  }
+  return records
+}

@@ -1,0 +1,254 @@
+// What runs on a local machine: its containerd and its node agent, with the files they read.
+
+import { watch } from 'node:fs'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { sleep } from '@aksel/base/clock'
+import type { Scope } from '@aksel/base/scope'
+import { cgroupFolders, makeCgroup, processesIn } from '@aksel/host/cgroups'
+import { renderCniConfig } from '@aksel/host/cni-config'
+import { run } from '@aksel/host/command'
+import { renderContainerdConfig } from '@aksel/host/containerd-config'
+import type { Ledger } from '@aksel/host/ledger'
+import { startProcess } from '@aksel/host/process-start'
+import { undoEntry } from '@aksel/host/undo'
+import { connect } from 'node:net'
+import type { Attachment } from '@aksel/provider/fabric'
+import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { agentConfig } from './agent-config.ts'
+import { writeDurably, type MachinePaths } from './machine-files.ts'
+import { supervisedArgv, type SupervisedProgram } from './supervise.ts'
+
+export interface PreparedMachine {
+  readonly paths: MachinePaths
+  readonly spec: MachineSpec
+  readonly attachment: Attachment
+}
+
+export interface MachineCredentials {
+  readonly kubeconfig: string
+  readonly servingCertificate: string
+  readonly servingKey: string
+}
+
+export interface MachinePrograms {
+  /** Writes what the programs read; idempotent. */
+  prepare(scope: Scope, machine: PreparedMachine & { readonly credentials: MachineCredentials }): Promise<void>
+  /** Starts what does not run. */
+  start(scope: Scope, machine: PreparedMachine): Promise<void>
+  /** Ends every process of the machine, containers included, and takes back its mounts and devices. */
+  stop(scope: Scope, paths: MachinePaths): Promise<void>
+}
+
+export interface MachineProgramsOptions {
+  readonly ledger: Ledger
+  /** argv of the agent up to its options: Node and the program file. */
+  readonly agentArgv: readonly string[]
+  readonly agentEnvironment: Readonly<Record<string, string>>
+  readonly sandboxImage: string
+  /** OCI archives to import, once they are built. */
+  readonly imageArchives: () => Promise<readonly string[]>
+  /** `DATA/disks`. */
+  readonly disksDirectory: string
+  /** Undoes what the agent wrote into its own ledger. */
+  readonly undoAgentLedger: (scope: Scope, directory: string) => Promise<void>
+}
+
+const SOCKET_DEADLINE_MS = 20_000
+
+export function createMachinePrograms(options: MachineProgramsOptions): MachinePrograms {
+  return {
+    prepare: (_scope, machine) => prepare(options, machine),
+    start: (scope, machine) => start(scope, options, machine),
+    stop: (scope, paths) => stop(scope, options, paths),
+  }
+}
+
+async function prepare(
+  options: MachineProgramsOptions,
+  { paths, spec, attachment, credentials }: PreparedMachine & { readonly credentials: MachineCredentials },
+): Promise<void> {
+  const folders = [paths.agentRoot, paths.agentLedger, paths.podLogs, paths.containerdRoot, paths.containerdState]
+  await Promise.all(
+    [...folders, paths.runcRoot, paths.cniConfigDirectory, paths.cniStateDirectory].map((path) =>
+      mkdir(path, { recursive: true }),
+    ),
+  )
+  const cni = renderCniConfig({ podCidr: spec.boot.podCidr, dataDirectory: paths.cniStateDirectory })
+  const containerd = renderContainerdConfig({
+    rootDirectory: paths.containerdRoot,
+    stateDirectory: paths.containerdState,
+    socketPath: paths.containerdSocket,
+    runcRoot: paths.runcRoot,
+    cniConfigDirectory: paths.cniConfigDirectory,
+    sandboxImage: options.sandboxImage,
+  })
+  const agent = agentConfig({ paths, spec, attachment, disksDirectory: options.disksDirectory })
+  await Promise.all([
+    writeFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni),
+    writeFile(paths.containerdConfig, containerd),
+    writeDurably(paths.kubeconfig, credentials.kubeconfig, 0o600),
+    writeDurably(paths.servingCertificate, credentials.servingCertificate, 0o600),
+    writeDurably(paths.servingKey, credentials.servingKey, 0o600),
+    writeDurably(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),
+  ])
+}
+
+async function start(scope: Scope, options: MachineProgramsOptions, machine: PreparedMachine): Promise<void> {
+  const { paths, spec } = machine
+  const owner = ownerOf(paths)
+  // Mounts of volumes, sandboxes and snapshots lie below the machine's folder.
+  await recordOnce(options.ledger, owner, { kind: 'mounts', path: paths.root })
+  await makeCgroup({
+    ledger: options.ledger,
+    owner,
+    path: paths.cgroup,
+    limits: { cpus: spec.vcpus, memoryBytes: spec.memoryBytes },
+  })
+  await makeCgroup({ ledger: options.ledger, owner, path: `${paths.cgroup}/system` })
+  await ensureRunning(scope, options, machine, {
+    argv: ['containerd', '--config', paths.containerdConfig, '--log-level', 'warn'],
+    pidPath: `${paths.root}/containerd.pid`,
+    restartDelaySeconds: 1,
+  })
+  await socketAnswers(scope, paths.containerdSocket)
+  await importImages(scope, options, paths)
+  await ensureRunning(scope, options, machine, {
+    argv: [...options.agentArgv, '--config', paths.agentConfig],
+    environment: options.agentEnvironment,
+    pidPath: `${paths.root}/agent.pid`,
+    restartDelaySeconds: 1,
+  })
+}
+
+/** The loop's process is known by the ledger: its id and start time tell whether it still runs. */
+async function ensureRunning(
+  scope: Scope,
+  options: MachineProgramsOptions,
+  machine: PreparedMachine,
+  program: SupervisedProgram,
+): Promise<void> {
+  const { paths, attachment } = machine
+  const name = basename(program.pidPath, '.pid')
+  if (await loopRuns(paths, name)) return
+  const started = await startProcess({
+    ledger: options.ledger,
+    owner: ownerOf(paths),
+    argv: supervisedArgv(program, attachment.networkNamespace),
+    logFile: name === 'agent' ? paths.agentLog : paths.containerdLog,
+    cgroup: `${paths.cgroup}/system`,
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
+  })
+  await writeDurably(loopPath(paths, name), JSON.stringify({ pid: started.pid, startTicks: started.startTicks }), 0o600)
+  scope.log.info('machine program started', { machine: paths.key, program: name, pid: started.pid })
+}
+
+async function loopRuns(paths: MachinePaths, name: string): Promise<boolean> {
+  const { isRunning } = await import('@aksel/host/process-table')
+  try {
+    return await isRunning(
+      JSON.parse(await readFile(loopPath(paths, name), 'utf8')) as { pid: number; startTicks: string },
+    )
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+function loopPath(paths: MachinePaths, name: string): string {
+  return `${paths.root}/${name}.loop.json`
+}
+
+/** Waits for the socket's file by a watch on its folder, and then for someone to accept on it. */
+async function socketAnswers(scope: Scope, path: string): Promise<void> {
+  const startedMs = scope.clock.monotonicMs()
+  while (!(await accepts(path))) {
+    if (scope.clock.monotonicMs() - startedMs > SOCKET_DEADLINE_MS) {
+      throw new Error(
+        `containerd did not answer on "${path}" within ${SOCKET_DEADLINE_MS / 1000} s; its log is in "${dirname(path)}/containerd.log"`,
+      )
+    }
+    await changeBelow(scope, dirname(path), 200)
+  }
+}
+
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const settle = (accepted: boolean): void => {
+      socket.destroy()
+      resolve(accepted)
+    }
+    socket.once('connect', () => settle(true))
+    socket.once('error', () => settle(false))
+  })
+}
+
+/** Resolves at the next change in the folder, at the latest after `atMostMs`. */
+async function changeBelow(scope: Scope, directory: string, atMostMs: number): Promise<void> {
+  const changed = new AbortController()
+  const watcher = watch(directory, () => changed.abort(new Error('changed')))
+  try {
+    await sleep(scope.clock, atMostMs, AbortSignal.any([changed.signal, scope.signal]))
+  } catch (error) {
+    if (!changed.signal.aborted) throw error
+  } finally {
+    watcher.close()
+  }
+}
+
+/** Archives that this machine's containerd has not taken in yet; a marker per archive says which it has. */
+async function importImages(scope: Scope, options: MachineProgramsOptions, paths: MachinePaths): Promise<void> {
+  await Promise.all(
+    (await options.imageArchives()).map(async (archive) => {
+      const marker = `${paths.containerdRoot}/imported-${basename(archive)}`
+      if (await exists(marker)) return
+      await run(
+        scope,
+        ['ctr', '--address', paths.containerdSocket, '--namespace', 'k8s.io', 'images', 'import', archive],
+        { timeoutMs: 120_000 },
+      )
+      await writeFile(marker, '')
+    }),
+  )
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Everything in the machine's cgroup ends: loops, containerd, agent, shims and containers; then mounts and devices go. */
+async function stop(scope: Scope, options: MachineProgramsOptions, paths: MachinePaths): Promise<void> {
+  const owner = ownerOf(paths)
+  for (const kind of ['process', 'cgroup'] as const) {
+    for (const entry of options.ledger.entries(owner))
+      if (entry.object.kind === kind) await undoEntry(scope, options, entry)
+  }
+  for (const folder of await cgroupFolders(paths.cgroup)) {
+    const left = await processesIn(folder)
+    if (left.length > 0) throw new Error(`Processes ${left.join(', ')} of machine "${paths.key}" did not end`)
+  }
+  await options.undoAgentLedger(scope, paths.agentLedger)
+  for (const entry of options.ledger.entries(owner))
+    if (entry.object.kind === 'mounts') await undoEntry(scope, options, entry)
+}
+
+async function recordOnce(
+  ledger: Ledger,
+  owner: string,
+  object: { readonly kind: 'mounts'; readonly path: string },
+): Promise<void> {
+  const known = ledger
+    .entries(owner)
+    .some((entry) => entry.object.kind === 'mounts' && entry.object.path === object.path)
+  if (!known) await ledger.record(owner, object)
+}
+
+function ownerOf(paths: MachinePaths): string {
+  return `machine/${paths.key}`
+}

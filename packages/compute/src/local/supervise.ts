@@ -1,0 +1,31 @@
+// Keeps a machine's programs running when the server is gone: a small shell loop per program, in the machine's
+// network namespace and cgroup, in the part that systemd plays on an AKS node.
+
+export interface SupervisedProgram {
+  readonly argv: readonly string[]
+  /** Set in the program's environment. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Takes the program's process id, rewritten at each start. */
+  readonly pidPath: string
+  readonly restartDelaySeconds: number
+}
+
+/** The argv of the loop. It is started in the machine's cgroup and writes to its parent's output. */
+export function supervisedArgv(program: SupervisedProgram, networkNamespace: string): readonly string[] {
+  const environment = Object.entries(program.environment ?? {}).map(([name, value]) => `export ${name}=${quote(value)}`)
+  const script = [
+    ...environment,
+    'while :; do',
+    `  ${program.argv.map(quote).join(' ')} &`,
+    `  echo $! > ${quote(program.pidPath)}`,
+    '  wait $!',
+    `  sleep ${program.restartDelaySeconds}`,
+    'done',
+  ].join('\n')
+  return ['nsenter', `--net=/run/netns/${networkNamespace}`, '/bin/sh', '-c', script]
+}
+
+/** One word for a POSIX shell, whatever it holds. */
+export function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}
