@@ -29,6 +29,8 @@ export interface Controller {
   reconcile(scope: Scope, key: string): Promise<Outcome>
   /** Keys in work at once; 1 when absent. */
   readonly workers?: number
+  /** Called once, when the sources' caches are synced and before the first pass, by loops that are woken by more than sources. */
+  start?(scope: Scope, wake: (key: string) => void): void | Promise<void>
 }
 
 /** A read-only view on a resource, kept current by a watch. Objects are shared. */

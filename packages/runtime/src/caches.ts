@@ -1,0 +1,40 @@
+// One informer per resource, shared by every loop of a cluster and started when first asked for.
+
+import { groupVersionOf } from '@aksel/api/resource'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import { childScope } from '@aksel/base/scope'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import type { Cache, Caches } from './controller.ts'
+import { Informer } from './informer.ts'
+
+/** Caches that live until the scope's signal aborts or they are disposed. */
+export function createCaches(scope: Scope, client: Client): Caches & AsyncDisposable {
+  return new SharedCaches(scope, client)
+}
+
+class SharedCaches implements Caches, AsyncDisposable {
+  readonly #scope: Scope
+  readonly #client: Client
+  readonly #stop = new AbortController()
+  readonly #informers = new Map<string, { readonly cache: unknown; readonly ended: Promise<void> }>()
+
+  constructor(scope: Scope, client: Client) {
+    this.#scope = childScope(scope, {}, this.#stop.signal)
+    this.#client = client
+  }
+
+  of<T extends KubernetesObject>(type: ResourceType<T>): Cache<T> {
+    const key = `${groupVersionOf(type)}/${type.plural}`
+    const known = this.#informers.get(key)
+    if (known !== undefined) return known.cache as Cache<T>
+    const informer = new Informer(this.#scope, this.#client, type)
+    this.#informers.set(key, { cache: informer, ended: informer.run() })
+    return informer
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Error('The caches were closed'))
+    await Promise.all([...this.#informers.values()].map(({ ended }) => ended))
+  }
+}

@@ -1,0 +1,94 @@
+// Tells people on an object's events what a loop did; the same news again only raises a count.
+
+import { events } from '@aksel/api/resources'
+import { groupVersionOf } from '@aksel/api/resource'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import type { Event, ObjectReference } from '@aksel/api/types/core-v1'
+import { formatTime } from '@aksel/base/clock'
+import { isReason } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+
+export interface EventNews {
+  /** The object that the news is about; `referenceTo` makes one. */
+  readonly about: ObjectReference
+  readonly type: 'Normal' | 'Warning'
+  /** One word in upper camel case: `SuccessfulCreate`. */
+  readonly reason: string
+  readonly message: string
+  /** The component that says it: `replicaset-controller`. */
+  readonly source: string
+  /** The node it comes from, where it comes from one. */
+  readonly host?: string
+}
+
+/** The reference that an event, or an endpoint's target, names an object by. */
+export function referenceTo(type: ResourceType, object: KubernetesObject, fieldPath?: string): ObjectReference {
+  const { name, namespace, uid, resourceVersion } = object.metadata
+  return {
+    apiVersion: groupVersionOf(type),
+    kind: type.kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(fieldPath === undefined ? {} : { fieldPath }),
+  }
+}
+
+/**
+ * Writes an event, or raises the count of the one that says the same. Its name is made from what it says, so that no memory
+ * is needed and a restart goes on counting. Never rejects: news that cannot be told are logged.
+ */
+export async function recordEvent(scope: Scope, client: Client, news: EventNews): Promise<void> {
+  const namespace = news.about.namespace ?? 'default'
+  const name = `${news.about.name}.${fingerprint(news)}`
+  const now = formatTime(scope.clock.now())
+  try {
+    const isNew = await createOnce(client, eventOf(news, { namespace, name }, now))
+    if (!isNew) await raiseCount(client, { namespace, name }, now)
+  } catch (error) {
+    // A namespace on its way out takes no more events.
+    if (!scope.signal.aborted) scope.log.debug('an event was not recorded', { error, reason: news.reason })
+  }
+}
+
+async function createOnce(client: Client, event: Event): Promise<boolean> {
+  try {
+    await client.create(events, event)
+    return true
+  } catch (error) {
+    if (isReason(error, 'AlreadyExists')) return false
+    throw error
+  }
+}
+
+async function raiseCount(client: Client, ref: { namespace: string; name: string }, now: string): Promise<void> {
+  const known = await client.get(events, ref)
+  const body = { count: (known.count ?? 1) + 1, lastTimestamp: now }
+  await client.patch(events, ref, { kind: 'merge', body })
+}
+
+function eventOf(news: EventNews, place: { namespace: string; name: string }, now: string): Event {
+  return {
+    metadata: place,
+    involvedObject: news.about,
+    reason: news.reason,
+    message: news.message.slice(0, 1024),
+    source: { component: news.source, ...(news.host === undefined ? {} : { host: news.host }) },
+    firstTimestamp: now,
+    lastTimestamp: now,
+    count: 1,
+    type: news.type,
+    reportingComponent: news.source,
+    reportingInstance: news.host ?? '',
+  }
+}
+
+/** Sixteen hexadecimal digits (64-bit FNV-1a) that the same news about the same object always has. */
+function fingerprint({ about, type, reason, message, source, host = '' }: EventNews): string {
+  const text = [about.kind, about.uid, about.fieldPath, type, reason, message, source, host].join('\u0000')
+  let hash = 0xcbf29ce484222325n
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  return hash.toString(16).padStart(16, '0')
+}

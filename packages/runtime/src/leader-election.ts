@@ -1,0 +1,172 @@
+// One of several processes works at a time: the one that holds a Lease, as client-go elects it.
+
+import { leases } from '@aksel/api/resources'
+import type { Lease } from '@aksel/api/types/coordination-v1'
+import { formatMicroTime, sleep } from '@aksel/base/clock'
+import { ApiError, isReason } from '@aksel/base/errors'
+import { fraction } from '@aksel/base/ids'
+import { childScope } from '@aksel/base/scope'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+
+export interface LeaderOptions {
+  readonly client: Client
+  readonly lease: { readonly namespace: string; readonly name: string }
+  /** Who we are: unique among the candidates. */
+  readonly identity: string
+  /** The work of the leader. Its scope aborts when the lease is lost. */
+  run(scope: Scope): Promise<void>
+  /** How long others wait for a silent leader. Default 15 s. */
+  readonly leaseDurationMs?: number
+  /** How long a leader that cannot renew goes on. Default 10 s. */
+  readonly renewDeadlineMs?: number
+  /** Between tries. Default 2 s. */
+  readonly retryPeriodMs?: number
+}
+
+/** What was last read, and when on our own clock: the clocks of candidates need not agree. */
+interface Observation {
+  readonly lease: Lease
+  readonly atMs: number
+}
+
+/**
+ * Stands for election until the scope's signal aborts, and works while elected; a leader that lost its lease stands again.
+ * Releases the lease on the way out. Rejects only when `run` rejects while it leads.
+ */
+export async function runAsLeader(scope: Scope, options: LeaderOptions): Promise<void> {
+  const own = childScope(scope, { lease: options.lease.name, identity: options.identity })
+  const elector = new Elector(own, options)
+  while (!scope.signal.aborted) {
+    if (!(await elector.acquire())) return
+    own.log.info('became leader')
+    const lost = new AbortController()
+    const work = Promise.resolve(options.run(childScope(own, {}, lost.signal)))
+    let failure: unknown
+    const ended = work.then(
+      () => 'ended' as const,
+      (error: unknown) => {
+        failure = error
+        return 'failed' as const
+      },
+    )
+    const outcome = await Promise.race([ended, elector.renewUntilLost(lost.signal).then(() => 'lost' as const)])
+    lost.abort(new Error('The lease was lost'))
+    await ended
+    if (outcome !== 'lost' || scope.signal.aborted) await elector.release()
+    else own.log.warn('lost the lease')
+    if (outcome === 'failed' && !scope.signal.aborted) throw failure as Error
+    if (outcome === 'ended') return
+  }
+}
+
+class Elector {
+  readonly #scope: Scope
+  readonly #options: LeaderOptions
+  readonly #leaseDurationMs: number
+  readonly #renewDeadlineMs: number
+  readonly #retryPeriodMs: number
+  #observed: Observation | undefined
+
+  constructor(scope: Scope, options: LeaderOptions) {
+    this.#scope = scope
+    this.#options = options
+    this.#leaseDurationMs = options.leaseDurationMs ?? 15_000
+    this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000
+    this.#retryPeriodMs = options.retryPeriodMs ?? 2_000
+  }
+
+  /** False when the scope ended first. */
+  async acquire(): Promise<boolean> {
+    const { signal, clock, random } = this.#scope
+    while (!signal.aborted) {
+      if (await this.#tryHold()) return true
+      // Jitter, so that candidates do not ask in step.
+      await sleep(clock, this.#retryPeriodMs * (1 + 1.2 * fraction(random)), signal).catch(() => {})
+    }
+    return false
+  }
+
+  /** Resolves when the lease could not be renewed in time, or when either signal aborts. */
+  async renewUntilLost(stop: AbortSignal): Promise<void> {
+    const { clock } = this.#scope
+    const signal = AbortSignal.any([stop, this.#scope.signal])
+    let renewedMs = clock.monotonicMs()
+    while (true) {
+      await sleep(clock, this.#retryPeriodMs, signal).catch(() => {})
+      if (signal.aborted) return
+      if (await this.#tryHoldBefore(renewedMs + this.#renewDeadlineMs, signal)) renewedMs = clock.monotonicMs()
+      else if (clock.monotonicMs() - renewedMs >= this.#renewDeadlineMs) return
+    }
+  }
+
+  /** Makes the lease free at once instead of after its duration. */
+  async release(): Promise<void> {
+    const { client, identity } = this.#options
+    const lease = this.#observed?.lease
+    if (lease?.spec?.holderIdentity !== identity) return
+    const now = formatMicroTime(this.#scope.clock.now())
+    const { leaseTransitions = 0 } = lease.spec
+    const spec = { holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now, leaseTransitions }
+    try {
+      await client.update(leases, { ...lease, spec })
+    } catch (error) {
+      this.#scope.log.debug('the lease was not released', { error })
+    }
+  }
+
+  /** A call that hangs must not let a leader work on past its deadline. */
+  async #tryHoldBefore(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#scope
+    const answered = new AbortController()
+    const late = sleep(clock, deadlineMs - clock.monotonicMs(), AbortSignal.any([answered.signal, signal])).then(
+      () => false,
+      () => false,
+    )
+    const held = await Promise.race([this.#tryHold(), late])
+    answered.abort()
+    return held
+  }
+
+  async #tryHold(): Promise<boolean> {
+    const { client, identity, lease: ref } = this.#options
+    const { clock, log } = this.#scope
+    const now = formatMicroTime(clock.now())
+    try {
+      const found = await client.get(leases, ref).catch(ifMissing)
+      if (found === undefined) {
+        const spec = this.#spec(now, now, 0)
+        this.#observe(await client.create(leases, { metadata: { ...ref }, spec }))
+        return true
+      }
+      if (found.metadata.resourceVersion !== this.#observed?.lease.metadata.resourceVersion) this.#observe(found)
+      const { holderIdentity = '', leaseTransitions = 0, acquireTime } = found.spec ?? {}
+      const isOurs = holderIdentity === identity
+      const heldMs = (found.spec?.leaseDurationSeconds ?? this.#leaseDurationMs / 1000) * 1000
+      const isHeld = holderIdentity !== '' && this.#observed!.atMs + heldMs > clock.monotonicMs()
+      if (!isOurs && isHeld) return false
+      const spec = isOurs
+        ? this.#spec(acquireTime ?? now, now, leaseTransitions)
+        : this.#spec(now, now, leaseTransitions + 1)
+      this.#observe(await client.update(leases, { ...found, spec }))
+      return true
+    } catch (error) {
+      if (!isReason(error, 'Conflict', 'AlreadyExists')) log.debug('the lease was not taken', { error })
+      return false
+    }
+  }
+
+  #spec(acquireTime: string, renewTime: string, leaseTransitions: number): NonNullable<Lease['spec']> {
+    const leaseDurationSeconds = Math.max(1, Math.round(this.#leaseDurationMs / 1000))
+    return { holderIdentity: this.#options.identity, leaseDurationSeconds, acquireTime, renewTime, leaseTransitions }
+  }
+
+  #observe(lease: Lease): void {
+    this.#observed = { lease, atMs: this.#scope.clock.monotonicMs() }
+  }
+}
+
+function ifMissing(error: unknown): undefined {
+  if (error instanceof ApiError && error.code === 404) return undefined
+  throw error
+}
