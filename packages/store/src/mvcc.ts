@@ -36,14 +36,17 @@ interface Entry {
 
 export type Verdict =
   /** A guard does not hold. `settled`: what it met is durable already. */
-  | { readonly kind: 'refused'; readonly guard: Guard; readonly current: KeyValue | undefined; readonly settled: boolean }
+  | {
+      readonly kind: 'refused'
+      readonly guard: Guard
+      readonly current: KeyValue | undefined
+      readonly settled: boolean
+    }
   /** The guards hold and nothing would change: no revision is used. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'applied'; readonly change: Change }
 
 const KEY_LENGTH_MAX = 8192
-/** What a version costs in memory beside its key and value, roughly. */
-const VERSION_OVERHEAD_BYTES = 160
 const noBytes = Buffer.alloc(0)
 
 export class Mvcc {
@@ -80,11 +83,6 @@ export class Mvcc {
     return this.#bytes
   }
 
-  /** Versions held, beside the newest of each key, and roughly what all versions cost in memory. */
-  get memoryBytes(): number {
-    return this.#bytes + (this.#index.size + this.#applied - this.#floor) * VERSION_OVERHEAD_BYTES
-  }
-
   /** Places a key as it stood at the revision this core began at; keys may come in any order, each once. */
   load(item: KeyValue): void {
     this.#index.insert({ key: item.key, live: 1, latest: item, older: undefined })
@@ -107,7 +105,8 @@ export class Mvcc {
     const revision = this.#applied + 1
     const events: StoreEvent[] = []
     for (const write of transaction.writes) {
-      const event = write.kind === 'put' ? this.#put(write.key, write.value, revision) : this.#delete(write.key, revision)
+      const event =
+        write.kind === 'put' ? this.#put(write.key, write.value, revision) : this.#delete(write.key, revision)
       if (event !== undefined) events.push(event)
     }
     if (events.length === 0) return { kind: 'unchanged' }
@@ -153,7 +152,7 @@ export class Mvcc {
     this.#index.setLive(entry, isDeleted(version) ? 0 : 1)
   }
 
-  /** Everything up to the revision is durable. Returns nothing; `changesAfter` gives what became visible. */
+  /** Everything up to the revision is durable. */
   advance(revision: number): void {
     this.#visible = revision
   }
@@ -200,10 +199,18 @@ export class Mvcc {
       const item = versionAt(entry, at)
       if (item === undefined) return true
       if (items.length < limit) return items.push(item) > 0
-      next = entry.key
+      next = item.key
       return false
     })
     return { revision: at, items, remaining: next === undefined ? 0 : this.#countFrom(next, prefix, at) }
+  }
+
+  /** Keys at a readable revision, in order from the first that is not below `from`, until `visit` returns false. */
+  visitAt(revision: number, from: string, visit: (item: KeyValue) => boolean): void {
+    this.#index.visitFrom(from, (entry) => {
+      const item = versionAt(entry, revision)
+      return item === undefined || visit(item)
+    })
   }
 
   count(prefix: string): number {
@@ -333,6 +340,7 @@ function check(transaction: Transaction): void {
     if (key === '' || key.length > KEY_LENGTH_MAX) {
       throw new TypeError(`Cannot write a key of ${key.length} characters: 1 to ${KEY_LENGTH_MAX} are allowed`)
     }
+    if (!key.isWellFormed()) throw new TypeError(`Cannot write key ${JSON.stringify(key)}: it is no Unicode text`)
   }
   if (writes.length < 2) return
   const keys = new Set(writes.map((write) => write.key))

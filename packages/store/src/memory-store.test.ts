@@ -1,0 +1,5 @@
+import { storeContract } from './contract.ts'
+import { createMemoryStore } from './memory-store.ts'
+import { testScope } from './test-scope.ts'
+
+storeContract('memory', async () => createMemoryStore(testScope()))
