@@ -1,0 +1,157 @@
+// The command line as an ordinary client of the Azure front door: a token by client secret, then plain requests.
+
+import { readFileSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { sleep, systemClock } from '@aksel/base/clock'
+import { ArmError, type ArmErrorBody } from '@aksel/base/errors'
+import type { ConnectionFile } from './files.ts'
+
+export interface ArmAnswer<T> {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly body: T
+}
+
+export interface ArmRequest {
+  readonly method: string
+  /** Path below the front door, or a whole URL of it; `api-version` is added where it is missing. */
+  readonly path: string
+  readonly body?: unknown
+}
+
+const API_VERSION = '2026-05-01'
+const RESOURCES_API_VERSION = '2021-04-01'
+
+export class ArmClient {
+  readonly connection: ConnectionFile
+  readonly #ca: string
+  #token: Promise<string> | undefined
+
+  constructor(connection: ConnectionFile) {
+    this.connection = connection
+    this.#ca = readFileSync(connection.caPath, 'utf8')
+  }
+
+  /** Rejects with an ArmError that carries Azure's code. */
+  async send<T>(request: ArmRequest): Promise<ArmAnswer<T>> {
+    this.#token ??= this.#fetchToken()
+    const url = new URL(request.path, this.connection.armUrl)
+    if (!url.searchParams.has('api-version')) {
+      url.searchParams.set(
+        'api-version',
+        /\/providers\/Microsoft\.ContainerService\//i.test(url.pathname) ? API_VERSION : RESOURCES_API_VERSION,
+      )
+    }
+    const headers = {
+      authorization: `Bearer ${await this.#token}`,
+      accept: 'application/json',
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+    }
+    const answer = await this.#exchange<T>(url, {
+      method: request.method,
+      headers,
+      body: request.body === undefined ? undefined : JSON.stringify(request.body),
+    })
+    if (answer.status >= 400) throw armError(answer)
+    return answer
+  }
+
+  /** Follows a long-running operation to its end; calls back with each state seen. */
+  async wait(started: ArmAnswer<unknown>, seen: (state: OperationState) => void = () => {}): Promise<void> {
+    const address = header(started, 'azure-asyncoperation') ?? header(started, 'location')
+    if (address === undefined) return
+    const clock = systemClock()
+    const asynchronous = header(started, 'azure-asyncoperation') !== undefined
+    for (;;) {
+      const answer = await this.send<OperationState | undefined>({ method: 'GET', path: address })
+      const state = answer.body ?? {}
+      seen(state)
+      if (state.error !== undefined) throw new ArmError(400, state.error.code, state.error.message)
+      if (asynchronous ? isTerminal(state.status) : answer.status !== 202) return
+      await sleep(clock, pollDelayMs(answer))
+    }
+  }
+
+  async #fetchToken(): Promise<string> {
+    const { armUrl, tenantId, clientId, clientSecret } = this.connection
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: clientSecret,
+      scope: `${armUrl}/.default`,
+    })
+    const answer = await this.#exchange<{ access_token?: string; error_description?: string }>(
+      new URL(`/${tenantId}/oauth2/v2.0/token`, armUrl),
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: form.toString(),
+      },
+    )
+    if (answer.body.access_token === undefined)
+      throw new Error(`The front door issued no token: ${answer.body.error_description ?? answer.status}`)
+    return answer.body.access_token
+  }
+
+  #exchange<T>(
+    url: URL,
+    request: {
+      readonly method: string
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: string | undefined
+    },
+  ): Promise<ArmAnswer<T>> {
+    return new Promise((resolve, reject) => {
+      const outgoing = httpsRequest(
+        url,
+        { method: request.method, headers: { ...request.headers }, ca: this.#ca },
+        (response) => {
+          const pieces: Buffer[] = []
+          response.on('data', (piece: Buffer) => pieces.push(piece))
+          response.on('error', reject)
+          response.on('end', () => {
+            const text = Buffer.concat(pieces).toString()
+            const isJson = response.headers['content-type']?.includes('json') === true && text !== ''
+            resolve({
+              status: response.statusCode!,
+              headers: response.headers,
+              body: (isJson ? JSON.parse(text) : undefined) as T,
+            })
+          })
+        },
+      )
+      outgoing.on('error', reject)
+      outgoing.end(request.body)
+    })
+  }
+}
+
+export interface OperationState {
+  readonly status?: string
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly properties?: { readonly step?: string }
+}
+
+function isTerminal(status: string | undefined): boolean {
+  return status === 'Succeeded' || status === 'Failed' || status === 'Canceled'
+}
+
+/** The server says when to come back; a server on the same host need not be left alone for long. */
+function pollDelayMs(answer: ArmAnswer<unknown>): number {
+  const seconds = Number(header(answer, 'retry-after') ?? '1')
+  return Math.min(250, (Number.isFinite(seconds) ? seconds : 1) * 1000)
+}
+
+function header(answer: ArmAnswer<unknown>, name: string): string | undefined {
+  const value = answer.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+function armError(answer: ArmAnswer<unknown>): ArmError {
+  const error = (answer.body as { error?: ArmErrorBody } | undefined)?.error
+  return new ArmError(
+    answer.status,
+    error?.code ?? String(answer.status),
+    error?.message ?? `The front door answered ${answer.status}`,
+  )
+}

@@ -1,0 +1,136 @@
+// `aksel test`: the whole gate, or one part of it. Each part says what it ran and how long it took; the first failure's
+// output is shown in full.
+
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { CommandError } from '../command-error.ts'
+import type { CliOptions } from '../options.ts'
+
+interface Task {
+  readonly name: string
+  readonly argv: readonly string[]
+}
+
+/** Test files that need nothing but Node run in one process; the others make things on the host and run one file at a time. */
+const unitPatterns = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts']
+const hostPatterns = ['packages/*/src/**/*.host.test.ts', 'apps/*/src/**/*.host.test.ts']
+const e2ePatterns = ['tests/e2e/**/*.test.ts']
+
+const parts = ['check', 'unit', 'host', 'e2e', 'all'] as const
+type Part = (typeof parts)[number]
+
+export async function runTests(options: CliOptions, args: readonly string[]): Promise<number> {
+  const wanted = args[0]
+  if (wanted !== undefined && !parts.includes(wanted as Part)) {
+    throw new CommandError(
+      `Unknown part "${wanted}"; the parts are ${parts.join(', ')}. Without a part the whole gate runs.`,
+      2,
+    )
+  }
+  // `all` asks the tests that have a larger size for it.
+  const environment = { ...options.environment, ...(wanted === 'all' ? { AKSEL_TEST_SIZE: 'full' } : {}) }
+  if (wanted === undefined || wanted === 'all' || wanted === 'host' || wanted === 'e2e') await prepareHost(options)
+  for (const stage of stagesOf(options, wanted as Part | undefined)) {
+    const failed = await runStage(options, stage, environment)
+    if (failed) return 1
+  }
+  return 0
+}
+
+/** The tests below make real nodes: what those need is installed as `up` would install it. */
+async function prepareHost(options: CliOptions): Promise<void> {
+  const { ensureSystemPackages } = await import('../system-packages.ts')
+  const support = ensureSystemPackages({ isRoot: options.isRoot, say: (line) => process.stdout.write(`${line}\n`) })
+  if (!support.realNodes)
+    throw new CommandError(
+      `These tests make real nodes, and this host cannot: ${support.why}. "./aksel test check" needs none.`,
+    )
+}
+
+function stagesOf(options: CliOptions, part: Part | undefined): readonly (readonly Task[])[] {
+  const bin = (name: string): string => join(options.repositoryRoot, 'node_modules', '.bin', name)
+  const node = process.execPath
+  const nodeTest = [node, '--disable-warning=ExperimentalWarning', '--test']
+  const unit: Task = {
+    name: 'unit',
+    argv: [...nodeTest, '--test-isolation=none', ...filesOf(options, unitPatterns, '.host.test.ts')],
+  }
+  const check: readonly Task[] = [
+    { name: 'format', argv: [bin('oxfmt'), '--check'] },
+    { name: 'lint', argv: [bin('oxlint'), '--type-aware'] },
+    { name: 'types', argv: [bin('tsc'), '--noEmit'] },
+    unit,
+  ]
+  const host: Task = { name: 'host', argv: [...nodeTest, '--test-concurrency=1', ...filesOf(options, hostPatterns)] }
+  const e2e: Task = { name: 'e2e', argv: [...nodeTest, '--test-concurrency=1', ...filesOf(options, e2ePatterns)] }
+  switch (part) {
+    case 'check':
+      return [check]
+    case 'unit':
+      return [[unit]]
+    case 'host':
+      return [[host]]
+    case 'e2e':
+      return [[e2e]]
+    case 'all':
+    case undefined:
+      return [check, [host], [e2e]]
+    default:
+      return part satisfies never
+  }
+}
+
+function filesOf(options: CliOptions, patterns: readonly string[], without?: string): readonly string[] {
+  const files = globSync([...patterns], { cwd: options.repositoryRoot, exclude: ['**/node_modules/**'] })
+  const chosen = files.filter((file) => without === undefined || !file.endsWith(without)).sort()
+  if (chosen.length === 0) throw new CommandError(`No test file matches ${patterns.join(', ')}`)
+  return chosen
+}
+
+/** Runs the stage's tasks side by side. A lone task writes straight to the terminal. */
+async function runStage(
+  options: CliOptions,
+  tasks: readonly Task[],
+  environment: CliOptions['environment'],
+): Promise<boolean> {
+  const results = await Promise.all(
+    tasks.map((task) => runTask(options, task, { environment, quiet: tasks.length > 1 })),
+  )
+  return results.includes(false)
+}
+
+async function runTask(
+  options: CliOptions,
+  task: Task,
+  how: { readonly environment: CliOptions['environment']; readonly quiet: boolean },
+): Promise<boolean> {
+  const startedMs = performance.now()
+  const [program, ...args] = task.argv
+  // Standard input is closed: no test may wait for a person.
+  const child = spawn(program!, args, {
+    cwd: options.repositoryRoot,
+    env: how.environment,
+    stdio: ['ignore', how.quiet ? 'pipe' : 'inherit', how.quiet ? 'pipe' : 'inherit'],
+  })
+  const output: Buffer[] = []
+  child.stdout?.on('data', (chunk: Buffer) => output.push(chunk))
+  child.stderr?.on('data', (chunk: Buffer) => output.push(chunk))
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (exitCode) => resolve(exitCode ?? 1))
+  })
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  const text = Buffer.concat(output).toString()
+  if (code !== 0) process.stdout.write(text)
+  else
+    process.stdout.write(
+      text
+        .split('\n')
+        .filter((line) => /^(ℹ|#) (tests|pass|fail|skipped) /.test(line))
+        .map((line) => `${line}\n`)
+        .join(''),
+    )
+  process.stdout.write(`${code === 0 ? 'ok' : 'FAILED'} ${task.name} (${seconds} s)\n`)
+  return code === 0
+}

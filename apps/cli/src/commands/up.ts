@@ -1,0 +1,276 @@
+// `aksel up`: from nothing to a cluster whose nodes are Ready. Every step finds what is there already and leaves it.
+
+import { spawn } from 'node:child_process'
+import { mkdirSync, openSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ArmError } from '@aksel/base/errors'
+import { ArmClient, type ArmAnswer } from '../arm-client.ts'
+import { CommandError } from '../command-error.ts'
+import {
+  connectionFile,
+  currentFile,
+  readJsonFile,
+  runningServer,
+  serverLog,
+  type ConnectionFile,
+  type CurrentFile,
+  type ServerFile,
+} from '../files.ts'
+import type { CliOptions } from '../options.ts'
+import { terminalProgress, type Progress } from '../progress.ts'
+import { ensureSystemPackages } from '../system-packages.ts'
+
+export interface UpRequest {
+  readonly simulated?: boolean
+  readonly nodes?: number
+  readonly store: string
+  readonly foreground?: boolean
+  readonly kubernetesVersion?: string
+  readonly output?: string
+}
+
+const RESOURCE_GROUP = 'aksel'
+const CLUSTER = 'demo'
+const LOCATION = 'westeurope'
+const DEFAULT_NODES = 3
+const START_DEADLINE_MS = 30_000
+
+export async function up(options: CliOptions, request: UpRequest): Promise<void> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const running = runningServer(options.dataDir)
+  const support =
+    running === undefined && request.simulated !== true
+      ? ensureSystemPackages({ isRoot: options.isRoot, say })
+      : { realNodes: true }
+  const simulated = request.simulated === true || !support.realNodes || running?.simulated === true
+  if (support.why !== undefined) say(`Nodes will be simulated: no container runs. Reason: ${support.why}.`)
+  if (running !== undefined && request.simulated === true && !running.simulated) {
+    throw new CommandError(
+      'A server with real nodes runs already. Stop it with "./aksel down", or use another folder with --data.',
+    )
+  }
+  if (request.foreground === true) {
+    if (running !== undefined)
+      throw new CommandError(`The server runs already, as process ${running.pid}. Stop it with "./aksel down" first.`)
+    await runInForeground(options, request, simulated)
+    return
+  }
+  using progress = terminalProgress(process.stderr)
+  if (running?.ready !== true) await startServer(options, { ...request, simulated }, progress)
+  const result = await ensureDemo(options, { ...request, simulated }, progress)
+  progress.done()
+  process.stdout.write(request.output === 'json' ? `${JSON.stringify(result, undefined, 2)}\n` : summary(result))
+}
+
+interface UpResult {
+  readonly resourceGroup: string
+  readonly cluster: string
+  readonly kubernetesVersion: string
+  readonly nodes: number
+  readonly simulated: boolean
+  readonly kubeconfig: string
+  readonly armUrl: string
+  /** False when everything was there already. */
+  readonly changed: boolean
+}
+
+function serverArgv(options: CliOptions, request: UpRequest & { readonly simulated: boolean }): readonly string[] {
+  const program = join(options.repositoryRoot, 'apps', 'server', 'src', 'main.ts')
+  const flags = ['--data', options.dataDir, '--store', request.store, ...(request.simulated ? ['--simulated'] : [])]
+  return ['--disable-warning=ExperimentalWarning', program, ...flags]
+}
+
+async function runInForeground(options: CliOptions, request: UpRequest, simulated: boolean): Promise<void> {
+  const child = spawn(process.execPath, serverArgv(options, { ...request, simulated }), {
+    stdio: 'inherit',
+    env: options.environment,
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+  const code = await new Promise<number>((resolve) => child.on('exit', (exitCode) => resolve(exitCode ?? 1)))
+  if (code !== 0) throw new CommandError(`The server ended with exit code ${code}.`)
+}
+
+/** Starts the server apart from this terminal and waits until it says that it answers. */
+async function startServer(
+  options: CliOptions,
+  request: UpRequest & { readonly simulated: boolean },
+  progress: Progress,
+): Promise<void> {
+  progress.step('Starting the server')
+  const log = serverLog(options.dataDir)
+  mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
+  const output = openSync(log, 'a', 0o600)
+  const child = spawn(process.execPath, serverArgv(options, request), {
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: options.environment,
+  })
+  let exited: number | undefined
+  child.on('exit', (code) => (exited = code ?? 1))
+  child.unref()
+  const deadlineMs = performance.now() + START_DEADLINE_MS
+  while (runningServer(options.dataDir)?.ready !== true) {
+    if (exited !== undefined)
+      throw new CommandError(`The server did not start. The end of its log (${log}):\n${lastLines(log)}`)
+    if (performance.now() > deadlineMs)
+      throw new CommandError(`The server did not answer within ${START_DEADLINE_MS / 1000} s. Its log: ${log}`)
+    await fileChange(dirname(log), child)
+  }
+}
+
+/** Resolves at the next change in the folder, when the child ends, or after half a second. */
+function fileChange(directory: string, child: { once(event: 'exit', listener: () => void): unknown }): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(settle, 500)
+    const watcher = watch(directory, settle)
+    child.once('exit', settle)
+    function settle(): void {
+      clearTimeout(timer)
+      watcher.close()
+      resolve()
+    }
+  })
+}
+
+function lastLines(path: string): string {
+  return readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .slice(-8)
+    .map((line) => `  ${line}`)
+    .join('\n')
+}
+
+interface ManagedCluster {
+  readonly properties: {
+    readonly provisioningState: string
+    readonly currentKubernetesVersion?: string
+    readonly kubernetesVersion?: string
+    readonly agentPoolProfiles: readonly { readonly name: string; readonly count: number }[]
+  }
+}
+
+async function ensureDemo(
+  options: CliOptions,
+  request: UpRequest & { readonly simulated: boolean },
+  progress: Progress,
+): Promise<UpResult> {
+  const connection = readJsonFile<ConnectionFile>(connectionFile(options.dataDir))
+  if (connection === undefined)
+    throw new CommandError('The server runs but has not written how to reach it; look at its log.')
+  const arm = new ArmClient(connection)
+  const group = `/subscriptions/${connection.subscriptionId}/resourceGroups/${RESOURCE_GROUP}`
+  const path = `${group}/providers/Microsoft.ContainerService/managedClusters/${CLUSTER}`
+  const before = await find<ManagedCluster>(arm, path)
+  let changed = false
+  if (before === undefined) {
+    await arm.send({ method: 'PUT', path: group, body: { location: LOCATION } })
+    await follow(arm, await arm.send({ method: 'PUT', path, body: demoCluster(request) }), progress)
+    changed = true
+  } else if (request.nodes !== undefined && before.properties.agentPoolProfiles[0]?.count !== request.nodes) {
+    const pool = before.properties.agentPoolProfiles[0]!
+    progress.step(`Scaling pool ${pool.name} to ${request.nodes}`)
+    await follow(
+      arm,
+      await arm.send({
+        method: 'PUT',
+        path: `${path}/agentPools/${pool.name}`,
+        body: { properties: { ...pool, count: request.nodes } },
+      }),
+      progress,
+    )
+    changed = true
+  }
+  await settled(arm, path, progress)
+  const after = (await arm.send<ManagedCluster>({ method: 'GET', path })).body
+  const kubeconfig = await writeCredentials(options, arm, path)
+  return {
+    resourceGroup: RESOURCE_GROUP,
+    cluster: CLUSTER,
+    kubernetesVersion: after.properties.currentKubernetesVersion ?? after.properties.kubernetesVersion ?? '',
+    nodes: after.properties.agentPoolProfiles.reduce((sum, pool) => sum + pool.count, 0),
+    simulated: request.simulated,
+    kubeconfig,
+    armUrl: connection.armUrl,
+    changed,
+  }
+}
+
+function demoCluster(request: UpRequest & { readonly simulated: boolean }): unknown {
+  return {
+    location: LOCATION,
+    identity: { type: 'SystemAssigned' },
+    ...(request.simulated ? { tags: { 'aksel.dev/simulated': 'true' } } : {}),
+    properties: {
+      dnsPrefix: 'demo',
+      ...(request.kubernetesVersion === undefined ? {} : { kubernetesVersion: request.kubernetesVersion }),
+      agentPoolProfiles: [
+        {
+          name: 'nodepool1',
+          mode: 'System',
+          count: request.nodes ?? DEFAULT_NODES,
+          vmSize: 'Standard_D2s_v5',
+          osType: 'Linux',
+        },
+      ],
+    },
+  }
+}
+
+async function find<T>(arm: ArmClient, path: string): Promise<T | undefined> {
+  try {
+    return (await arm.send<T>({ method: 'GET', path })).body
+  } catch (error) {
+    if (error instanceof ArmError && error.status === 404) return undefined
+    throw error
+  }
+}
+
+async function follow(arm: ArmClient, started: ArmAnswer<unknown>, progress: Progress): Promise<void> {
+  progress.step(`Creating cluster ${CLUSTER}`)
+  await arm.wait(started, (state) =>
+    state.properties?.step === undefined ? undefined : progress.step(state.properties.step),
+  )
+}
+
+/** An earlier run may have been cut off while the cluster was being made; the server goes on with it by itself. */
+async function settled(arm: ArmClient, path: string, progress: Progress): Promise<void> {
+  for (;;) {
+    const { properties } = (await arm.send<ManagedCluster>({ method: 'GET', path })).body
+    if (properties.provisioningState === 'Succeeded') return
+    if (properties.provisioningState === 'Failed')
+      throw new CommandError(
+        `Cluster "${CLUSTER}" is in state Failed. "./aksel az aks show -g ${RESOURCE_GROUP} -n ${CLUSTER}" tells more.`,
+      )
+    progress.step(`Waiting for cluster ${CLUSTER} (${properties.provisioningState})`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+async function writeCredentials(options: CliOptions, arm: ArmClient, path: string): Promise<string> {
+  const { body } = await arm.send<{ kubeconfigs: readonly { value: string }[] }>({
+    method: 'POST',
+    path: `${path}/listClusterAdminCredential`,
+  })
+  const kubeconfig = join(options.dataDir, 'kubeconfig')
+  writeFileSync(kubeconfig, Buffer.from(body.kubeconfigs[0]!.value, 'base64'), { mode: 0o600 })
+  const current: CurrentFile = { resourceGroup: RESOURCE_GROUP, cluster: CLUSTER, kubeconfig }
+  writeFileSync(currentFile(options.dataDir), `${JSON.stringify(current)}\n`, { mode: 0o600 })
+  return kubeconfig
+}
+
+function summary(result: UpResult): string {
+  const kind = result.simulated ? 'simulated nodes (no container runs)' : 'nodes'
+  return `
+Cluster "${result.cluster}" in resource group "${result.resourceGroup}" is ready: Kubernetes ${result.kubernetesVersion}, ${result.nodes} ${kind}.
+
+  ./aksel kubectl get nodes,pods -A -o wide
+  ./aksel kubectl apply -f examples/store/manifests
+  ./aksel az aks nodepool scale -g ${result.resourceGroup} --cluster-name ${result.cluster} -n nodepool1 -c 4
+  ./aksel status
+  ./aksel down            (data is kept; --purge removes everything)
+
+Kubeconfig for your own tools: ${result.kubeconfig}
+Azure front door: ${result.armUrl}
+`
+}

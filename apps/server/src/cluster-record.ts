@@ -1,0 +1,110 @@
+// What a control plane must remember beside its objects: its specification, its addresses and its keys.
+
+import { createHash } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Scope } from '@aksel/base/scope'
+import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
+import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
+import { readJson, writeDurableFile } from './durable-file.ts'
+
+export interface ClusterRecord {
+  /** Short and safe in paths: 12 hex digits of the id's SHA-256. */
+  readonly key: string
+  /** Makes addresses unique on this host. */
+  readonly index: number
+  readonly spec: ControlPlaneSpec
+  readonly state: ControlPlaneState
+  readonly authority: KeyPair
+  readonly serving: KeyPair
+  readonly admin: KeyPair
+  readonly user: KeyPair
+  readonly signingKey: SigningKey
+}
+
+export function clusterKey(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 12)
+}
+
+/** `127.7.0.1` and on: every cluster has a loopback address of its own. */
+export function loopbackAddress(index: number): string {
+  return `127.7.${Math.floor(index / 250)}.${(index % 250) + 1}`
+}
+
+export function firstServiceAddress(serviceCidr: string): string {
+  const parts = serviceCidr.split('/')[0]!.split('.').map(Number)
+  const value = ((parts[0]! << 24) | (parts[1]! << 16) | (parts[2]! << 8) | parts[3]!) + 1
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
+}
+
+const CERTIFICATE_DAYS = 730
+
+/** New keys for a new control plane. */
+export async function newClusterRecord(
+  scope: Scope,
+  request: { readonly spec: ControlPlaneSpec; readonly index: number },
+): Promise<ClusterRecord> {
+  const { spec, index } = request
+  const authority = await createAuthority(scope, { commonName: 'ca', years: 30 })
+  const addresses = [
+    loopbackAddress(index),
+    '127.0.0.1',
+    firstServiceAddress(spec.serviceCidr),
+    ...(spec.fabricAddress === undefined ? [] : [spec.fabricAddress]),
+  ]
+  const dnsNames = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    spec.fqdn,
+    'localhost',
+  ]
+  const client = (commonName: string, organizations: readonly string[]): Promise<KeyPair> =>
+    issue(scope, authority, { commonName, organizations, usages: ['client'], days: CERTIFICATE_DAYS })
+  const [serving, admin, user, signingKey] = await Promise.all([
+    issue(scope, authority, {
+      commonName: 'apiserver',
+      dnsNames,
+      ipAddresses: addresses,
+      usages: ['server', 'client'],
+      days: CERTIFICATE_DAYS,
+    }),
+    client('masterclient', ['system:masters']),
+    client('masterclient', ['system:masters']),
+    createServiceAccountKey(),
+  ])
+  return { key: clusterKey(spec.id), index, spec, state: 'Running', authority, serving, admin, user, signingKey }
+}
+
+/** Records on disk, one file per control plane. */
+export class ClusterRecords {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  async readAll(): Promise<readonly ClusterRecord[]> {
+    let names: readonly string[] = []
+    try {
+      names = await readdir(this.#directory)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    const records = await Promise.all(
+      names
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => readJson<ClusterRecord>(join(this.#directory, name))),
+    )
+    return records.filter((record) => record !== undefined)
+  }
+
+  async write(record: ClusterRecord): Promise<void> {
+    await writeDurableFile(join(this.#directory, `${record.key}.json`), JSON.stringify(record))
+  }
+
+  async remove(key: string): Promise<void> {
+    await rm(join(this.#directory, `${key}.json`), { force: true })
+  }
+}

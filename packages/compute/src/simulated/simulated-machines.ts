@@ -1,0 +1,141 @@
+// Simulated machines: hollow nodes in the server process. They are kept by their records alone and start in no time.
+
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { childScope, type Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import type { Machine, MachineProvider, MachineSpec, MachineState } from '@aksel/provider/machine-provider'
+import { runHollowNode } from './hollow-node.ts'
+
+export interface SimulatedMachinesOptions {
+  /** `DATA/simulated`. */
+  readonly directory: string
+  /** Speaks to the cluster's API server as this node. */
+  readonly clientFor: (clusterId: string, nodeName: string) => Client
+}
+
+interface Held {
+  readonly spec: MachineSpec
+  readonly address: string
+  state: MachineState
+  halt?: () => Promise<void>
+}
+
+/** `scope` is the life of the server: nodes run until it ends or they are stopped. */
+export async function openSimulatedMachines(scope: Scope, options: SimulatedMachinesOptions): Promise<MachineProvider> {
+  const machines = new SimulatedMachines(scope, options)
+  await machines.load()
+  return machines
+}
+
+class SimulatedMachines implements MachineProvider {
+  readonly kind = 'simulated'
+  readonly #scope: Scope
+  readonly #options: SimulatedMachinesOptions
+  readonly #held = new Map<string, Held>()
+
+  constructor(scope: Scope, options: SimulatedMachinesOptions) {
+    this.#scope = scope
+    this.#options = options
+  }
+
+  async load(): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true })
+    for (const name of await readdir(this.#options.directory)) {
+      const stored = JSON.parse(await readFile(join(this.#options.directory, name), 'utf8')) as {
+        spec: MachineSpec
+        address: string
+        state: MachineState
+      }
+      this.#held.set(keyOf(stored.spec.clusterId, stored.spec.name), stored)
+    }
+  }
+
+  async create(_scope: Scope, spec: MachineSpec): Promise<Machine> {
+    const key = keyOf(spec.clusterId, spec.name)
+    const held = this.#held.get(key) ?? { spec, address: this.#freeAddress(spec.clusterId), state: 'Creating' as const }
+    this.#held.set(key, held)
+    return this.#run(held)
+  }
+
+  async start(_scope: Scope, clusterId: string, name: string): Promise<Machine> {
+    return this.#run(this.#known(clusterId, name))
+  }
+
+  async stop(_scope: Scope, clusterId: string, name: string): Promise<void> {
+    const held = this.#known(clusterId, name)
+    await held.halt?.()
+    await this.#save(held, 'Stopped')
+  }
+
+  async delete(_scope: Scope, clusterId: string, name: string): Promise<void> {
+    const held = this.#held.get(keyOf(clusterId, name))
+    if (held === undefined) return
+    await held.halt?.()
+    await rm(this.#pathOf(held.spec), { force: true })
+    this.#held.delete(keyOf(clusterId, name))
+  }
+
+  list(clusterId?: string): readonly Machine[] {
+    return [...this.#held.values()]
+      .filter(({ spec }) => clusterId === undefined || spec.clusterId === clusterId)
+      .map(machineOf)
+  }
+
+  async #run(held: Held): Promise<Machine> {
+    if (held.halt !== undefined) return machineOf(held)
+    await this.#save(held, 'Running')
+    const stopping = new AbortController()
+    const scope = childScope(this.#scope, { component: 'simulated-machines' }, stopping.signal)
+    const { clusterId, name } = held.spec
+    const running = runHollowNode(scope, {
+      client: this.#options.clientFor(clusterId, name),
+      spec: held.spec,
+      address: held.address,
+    })
+    const ended = running.catch((error: unknown) => scope.log.error('simulated node ended', { node: name, error }))
+    held.halt = async () => {
+      delete held.halt
+      stopping.abort(new Error('the machine was stopped'))
+      await ended
+    }
+    return machineOf(held)
+  }
+
+  #known(clusterId: string, name: string): Held {
+    const held = this.#held.get(keyOf(clusterId, name))
+    if (held === undefined) throw new Error(`There is no simulated machine "${name}"`)
+    return held
+  }
+
+  async #save(held: Held, state: MachineState): Promise<void> {
+    held.state = state
+    const { spec, address } = held
+    await writeFile(this.#pathOf(spec), JSON.stringify({ spec, address, state }))
+  }
+
+  #pathOf(spec: MachineSpec): string {
+    return join(
+      this.#options.directory,
+      `${encodeURIComponent(keyOf(spec.clusterId, spec.name))}.json`.replaceAll('%2F', '_'),
+    )
+  }
+
+  /** From 198.18.0.0/15, set aside for benchmarks (RFC 2544): no packet ever goes there. */
+  #freeAddress(clusterId: string): string {
+    const taken = new Set(this.list(clusterId).map(({ address }) => address))
+    for (let index = 1; index < 131_071; index += 1) {
+      const address = `198.${18 + Math.floor(index / 65_536)}.${Math.floor(index / 256) % 256}.${index % 256}`
+      if (!taken.has(address)) return address
+    }
+    throw new Error('No address is left for a simulated machine (198.18.0.0/15 is used up)')
+  }
+}
+
+function keyOf(clusterId: string, name: string): string {
+  return `${clusterId}/${name}`
+}
+
+function machineOf({ spec, address, state }: Held): Machine {
+  return { name: spec.name, clusterId: spec.clusterId, state, address, simulated: true }
+}
