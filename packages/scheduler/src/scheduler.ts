@@ -70,7 +70,14 @@ class DefaultScheduler implements Scheduler {
   async run(): Promise<void> {
     const { caches } = this.#options
     const { signal } = this.#scope
-    const watched: readonly ResourceType[] = [nodes, pods, namespaces, persistentVolumeClaims, persistentVolumes, storageClasses]
+    const watched: readonly ResourceType[] = [
+      nodes,
+      pods,
+      namespaces,
+      persistentVolumeClaims,
+      persistentVolumes,
+      storageClasses,
+    ]
     await Promise.all(watched.map((type) => caches.of(type).synced(signal)))
     using subscriptions = new DisposableStack()
     subscriptions.use(caches.of(nodes).subscribe((now, before) => this.#onNode(now, before)))
