@@ -10,20 +10,24 @@ export interface CniRequest {
   readonly mtu?: number
 }
 
-/** The content of `10-aksel.conflist`: bridge `cbr0` as the pods' gateway, addresses by host-local, hostPorts by portmap. */
+/**
+ * The content of `10-aksel.conflist`: a routed link per pod, addresses by host-local, hostPorts by portmap. Routed and not
+ * bridged (`ptp`, as Azure's overlay does it): an answer from a pod to its neighbour then always passes the node, where the
+ * translation of a service's address is taken back; on a bridge that needs br_netfilter, which not every host has.
+ */
 export function renderCniConfig(request: CniRequest): string {
-  const bridge = {
-    type: 'bridge',
-    bridge: 'cbr0',
-    isGateway: true,
-    isDefaultGateway: true,
-    // Pods keep their address towards the VNet; what leaves it is masqueraded by the node's service proxy.
+  const link = {
+    type: 'ptp',
+    // Pods keep their address within the cluster; what leaves it is masqueraded by the node's service proxy.
     ipMasq: false,
-    // A pod may reach itself through its own service.
-    hairpinMode: true,
     mtu: request.mtu ?? 1500,
-    ipam: { type: 'host-local', dataDir: request.dataDirectory, ranges: [[{ subnet: request.podCidr }]] },
+    ipam: {
+      type: 'host-local',
+      dataDir: request.dataDirectory,
+      ranges: [[{ subnet: request.podCidr }]],
+      routes: [{ dst: '0.0.0.0/0' }],
+    },
   }
   const portmap = { type: 'portmap', capabilities: { portMappings: true }, snat: true }
-  return `${JSON.stringify({ cniVersion: '0.4.0', name: 'aksel', plugins: [bridge, portmap] }, null, 2)}\n`
+  return `${JSON.stringify({ cniVersion: '0.4.0', name: 'aksel', plugins: [link, portmap] }, null, 2)}\n`
 }

@@ -79,7 +79,6 @@ const unusedPlugins = [
   'io.containerd.internal.v1.restart',
   'io.containerd.internal.v1.tracing',
   'io.containerd.tracing.processor.v1.otlp',
-  'io.containerd.runtime.v1.linux',
 ]
 
 /** A TOML basic string; JSON's escapes are a subset of TOML's. */

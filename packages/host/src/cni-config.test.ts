@@ -1,0 +1,25 @@
+// The CNI configuration is what the plugins of the 0.4.0 specification read.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { renderCniConfig } from './cni-config.ts'
+
+test('pods get routed links in the range of their node, and all state stays in the machine folder', () => {
+  const config = JSON.parse(renderCniConfig({ podCidr: '10.244.3.0/24', dataDirectory: '/data/m1/cni' })) as {
+    cniVersion: string
+    plugins: { type: string; ipMasq?: boolean; ipam?: unknown; capabilities?: unknown }[]
+  }
+  assert.equal(config.cniVersion, '0.4.0')
+  assert.deepEqual(
+    config.plugins.map((plugin) => plugin.type),
+    ['ptp', 'portmap'],
+  )
+  assert.equal(config.plugins[0]!.ipMasq, false)
+  assert.deepEqual(config.plugins[0]!.ipam, {
+    type: 'host-local',
+    dataDir: '/data/m1/cni',
+    ranges: [[{ subnet: '10.244.3.0/24' }]],
+    routes: [{ dst: '0.0.0.0/0' }],
+  })
+  assert.deepEqual(config.plugins[1]!.capabilities, { portMappings: true })
+})

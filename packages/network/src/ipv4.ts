@@ -1,0 +1,66 @@
+// IPv4 addresses and ranges as numbers, for handing out addresses and judging which range holds one.
+
+export interface Range {
+  /** First address as an unsigned number. */
+  readonly first: number
+  readonly prefixLength: number
+  /** How many addresses it holds. */
+  readonly size: number
+}
+
+/** `10.0.0.1` as an unsigned number; throws on anything else. */
+export function parseAddress(text: string): number {
+  const parts = text.split('.')
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) {
+    throw new Error(`"${text}" is no IPv4 address`)
+  }
+  return parts.reduce((sum, part) => sum * 256 + Number(part), 0)
+}
+
+export function isAddress(text: string): boolean {
+  try {
+    parseAddress(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function formatAddress(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
+}
+
+/** `10.224.0.0/12`; bits beyond the prefix are cleared. Throws on anything else. */
+export function parseRange(text: string): Range {
+  const [address, length] = text.split('/')
+  const prefixLength = Number(length)
+  if (length === undefined || !/^\d{1,2}$/.test(length) || prefixLength > 32)
+    throw new Error(`"${text}" is no IPv4 range`)
+  const size = 2 ** (32 - prefixLength)
+  return { first: Math.floor(parseAddress(address!) / size) * size, prefixLength, size }
+}
+
+export function formatRange(range: Range): string {
+  return `${formatAddress(range.first)}/${range.prefixLength}`
+}
+
+/** The address at this offset from the range's first. */
+export function addressAt(range: Range, offset: number): string {
+  return formatAddress(range.first + offset)
+}
+
+export function contains(range: Range, address: number): boolean {
+  return address >= range.first && address < range.first + range.size
+}
+
+export function overlaps(a: Range, b: Range): boolean {
+  return contains(a, b.first) || contains(b, a.first)
+}
+
+/** The lowest number from `from` up to, not including, `to` that is not taken. */
+export function lowestFree(from: number, to: number, isTaken: (candidate: number) => boolean): number | undefined {
+  for (let candidate = from; candidate < to; candidate += 1) {
+    if (!isTaken(candidate)) return candidate
+  }
+  return undefined
+}

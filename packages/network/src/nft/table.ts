@@ -1,0 +1,88 @@
+// What an nftables table should hold, as data. Services and load balancers are rows in flat maps, so that a lookup
+// costs the same for one service and for ten thousand, and a change costs what changed.
+
+export interface TableContent {
+  /** Name of a map or set → key → value; the value of a set's element is ''. */
+  readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Chains that come and go, with their rules: one per count of backends. */
+  readonly chains: ReadonlyMap<string, readonly string[]>
+}
+
+export interface TableShape {
+  /** `ip aksel`. */
+  readonly name: string
+  /** Sets, maps and base chains, as they stand between the braces of `table NAME { … }`. */
+  readonly body: string
+}
+
+export const emptyContent: TableContent = { elements: new Map(), chains: new Map() }
+
+/** A script that puts the table in place of whatever was there before, in one transaction. */
+export function renderTable(shape: TableShape, content: TableContent): string {
+  return [
+    `add table ${shape.name}`,
+    `delete table ${shape.name}`,
+    `table ${shape.name} {\n${shape.body}\n}`,
+    ...renderDifference(shape.name, emptyContent, content),
+  ].join('\n')
+}
+
+/** Lines that turn one content into the other; none when they are the same. They belong into one transaction. */
+export function renderDifference(table: string, before: TableContent, after: TableContent): readonly string[] {
+  const lines: string[] = []
+  for (const [chain, rules] of after.chains) {
+    const old = before.chains.get(chain)
+    if (old !== undefined && old.join('\n') === rules.join('\n')) continue
+    lines.push(old === undefined ? `add chain ${table} ${chain}` : `flush chain ${table} ${chain}`)
+    for (const rule of rules) lines.push(`add rule ${table} ${chain} ${rule}`)
+  }
+  const added: string[] = []
+  for (const name of new Set([...before.elements.keys(), ...after.elements.keys()])) {
+    const { gone, fresh } = compare(before.elements.get(name) ?? new Map(), after.elements.get(name) ?? new Map())
+    if (gone.length > 0) lines.push(`delete element ${table} ${name} { ${gone.join(', ')} }`)
+    if (fresh.length > 0) added.push(`add element ${table} ${name} { ${fresh.join(', ')} }`)
+  }
+  lines.push(...added)
+  for (const chain of before.chains.keys()) {
+    if (!after.chains.has(chain)) lines.push(`flush chain ${table} ${chain}`, `delete chain ${table} ${chain}`)
+  }
+  return lines
+}
+
+function compare(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): { readonly gone: readonly string[]; readonly fresh: readonly string[] } {
+  const gone: string[] = []
+  const fresh: string[] = []
+  for (const [key, value] of before) {
+    if (after.get(key) !== value) gone.push(key)
+  }
+  for (const [key, value] of after) {
+    if (before.get(key) !== value) fresh.push(value === '' ? key : `${key} : ${value}`)
+  }
+  return { gone, fresh }
+}
+
+/** Fills the elements of a table row by row. */
+export class ContentBuilder {
+  readonly #elements = new Map<string, Map<string, string>>()
+  readonly #chains = new Map<string, readonly string[]>()
+
+  /** The first value of a key stays: two services that claim one port do not take turns. */
+  add(name: string, key: string, value = ''): boolean {
+    let rows = this.#elements.get(name)
+    if (rows === undefined) this.#elements.set(name, (rows = new Map()))
+    if (rows.has(key)) return false
+    rows.set(key, value)
+    return true
+  }
+
+  chain(name: string, rules: readonly string[]): void {
+    this.#chains.set(name, rules)
+  }
+
+  build(): TableContent {
+    return { elements: this.#elements, chains: this.#chains }
+  }
+}
