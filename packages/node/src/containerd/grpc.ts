@@ -57,11 +57,14 @@ export type GrpcCode = (typeof grpcCodes)[number]
 
 export class GrpcError extends Error {
   readonly code: GrpcCode
+  /** The server's own words. */
+  readonly details: string
 
-  constructor(code: GrpcCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(code: GrpcCode, method: string, details: string, options?: ErrorOptions) {
+    super(`${method}: ${details}`, options)
     this.name = 'GrpcError'
     this.code = code
+    this.details = details
   }
 }
 
@@ -193,5 +196,5 @@ class SocketClient implements GrpcClient {
 function grpcError(method: string, error: Partial<Grpc.ServiceError>): Error {
   const code = error.code === undefined ? undefined : grpcCodes[error.code]
   if (code === undefined) return error as Error
-  return new GrpcError(code, `${method}: ${error.details ?? error.message ?? code}`, { cause: error })
+  return new GrpcError(code, method, error.details ?? error.message ?? code, { cause: error })
 }
