@@ -15,7 +15,7 @@ import { ignoreReason, isReason } from '@aksel/base/errors'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { Caches } from '@aksel/runtime/controller'
-import { recordEvent } from '@aksel/runtime/event-recorder'
+import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import { decide, type Decision } from './decide.ts'
 import type { World } from './plugin.ts'
 import { claimsAwaitingNode } from './plugins/volumes.ts'
@@ -206,10 +206,13 @@ class DefaultScheduler implements Scheduler {
   }
 
   #event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): Promise<void> {
-    const about = { apiVersion: 'v1', kind: 'Pod', ...pod }
-    return this.#quietly('event not written', () =>
-      recordEvent(this.#scope, this.#options.client, { about, type, reason, message, source: this.#name }),
-    )
+    return recordEvent(this.#scope, this.#options.client, {
+      about: referenceTo(pods, pod),
+      type,
+      reason,
+      message,
+      source: this.#name,
+    })
   }
 
   async #quietly(what: string, work: () => Promise<unknown>): Promise<void> {
