@@ -64,3 +64,13 @@ export function lowestFree(from: number, to: number, isTaken: (candidate: number
   }
   return undefined
 }
+
+/** Ranges that no other one holds: an interval set refuses rows that overlap. */
+export function withoutNested(texts: readonly string[]): readonly string[] {
+  const ranges = texts.map(parseRange).sort((a, b) => a.prefixLength - b.prefixLength)
+  const kept: Range[] = []
+  for (const range of ranges) {
+    if (!kept.some((wider) => overlaps(wider, range))) kept.push(range)
+  }
+  return kept.map(formatRange)
+}

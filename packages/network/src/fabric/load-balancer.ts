@@ -1,7 +1,7 @@
 // Public addresses become rows in the router's nftables maps. Pure: rules in, table content out.
 
 import type { LoadBalancerRule } from '@aksel/provider/fabric'
-import { formatRange, overlaps, parseRange, type Range } from '../ipv4.ts'
+import { withoutNested } from '../ipv4.ts'
 import { ContentBuilder, type TableContent, type TableShape } from '../nft/table.ts'
 import { HOST_LINK } from './plumbing.ts'
 
@@ -66,14 +66,4 @@ function compileRule(content: ContentBuilder, address: string, rule: LoadBalance
   if (rule.sourceRanges.length === 0) return
   content.add('restricted', frontend)
   for (const range of withoutNested(rule.sourceRanges)) content.add('allowed', `${frontend} . ${range}`)
-}
-
-/** Ranges that no other one holds: an interval set refuses rows that overlap. */
-function withoutNested(texts: readonly string[]): readonly string[] {
-  const ranges = texts.map(parseRange).sort((a, b) => a.prefixLength - b.prefixLength)
-  const kept: Range[] = []
-  for (const range of ranges) {
-    if (!kept.some((wider) => overlaps(wider, range))) kept.push(range)
-  }
-  return kept.map(formatRange)
 }

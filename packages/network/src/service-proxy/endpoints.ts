@@ -1,0 +1,100 @@
+// Which endpoints of a service this node may send to. The rules are kube-proxy's: ready ones first, terminating ones
+// that still serve when there is no other, those hinted for this node or zone when every one has a hint.
+
+import type { Endpoint, EndpointSlice } from '@aksel/api/types/discovery-v1'
+import type { Service, ServicePort } from '@aksel/api/types/core-v1'
+
+export interface ProxyNode {
+  readonly name: string
+  /** Value of the node's label `topology.kubernetes.io/zone`. */
+  readonly zone?: string
+}
+
+export interface Backend {
+  readonly address: string
+  readonly port: number
+}
+
+export interface Candidate extends Backend {
+  readonly endpoint: Endpoint
+  readonly isLocal: boolean
+}
+
+/** One port of a service with what its packets may be sent to, each list sorted and without doubles. */
+export interface PortEndpoints {
+  readonly cluster: readonly Candidate[]
+  readonly local: readonly Candidate[]
+  /** Any endpoint that could be used, here or elsewhere: tells "no endpoints" (reject) from "none here" (drop). */
+  readonly hasAny: boolean
+}
+
+export function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[], node: ProxyNode): PortEndpoints {
+  const candidates = candidatesOf(port, slices, node.name)
+  const cluster = usable(candidates)
+  return {
+    cluster: nearest(cluster, node),
+    local: usable(candidates.filter((candidate) => candidate.isLocal)),
+    hasAny: cluster.length > 0,
+  }
+}
+
+function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[], nodeName: string): readonly Candidate[] {
+  const found = new Map<string, Candidate>()
+  for (const slice of slices) {
+    if (slice.addressType !== 'IPv4') continue
+    const slicePort = slice.ports?.find(
+      (candidate) =>
+        (candidate.name ?? '') === (port.name ?? '') && (candidate.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
+    )
+    if (slicePort?.port === undefined) continue
+    for (const endpoint of slice.endpoints ?? []) {
+      const address = endpoint.addresses[0]
+      if (address === undefined) continue
+      const key = `${address}:${slicePort.port}`
+      const known = found.get(key)
+      // A pod may stand in two slices while it moves between them; the ready entry is the truth.
+      if (known !== undefined && isReady(known.endpoint)) continue
+      found.set(key, { address, port: slicePort.port, endpoint, isLocal: endpoint.nodeName === nodeName })
+    }
+  }
+  return [...found.keys()].sort().map((key) => found.get(key)!)
+}
+
+function isReady(endpoint: Endpoint): boolean {
+  return endpoint.conditions?.ready !== false
+}
+
+function isServingWhileTerminating(endpoint: Endpoint): boolean {
+  const conditions = endpoint.conditions
+  return conditions?.terminating === true && (conditions.serving ?? conditions.ready) !== false
+}
+
+function usable(candidates: readonly Candidate[]): readonly Candidate[] {
+  const ready = candidates.filter((candidate) => isReady(candidate.endpoint))
+  return ready.length > 0 ? ready : candidates.filter((candidate) => isServingWhileTerminating(candidate.endpoint))
+}
+
+/** Hints count only when every endpoint has one and one of them names this place. */
+function nearest(candidates: readonly Candidate[], node: ProxyNode): readonly Candidate[] {
+  const ready = candidates.filter((candidate) => isReady(candidate.endpoint))
+  const byNode = (candidate: Candidate): readonly string[] =>
+    (candidate.endpoint.hints?.forNodes ?? []).map((hint) => hint.name)
+  const byZone = (candidate: Candidate): readonly string[] =>
+    (candidate.endpoint.hints?.forZones ?? []).map((hint) => hint.name)
+  for (const [namesOf, place] of [
+    [byNode, node.name],
+    [byZone, node.zone],
+  ] as const) {
+    if (place === undefined || ready.length === 0 || !ready.every((candidate) => namesOf(candidate).length > 0))
+      continue
+    const here = ready.filter((candidate) => namesOf(candidate).includes(place))
+    if (here.length > 0) return here
+  }
+  return candidates
+}
+
+/** Whether the service has addresses of its own that a node translates. */
+export function isProxied(service: Service): boolean {
+  const { type, clusterIP } = service.spec
+  return type !== 'ExternalName' && clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None'
+}

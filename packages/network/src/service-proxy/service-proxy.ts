@@ -1,0 +1,123 @@
+// Keeps the node's nftables table as Services and EndpointSlices say. Woken by their watches, it changes what differs.
+
+import { endpointSlices, services } from '@aksel/api/resources'
+import { keyOf } from '@aksel/api/resource'
+import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
+import { sleep } from '@aksel/base/clock'
+import type { Scope } from '@aksel/base/scope'
+import { run, type CommandRunner } from '@aksel/host/command'
+import type { Cache, Caches } from '@aksel/runtime/controller'
+import { spawnedNft, type NftRunner } from '../nft/runner.ts'
+import { renderTable } from '../nft/table.ts'
+import { compileService, type CompileOptions, type ServiceRows } from './compile.ts'
+import { RowTable, type RowChange } from './row-table.ts'
+import { proxyTable, type ProxyTableOptions } from './table.ts'
+
+export interface ServiceProxyOptions extends CompileOptions, ProxyTableOptions {
+  readonly caches: Caches
+  /** For single changes: an `InteractiveNft`. */
+  readonly nft: NftRunner
+  /** For loading the whole table; a program start in the caller's network namespace when absent. */
+  readonly loader?: NftRunner
+  readonly run?: CommandRunner
+  /** Called when the table is in force for the first time. */
+  readonly onSynced?: () => void
+}
+
+const SERVICE_NAME = 'kubernetes.io/service-name'
+const BY_SERVICE = 'service'
+const RETRY_MS = 1000
+
+/** Runs until the scope aborts. The table stays in force afterwards: an agent that restarts finds services working. */
+export async function runServiceProxy(scope: Scope, options: ServiceProxyOptions): Promise<void> {
+  const loop = new ProxyLoop(options)
+  await loop.run(scope)
+}
+
+class ProxyLoop {
+  readonly #options: ServiceProxyOptions
+  readonly #slices: Cache<EndpointSlice>
+  readonly #dirty = new Set<string>()
+  readonly #table = new RowTable()
+  readonly #run: CommandRunner
+  #wake: () => void = () => {}
+
+  constructor(options: ServiceProxyOptions) {
+    this.#options = options
+    this.#run = options.run ?? run
+    this.#slices = options.caches.of(endpointSlices)
+    this.#slices.addIndex(BY_SERVICE, (slice) => [serviceKeyOf(slice)].filter((key) => key !== undefined))
+  }
+
+  async run(scope: Scope): Promise<void> {
+    const serviceCache = this.#options.caches.of(services)
+    await Promise.all([serviceCache.synced(scope.signal), this.#slices.synced(scope.signal)])
+    using _services = serviceCache.subscribe((now, before) => this.#mark(keyOf((now ?? before)!)))
+    using _slices = this.#slices.subscribe((now, before) => {
+      for (const slice of [now, before]) {
+        const key = slice === undefined ? undefined : serviceKeyOf(slice)
+        if (key !== undefined) this.#mark(key)
+      }
+    })
+    scope.signal.addEventListener('abort', () => this.#wake(), { once: true })
+    let loaded = false
+    while (!scope.signal.aborted) {
+      const change = this.#takeChange()
+      try {
+        if (!loaded) await this.#load(scope)
+        else await this.#options.nft.apply(scope, change.lines)
+        await this.#forgetFlows(scope, change.staleFlows)
+        if (!loaded) this.#options.onSynced?.()
+        loaded = true
+      } catch (error) {
+        if (scope.signal.aborted) return
+        scope.log.error('services could not be put in force, the whole table is loaded again', { error })
+        loaded = false
+        await sleep(scope.clock, RETRY_MS, scope.signal).catch(() => {})
+        continue
+      }
+      if (this.#dirty.size === 0 && !scope.signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  #mark(key: string): void {
+    this.#dirty.add(key)
+    this.#wake()
+  }
+
+  #takeChange(): RowChange {
+    const changes = new Map<string, ServiceRows>()
+    const cache = this.#options.caches.of(services)
+    for (const key of this.#dirty) {
+      const service = cache.get(key)
+      const rows =
+        service === undefined
+          ? { rows: [], spreads: [] }
+          : compileService(service, this.#slices.byIndex(BY_SERVICE, key), this.#options)
+      changes.set(key, rows)
+    }
+    this.#dirty.clear()
+    const change = this.#table.replace(changes)
+    for (const key of change.again) this.#dirty.add(key)
+    return change
+  }
+
+  async #load(scope: Scope): Promise<void> {
+    const loader = this.#options.loader ?? spawnedNft({ run: this.#run })
+    await loader.apply(scope, [renderTable(proxyTable(this.#options), this.#table.content())])
+  }
+
+  /** UDP has no end of a connection: the kernel would go on sending to a backend that is gone. */
+  async #forgetFlows(scope: Scope, flows: RowChange['staleFlows']): Promise<void> {
+    for (const flow of flows) {
+      const argv = ['conntrack', '-D', '-p', 'udp', '--orig-dst', flow.frontend, '--reply-src', flow.backend]
+      // Exit code 1 says that there was no such flow.
+      await this.#run(scope, argv).catch((error: unknown) => scope.log.debug('no flow was forgotten', { error }))
+    }
+  }
+}
+
+function serviceKeyOf(slice: EndpointSlice): string | undefined {
+  const name = slice.metadata.labels?.[SERVICE_NAME]
+  return name === undefined ? undefined : `${slice.metadata.namespace}/${name}`
+}
