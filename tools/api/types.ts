@@ -24,6 +24,9 @@ export interface GroupVersionFact {
   readonly messages: Readonly<Record<string, MessageFact>>
   readonly aliases?: Readonly<Record<string, string>>
   readonly enums?: Readonly<Record<string, readonly string[]>>
+  readonly known?: Readonly<Record<string, readonly string[]>>
+  readonly openapi?: string
+  readonly proto?: string
 }
 
 export type GroupVersionFacts = Readonly<Record<string, GroupVersionFact>>

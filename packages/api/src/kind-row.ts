@@ -166,7 +166,8 @@ export interface KindRow<T extends KubernetesObject = KubernetesObject> extends 
   readonly allowUnconditionalUpdate: boolean
   readonly defaultPropagation: 'Background' | 'Orphan'
   readonly deprecated:
-    { readonly since: string; readonly removedIn: string | undefined; readonly replacement: string | undefined } | undefined
+    | { readonly since: string; readonly removedIn: string | undefined; readonly replacement: string | undefined }
+    | undefined
   /** Fills in the values that upstream fills in; idempotent. Also run on what comes out of mutating admission. */
   default(object: Draft<T>): void
   /** Resets the status, sets generation 1 and what the kind computes. Identity (uid, creationTimestamp, name from generateName) is the pipeline's. */

@@ -1,0 +1,121 @@
+// Messages as OpenAPI schemas, in the dialect of version 2 or of version 3.
+
+import { fieldsOf, messageOf, type ApiTables, type FieldFact, type KindFact } from '../tables.ts'
+
+export type OpenApiVersion = 2 | 3
+export type OpenApiSchema = Readonly<Record<string, unknown>>
+
+export interface DefinitionContext {
+  readonly tables: ApiTables
+  readonly version: OpenApiVersion
+  /** Kinds by message reference: a root object's schema names them. */
+  readonly kindsOf: (reference: string) => readonly KindFact[]
+}
+
+/** `io.k8s.api.apps.v1.Deployment` for `apps/v1.Deployment`. */
+export function definitionName(tables: ApiTables, reference: string): string {
+  const dot = reference.lastIndexOf('.')
+  const groupVersion = reference.slice(0, dot)
+  const prefix = tables.groupVersions[groupVersion]?.openapi
+  if (prefix === undefined) throw new Error(`"${groupVersion}" has no place in OpenAPI`)
+  return `${prefix}.${reference.slice(dot + 1)}`
+}
+
+/** The schemas of these messages and of all they refer to, by definition name, sorted. */
+export function definitionsOf(context: DefinitionContext, roots: readonly string[]): Readonly<Record<string, OpenApiSchema>> {
+  const found = new Map<string, OpenApiSchema>()
+  const pending = [...roots]
+  for (let reference = pending.pop(); reference !== undefined; reference = pending.pop()) {
+    const name = definitionName(context.tables, reference)
+    if (found.has(name)) continue
+    const refers = new Set<string>()
+    found.set(name, definition(context, reference, refers))
+    pending.push(...refers)
+  }
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const shapes: Readonly<Record<string, (version: OpenApiVersion) => OpenApiSchema>> = {
+  string: () => ({ type: 'string' }),
+  list: () => ({ type: 'array', items: { type: 'string' } }),
+  any: () => ({}),
+  object: () => ({ type: 'object' }),
+  envelope: () => ({ type: 'object' }),
+  'int-or-string': (version) => (version === 2 ? { type: 'string', format: 'int-or-string' } : { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' }),
+  quantity: (version) => (version === 2 ? { type: 'string' } : { oneOf: [{ type: 'string' }, { type: 'number' }] }),
+  'schema-or-array': () => ({}),
+  'schema-or-bool': () => ({}),
+  'schema-or-string-array': () => ({}),
+}
+
+const timeFormats: Readonly<Record<string, string>> = { 'meta/v1.Time': 'date-time', 'meta/v1.MicroTime': 'date-time' }
+
+function definition(context: DefinitionContext, reference: string, refers: Set<string>): OpenApiSchema {
+  const message = messageOf(context.tables, reference)
+  const shape = message.js === undefined ? undefined : shapes[message.js]
+  if (shape !== undefined) {
+    const format = timeFormats[reference]
+    return { ...shape(context.version), ...(format === undefined ? {} : { format }) }
+  }
+  const properties: Record<string, OpenApiSchema> = message.tm === 1 ? { ...typeMetaProperties } : {}
+  const required: string[] = []
+  for (const [name, fact] of fieldsOf(context.tables, reference)) {
+    properties[name] = fieldSchema(context, fact, refers)
+    if (fact.r === 1) required.push(name)
+  }
+  const kinds = context.kindsOf(reference).map(({ group, version, kind }) => ({ group, version, kind }))
+  return {
+    type: 'object',
+    ...(required.length === 0 ? {} : { required: required.sort() }),
+    ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    ...(message.mt === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+    ...(kinds.length === 0 ? {} : { 'x-kubernetes-group-version-kind': kinds }),
+  }
+}
+
+const typeMetaProperties: Readonly<Record<string, OpenApiSchema>> = {
+  apiVersion: { type: 'string', description: 'The group and version that this representation of the object follows.' },
+  kind: { type: 'string', description: 'The kind of the resource that this object represents, in upper camel case.' },
+}
+
+function fieldSchema(context: DefinitionContext, fact: FieldFact, refers: Set<string>): OpenApiSchema {
+  const plain = typeSchema(context, fact.t, refers)
+  const extra = {
+    ...(fact.d === undefined ? {} : { default: fact.d }),
+    ...(fact.lt === undefined ? {} : { 'x-kubernetes-list-type': fact.lt }),
+    ...(fact.lk === undefined ? {} : { 'x-kubernetes-list-map-keys': fact.lk }),
+    ...(fact.mt === undefined ? {} : { 'x-kubernetes-map-type': fact.mt }),
+    ...(fact.ps === undefined ? {} : { 'x-kubernetes-patch-strategy': fact.ps }),
+    ...(fact.pmk === undefined ? {} : { 'x-kubernetes-patch-merge-key': fact.pmk }),
+  }
+  if (Object.keys(extra).length === 0) return plain
+  // Beside a $ref nothing may stand in version 3.
+  return '$ref' in plain && context.version === 3 ? { allOf: [plain], ...extra } : { ...plain, ...extra }
+}
+
+const scalars: Readonly<Record<string, OpenApiSchema>> = {
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' },
+  bytes: { type: 'string', format: 'byte' },
+  any: {},
+}
+
+function typeSchema(context: DefinitionContext, type: string, refers: Set<string>): OpenApiSchema {
+  if (type.startsWith('[]')) return { type: 'array', items: typeSchema(context, type.slice(2), refers) }
+  const map = /^map\[\w+\](.*)$/.exec(type)
+  if (map !== null) return { type: 'object', additionalProperties: typeSchema(context, map[1]!, refers) }
+  const scalar = scalars[type]
+  if (scalar !== undefined) return scalar
+  const dot = type.lastIndexOf('.')
+  const alias = context.tables.groupVersions[type.slice(0, dot)]?.aliases?.[type.slice(dot + 1)]
+  if (alias !== undefined) return typeSchema(context, alias, refers)
+  refers.add(type)
+  return { $ref: `${refPrefix(context.version)}${definitionName(context.tables, type)}` }
+}
+
+export function refPrefix(version: OpenApiVersion): string {
+  return version === 2 ? '#/definitions/' : '#/components/schemas/'
+}
