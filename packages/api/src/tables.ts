@@ -50,6 +50,8 @@ export interface GroupVersionFact {
   readonly proto?: string
   readonly enums?: Readonly<Record<string, readonly string[]>>
   readonly known?: Readonly<Record<string, readonly string[]>>
+  /** Named lists and maps. */
+  readonly aliases?: Readonly<Record<string, string>>
   readonly messages: Readonly<Record<string, MessageFact>>
 }
 

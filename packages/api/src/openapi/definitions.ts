@@ -22,7 +22,10 @@ export function definitionName(tables: ApiTables, reference: string): string {
 }
 
 /** The schemas of these messages and of all they refer to, by definition name, sorted. */
-export function definitionsOf(context: DefinitionContext, roots: readonly string[]): Readonly<Record<string, OpenApiSchema>> {
+export function definitionsOf(
+  context: DefinitionContext,
+  roots: readonly string[],
+): Readonly<Record<string, OpenApiSchema>> {
   const found = new Map<string, OpenApiSchema>()
   const pending = [...roots]
   for (let reference = pending.pop(); reference !== undefined; reference = pending.pop()) {
@@ -41,7 +44,10 @@ const shapes: Readonly<Record<string, (version: OpenApiVersion) => OpenApiSchema
   any: () => ({}),
   object: () => ({ type: 'object' }),
   envelope: () => ({ type: 'object' }),
-  'int-or-string': (version) => (version === 2 ? { type: 'string', format: 'int-or-string' } : { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' }),
+  'int-or-string': (version) =>
+    version === 2
+      ? { type: 'string', format: 'int-or-string' }
+      : { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' },
   quantity: (version) => (version === 2 ? { type: 'string' } : { oneOf: [{ type: 'string' }, { type: 'number' }] }),
   'schema-or-array': () => ({}),
   'schema-or-bool': () => ({}),
