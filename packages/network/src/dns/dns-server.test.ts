@@ -1,0 +1,152 @@
+// The server on loopback sockets: UDP, TCP, truncation, external names, names from elsewhere, and nonsense.
+
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { decode, encode, RECURSION_DESIRED, type Answer, type DecodedPacket, type Question } from 'dns-packet'
+import { endpointSlices, services } from '@aksel/api/resources'
+import { MemoryCaches } from '../testing/memory-caches.ts'
+import { endpoint, service, slice } from '../testing/objects.ts'
+import { testScope } from '../testing/host-bench.ts'
+import { runDns } from './dns-server.ts'
+import { frame, FrameReader } from './framing.ts'
+import { parseResolvConf } from './upstream.ts'
+
+interface Bench {
+  readonly caches: MemoryCaches
+  readonly port: number
+  udp(query: Buffer): Promise<DecodedPacket>
+  tcp(query: Buffer): Promise<DecodedPacket>
+}
+
+async function withServer(work: (bench: Bench) => Promise<void>): Promise<void> {
+  const outside = createSocket('udp4')
+  outside.on('message', (message, from) => {
+    const query = decode(message)
+    const answers: Answer[] = [{ type: 'A', name: query.questions![0]!.name, ttl: 60, data: '192.0.2.1' }]
+    outside.send(encode({ ...query, type: 'response', answers, additionals: [] }), from.port, from.address)
+  })
+  outside.bind(0, '127.0.0.1')
+  await once(outside, 'listening')
+  const stop = new AbortController()
+  const caches = new MemoryCaches()
+  const ready = Promise.withResolvers<{ readonly port: number }>()
+  const ended = runDns(testScope(stop.signal), {
+    caches,
+    clusterDomain: 'cluster.local',
+    address: '127.0.0.1',
+    port: 0,
+    upstream: [`127.0.0.1:${outside.address().port}`],
+    onReady: ready.resolve,
+  })
+  try {
+    const { port } = await Promise.race([ready.promise, ended.then(() => Promise.reject(new Error('ended')))])
+    await work({ caches, port, udp: (query) => askUdp(port, query), tcp: (query) => askTcp(port, query) })
+  } finally {
+    stop.abort()
+    await ended
+    outside.close()
+  }
+}
+
+async function askUdp(port: number, query: Buffer): Promise<DecodedPacket> {
+  const socket = createSocket('udp4')
+  socket.send(query, port, '127.0.0.1')
+  const [answer] = (await once(socket, 'message')) as [Buffer]
+  socket.close()
+  return decode(answer)
+}
+
+async function askTcp(port: number, query: Buffer): Promise<DecodedPacket> {
+  const socket = connect(port, '127.0.0.1')
+  const framed = frame(query)
+  socket.write(framed.subarray(0, 3))
+  socket.write(framed.subarray(3))
+  const reader = new FrameReader()
+  for await (const chunk of socket) {
+    const [answer] = reader.push(chunk as Buffer)
+    if (answer !== undefined) return decode(answer)
+  }
+  throw new Error('closed without an answer')
+}
+
+const query = (name: string, type: Question['type'] = 'A', additionals: Answer[] = []): Buffer =>
+  encode({ type: 'query', id: 4711, flags: RECURSION_DESIRED, questions: [{ type, name }], additionals })
+
+const dataOf = (packet: DecodedPacket): unknown[] =>
+  (packet.answers ?? []).map((answer) => ('data' in answer ? answer.data : undefined))
+const rcodeOf = (packet: DecodedPacket): number => (packet.flags ?? 0) & 15
+
+test('a service that appears is answered at once, over UDP and TCP', () =>
+  withServer(async ({ caches, udp, tcp }) => {
+    const before = await udp(query('web.default.svc.cluster.local'))
+    assert.equal(rcodeOf(before), 3)
+    assert.equal(before.authorities![0]!.type, 'SOA')
+    caches.of(services).put(service('web', { clusterIP: '10.0.0.80' }))
+    for (const ask of [udp, tcp]) {
+      const answer = await ask(query('web.default.svc.cluster.local'))
+      assert.deepEqual([answer.id, rcodeOf(answer), dataOf(answer)], [4711, 0, ['10.0.0.80']])
+    }
+  }))
+
+test('an answer that does not fit is marked truncated, and comes whole over TCP or with EDNS', () =>
+  withServer(async ({ caches, udp, tcp }) => {
+    caches.of(services).put(service('many', { clusterIP: 'None' }))
+    const endpoints = Array.from({ length: 40 }, (_, n) => endpoint(`10.244.0.${n + 1}`))
+    caches.of(endpointSlices).put(slice('many', endpoints))
+    const name = 'many.default.svc.cluster.local'
+    const short = await udp(query(name))
+    assert.equal(short.flag_tc, true)
+    assert.deepEqual(short.answers, [])
+    assert.equal((await tcp(query(name))).answers!.length, 40)
+    const edns: Answer = {
+      type: 'OPT',
+      name: '.',
+      udpPayloadSize: 4096,
+      extendedRcode: 0,
+      ednsVersion: 0,
+      flags: 0,
+      flag_do: false,
+      options: [],
+    }
+    const long = await udp(query(name, 'A', [edns]))
+    assert.equal(long.answers!.length, 40)
+    assert.equal(long.additionals![0]!.type, 'OPT')
+  }))
+
+test('names outside the cluster, and what external names lead to, come from the upstream server', () =>
+  withServer(async ({ caches, udp }) => {
+    assert.deepEqual(dataOf(await udp(query('example.org'))), ['192.0.2.1'])
+    caches.of(services).put(service('out', { type: 'ExternalName', externalName: 'example.org' }))
+    const answer = await udp(query('out.default.svc.cluster.local'))
+    assert.deepEqual(dataOf(answer), ['example.org', '192.0.2.1'])
+    assert.equal(answer.id, 4711)
+  }))
+
+test('an external name that leads to itself ends in a failure, not in a circle', () =>
+  withServer(async ({ caches, udp }) => {
+    caches.of(services).put(service('loop', { type: 'ExternalName', externalName: 'loop.default.svc.cluster.local' }))
+    assert.equal(rcodeOf(await udp(query('loop.default.svc.cluster.local'))), 2)
+  }))
+
+test('what cannot be read is a format error, another operation is not implemented, and an answer is not answered', () =>
+  withServer(async ({ udp, tcp, port }) => {
+    const broken = query('example.org').subarray(0, 20)
+    assert.equal(rcodeOf(await udp(broken)), 1)
+    const notify = query('example.org')
+    notify[2] = notify[2]! | (4 << 3)
+    assert.equal(rcodeOf(await udp(notify)), 4)
+    const answer = query('example.org')
+    answer[2] = answer[2]! | 0x80
+    await assert.rejects(tcp(answer), /closed without an answer/)
+    assert.ok(port > 0)
+  }))
+
+test('resolv.conf is read as the resolver reads it', () => {
+  assert.deepEqual(parseResolvConf('# nameserver 9.9.9.9\nnameserver 10.1.1.1\n  nameserver\t10.1.1.2\nsearch a b\n'), [
+    '10.1.1.1',
+    '10.1.1.2',
+  ])
+})

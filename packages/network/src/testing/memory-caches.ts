@@ -1,0 +1,60 @@
+// Caches that a test fills by hand.
+
+import { keyOf, type KubernetesObject, type ResourceType } from '@aksel/api/resource'
+import type { Cache, Caches } from '@aksel/runtime/controller'
+
+type Listener<T> = (now: T | undefined, before: T | undefined) => void
+
+export class MemoryCache<T extends KubernetesObject> implements Cache<T> {
+  readonly #objects = new Map<string, T>()
+  readonly #indexes = new Map<string, (object: T) => readonly string[]>()
+  readonly #listeners = new Set<Listener<T>>()
+
+  put(object: T): void {
+    const before = this.#objects.get(keyOf(object))
+    this.#objects.set(keyOf(object), object)
+    for (const listener of this.#listeners) listener(object, before)
+  }
+
+  delete(key: string): void {
+    const before = this.#objects.get(key)
+    this.#objects.delete(key)
+    for (const listener of this.#listeners) listener(undefined, before)
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key)
+  }
+
+  list(namespace?: string): readonly T[] {
+    return [...this.#objects.values()].filter((o) => namespace === undefined || o.metadata.namespace === namespace)
+  }
+
+  byIndex(index: string, value: string): readonly T[] {
+    return this.list().filter((object) => this.#indexes.get(index)!(object).includes(value))
+  }
+
+  addIndex(index: string, valuesOf: (object: T) => readonly string[]): void {
+    this.#indexes.set(index, valuesOf)
+  }
+
+  synced(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  subscribe(onChange: Listener<T>): Disposable {
+    this.#listeners.add(onChange)
+    for (const object of this.#objects.values()) onChange(object, undefined)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(onChange) }
+  }
+}
+
+export class MemoryCaches implements Caches {
+  readonly #caches = new Map<string, unknown>()
+
+  of<T extends KubernetesObject>(type: ResourceType<T>): MemoryCache<T> {
+    const key = `${type.group}/${type.plural}`
+    if (!this.#caches.has(key)) this.#caches.set(key, new MemoryCache<T>())
+    return this.#caches.get(key) as MemoryCache<T>
+  }
+}
