@@ -225,6 +225,24 @@ function watchesInMotion(openStore: OpenStore): void {
     abort.abort()
   })
 
+  test('a watch begun from within a delivery sees each revision once', async () => {
+    await using store = await openStore()
+    let inner: Watching | undefined
+    const abort = new AbortController()
+    store.watch({
+      prefix: '',
+      afterRevision: 0,
+      signal: abort.signal,
+      deliver: () => void (inner ??= new Watching(store, { prefix: '', afterRevision: 0 })),
+      ended: () => {},
+    })
+    const { revision } = await put(store, 'a', '1')
+    await put(store, 'b', '2')
+    await inner!.until(revision + 1)
+    assert.deepEqual(inner!.story(), ['1 a=1', '2 b=2'])
+    abort.abort()
+  })
+
   test('a long history is delivered whole while commits go on', async () => {
     await using store = await openStore()
     const writes = Array.from({ length: 12_000 }, (_, i) => put(store, `p/${i % 100}`, String(i)))

@@ -1,3 +1,5 @@
+// The log driver keeps the contract of the store, with everything in one segment and with many small ones.
+
 import { storeContract } from './contract.ts'
 import { openLogStore } from './log-store.ts'
 import { SimulatedDisk } from './simulated-disk.ts'

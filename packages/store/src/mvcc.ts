@@ -276,8 +276,6 @@ export class Mvcc {
     if (older !== undefined) {
       let gone = 0
       while (gone < older.length && (older[gone + 1] ?? entry.latest).modRevision <= this.#floor) gone += 1
-      // A deletion with nothing before it says no more than its absence does.
-      if (gone < older.length && isDeleted(older[gone]!) && older[gone]!.modRevision <= this.#floor) gone += 1
       for (let i = 0; i < gone; i++) this.#bytes -= bytesOf(older[i]!)
       if (gone === older.length) entry.older = undefined
       else if (gone > 0) older.splice(0, gone)

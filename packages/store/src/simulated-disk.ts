@@ -152,7 +152,7 @@ export class SimulatedDisk implements Disk {
           throwFault(fault, 'datasync')
         }
         if (this.#plan.ignoresSync === true) return
-        inode.durable = Buffer.from(inode.content)
+        for (const operation of inode.unsynced) inode.durable = performed(inode.durable, operation)
         inode.unsynced = []
       },
       close: async () => {},
@@ -256,11 +256,16 @@ function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'))
 }
 
+function performed(content: Buffer, operation: FileOperation): Buffer {
+  if (operation.kind === 'truncate') return resized(content, operation.sizeBytes)
+  return written(content, operation.offset, operation.bytes)
+}
+
 function survivorOf(inode: Inode, random: Random): Buffer {
   let content: Buffer = Buffer.from(inode.durable)
   for (const operation of inode.unsynced) {
     if (operation.kind === 'truncate') {
-      if (fraction(random) < 0.5) content = resized(content, operation.sizeBytes)
+      if (fraction(random) < 0.5) content = performed(content, operation)
       continue
     }
     content = partlyWritten(content, operation, random)
