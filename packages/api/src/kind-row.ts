@@ -122,6 +122,10 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
   readonly allowUnconditionalUpdate?: boolean
   /** How dependents fare when a delete does not say. Default Background. */
   readonly defaultPropagation?: 'Background' | 'Orphan'
+  /** Paths whose change raises metadata.generation (`spec`, `metadata.annotations`); absent: the kind counts none. */
+  readonly generationFields?: readonly string[]
+  /** The status may be written with the rest (kinds whose status is no subresource to clients). */
+  readonly keepStatusOnWrite?: boolean
   default?(object: Draft<T>): void
   prepareForCreate?(object: Draft<T>, context: WriteContext): void
   prepareForUpdate?(next: Draft<T>, old: T, context: WriteContext): void

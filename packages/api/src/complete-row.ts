@@ -1,0 +1,170 @@
+// Joins what the tables say of a kind with the rules of its own file, and fills in the behaviour that kinds share.
+
+import { deepEqual } from './deep-equal.ts'
+import type { Column, KindRow, KindRules, SubresourceFact, SubresourceUpdate } from './kind-row.ts'
+import type { KubernetesObject } from './resource.ts'
+import type { Schemas } from './schema.ts'
+import { fieldsOf, type ApiTables, type KindFact } from './tables.ts'
+import { validateMetadata, validateMetadataUpdate, type MetadataRules } from './validation/metadata.ts'
+import { subdomainName } from './validation/names.ts'
+
+/** A kind that is a resource of its own. */
+export type ResourceFact = KindFact & { readonly plural: string }
+
+/** Rows differ only in the type of their objects; stored side by side they are rows of plain objects. */
+type AnyDraft = Record<string, unknown> & { metadata: Record<string, unknown> & { generation?: number } }
+
+export function completeRow(
+  schemas: Schemas,
+  fact: ResourceFact,
+  rules: KindRules,
+  storageVersionHash: string,
+): KindRow {
+  const namespaced = fact.namespaced === true
+  const meta: MetadataRules = { namespaced, nameRule: rules.nameRule ?? subdomainName }
+  return {
+    ...namesOf(schemas.tables, fact),
+    storagePrefix: rules.storagePrefix ?? fact.plural,
+    storageVersionHash,
+    storedAs: rules.storedAs,
+    virtual: rules.virtual ?? false,
+    allowCreateOnUpdate: rules.allowCreateOnUpdate ?? false,
+    allowUnconditionalUpdate: rules.allowUnconditionalUpdate ?? true,
+    defaultPropagation: rules.defaultPropagation ?? 'Background',
+    deprecated: deprecationOf(fact),
+    default: (object) => rules.default?.(object),
+    ...writeHooks(schemas, fact, rules, meta),
+    warnings: (object, old) => rules.warnings?.(object, old) ?? [],
+    subresourceUpdates: { ...statusUpdate(fact), ...checkedUpdates(rules) },
+    subresourceActions: rules.subresourceActions ?? {},
+    scale: rules.scale,
+    allocations: rules.allocations,
+    deletion: rules.deletion ?? {},
+    columns: rules.columns ?? plainColumns,
+    cells: (object, nowMs) =>
+      rules.cells?.(object, nowMs) ?? [object.metadata.name, object.metadata.creationTimestamp ?? null],
+    rowConditions: (object) => rules.rowConditions?.(object) ?? [],
+    selectableFields: (object) => ({
+      'metadata.name': object.metadata.name,
+      ...(namespaced ? { 'metadata.namespace': object.metadata.namespace ?? '' } : {}),
+      ...rules.selectableFields?.(object),
+    }),
+  }
+}
+
+const plainColumns: readonly Column[] = [
+  { name: 'Name', type: 'string', format: 'name', description: 'Name must be unique within a namespace.', priority: 0 },
+  { name: 'Created At', type: 'date', format: '', description: 'When the object was created, in UTC.', priority: 0 },
+]
+
+function namesOf(tables: ApiTables, fact: ResourceFact) {
+  return {
+    group: fact.group,
+    version: fact.version,
+    kind: fact.kind,
+    plural: fact.plural,
+    namespaced: fact.namespaced === true,
+    singular: fact.singular ?? fact.kind.toLowerCase(),
+    listKind: fact.listKind ?? `${fact.kind}List`,
+    shortNames: fact.shortNames ?? [],
+    categories: fact.categories ?? [],
+    verbs: fact.verbs ?? [],
+    message: fact.msg,
+    subresources: subresourcesOf(tables, fact),
+  }
+}
+
+function subresourcesOf(tables: ApiTables, fact: ResourceFact): Readonly<Record<string, SubresourceFact>> {
+  const entries = Object.entries(fact.subresources ?? {}).map(([name, sub]) => {
+    const [group, version] = [sub.group ?? fact.group, sub.version ?? fact.version]
+    const body = tables.kinds.find((kind) => kind.kind === sub.kind && kind.group === group && kind.version === version)
+    return [name, { ...sub, message: body?.msg ?? fact.msg }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function deprecationOf(fact: KindFact): KindRow['deprecated'] {
+  if (fact.deprecated === undefined) return undefined
+  return { since: fact.deprecated, removedIn: fact.removed, replacement: fact.replacement }
+}
+
+function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta: MetadataRules) {
+  const status = statusZero(schemas, fact)
+  const counted = rules.generationFields ?? []
+  const hooks: Pick<KindRow, 'prepareForCreate' | 'prepareForUpdate' | 'validateCreate' | 'validateUpdate'> = {
+    prepareForCreate(object, context) {
+      const draft = object as unknown as AnyDraft
+      if (status !== undefined && rules.keepStatusOnWrite !== true) draft['status'] = status()
+      if (counted.length > 0) draft.metadata.generation = 1
+      else delete draft.metadata.generation
+      rules.prepareForCreate?.(object, context)
+    },
+    prepareForUpdate(next, old, context) {
+      const [draft, before] = [next as unknown as AnyDraft, old as unknown as AnyDraft]
+      if (status !== undefined && rules.keepStatusOnWrite !== true) restore(draft, before, 'status')
+      rules.prepareForUpdate?.(next, old, context)
+      if (counted.some((path) => !deepEqual(at(draft, path), at(before, path)))) {
+        draft.metadata.generation = (before.metadata.generation ?? 0) + 1
+      }
+    },
+    validateCreate(object, context) {
+      return [...validateMetadata(object.metadata, meta), ...(rules.validateCreate?.(object, context) ?? [])]
+    },
+    validateUpdate(next, old, context) {
+      const own = rules.validateUpdate?.(next, old, context) ?? rules.validateCreate?.(next, context) ?? []
+      return [...validateMetadataUpdate(next.metadata, old.metadata), ...own]
+    },
+  }
+  return hooks
+}
+
+function at(object: AnyDraft, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], object)
+}
+
+/** An empty status as Go writes it; undefined for kinds without one that a client may not set. */
+function statusZero(schemas: Schemas, fact: ResourceFact): (() => unknown) | undefined {
+  const status = fieldsOf(schemas.tables, fact.msg).find(([name]) => name === 'status')
+  if (status === undefined || fact.subresources?.['status'] === undefined) return undefined
+  if (status[1].ptr === 1) return () => undefined
+  return () => schemas.get(status[1].t).decode({}).value
+}
+
+function restore(next: AnyDraft, old: AnyDraft, field: string): void {
+  if (old[field] === undefined) delete next[field]
+  else next[field] = structuredClone(old[field])
+}
+
+/** The status subresource: everything but metadata and status is put back; its rules are the kind's own. */
+function statusUpdate(fact: ResourceFact): Record<string, SubresourceUpdate<KubernetesObject>> {
+  if (fact.subresources?.['status'] === undefined) return {}
+  const plain: SubresourceUpdate<KubernetesObject> = {
+    prepareForUpdate(next, old) {
+      restoreAllButStatus(next as unknown as AnyDraft, old as unknown as AnyDraft)
+    },
+    validateUpdate: () => [],
+  }
+  return { status: checkedUpdate(plain) }
+}
+
+function checkedUpdates(rules: KindRules): Record<string, SubresourceUpdate<KubernetesObject>> {
+  const entries = Object.entries(rules.subresourceUpdates ?? {})
+  return Object.fromEntries(entries.map(([name, update]) => [name, checkedUpdate(update)]))
+}
+
+function checkedUpdate(update: SubresourceUpdate<KubernetesObject>): SubresourceUpdate<KubernetesObject> {
+  return {
+    prepareForUpdate: (next, old, context) => update.prepareForUpdate(next, old, context),
+    validateUpdate: (next, old, context) => [
+      ...validateMetadataUpdate(next.metadata, old.metadata),
+      ...update.validateUpdate(next, old, context),
+    ],
+  }
+}
+
+function restoreAllButStatus(next: AnyDraft, old: AnyDraft): void {
+  for (const key of Object.keys(next)) if (!statusWritable.has(key) && old[key] === undefined) delete next[key]
+  for (const key of Object.keys(old)) if (!statusWritable.has(key)) next[key] = structuredClone(old[key])
+}
+
+const statusWritable: ReadonlySet<string> = new Set(['metadata', 'status', 'kind', 'apiVersion'])
