@@ -20,6 +20,8 @@ export interface ClusterRecord {
   readonly admin: KeyPair
   readonly user: KeyPair
   readonly signingKey: SigningKey
+  /** The VNet of its nodes, once that is known: load balancers are made in it. */
+  readonly virtualNetworkId?: string
 }
 
 export function clusterKey(id: string): string {

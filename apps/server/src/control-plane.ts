@@ -47,12 +47,18 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const own = childScope(scope, {}, stopping.signal)
   await using started = new AsyncDisposableStack()
   const { record } = options
-  const tls = { certPem: record.serving.certificatePem, keyPem: record.serving.keyPem, caPem: record.authority.certificatePem }
+  const tls = {
+    certPem: record.serving.certificatePem,
+    keyPem: record.serving.keyPem,
+    caPem: record.authority.certificatePem,
+  }
   const tunnel = started.use(await openTunnelServer(own, { socketPath: options.tunnelSocket, tls }))
   const server = started.use(await openApiServer(own, options, tunnel.connector))
   await server.listen({ host: options.localAddress, port: options.localPort, tls })
-  if (record.spec.fabricAddress !== undefined) await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls })
-  const client = (user: { readonly name: string; readonly groups: readonly string[] }): Client => createClient(server.transportFor(user))
+  if (record.spec.fabricAddress !== undefined)
+    await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls })
+  const client = (user: { readonly name: string; readonly groups: readonly string[] }): Client =>
+    createClient(server.transportFor(user))
   const loops = startLoops(own, options, client)
   started.defer(async () => {
     stopping.abort(new Error('the control plane stops'))

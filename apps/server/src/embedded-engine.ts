@@ -139,6 +139,12 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     return this.#alive(id).client({ name: 'aksel:resource-provider', groups: ['system:masters'] })
   }
 
+  /** Remembers the VNet that the cluster's load balancers are made in. */
+  async useVirtualNetwork(id: string, virtualNetworkId: string): Promise<void> {
+    const record = this.#known(id)
+    if (record.virtualNetworkId !== virtualNetworkId) await this.#save({ ...record, virtualNetworkId })
+  }
+
   /** A client with the rights of one node, for simulated machines. */
   nodeClient(id: string, nodeName: string): Client {
     return this.#alive(id).client({ name: `system:node:${nodeName}`, groups: ['system:nodes'] })
@@ -185,6 +191,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
       localAddress: loopbackAddress(record.index),
       localPort: this.#portOf(record),
       tunnelSocket: this.#tunnelSocket(record),
+      virtualNetworkId: () => this.#records.get(id)?.virtualNetworkId,
     })
     this.#running.set(id, starting)
     starting.then(

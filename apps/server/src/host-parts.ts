@@ -1,0 +1,75 @@
+// What a host with root and containerd offers: a ledger, the fabric, local machines and disk images.
+
+import { join } from 'node:path'
+import type { Scope } from '@aksel/base/scope'
+import { openLocalMachines } from '@aksel/compute/local/local-machines'
+import { createMachinePrograms } from '@aksel/compute/local/machine-programs'
+import { openFileLedger } from '@aksel/host/file-ledger'
+import type { Ledger } from '@aksel/host/ledger'
+import { undoAll } from '@aksel/host/undo'
+import { openFabric } from '@aksel/network/fabric/fabric'
+import { buildImages, pauseReference } from '@aksel/node/images/builder'
+import type { Fabric } from '@aksel/provider/fabric'
+import type { MachineProvider } from '@aksel/provider/machine-provider'
+import { openDiskImages, type DiskImages } from '@aksel/storage/disk-images'
+import { releaseDisksOf } from '@aksel/storage/node-disks'
+import type { ServerOptions } from './options.ts'
+
+export interface HostParts extends AsyncDisposable {
+  readonly ledger: Ledger
+  readonly fabric: Fabric
+  readonly machines: MachineProvider
+  readonly diskImages: DiskImages
+}
+
+const BUSYBOX = '/bin/busybox'
+
+export async function openHost(scope: Scope, options: ServerOptions): Promise<HostParts> {
+  const { dataDir } = options
+  const ledger = await openFileLedger(scope, { directory: join(dataDir, 'ledger') })
+  const disksDirectory = join(dataDir, 'disks')
+  // Built while the first control plane starts; a machine waits for them only when it imports them.
+  const images = buildImages(scope, { outDir: join(dataDir, 'images'), busyboxPath: BUSYBOX })
+  images.catch((error: unknown) => scope.log.error('building the images failed', { error }))
+  const fabric = await openFabric(scope, { ledger, stateDir: join(dataDir, 'fabric') })
+  const programs = createMachinePrograms({
+    ledger,
+    agentArgv: [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      join(options.repositoryRoot, 'apps', 'node', 'src', 'main.ts'),
+    ],
+    agentEnvironment: agentEnvironment(options),
+    sandboxImage: pauseReference,
+    imageArchives: async () => (await images).map(({ path }) => path),
+    disksDirectory,
+    undoAgentLedger: (own, directory) => undoLedger(own, directory),
+  })
+  const machines = await openLocalMachines({
+    ledger,
+    fabric,
+    machinesDirectory: join(dataDir, 'machines'),
+    cgroupRoot: '/aksel',
+    programs,
+    virtualNetworkOf: (subnetId) => subnetId.replace(/\/subnets\/[^/]+$/i, ''),
+    undo: (own, owner) => undoAll(own, { ledger, owner }),
+    releaseDisks: (own, machineKey) => releaseDisksOf(own, { disksDirectory, owner: machineKey }),
+  })
+  return {
+    ledger,
+    fabric,
+    machines,
+    diskImages: openDiskImages(disksDirectory),
+    [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose](),
+  }
+}
+
+function agentEnvironment(options: ServerOptions): Readonly<Record<string, string>> {
+  const cache = options.environment['NODE_COMPILE_CACHE']
+  return cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }
+}
+
+async function undoLedger(scope: Scope, directory: string): Promise<void> {
+  await using ledger = await openFileLedger(scope, { directory })
+  await undoAll(scope, { ledger })
+}

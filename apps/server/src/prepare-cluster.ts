@@ -1,0 +1,37 @@
+// What every new cluster finds in itself: storage classes, disk driver, and the names that people know cluster DNS by.
+
+import { configMaps, csiDrivers, services, storageClasses } from '@aksel/api/resources'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import { isReason } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { kubeDnsObjects } from '@aksel/network/dns/kube-dns'
+import { diskCsiDriver, diskStorageClasses } from '@aksel/storage/storage-classes'
+import type { EmbeddedEngine } from './embedded-engine.ts'
+
+export interface NewCluster {
+  readonly id: string
+  readonly client: Client
+  readonly dnsServiceIp: string
+  readonly virtualNetworkId: string
+}
+
+/** Idempotent: what is there already, changed by its owner or not, is left as it is. */
+export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, cluster: NewCluster): Promise<void> {
+  await engine.useVirtualNetwork(cluster.id, cluster.virtualNetworkId)
+  const dns = kubeDnsObjects({ address: cluster.dnsServiceIp, clusterDomain: 'cluster.local' })
+  await Promise.all([
+    create(cluster.client, services, dns.service),
+    create(cluster.client, csiDrivers, diskCsiDriver),
+    ...dns.configMaps.map((object) => create(cluster.client, configMaps, object)),
+    ...diskStorageClasses.map((object) => create(cluster.client, storageClasses, object)),
+  ])
+}
+
+async function create<T extends KubernetesObject>(client: Client, type: ResourceType<T>, object: T): Promise<void> {
+  try {
+    await client.create(type, object)
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error
+  }
+}

@@ -1,0 +1,96 @@
+// Wires the parts of one host together. What is here decides nothing; it only says who gets what.
+
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createFrontDoor } from '@aksel/arm/front-door'
+import type { Scope } from '@aksel/base/scope'
+import { openLogStore } from '@aksel/store/log-store'
+import { nodeDisk } from '@aksel/store/node-disk'
+import { openAuditLog } from './audit-log.ts'
+import { EmbeddedEngine } from './embedded-engine.ts'
+import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
+import { openHost } from './host-parts.ts'
+import type { ServerOptions } from './options.ts'
+import { prepareCluster } from './prepare-cluster.ts'
+import { openSimulatedMachines } from '@aksel/compute/simulated/simulated-machines'
+import type { MachineProvider } from '@aksel/provider/machine-provider'
+
+export interface RunningServer extends AsyncDisposable {
+  readonly armUrl: string
+}
+
+const REGION = 'westeurope'
+
+export async function startServer(scope: Scope, options: ServerOptions): Promise<RunningServer> {
+  await using started = new AsyncDisposableStack()
+  const { dataDir } = options
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await chmod(dataDir, 0o700)
+  const store = started.use(await openLogStore(scope, { disk: nodeDisk(), directory: join(dataDir, 'store') }))
+  const audit = started.use(await openAuditLog(join(dataDir, 'server', 'audit.jsonl')))
+  const host = options.simulated ? undefined : started.use(await openHost(scope, options))
+  const engine = started.use(
+    await EmbeddedEngine.open(scope, {
+      store,
+      dataDir,
+      privileged: options.isRoot,
+      audit: audit.write,
+      ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
+    }),
+  )
+  await engine.resume()
+  const simulated = await openSimulatedMachines(scope, {
+    directory: join(dataDir, 'simulated'),
+    clientFor: (clusterId, nodeName) => engine.nodeClient(clusterId, nodeName),
+  })
+  const machines = (wantsSimulated: boolean): MachineProvider =>
+    wantsSimulated || host === undefined ? simulated : host.machines
+  const identity = await frontDoorIdentity(scope, dataDir)
+  const frontDoor = started.use(
+    await createFrontDoor(scope, {
+      store,
+      engine,
+      machines,
+      ...(host === undefined ? {} : { fabric: host.fabric }),
+      simulatedByDefault: host === undefined,
+      identity: {
+        tenantId: identity.tenantId,
+        clients: [{ clientId: identity.clientId, clientSecret: identity.clientSecret }],
+      },
+      subscriptions: [{ subscriptionId: identity.subscriptionId, displayName: 'Aksel' }],
+      region: REGION,
+      prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
+    }),
+  )
+  const armUrl = await listen(frontDoor, options, {
+    cert: identity.serving.certificatePem,
+    key: identity.serving.keyPem,
+  })
+  await writeConnectionFiles(dataDir, armUrl, identity)
+  frontDoor.resume()
+  const resources = started.move()
+  return { armUrl, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+interface Listening {
+  listen(address: {
+    readonly host: string
+    readonly port: number
+    readonly tls: { readonly cert: string; readonly key: string }
+  }): Promise<{ readonly port: number }>
+}
+
+/** The usual port; another one when a second server on this host has it already. */
+async function listen(
+  frontDoor: Listening,
+  options: ServerOptions,
+  tls: { readonly cert: string; readonly key: string },
+): Promise<string> {
+  const address = (port: number) => ({ host: '127.0.0.1', port, tls })
+  try {
+    return `https://localhost:${(await frontDoor.listen(address(options.port))).port}`
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    return `https://localhost:${(await frontDoor.listen(address(0))).port}`
+  }
+}
