@@ -1,0 +1,170 @@
+// Runs the product as a user would: the launcher, with a data folder of its own, and the bundled kubectl.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly input?: string
+  readonly timeoutMs?: number
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** Runs a program to its end; never rejects for its exit code. */
+export function runProgram(argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0]!, argv.slice(1), {
+      cwd: repositoryRoot,
+      env: { ...process.env, ...options.environment },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 120_000)
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      const text = Buffer.concat(stderr).toString() + (signal === null ? '' : `\n[ended by ${signal}]`)
+      resolve({ code: code ?? 1, stdout: Buffer.concat(stdout).toString(), stderr: text })
+    })
+    child.stdin.on('error', () => {})
+    child.stdin.end(options.input ?? '')
+  })
+}
+
+/** One data folder, and everything that is done with it. */
+export class Aksel implements AsyncDisposable {
+  readonly dataDir: string
+
+  constructor(dataDir: string) {
+    this.dataDir = dataDir
+  }
+
+  static async inNewFolder(): Promise<Aksel> {
+    return new Aksel(await mkdtemp(join(tmpdir(), 'aksel-e2e-')))
+  }
+
+  run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    return runProgram([join(repositoryRoot, 'aksel'), ...args], {
+      ...options,
+      environment: { ...options.environment, AKSEL_DATA: this.dataDir },
+    })
+  }
+
+  /** Standard output of a command that must succeed. */
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const outcome = await this.run(args, options)
+    assert.equal(
+      outcome.code,
+      0,
+      `aksel ${args.join(' ')}\n${outcome.stdout}\n${outcome.stderr}\n${outcome.code === 0 ? '' : await this.serverLogTail()}`,
+    )
+    return outcome.stdout
+  }
+
+  kubectl(args: string | readonly string[], options: RunOptions = {}): Promise<string> {
+    return this.ok(['kubectl', ...words(args)], options)
+  }
+
+  /** What a command that must fail says. */
+  async fails(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const outcome = await this.run(args, options)
+    assert.notEqual(outcome.code, 0, `aksel ${args.join(' ')} should have failed\n${outcome.stdout}`)
+    return outcome.stderr + outcome.stdout
+  }
+
+  async json<T>(args: string | readonly string[]): Promise<T> {
+    return JSON.parse(await this.kubectl([...words(args), '-o', 'json'])) as T
+  }
+
+  /** A command that goes on until it is stopped, such as `logs -f` or `port-forward`. */
+  start(args: readonly string[]): LongCommand {
+    return new LongCommand([join(repositoryRoot, 'aksel'), ...args], { AKSEL_DATA: this.dataDir })
+  }
+
+  async serverPid(): Promise<number> {
+    return (JSON.parse(await readFile(join(this.dataDir, 'server', 'server.json'), 'utf8')) as { pid: number }).pid
+  }
+
+  async serverLogTail(): Promise<string> {
+    try {
+      const log = await readFile(join(this.dataDir, 'server', 'log.jsonl'), 'utf8')
+      return `--- server log ---\n${log.trim().split('\n').slice(-15).join('\n')}`
+    } catch {
+      return ''
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const outcome = await this.run(['down', '--purge'])
+    assert.equal(outcome.code, 0, outcome.stderr)
+    await rm(this.dataDir, { recursive: true, force: true })
+  }
+}
+
+export class LongCommand implements AsyncDisposable {
+  readonly #child
+  #output = ''
+  #changed: () => void = () => {}
+  #ended = false
+
+  constructor(argv: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.#child = spawn(argv[0]!, argv.slice(1), {
+      cwd: repositoryRoot,
+      env: { ...process.env, ...environment },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const take = (chunk: Buffer): void => {
+      this.#output += chunk.toString()
+      this.#changed()
+    }
+    this.#child.stdout.on('data', take)
+    this.#child.stderr.on('data', take)
+    this.#child.on('close', () => {
+      this.#ended = true
+      this.#changed()
+    })
+  }
+
+  write(text: string): void {
+    this.#child.stdin.write(text)
+  }
+
+  /** Resolves with everything said so far once it matches; rejects with it after the deadline. */
+  async says(pattern: RegExp, deadlineMs = 30_000): Promise<string> {
+    const deadline = AbortSignal.timeout(deadlineMs)
+    while (!pattern.test(this.#output)) {
+      if (deadline.aborted || this.#ended)
+        throw new Error(`expected ${pattern} in:\n${this.#output}${this.#ended ? '\n[ended]' : ''}`)
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve
+        deadline.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+    return this.#output
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return
+    const closed = new Promise<void>((resolve) => this.#child.once('close', () => resolve()))
+    this.#child.kill('SIGTERM')
+    await closed
+  }
+}
+
+function words(args: string | readonly string[]): readonly string[] {
+  return typeof args === 'string' ? args.split(' ') : args
+}
