@@ -98,7 +98,8 @@ test('a public address leads to the backends, from the host, from inside and fro
     const names = new Set<string>()
     for (let n = 0; n < 40; n += 1) names.add((await bench.ask(address, 80)).split(' ')[0]!)
     assert.deepEqual([...names].sort(), ['a', 'b'])
-    assert.match(await bench.ask(address, 80, a.networkNamespace), /^[ab] /)
+    // Often enough to be sent back to the asking machine itself.
+    for (let n = 0; n < 10; n += 1) assert.match(await bench.ask(address, 80, a.networkNamespace), /^[ab] /)
     assert.match(await bench.ask(address, 80, other.a.networkNamespace), /^[ab] /)
 
     await fabric.ensureLoadBalancer(bench.scope, {
@@ -112,8 +113,7 @@ test('a public address leads to the backends, from the host, from inside and fro
     })
     assert.match(await bench.ask(address, 80, other.a.networkNamespace), /^b /)
     await fabric.deleteLoadBalancer(bench.scope, { virtualNetworkId: '/vnets/one', id: 'uid-1' })
-    const router = await bench.inside(a.networkNamespace, ['true']).then(() => bench.ask(address, 80))
-    assert.equal(router, '')
+    assert.equal(await bench.ask(address, 80, other.a.networkNamespace), '')
   }))
 
 test('a fabric that is opened again takes up what stands, and mends what was torn', () =>

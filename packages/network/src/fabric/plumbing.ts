@@ -97,3 +97,9 @@ export const FORWARDING_SYSCTLS: Readonly<Record<string, string>> = {
   'net/ipv4/conf/all/rp_filter': '0',
   'net/ipv4/conf/default/rp_filter': '0',
 }
+
+/**
+ * Set where the kernel has it. With br_netfilter the router's translation would already be applied to frames on the
+ * bridge, which then go straight to a neighbouring port, and are lost when that is the one they came from.
+ */
+export const BRIDGE_SYSCTLS: Readonly<Record<string, string>> = { 'net/bridge/bridge-nf-call-iptables': '0' }

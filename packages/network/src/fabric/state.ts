@@ -15,7 +15,7 @@ export interface MachineState {
 
 export interface LoadBalancerState {
   readonly address: string
-  rules: readonly LoadBalancerRule[]
+  readonly rules: readonly LoadBalancerRule[]
 }
 
 export interface NetworkState {

@@ -9,15 +9,15 @@ import type { NftRunner } from './runner.ts'
 const ASK = 'describe l4proto\n'
 const MARK = 'symbol expression, datatype invalid (invalid)'
 
-interface Waiting {
-  readonly settle: (error?: Error) => void
+interface Session {
+  readonly child: ChildProcessWithoutNullStreams
+  readonly waiting: ((error?: Error) => void)[]
+  output: string
 }
 
 /** In the caller's network namespace. Started at the first script, and again after it died. */
 export class InteractiveNft implements NftRunner, Disposable {
-  #child: ChildProcessWithoutNullStreams | undefined
-  #output = ''
-  readonly #waiting: Waiting[] = []
+  #session: Session | undefined
   readonly #argv: readonly string[]
 
   /** `argv` is for tests that enter a namespace first. */
@@ -28,40 +28,40 @@ export class InteractiveNft implements NftRunner, Disposable {
   apply(_scope: Scope, lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      this.#child ??= this.#start()
-      this.#waiting.push({ settle: (error) => (error === undefined ? resolve() : reject(error)) })
+      const session = (this.#session ??= this.#start())
+      session.waiting.push((error) => (error === undefined ? resolve() : reject(error)))
       // One line is one transaction.
-      this.#child.stdin.write(`${lines.join(' ; ')}\n${ASK}`)
+      session.child.stdin.write(`${lines.join(' ; ')}\n${ASK}`)
     })
   }
 
   [Symbol.dispose](): void {
-    this.#child?.kill('SIGKILL')
-    this.#child = undefined
+    this.#session?.child.kill('SIGKILL')
+    this.#session = undefined
   }
 
-  #start(): ChildProcessWithoutNullStreams {
+  #start(): Session {
     const child = spawn(this.#argv[0]!, this.#argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
-    this.#output = ''
+    const session: Session = { child, waiting: [], output: '' }
     child.stdout.setEncoding('utf8')
-    child.stdout.on('data', (chunk: string) => this.#read(chunk))
+    child.stdout.on('data', (chunk: string) => read(session, chunk))
     child.stdin.on('error', () => {})
     const onEnd = (why: string): void => {
-      if (this.#child === child) this.#child = undefined
-      for (const waiting of this.#waiting.splice(0)) waiting.settle(new Error(`nft ended before it answered (${why})`))
+      if (this.#session === session) this.#session = undefined
+      for (const settle of session.waiting.splice(0)) settle(new Error(`nft ended before it answered (${why})`))
     }
     child.once('error', (error) => onEnd(error.message))
     child.once('close', (code, signal) => onEnd(code === null ? String(signal) : `exit code ${code}`))
-    return child
+    return session
   }
+}
 
-  #read(chunk: string): void {
-    this.#output += chunk
-    for (let at = this.#output.indexOf(MARK); at >= 0; at = this.#output.indexOf(MARK)) {
-      const said = this.#output.slice(0, at).trim()
-      this.#output = this.#output.slice(at + MARK.length)
-      const error = /Error:[^\n]*/.exec(said)?.[0]
-      this.#waiting.shift()?.settle(error === undefined ? undefined : new Error(`nft refused a change: ${error}`))
-    }
+function read(session: Session, chunk: string): void {
+  session.output += chunk
+  for (let at = session.output.indexOf(MARK); at >= 0; at = session.output.indexOf(MARK)) {
+    const said = session.output.slice(0, at)
+    session.output = session.output.slice(at + MARK.length)
+    const error = /Error:[^\n]*/.exec(said)?.[0]
+    session.waiting.shift()?.(error === undefined ? undefined : new Error(`nft refused a change: ${error}`))
   }
 }

@@ -98,7 +98,7 @@ async function snapshot(scope: Scope): Promise<unknown> {
 }
 
 async function askFromHost(address: string, port: number): Promise<string> {
-  const socket = connect({ host: address, port, timeout: 2000 })
+  const socket = connect({ host: address, port, timeout: 1000 })
   socket.on('timeout', () => socket.destroy())
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -108,7 +108,7 @@ async function askFromHost(address: string, port: number): Promise<string> {
 }
 
 async function askInside(scope: Scope, networkNamespace: string, address: string, port: number): Promise<string> {
-  const argv = ['nsenter', `--net=/run/netns/${networkNamespace}`, 'busybox', 'nc', '-w', '2', address, String(port)]
+  const argv = ['nsenter', `--net=/run/netns/${networkNamespace}`, 'busybox', 'nc', '-w', '1', address, String(port)]
   const answer = await run(scope, argv).catch(() => ({ stdout: '' }))
   return answer.stdout.trim()
 }

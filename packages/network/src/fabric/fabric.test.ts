@@ -1,0 +1,158 @@
+// The fabric's pure parts: what is handed out, what is refused, what is rendered.
+
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { seededRandom } from '@aksel/base/ids'
+import { parseRange } from '../ipv4.ts'
+import {
+  allocateHostAddress,
+  allocateLink,
+  allocateMachineAddress,
+  allocatePublicAddress,
+  defaultRanges,
+  freshKey,
+  linkAddresses,
+} from './allocate.ts'
+import { parseRoutes } from './host-use.ts'
+import { KeyedLock } from './keyed-lock.ts'
+import { compileLoadBalancers } from './load-balancer.ts'
+import { namespaceOf, portOf, routerInside, routerOf } from './plumbing.ts'
+import { StateFile, type FabricState, type NetworkState } from './state.ts'
+import { judgeChange, judgeNetwork } from './validation.ts'
+
+const vnet = { id: '/v', addressPrefix: '10.224.0.0/12', subnets: [{ id: '/v/s', addressPrefix: '10.224.0.0/29' }] }
+const network = (more: Partial<NetworkState> = {}): NetworkState => ({
+  key: '1a2b3c',
+  linkIndex: 0,
+  spec: vnet,
+  ready: true,
+  hostAddresses: {},
+  machines: {},
+  loadBalancers: {},
+  ...more,
+})
+const stateOf = (...networks: NetworkState[]): FabricState => ({
+  key: 'ffffff',
+  networks: Object.fromEntries(networks.map((one, index) => [`/v${index}`, one])),
+})
+const nobody = (): boolean => false
+
+test('machines get addresses from .4 on, the lowest free one, and none when the subnet is full', () => {
+  const machine = (address: string) => ({ key: 'a', subnetId: '/v/s', address, podCidr: '10.244.0.0/24' })
+  assert.equal(allocateMachineAddress(network(), '10.224.0.0/29'), '10.224.0.4')
+  const some = network({ machines: { a: machine('10.224.0.4'), c: machine('10.224.0.6') } })
+  assert.equal(allocateMachineAddress(some, '10.224.0.0/29'), '10.224.0.5')
+  const full = network({ machines: { ...some.machines, b: machine('10.224.0.5') } })
+  assert.throws(() => allocateMachineAddress(full, '10.224.0.0/29'), /no free address/)
+})
+
+test('links, host and public addresses avoid what this fabric and the host have', () => {
+  const inUse = (range: { first: number }): boolean => range.first === parseRange('100.64.0.4/30').first
+  assert.equal(allocateLink(stateOf(network()), defaultRanges, inUse), 2)
+  assert.deepEqual(linkAddresses(defaultRanges, 2), { host: '100.64.0.9', router: '100.64.0.10' })
+  const state = stateOf(
+    network({ hostAddresses: { c1: '100.65.0.1' }, loadBalancers: { l: { address: '100.66.0.1', rules: [] } } }),
+  )
+  assert.equal(allocateHostAddress(state, defaultRanges, nobody), '100.65.0.2')
+  assert.equal(allocatePublicAddress(state, defaultRanges, nobody, undefined), '100.66.0.2')
+  assert.equal(allocatePublicAddress(state, defaultRanges, nobody, '100.66.0.9'), '100.66.0.9')
+  assert.throws(() => allocatePublicAddress(state, defaultRanges, nobody, '100.66.0.1'), /another load balancer has it/)
+  assert.throws(() => allocatePublicAddress(state, defaultRanges, nobody, '8.8.8.8'), /not in 100.66.0.0\/16/)
+})
+
+test('names fit into the fifteen characters of a link and are never given twice', () => {
+  const machine = { key: '4d5e6f', subnetId: '/v/s', address: '10.224.0.4', podCidr: '10.244.0.0/24' }
+  for (const name of [routerOf(network()), namespaceOf(machine), portOf(machine)]) assert.ok(name.length <= 15, name)
+  const first = freshKey(stateOf(), seededRandom(7))
+  assert.notEqual(freshKey(stateOf(network({ key: first })), seededRandom(7)), first)
+})
+
+test('VNets that cannot be are refused, and so are changes of one that stands', () => {
+  const subnet = (id: string, addressPrefix: string) => ({ id, addressPrefix })
+  const judge =
+    (...subnets: { id: string; addressPrefix: string }[]) =>
+    () =>
+      judgeNetwork({ ...vnet, subnets })
+  assert.throws(judge(subnet('a', '10.0.0.0/16')), /does not lie in its VNet's range/)
+  assert.throws(judge(subnet('a', '10.224.0.0/8')), /does not lie in its VNet's range/)
+  assert.throws(judge(subnet('a', '10.224.0.0/30')), /too small/)
+  assert.throws(judge(subnet('a', '10.224.0.0/16'), subnet('b', '10.224.9.0/24')), /overlap/)
+  assert.throws(judge(subnet('a', 'ten')), /no IPv4/)
+  judgeNetwork(vnet)
+  judgeChange(vnet, { ...vnet, subnets: [...vnet.subnets, subnet('/v/t', '10.225.0.0/16')] })
+  assert.throws(() => judgeChange(vnet, { ...vnet, subnets: [] }), /Cannot remove or move subnet/)
+  assert.throws(() => judgeChange(vnet, { ...vnet, addressPrefix: '10.0.0.0/8' }), /Cannot change the range/)
+})
+
+test('what no subnet has does not leave the VNet', () => {
+  const lines = routerInside(network(), linkAddresses(defaultRanges, 0))
+  assert.ok(lines.includes('route add unreachable 10.224.0.0/12 metric 4096'))
+  assert.ok(lines.includes('link add br0 address 02:1a:2b:3c:00:00 type bridge forward_delay 0 mcast_snooping 0'))
+})
+
+test('public addresses become rows, and rules without backends have none', () => {
+  const backends = ['10.224.0.4', '10.224.0.5'].map((address) => ({ address, port: 30080 }))
+  const content = compileLoadBalancers([
+    {
+      address: '100.66.0.1',
+      rules: [
+        { protocol: 'TCP', port: 80, backends, sourceRanges: ['10.0.0.0/8', '10.9.0.0/16'] },
+        { protocol: 'UDP', port: 53, backends: [], sourceRanges: [] },
+      ],
+    },
+  ])
+  assert.deepEqual([...content.elements.get('frontends')!], [['100.66.0.1 . tcp . 80', 'goto spread-2']])
+  assert.deepEqual(
+    [...content.elements.get('backends')!.keys()],
+    ['100.66.0.1 . tcp . 80 . 0', '100.66.0.1 . tcp . 80 . 1'],
+  )
+  assert.deepEqual([...content.elements.get('allowed')!.keys()], ['100.66.0.1 . tcp . 80 . 10.0.0.0/8'])
+})
+
+test("the kernel's routes are read with their masks", () => {
+  const text = [
+    'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
+    'eth0\t00000000\t010010AC\t0003\t0\t0\t0\t00000000\t0\t0\t0',
+    'aksel-1\t00004064\t00000000\t0001\t0\t0\t0\tFCFFFFFF\t0\t0\t0',
+    '',
+  ].join('\n')
+  assert.deepEqual(parseRoutes(text), [parseRange('0.0.0.0/0'), parseRange('100.64.0.0/30')])
+})
+
+test('the state survives a reopening, and saves that wait together all come true', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'aksel-state-'))
+  try {
+    const path = join(directory, 'sub', 'fabric.json')
+    const file = await StateFile.open(path, () => stateOf())
+    const saves = []
+    for (let n = 0; n < 20; n += 1) {
+      file.state.networks[`/v${n}`] = network()
+      saves.push(file.save())
+    }
+    await Promise.all(saves)
+    const again = await StateFile.open(path, () => assert.fail('it is there'))
+    assert.equal(Object.keys(again.state.networks).length, 20)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('KeyedLock runs one piece of work per key at a time, in order, and goes on after a failure', async () => {
+  const lock = new KeyedLock()
+  const seen: string[] = []
+  const gate = Promise.withResolvers<void>()
+  const first = lock.with('a', async () => {
+    await gate.promise
+    seen.push('a1')
+    throw new Error('no')
+  })
+  const second = lock.with('a', async () => void seen.push('a2'))
+  await lock.with('b', async () => void seen.push('b'))
+  gate.resolve()
+  await assert.rejects(first, /no/)
+  await second
+  assert.deepEqual(seen, ['b', 'a1', 'a2'])
+})

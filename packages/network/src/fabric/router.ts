@@ -1,0 +1,135 @@
+// A VNet's router: a namespace with a link to the host, a bridge per subnet, and a table of public addresses.
+
+import { access } from 'node:fs/promises'
+import { undoAll } from '@aksel/host/undo'
+import type { Scope } from '@aksel/base/scope'
+import type { VirtualNetwork } from '@aksel/provider/fabric'
+import { spawnedNft } from '../nft/runner.ts'
+import { renderDifference, renderTable, type TableContent } from '../nft/table.ts'
+import { linkAddresses } from './allocate.ts'
+import { deleteLink, ipBatch, namespaceStands, setForwarding, settleAll, type FabricHost } from './host-commands.ts'
+import { compileLoadBalancers, routerTable, type PublicAddress } from './load-balancer.ts'
+import * as plumbing from './plumbing.ts'
+import type { NetworkState, StateFile } from './state.ts'
+
+export function networkOwner(id: string): string {
+  return `virtual-network/${id}`
+}
+
+export class Routers {
+  readonly #host: FabricHost
+  readonly #file: StateFile
+  /** What this process has put into each router's table; absent until it did. */
+  readonly #applied = new Map<string, TableContent>()
+
+  constructor(host: FabricHost, file: StateFile) {
+    this.#host = host
+    this.#file = file
+  }
+
+  async ensure(scope: Scope, network: NetworkState, spec: VirtualNetwork): Promise<void> {
+    if (network.ready && (await this.#stands(scope, network))) await this.#update(scope, network, spec)
+    else await this.#build(scope, network, spec)
+  }
+
+  async remove(scope: Scope, network: NetworkState): Promise<void> {
+    const { ledger, run } = this.#host
+    this.#applied.delete(network.spec.id)
+    await undoAll(scope, { ledger, owner: networkOwner(network.spec.id), run })
+  }
+
+  /** Public addresses as the router should have them from now on; only what differs is changed. */
+  async balance(scope: Scope, network: NetworkState, balancers: readonly PublicAddress[]): Promise<void> {
+    const id = network.spec.id
+    const wanted = compileLoadBalancers(balancers)
+    const before = this.#applied.get(id)
+    const nft = spawnedNft({ networkNamespace: plumbing.routerOf(network), run: this.#host.run })
+    // Unknown until it succeeds: after a failure the next call loads the whole table.
+    this.#applied.delete(id)
+    await nft.apply(
+      scope,
+      before === undefined ? [renderTable(routerTable, wanted)] : renderDifference(routerTable.name, before, wanted),
+    )
+    this.#applied.set(id, wanted)
+  }
+
+  /** Puts an address of the host, or the way to a public one, in force; may run twice. */
+  async expose(
+    scope: Scope,
+    network: NetworkState,
+    address: { readonly kind: 'host' | 'public'; readonly address: string },
+  ): Promise<void> {
+    await ipBatch(scope, this.#host, undefined, [this.#exposure(network, address)])
+  }
+
+  #exposure(
+    network: NetworkState,
+    { kind, address }: { readonly kind: 'host' | 'public'; readonly address: string },
+  ): string {
+    const router = plumbing.routerOf(network)
+    if (kind === 'host') return `addr replace ${address}/32 dev ${router}`
+    const link = linkAddresses(this.#host.ranges, network.linkIndex)
+    return `route replace ${address}/32 via ${link.router} dev ${router} src ${link.host}`
+  }
+
+  #exposures(network: NetworkState): readonly string[] {
+    return [
+      ...Object.values(network.hostAddresses).map((address) => this.#exposure(network, { kind: 'host', address })),
+      ...Object.values(network.loadBalancers).map(({ address }) =>
+        this.#exposure(network, { kind: 'public', address }),
+      ),
+    ]
+  }
+
+  async #stands(scope: Scope, network: NetworkState): Promise<boolean> {
+    const name = plumbing.routerOf(network)
+    const hasLink = await access(`/sys/class/net/${name}`).then(
+      () => true,
+      () => false,
+    )
+    return hasLink && (await namespaceStands(scope, this.#host, name))
+  }
+
+  /** From nothing, after taking down what a crash or a restart of the host left of it. */
+  async #build(scope: Scope, network: NetworkState, spec: VirtualNetwork): Promise<void> {
+    await this.remove(scope, network)
+    network.spec = spec
+    network.ready = false
+    const { ledger, ranges } = this.#host
+    const owner = networkOwner(spec.id)
+    const name = plumbing.routerOf(network)
+    const link = linkAddresses(ranges, network.linkIndex)
+    await settleAll([
+      this.#file.save(),
+      ledger.record(owner, { kind: 'network-namespace', name }),
+      ledger.record(owner, { kind: 'link', name }),
+    ])
+    await ipBatch(scope, this.#host, undefined, plumbing.routerOnHost(network, link))
+    await settleAll([
+      ipBatch(scope, this.#host, name, plumbing.routerInside(network, link)),
+      setForwarding(scope, this.#host, name),
+      this.balance(scope, network, Object.values(network.loadBalancers)),
+    ])
+    await ipBatch(scope, this.#host, undefined, this.#exposures(network))
+    network.ready = true
+    await this.#file.save()
+  }
+
+  /** Subnets may be added to a VNet that stands; the rest is put in force anew once per process. */
+  async #update(scope: Scope, network: NetworkState, spec: VirtualNetwork): Promise<void> {
+    const router = plumbing.routerOf(network)
+    for (let index = network.spec.subnets.length; index < spec.subnets.length; index += 1) {
+      const grown = { ...network, spec }
+      await deleteLink(scope, this.#host, router, `br${index}`)
+      await ipBatch(scope, this.#host, router, plumbing.subnetBridge(grown, index))
+    }
+    if (spec.subnets.length > network.spec.subnets.length) {
+      network.spec = spec
+      await this.#file.save()
+    }
+    if (this.#applied.has(spec.id)) return
+    // An earlier process may have ended between writing an address down and putting it in force.
+    await ipBatch(scope, this.#host, undefined, this.#exposures(network))
+    await this.balance(scope, network, Object.values(network.loadBalancers))
+  }
+}
