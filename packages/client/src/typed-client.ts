@@ -159,7 +159,10 @@ async function refusalOf(response: ApiResponse): Promise<ApiError> {
   } catch {
     // No JSON: a proxy or a server that is going down answered in its own words.
   }
-  return ApiError.fromStatus({ code: response.status, message: text.trim() === '' ? `status ${response.status}` : text })
+  return ApiError.fromStatus({
+    code: response.status,
+    message: text.trim() === '' ? `status ${response.status}` : text,
+  })
 }
 
 /** Objects from a list carry no kind; the server wants one. */
@@ -191,7 +194,8 @@ function writeQuery(options: WriteOptions): Query {
 }
 
 function deleteBody({ gracePeriodSeconds, propagationPolicy, preconditions }: DeleteOptions): unknown {
-  if (gracePeriodSeconds === undefined && propagationPolicy === undefined && preconditions === undefined) return undefined
+  if (gracePeriodSeconds === undefined && propagationPolicy === undefined && preconditions === undefined)
+    return undefined
   return { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds, propagationPolicy, preconditions }
 }
 

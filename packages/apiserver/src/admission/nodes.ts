@@ -1,0 +1,127 @@
+// Nodes: a new one is tainted until it is ready, and a kubelet writes only its own node and its own pods.
+
+import type { Node, Pod } from '@aksel/api/types/core-v1'
+import type { KubernetesObject } from '@aksel/api/resource'
+import type { Draft } from '@aksel/base/draft'
+import type { ApiError } from '@aksel/base/errors'
+import { nodeOf } from '../authorization/node-authorizer.ts'
+import { forbiddenError } from '../refusals.ts'
+import { concerns, type AdmissionPlugin, type AdmissionRequest } from './admission.ts'
+
+const notReady = 'node.kubernetes.io/not-ready'
+
+export const taintNodesByCondition: AdmissionPlugin = {
+  name: 'TaintNodesByCondition',
+  handles: (request) => request.operation === 'CREATE' && concerns(request, '', 'nodes'),
+  admit({ object }) {
+    const node = object as unknown as Draft<Node>
+    const taints = node.spec?.taints ?? []
+    if (taints.some((taint) => taint.key === notReady && taint.effect === 'NoSchedule')) return false
+    node.spec = { ...node.spec, taints: [...taints, { key: notReady, effect: 'NoSchedule' }] }
+    return true
+  },
+}
+
+export const nodeRestriction: AdmissionPlugin = {
+  name: 'NodeRestriction',
+  handles: ({ user, row }) =>
+    user.groups.includes('system:nodes') && guards[`${row.group}/${row.plural}`] !== undefined,
+  validate(request) {
+    const node = nodeOf(request.user)
+    if (node === undefined) return
+    guards[`${request.row.group}/${request.row.plural}`]!(request, node)
+  },
+}
+
+const guards: Readonly<Record<string, (request: AdmissionRequest, node: string) => void>> = {
+  '/pods': guardPod,
+  '/nodes': guardNode,
+  'storage.k8s.io/csinodes': guardOwnName,
+  'coordination.k8s.io/leases': guardOwnName,
+}
+
+function refuse(request: AdmissionRequest, node: string, why: string): ApiError {
+  const name = request.object?.metadata.name ?? request.name
+  return forbiddenError(request.row, name, `node "${node}" ${why}`)
+}
+
+function guardPod(request: AdmissionRequest, node: string): void {
+  const { operation, subresource } = request
+  const object = request.object as unknown as Pod | undefined
+  const old = request.old as Pod | undefined
+  if (operation === 'CREATE' && subresource === '') {
+    if (object?.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined)
+      throw refuse(request, node, 'can only create mirror pods')
+    if (object.spec?.nodeName !== node)
+      throw refuse(request, node, `can only create pods with spec.nodeName set to itself`)
+    return
+  }
+  if (operation === 'DELETE' || subresource === 'eviction') {
+    if (old !== undefined && old.spec?.nodeName !== node)
+      throw refuse(request, node, 'can only delete pods with spec.nodeName set to itself')
+    return
+  }
+  if (subresource !== 'status') throw refuse(request, node, 'can only update the status of pods')
+  if (old?.spec?.nodeName !== node)
+    throw refuse(request, node, 'can only update pod status for pods with spec.nodeName set to itself')
+  if (JSON.stringify(object?.metadata.labels ?? {}) !== JSON.stringify(old.metadata.labels ?? {})) {
+    throw refuse(request, node, 'cannot update labels through pod status')
+  }
+}
+
+const allowedLabels = new Set([
+  'kubernetes.io/hostname',
+  'kubernetes.io/arch',
+  'kubernetes.io/os',
+  'beta.kubernetes.io/arch',
+  'beta.kubernetes.io/os',
+  'beta.kubernetes.io/instance-type',
+  'node.kubernetes.io/instance-type',
+  'failure-domain.beta.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone',
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
+])
+
+/** Labels of Kubernetes' own that a kubelet may not give itself: they decide what may run there. */
+function isForbiddenLabel(key: string): boolean {
+  const slash = key.indexOf('/')
+  const domain = slash < 0 ? '' : key.slice(0, slash)
+  const isOurs = [domain, `.${domain}`].some(
+    (one) => one === 'kubernetes.io' || one === 'k8s.io' || one.endsWith('.kubernetes.io') || one.endsWith('.k8s.io'),
+  )
+  if (!isOurs || allowedLabels.has(key)) return false
+  if (domain.endsWith('node-restriction.kubernetes.io')) return true
+  return !domain.endsWith('kubelet.kubernetes.io') && !domain.endsWith('node.kubernetes.io')
+}
+
+function guardNode(request: AdmissionRequest, node: string): void {
+  const { operation, name, subresource } = request
+  const object = request.object as unknown as Node | undefined
+  const old = request.old as Node | undefined
+  const named = name === '' ? object?.metadata.name : name
+  if (named !== node) throw refuse(request, node, `is not allowed to modify node "${named ?? ''}"`)
+  if (operation === 'DELETE') throw refuse(request, node, 'is not allowed to delete itself')
+  if (object === undefined) return
+  const changed = changedLabels(object, old).filter(isForbiddenLabel)
+  if (changed.length > 0) {
+    const verb = operation === 'CREATE' ? 'set' : 'modify'
+    throw refuse(request, node, `is not allowed to ${verb} labels: ${changed.toSorted().join(', ')}`)
+  }
+  if (operation !== 'UPDATE' || subresource === 'status') return
+  if (JSON.stringify(object.spec?.taints ?? []) !== JSON.stringify(old?.spec?.taints ?? [])) {
+    throw refuse(request, node, 'is not allowed to modify taints')
+  }
+}
+
+function changedLabels(object: KubernetesObject, old: KubernetesObject | undefined): readonly string[] {
+  const now = object.metadata.labels ?? {}
+  const before = old?.metadata.labels ?? {}
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])].filter((key) => now[key] !== before[key])
+}
+
+function guardOwnName(request: AdmissionRequest, node: string): void {
+  const name = request.name === '' ? request.object?.metadata.name : request.name
+  if (name !== node)
+    throw refuse(request, node, `can only access ${request.row.plural} with the same name as the requesting node`)
+}

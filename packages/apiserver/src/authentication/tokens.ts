@@ -1,0 +1,141 @@
+// Service-account tokens: JSON Web Tokens that this cluster signs (ES256) and that die with the objects they are bound to.
+
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import type { Clock } from '@aksel/base/clock'
+import { uuid, type Random } from '@aksel/base/ids'
+import { parseJson } from '@aksel/base/json'
+
+export interface SigningKey {
+  /** The `kid` of tokens. */
+  readonly keyId: string
+  /** PKCS #8, ECDSA P-256. */
+  readonly privateKeyPem: string
+  /** SPKI. */
+  readonly publicKeyPem: string
+}
+
+export interface BoundObject {
+  readonly name: string
+  readonly uid: string
+}
+
+/** What a token says. Times are seconds since the Unix epoch. */
+export interface TokenClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: readonly string[]
+  readonly exp: number
+  readonly iat: number
+  readonly nbf: number
+  readonly jti: string
+  readonly 'kubernetes.io': {
+    readonly namespace: string
+    readonly serviceaccount: BoundObject
+    readonly pod?: BoundObject
+    readonly secret?: BoundObject
+    readonly node?: { readonly name: string; readonly uid?: string }
+    readonly warnafter?: number
+  }
+}
+
+export interface TokenSpec {
+  readonly namespace: string
+  readonly serviceAccount: BoundObject
+  readonly audiences: readonly string[]
+  readonly expirationSeconds: number
+  /** Seconds after which a client that still uses the token is warned; tokens of pods that asked for about an hour live a year. */
+  readonly warnAfterSeconds?: number
+  readonly pod?: BoundObject
+  readonly secret?: BoundObject
+  readonly node?: { readonly name: string; readonly uid?: string }
+}
+
+/** Verified tokens kept at most; the oldest go first. */
+const CACHE_MAX = 1024
+
+export class TokenAuthority {
+  readonly issuer: string
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #key: SigningKey
+  readonly #privateKey
+  readonly #publicKey
+  readonly #verified = new Map<string, TokenClaims>()
+
+  constructor(options: { clock: Clock; random: Random; issuer: string; key: SigningKey }) {
+    this.issuer = options.issuer
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#key = options.key
+    this.#privateKey = createPrivateKey(options.key.privateKeyPem)
+    this.#publicKey = createPublicKey(options.key.publicKeyPem)
+  }
+
+  issue(spec: TokenSpec): { readonly token: string; readonly expiresAtMs: number } {
+    const now = Math.floor(this.#clock.now() / 1000)
+    const claims: TokenClaims = {
+      aud: spec.audiences,
+      exp: now + spec.expirationSeconds,
+      iat: now,
+      iss: this.issuer,
+      jti: uuid(this.#random),
+      'kubernetes.io': {
+        namespace: spec.namespace,
+        ...(spec.node === undefined ? {} : { node: spec.node }),
+        ...(spec.pod === undefined ? {} : { pod: spec.pod }),
+        ...(spec.secret === undefined ? {} : { secret: spec.secret }),
+        serviceaccount: spec.serviceAccount,
+        ...(spec.warnAfterSeconds === undefined ? {} : { warnafter: now + spec.warnAfterSeconds }),
+      },
+      nbf: now,
+      sub: `system:serviceaccount:${spec.namespace}:${spec.serviceAccount.name}`,
+    }
+    const signed = `${encode({ alg: 'ES256', kid: this.#key.keyId })}.${encode(claims)}`
+    const signature = sign('sha256', Buffer.from(signed), { key: this.#privateKey, dsaEncoding: 'ieee-p1363' })
+    return { token: `${signed}.${signature.toString('base64url')}`, expiresAtMs: claims.exp * 1000 }
+  }
+
+  /** The claims of a token that we signed and that is in force; undefined for any other. Bound objects are not looked at. */
+  verify(token: string): TokenClaims | undefined {
+    let claims = this.#verified.get(token)
+    if (claims === undefined) {
+      claims = this.#check(token)
+      if (claims === undefined) return undefined
+      if (this.#verified.size >= CACHE_MAX) this.#verified.delete(this.#verified.keys().next().value!)
+      this.#verified.set(token, claims)
+    }
+    const now = this.#clock.now() / 1000
+    return now < claims.exp && now >= claims.nbf - 60 ? claims : undefined
+  }
+
+  /** The key set that is served to those who check our tokens. */
+  jwks(): unknown {
+    const jwk = this.#publicKey.export({ format: 'jwk' })
+    return {
+      keys: [{ use: 'sig', kty: jwk.kty, kid: this.#key.keyId, alg: 'ES256', crv: jwk.crv, x: jwk.x, y: jwk.y }],
+    }
+  }
+
+  #check(token: string): TokenClaims | undefined {
+    const [head = '', body = '', signature = '', ...more] = token.split('.')
+    if (more.length > 0 || signature === '') return undefined
+    const header = decode(head) as { readonly alg?: unknown; readonly kid?: unknown } | undefined
+    if (header?.alg !== 'ES256' || header.kid !== this.#key.keyId) return undefined
+    const key = { key: this.#publicKey, dsaEncoding: 'ieee-p1363' } as const
+    if (!verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'))) return undefined
+    const claims = decode(body) as TokenClaims | undefined
+    return claims?.iss === this.issuer ? claims : undefined
+  }
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+function decode(part: string): unknown {
+  try {
+    return parseJson(Buffer.from(part, 'base64url'))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,139 @@
+// What a cluster has from its first start: namespaces, the bootstrap policy, priority classes, the `kubernetes` service.
+// Run at every start: what is missing is made, what the owner changed is left alone.
+
+import type { KubernetesObject } from '@aksel/api/resource'
+import { draftOf, type Draft } from '@aksel/base/draft'
+import { isReason } from '@aksel/base/errors'
+import { decodeBody, bodyTypeOf } from '../registry/decode.ts'
+import { createObject } from '../registry/create.ts'
+import type { Registry, WriteCall } from '../registry/registry.ts'
+import { changeObject } from '../registry/update.ts'
+import { masters, type UserInfo } from '../authentication/user-info.ts'
+import { rbacObjects } from './rbac-objects.ts'
+
+export interface BootstrapOptions {
+  /** The first address of the service range: where pods find the API. */
+  readonly serviceIp: string
+  /** Where the API server itself is reached by nodes and pods. */
+  readonly advertiseAddress: string
+  readonly advertisePort: number
+}
+
+const apiServer: UserInfo = { name: 'system:apiserver', groups: [masters] }
+
+export async function bootstrap(registry: Registry, options: BootstrapOptions): Promise<void> {
+  for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
+    await ensure(registry, { kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
+  }
+  for (const object of rbacObjects()) await ensure(registry, object)
+  for (const [name, value] of [
+    ['system-node-critical', 2_000_001_000],
+    ['system-cluster-critical', 2_000_000_000],
+  ] as const) {
+    await ensure(registry, priorityClass(name, value))
+  }
+  await ensure(registry, kubernetesService(options))
+  await replace(registry, kubernetesEndpoints(options))
+  await replace(registry, kubernetesSlice(options))
+}
+
+function rowOf(registry: Registry, object: KubernetesObject): WriteCall['row'] {
+  const [group = '', version = ''] = object.apiVersion!.includes('/')
+    ? object.apiVersion!.split('/')
+    : ['', object.apiVersion!]
+  const row = registry.kinds.rows.find(
+    (one) => one.group === group && one.version === version && one.kind === object.kind,
+  )
+  if (row === undefined)
+    throw new Error(`the bootstrap object ${object.kind} ${object.metadata.name} is of a kind that is not served`)
+  return row
+}
+
+function callFor(registry: Registry, object: KubernetesObject): WriteCall {
+  const row = rowOf(registry, object)
+  return { row, namespace: object.metadata.namespace ?? '', user: apiServer, dryRun: false, warnings: new Set() }
+}
+
+function decoded(registry: Registry, call: WriteCall, object: KubernetesObject): Draft<KubernetesObject> {
+  const settings = { schemas: registry.schemas, fieldValidation: 'Strict', warnings: call.warnings } as const
+  return decodeBody(settings, bodyTypeOf(call.row), { value: draftOf(object), duplicates: [] })
+}
+
+async function ensure(registry: Registry, object: KubernetesObject): Promise<void> {
+  const call = callFor(registry, object)
+  if ((await registry.records.get(call.row, call.namespace, object.metadata.name)) !== undefined) return
+  try {
+    await createObject(registry, call, decoded(registry, call, object))
+  } catch (error) {
+    // Another server of the same cluster starts at the same time.
+    if (!isReason(error, 'AlreadyExists')) throw error
+  }
+}
+
+/** Made, or set to what is true now: the server may have moved. */
+async function replace(registry: Registry, object: KubernetesObject): Promise<void> {
+  const call = callFor(registry, object)
+  await ensure(registry, object)
+  const next = (): Draft<KubernetesObject> => decoded(registry, call, object)
+  await changeObject(registry, call, { name: object.metadata.name, subresource: '', next })
+}
+
+function priorityClass(name: string, value: number): KubernetesObject {
+  const text =
+    name === 'system-node-critical'
+      ? 'Used for system critical pods that must not be moved from their current node.'
+      : 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'
+  const object = {
+    kind: 'PriorityClass',
+    apiVersion: 'scheduling.k8s.io/v1',
+    metadata: { name },
+    value,
+    description: text,
+  }
+  return object
+}
+
+const name = 'kubernetes'
+const namespace = 'default'
+
+function kubernetesService({ serviceIp, advertisePort }: BootstrapOptions): KubernetesObject {
+  const object = {
+    kind: 'Service',
+    apiVersion: 'v1',
+    metadata: { name, namespace, labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: serviceIp,
+      clusterIPs: [serviceIp],
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: advertisePort }],
+      sessionAffinity: 'None',
+    },
+  }
+  return object
+}
+
+function kubernetesEndpoints({ advertiseAddress, advertisePort }: BootstrapOptions): KubernetesObject {
+  const object = {
+    kind: 'Endpoints',
+    apiVersion: 'v1',
+    metadata: { name, namespace, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [
+      { addresses: [{ ip: advertiseAddress }], ports: [{ name: 'https', port: advertisePort, protocol: 'TCP' }] },
+    ],
+  }
+  return object
+}
+
+function kubernetesSlice({ advertiseAddress, advertisePort }: BootstrapOptions): KubernetesObject {
+  const object = {
+    kind: 'EndpointSlice',
+    apiVersion: 'discovery.k8s.io/v1',
+    metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: advertisePort, protocol: 'TCP' }],
+  }
+  return object
+}

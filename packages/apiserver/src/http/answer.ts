@@ -1,0 +1,61 @@
+// Answers made in one place: JSON bodies, Status errors, warnings, compression.
+
+import { gzipSync } from 'node:zlib'
+import type { ApiError, Status } from '@aksel/base/errors'
+import { encodeJson } from '@aksel/base/json'
+import type { Answer } from './message.ts'
+
+/** Below this, compression costs more than it saves: upstream's 128 KiB. */
+const GZIP_MIN_BYTES = 128 * 1024
+
+export function bytesAnswer(status: number, contentType: string, body: Uint8Array): Answer {
+  return { status, headers: { 'content-type': contentType, 'cache-control': 'no-cache, private' }, body }
+}
+
+export function jsonAnswer(status: number, value: unknown): Answer {
+  return bytesAnswer(status, 'application/json', encodeJson(value))
+}
+
+export function textAnswer(status: number, text: string): Answer {
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
+  return { status, headers, body: Buffer.from(text) }
+}
+
+export function errorAnswer(error: ApiError): Answer {
+  const answer = jsonAnswer(error.code, error.toStatus())
+  const retryAfter = error.details?.retryAfterSeconds
+  return retryAfter === undefined
+    ? answer
+    : { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfter) } }
+}
+
+export function successStatus(details: Status['details']): Status {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    ...(details === undefined ? {} : { details }),
+    code: 200,
+  }
+}
+
+export function withWarnings(answer: Answer, warnings: ReadonlySet<string>): Answer {
+  if (warnings.size === 0) return answer
+  const values = [...warnings].map((text) => `299 - "${headerText(text)}"`)
+  return { ...answer, headers: { ...answer.headers, warning: values.join(', ') } }
+}
+
+/** Quotes and backslashes escaped, nothing outside printable ASCII. */
+function headerText(text: string): string {
+  return text.replaceAll(/["\\]/g, (found) => `\\${found}`).replaceAll(/[^\x20-\x7e]/g, '?')
+}
+
+/** Compressed where it is large and the caller takes it. */
+export function compressed(answer: Answer, acceptEncoding: string | undefined): Answer {
+  const { body } = answer
+  if (!(body instanceof Uint8Array) || body.length < GZIP_MIN_BYTES || !/\bgzip\b/.test(acceptEncoding ?? ''))
+    return answer
+  const headers = { ...answer.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }
+  return { ...answer, headers, body: gzipSync(body, { level: 1 }) }
+}

@@ -1,0 +1,137 @@
+// HTTP/1.1 and HTTP/2 requests become calls of the pipeline, and its answers go back over the same stream.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { STATUS_CODES } from 'node:http'
+import type { Outcome } from '../pipeline.ts'
+import { isPushed, type Answer, type IncomingCall, type Peer, type Sink } from './message.ts'
+
+export type AnyRequest = IncomingMessage | Http2ServerRequest
+export type AnyResponse = ServerResponse | Http2ServerResponse
+export type Run = (call: IncomingCall) => Promise<Outcome>
+
+/** Certificates are parsed once per connection. */
+export type PeerOf = (socket: Duplex) => Peer
+
+export function peerReader(): PeerOf {
+  const known = new WeakMap<Duplex, Peer>()
+  return (socket) => {
+    let peer = known.get(socket)
+    if (peer === undefined) {
+      known.set(socket, (peer = { kind: 'tls', certificate: (socket as TLSSocket).getPeerX509Certificate() }))
+    }
+    return peer
+  }
+}
+
+export async function handleRequest(
+  run: Run,
+  peerOf: PeerOf,
+  request: AnyRequest,
+  response: AnyResponse,
+): Promise<void> {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  // HTTP/2 keeps one stand-in per session for its socket; it is gone with the session.
+  const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as Duplex | undefined
+  if (socket === undefined) return
+  const outcome = await run(callOf(request, gone.signal, peerOf(socket)))
+  if (outcome === 'upgraded' || gone.signal.aborted) return
+  await writeAnswer(request, response, outcome, gone.signal)
+}
+
+export async function handleUpgrade(
+  run: Run,
+  peerOf: PeerOf,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Uint8Array,
+): Promise<void> {
+  const gone = new AbortController()
+  socket.once('close', () => gone.abort())
+  socket.on('error', () => gone.abort())
+  const outcome = await run({ ...callOf(request, gone.signal, peerOf(socket)), upgrade: { socket, head } })
+  if (outcome === 'upgraded' || gone.signal.aborted) return
+  await writeRawAnswer(socket, outcome)
+}
+
+function callOf(request: AnyRequest, signal: AbortSignal, peer: Peer): IncomingCall {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined && !name.startsWith(':')) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return {
+    method: request.method ?? 'GET',
+    url: request.url ?? '/',
+    headers,
+    body: request,
+    signal,
+    peer,
+    remoteAddress: request.socket?.remoteAddress ?? '',
+  }
+}
+
+async function writeAnswer(
+  request: AnyRequest,
+  response: AnyResponse,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<void> {
+  const { body } = answer
+  const writable = response as ServerResponse
+  if (body instanceof Uint8Array) {
+    const isEmpty = answer.status === 304 || answer.status === 204
+    writable.writeHead(answer.status, isEmpty ? answer.headers : { ...answer.headers, 'content-length': body.length })
+    writable.end(request.method === 'HEAD' || isEmpty ? undefined : body)
+    return
+  }
+  writable.writeHead(answer.status, answer.headers)
+  // A watch shows at once that it has begun.
+  writable.flushHeaders?.()
+  if (isPushed(body)) return body.start(sinkOf(writable))
+  try {
+    for await (const piece of body) {
+      if (!writable.write(piece)) await drained(writable, signal)
+      if (signal.aborted) return
+    }
+    writable.end()
+  } catch {
+    writable.destroy()
+  }
+}
+
+function sinkOf(response: ServerResponse): Sink {
+  return {
+    get bufferedBytes() {
+      return response.writableLength
+    },
+    write: (piece) => void response.write(piece),
+    end: () => void response.end(),
+  }
+}
+
+function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      response.off('drain', go)
+      signal.removeEventListener('abort', go)
+      resolve()
+    }
+    response.once('drain', go)
+    signal.addEventListener('abort', go, { once: true })
+  })
+}
+
+/** On a bare connection: the answer's head by hand, and the connection ends with it. */
+async function writeRawAnswer(socket: Duplex, answer: Answer): Promise<void> {
+  const head = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}`, 'connection: close']
+  const isWhole = answer.body instanceof Uint8Array
+  if (isWhole) head.push(`content-length: ${(answer.body as Uint8Array).length}`)
+  for (const [name, value] of Object.entries(answer.headers)) head.push(`${name}: ${value}`)
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  if (answer.body instanceof Uint8Array) socket.write(answer.body)
+  else if (!isPushed(answer.body)) for await (const piece of answer.body) socket.write(piece)
+  socket.end()
+}

@@ -1,0 +1,52 @@
+// A request and its answer as the pipeline sees them: the same for a TLS connection and for a call inside the process.
+
+import type { Duplex } from 'node:stream'
+import type { X509Certificate } from 'node:crypto'
+import type { UserInfo } from '../authentication/user-info.ts'
+
+/** What is known of the caller before the request is looked at. */
+export type Peer =
+  /** Vouched for by the process itself. */
+  | { readonly kind: 'user'; readonly user: UserInfo }
+  | { readonly kind: 'tls'; readonly certificate: X509Certificate | undefined }
+
+export interface IncomingCall {
+  readonly method: string
+  /** Path and query, as on the request line. */
+  readonly url: string
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The body in pieces; read at most once. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** Aborts when the caller is gone. */
+  readonly signal: AbortSignal
+  readonly peer: Peer
+  readonly remoteAddress: string
+  /** The bare connection where the caller asked to upgrade it. */
+  readonly upgrade?: { readonly socket: Duplex; readonly head: Uint8Array }
+}
+
+/** Where a stream writes; `bufferedBytes` is what the other side has not taken yet. */
+export interface Sink {
+  readonly bufferedBytes: number
+  write(piece: Uint8Array): void
+  /** No more is written after this. */
+  end(): void
+}
+
+/** A body that is pushed: watches share the pieces between many sinks. The signal of the call stops it. */
+export interface PushedBody {
+  start(sink: Sink): void
+}
+
+export type AnswerBody = Uint8Array | AsyncIterable<Uint8Array> | PushedBody
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: AnswerBody
+}
+
+export function isPushed(body: AnswerBody): body is PushedBody {
+  return 'start' in body
+}

@@ -1,0 +1,151 @@
+// The one way a request takes, whoever sent it: who are you, may you, is there a seat, then the resource or the document.
+
+import type { Scope } from '@aksel/base/scope'
+import { ApiError } from '@aksel/base/errors'
+import { auditEntry, type AuditSink } from './audit.ts'
+import { authenticate, type Authenticators } from './authentication/authenticate.ts'
+import { masters, type UserInfo } from './authentication/user-info.ts'
+import { attributesOf, type Authorizer } from './authorization/attributes.ts'
+import { assertAllowed, impersonated } from './authorization/authorize.ts'
+import { compressed, errorAnswer, textAnswer, withWarnings } from './http/answer.ts'
+import type { Answer, IncomingCall } from './http/message.ts'
+import type { RequestMetrics } from './metrics.ts'
+import { requestInfoOf, type RequestInfo } from './request-info.ts'
+import type { Seats } from './seat.ts'
+import type { CallContext } from './call-context.ts'
+
+export type Outcome = Answer | 'upgraded'
+
+/** What answers once the stages are passed; undefined for a path that nobody knows. */
+export type Route = (context: CallContext) => Promise<Outcome | undefined>
+
+export interface PipelineOptions {
+  readonly scope: Scope
+  readonly authenticators: Authenticators
+  readonly authorizer: Authorizer
+  readonly seats: Seats
+  readonly metrics: RequestMetrics
+  readonly audit: AuditSink | undefined
+  readonly route: Route
+}
+
+/** What the stages found so far, for the audit entry of a request that failed in the middle. */
+interface Progress {
+  user: UserInfo | undefined
+  actor: UserInfo | undefined
+  reason: string
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+  }
+
+  /** Never rejects: every error is an answer. */
+  async run(call: IncomingCall): Promise<Outcome> {
+    const { scope } = this.#options
+    const receivedMs = scope.clock.now()
+    const startMs = scope.clock.monotonicMs()
+    const progress: Progress = { user: undefined, actor: undefined, reason: '' }
+    const warnings = new Set<string>()
+    let info: RequestInfo | undefined
+    let outcome: Outcome
+    try {
+      info = requestInfoOf(call.method, call.url)
+      outcome = await this.#stages(call, info, progress, warnings)
+    } catch (error) {
+      outcome = this.#failure(error, call)
+    }
+    if (info !== undefined) this.#record(call, info, progress, outcome, { receivedMs, startMs })
+    if (outcome === 'upgraded') return outcome
+    return compressed(withWarnings(await asYaml(outcome), warnings), call.headers['accept-encoding'])
+  }
+
+  async #stages(call: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
+    const { authenticators, authorizer, seats, route } = this.#options
+    const actor = await authenticate(call, authenticators)
+    progress.user = actor
+    const user = await impersonated(authorizer, actor, call.headers)
+    progress.user = user
+    if (user !== actor) progress.actor = actor
+    const decision = await assertAllowed(authorizer, attributesOf(user, info))
+    progress.reason = decision.reason
+    using _seat = isLongRunning(info) || user.groups.includes(masters) ? undefined : seats.take(mutates(info))
+    const outcome = await route({ call, info, user, authorizer, warnings })
+    return outcome ?? textAnswer(404, '404 page not found\n')
+  }
+
+  #failure(error: unknown, call: IncomingCall): Answer {
+    if (error instanceof ApiError) return errorAnswer(error)
+    if (call.signal.aborted) return errorAnswer(new ApiError('Timeout', 'the client went away'))
+    this.#options.scope.log.error('request failed', { method: call.method, url: call.url, error })
+    return errorAnswer(new ApiError('InternalError', `Internal error occurred: ${(error as Error).message}`))
+  }
+
+  #record(
+    call: IncomingCall,
+    info: RequestInfo,
+    progress: Progress,
+    outcome: Outcome,
+    times: { receivedMs: number; startMs: number },
+  ): void {
+    const { scope, metrics, audit } = this.#options
+    const status = outcome === 'upgraded' ? 101 : outcome.status
+    const { group, version, resource, subresource } = info
+    const scopeWord = !info.isResource
+      ? ''
+      : info.name !== ''
+        ? 'resource'
+        : info.namespace === ''
+          ? 'cluster'
+          : 'namespace'
+    const seconds = (scope.clock.monotonicMs() - times.startMs) / 1000
+    metrics.observe({
+      verb: metricVerb(info),
+      group,
+      version,
+      resource,
+      subresource,
+      scope: scopeWord,
+      code: status,
+      seconds,
+    })
+    audit?.(
+      auditEntry(scope.random, {
+        call,
+        info,
+        ...progress,
+        status,
+        receivedMs: times.receivedMs,
+        nowMs: scope.clock.now(),
+      }),
+    )
+  }
+}
+
+const verbNames: Readonly<Record<string, string>> = { update: 'PUT', create: 'POST' }
+
+function metricVerb(info: RequestInfo): string {
+  if (connectSubresources.has(info.subresource)) return 'CONNECT'
+  return verbNames[info.verb] ?? info.verb.toUpperCase()
+}
+
+const connectSubresources: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
+
+function isLongRunning(info: RequestInfo): boolean {
+  return info.verb === 'watch' || connectSubresources.has(info.subresource)
+}
+
+function mutates(info: RequestInfo): boolean {
+  return !['get', 'list', 'watch'].includes(info.verb)
+}
+
+/** Objects are made as JSON; who asked for YAML gets it from that. */
+async function asYaml(answer: Answer): Promise<Answer> {
+  if (!(answer.headers['content-type'] ?? '').startsWith('application/yaml') || !(answer.body instanceof Uint8Array))
+    return answer
+  const { stringify } = await import('yaml')
+  return { ...answer, body: Buffer.from(stringify(JSON.parse(Buffer.from(answer.body).toString('utf8')))) }
+}

@@ -1,0 +1,130 @@
+// POST on a collection: identity, defaults, admission, validation, one durable write.
+
+import { invalidError } from '@aksel/api/field-errors'
+import type { KubernetesObject } from '@aksel/api/resource'
+import { formatTime } from '@aksel/base/clock'
+import type { Draft } from '@aksel/base/draft'
+import { ApiError } from '@aksel/base/errors'
+import { nameSuffix, uuid } from '@aksel/base/ids'
+import type { AdmissionRequest } from '../admission/admission.ts'
+import { alreadyExistsError } from '../refusals.ts'
+import { encodeForStore, type StoredRecord } from './record.ts'
+import { writeContext, type Registry, type WriteCall, type Written } from './registry.ts'
+
+const GENERATED_NAME_PREFIX_MAX = 58
+const GENERATE_TRIES = 8
+
+/** `object` is decoded and belongs to us. Throws AlreadyExists, Invalid, or what admission says. */
+export async function createObject(
+  registry: Registry,
+  call: WriteCall,
+  object: Draft<KubernetesObject>,
+): Promise<Written> {
+  const { row, namespace } = call
+  const { metadata } = object
+  if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
+    throw new ApiError('InternalError', 'resourceVersion should not be set on objects to be created')
+  }
+  matchNamespace(object, row.namespaced ? namespace : '')
+  const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== ''
+  for (let tries = 1; ; tries += 1) {
+    const attempt = generated && tries < GENERATE_TRIES ? structuredClone(object) : object
+    if (generated)
+      attempt.metadata.name =
+        metadata.generateName!.slice(0, GENERATED_NAME_PREFIX_MAX) + nameSuffix(registry.scope.random)
+    const written = await createNamed(registry, call, attempt)
+    if (written !== undefined) return written
+    if (!generated || tries >= GENERATE_TRIES) throw alreadyExistsError(row, attempt.metadata.name)
+  }
+}
+
+async function createNamed(
+  registry: Registry,
+  call: WriteCall,
+  object: Draft<KubernetesObject>,
+): Promise<Written | undefined> {
+  const { row, namespace, user, dryRun, warnings } = call
+  const context = writeContext(registry, call)
+  stampIdentity(registry, object)
+  row.default(object)
+  row.prepareForCreate(object, context)
+  const request: AdmissionRequest = {
+    operation: 'CREATE',
+    row,
+    subresource: '',
+    namespace,
+    name: object.metadata.name ?? '',
+    user,
+    dryRun,
+    object,
+    old: undefined,
+    warnings,
+  }
+  if (await registry.admission.mutate(request)) row.default(object)
+  const errors = row.validateCreate(object as KubernetesObject, context)
+  if (errors.length > 0)
+    throw invalidError({ group: row.group, kind: row.kind, name: object.metadata.name ?? '' }, errors)
+  for (const warning of row.warnings(object as KubernetesObject, undefined)) warnings.add(warning)
+  await registry.admission.validate(request)
+  return storeNew(registry, call, object)
+}
+
+async function storeNew(
+  registry: Registry,
+  call: WriteCall,
+  object: Draft<KubernetesObject>,
+): Promise<Written | undefined> {
+  const { row, namespace, dryRun } = call
+  if ((await registry.records.get(row, namespace, object.metadata.name)) !== undefined) return undefined
+  const reservation = await registry.allocations.reserve(row, object, undefined)
+  if (dryRun) {
+    reservation.release()
+    return writtenDry(object as KubernetesObject, true)
+  }
+  try {
+    const record = await registry.records.put(row, object as KubernetesObject, undefined)
+    if (record !== undefined) return writtenRecord(record, true)
+  } catch (error) {
+    reservation.release()
+    throw error
+  }
+  reservation.release()
+  return undefined
+}
+
+function stampIdentity(registry: Registry, { metadata }: Draft<KubernetesObject>): void {
+  metadata.uid = uuid(registry.scope.random)
+  metadata.creationTimestamp = formatTime(registry.scope.clock.now())
+  delete metadata.deletionTimestamp
+  delete metadata.deletionGracePeriodSeconds
+  delete metadata.selfLink
+  delete metadata.resourceVersion
+  delete metadata.managedFields
+}
+
+/** Fills the namespace in; throws where the object names another. */
+export function matchNamespace(object: Draft<KubernetesObject>, namespace: string): void {
+  const given = object.metadata.namespace
+  if (given !== undefined && given !== '' && given !== namespace) {
+    throw new ApiError(
+      'BadRequest',
+      'the namespace of the provided object does not match the namespace sent on the request',
+    )
+  }
+  if (namespace === '') delete object.metadata.namespace
+  else object.metadata.namespace = namespace
+}
+
+export function writtenRecord(record: StoredRecord, created: boolean): Written {
+  return {
+    get object() {
+      return record.object
+    },
+    json: () => record.json(),
+    created,
+  }
+}
+
+export function writtenDry(object: KubernetesObject, created: boolean): Written {
+  return { object, json: () => encodeForStore(object), created }
+}

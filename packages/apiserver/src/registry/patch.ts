@@ -1,0 +1,57 @@
+// PATCH: what the three patch types make of the current object.
+
+import type { KindRow } from '@aksel/api/kind-row'
+import type { KubernetesObject } from '@aksel/api/resource'
+import { jsonPatch } from '@aksel/api/patch/json-patch'
+import { mergePatch } from '@aksel/api/patch/merge-patch'
+import type { PatchSchema } from '@aksel/api/patch/patch-schema'
+import { strategicMergePatch } from '@aksel/api/patch/strategic-merge-patch'
+import { ApiError } from '@aksel/base/errors'
+import { unsupportedMediaType } from '../refusals.ts'
+
+export const patchMediaTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+] as const
+
+type PatchMediaType = (typeof patchMediaTypes)[number]
+
+/** Reads the content type of a PATCH. Throws UnsupportedMediaType; server-side apply is refused by name. */
+export function patchTypeOf(contentType: string | undefined): PatchMediaType {
+  const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase()
+  if ((patchMediaTypes as readonly string[]).includes(type)) return type as PatchMediaType
+  if (type.startsWith('application/apply-patch+')) {
+    throw new ApiError(
+      'UnsupportedMediaType',
+      `server-side apply (${type}) is not offered by this server yet: use client-side apply, or a merge or strategic merge patch`,
+    )
+  }
+  throw unsupportedMediaType(patchMediaTypes)
+}
+
+type Json = Parameters<typeof jsonPatch>[0]
+
+/** The patched object as plain JSON, to be decoded like a body. Throws BadRequest, or Invalid where a patch does not fit. */
+export function patched(schema: PatchSchema, type: PatchMediaType, current: KubernetesObject, patch: unknown): unknown {
+  switch (type) {
+    case 'application/json-patch+json':
+      if (!Array.isArray(patch))
+        throw new ApiError('BadRequest', 'json: cannot unmarshal object into Go value of type jsonpatch.Patch')
+      return jsonPatch(current as unknown as Json, patch as Json)
+    case 'application/merge-patch+json':
+      return mergePatch(current as unknown as Json, patch as Json)
+    case 'application/strategic-merge-patch+json':
+      return strategicMergePatch(current as unknown as Parameters<typeof strategicMergePatch>[0], patch as Json, schema)
+    default:
+      return type satisfies never
+  }
+}
+
+/** The body of a patch is a patch, not an object: no kind is expected. */
+export function assertPatchShape(row: KindRow, type: PatchMediaType, patch: unknown): void {
+  const isList = Array.isArray(patch)
+  if (type === 'application/json-patch+json' ? isList : typeof patch === 'object' && patch !== null && !isList) return
+  const word = type === 'application/json-patch+json' ? 'a list of operations' : 'an object'
+  throw new ApiError('BadRequest', `error decoding patch of ${row.plural}: ${word} is expected`)
+}

@@ -1,0 +1,284 @@
+// The only place of the API server that touches the store: keys, records and guarded writes of one cluster.
+
+import type { KindRow } from '@aksel/api/kind-row'
+import type { KubernetesObject } from '@aksel/api/resource'
+import type { Schemas } from '@aksel/api/schema'
+import { ApiError } from '@aksel/base/errors'
+import { draftOf, type Draft } from '@aksel/base/draft'
+import { encodeJson } from '@aksel/base/json'
+import { StoreError } from '@aksel/store/store'
+import type { KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
+import { expiredError } from '../refusals.ts'
+import { encodeForStore, StoredRecord } from './record.ts'
+
+export interface Page {
+  readonly records: readonly StoredRecord[]
+  readonly revision: number
+  /** Where the next page begins: `namespace/name` below the row's prefix; undefined on the last page. */
+  readonly next: string | undefined
+  readonly remaining: number
+}
+
+export interface PageQuery {
+  readonly namespace: string
+  readonly from?: string | undefined
+  readonly limit?: number | undefined
+  readonly revision?: number | undefined
+}
+
+/** One change as a watch of a row sees it. `before` is absent for a new object. */
+export interface RecordChange {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  /** For a deletion the last state, with the revision of the deletion. */
+  readonly record: StoredRecord
+  readonly before: StoredRecord | undefined
+}
+
+export interface RecordWatch {
+  readonly namespace: string
+  readonly name: string
+  readonly afterRevision: number
+  readonly signal: AbortSignal
+  /** `revision`: all changes up to it were delivered. */
+  deliver(changes: readonly RecordChange[], revision: number): void
+  ended(error: ApiError): void
+}
+
+export class RecordStore {
+  readonly #store: Store
+  readonly #keyPrefix: string
+  readonly #schemas: Schemas
+  /** Values written below this revision may lack what this schema writes; they are decoded and defaulted when read. */
+  readonly #epochRevision: number
+  readonly #records = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
+  readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
+
+  constructor(options: { store: Store; keyPrefix: string; schemas: Schemas; epochRevision: number }) {
+    this.#store = options.store
+    this.#keyPrefix = options.keyPrefix
+    this.#schemas = options.schemas
+    this.#epochRevision = options.epochRevision
+  }
+
+  get revision(): number {
+    return this.#store.revision
+  }
+
+  keyOf(row: KindRow, namespace: string, name: string): string {
+    return row.namespaced ? `${this.prefixOf(row)}${namespace}/${name}` : `${this.prefixOf(row)}${name}`
+  }
+
+  prefixOf(row: KindRow, namespace = ''): string {
+    const prefix = `${this.#keyPrefix}${row.storagePrefix}/`
+    return row.namespaced && namespace !== '' ? `${prefix}${namespace}/` : prefix
+  }
+
+  async get(row: KindRow, namespace: string, name: string): Promise<StoredRecord | undefined> {
+    const found = this.#store.get(this.keyOf(row, namespace, name))
+    const item = found instanceof Promise ? await translated(found) : found
+    return item === undefined ? undefined : this.recordOf(row, item)
+  }
+
+  async page(row: KindRow, query: PageQuery): Promise<Page> {
+    const prefix = this.prefixOf(row, query.namespace)
+    const result = await translated(async () =>
+      this.#store.range({
+        prefix,
+        ...(query.from === undefined ? {} : { from: `${this.prefixOf(row)}${query.from}` }),
+        ...(query.limit === undefined ? {} : { limit: query.limit }),
+        ...(query.revision === undefined ? {} : { revision: query.revision }),
+      }),
+    )
+    const records = result.items.map((item) => this.recordOf(row, item))
+    const last = result.items.at(-1)
+    const next =
+      result.remaining > 0 && last !== undefined ? `${last.key.slice(this.prefixOf(row).length)}\0` : undefined
+    return { records, revision: result.revision, next, remaining: result.remaining }
+  }
+
+  async list(row: KindRow, namespace = ''): Promise<readonly StoredRecord[]> {
+    return (await this.page(row, { namespace })).records
+  }
+
+  /** Stores the object in place of `before` (undefined: there must be none). Undefined when someone was faster. */
+  async put(
+    row: KindRow,
+    object: KubernetesObject,
+    before: StoredRecord | undefined,
+  ): Promise<StoredRecord | undefined> {
+    const key = this.keyOf(row, object.metadata.namespace ?? '', object.metadata.name)
+    const stored =
+      row.storedAs === undefined ? object : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
+    const value = encodeForStore(stored as KubernetesObject)
+    if (before !== undefined && Buffer.compare(before.item.value, value) === 0) return before
+    const result = await this.#transact(key, before, { kind: 'put', key, value })
+    if (!result.committed) return undefined
+    const read = await this.#store.get(key)
+    const item =
+      read?.modRevision === result.revision
+        ? read
+        : { key, value, createRevision: before?.item.createRevision ?? result.revision, modRevision: result.revision }
+    return this.recordOf(row, item)
+  }
+
+  /** Removes exactly this revision of the object. Undefined when someone was faster; else the last state at the revision of the deletion. */
+  async delete(row: KindRow, record: StoredRecord): Promise<StoredRecord | undefined> {
+    const { key } = record.item
+    const result = await this.#transact(key, record, { kind: 'delete', key })
+    return result.committed ? this.#deletionOf(row, record.item, result.revision) : undefined
+  }
+
+  #transact(
+    key: string,
+    before: StoredRecord | undefined,
+    write: { kind: 'put'; key: string; value: Uint8Array } | { kind: 'delete'; key: string },
+  ): Promise<TransactionResult> {
+    const guard = { kind: 'revision', key, modRevision: before?.item.modRevision ?? 0 } as const
+    return translated(async () => this.#store.transact({ guards: [guard], writes: [write] }))
+  }
+
+  watch(row: KindRow, watch: RecordWatch): void {
+    const prefix = this.prefixOf(row, watch.namespace)
+    const exact = watch.name !== '' && (!row.namespaced || watch.namespace !== '')
+    const onlyKey = exact ? `${prefix}${watch.name}` : undefined
+    try {
+      this.#store.watch({
+        prefix: onlyKey ?? prefix,
+        afterRevision: watch.afterRevision,
+        signal: watch.signal,
+        deliver: (batch) => {
+          const events =
+            onlyKey === undefined ? batch.events : batch.events.filter((one) => keyOfEvent(one) === onlyKey)
+          watch.deliver(
+            events.map((event) => this.#changeOf(row, event)),
+            batch.revision,
+          )
+        },
+        ended: (error) => watch.ended(watchError(error, watch.afterRevision, this.#store.compactedRevision)),
+      })
+    } catch (error) {
+      throw error instanceof StoreError ? watchError(error, watch.afterRevision, this.#store.compactedRevision) : error
+    }
+  }
+
+  /** Raw changes below a row's prefix, for indexes of the server itself: `changed` is told that something did. */
+  onChange(row: KindRow, signal: AbortSignal, changed: (changes: readonly RecordChange[]) => void): void {
+    this.watch(row, {
+      namespace: '',
+      name: '',
+      afterRevision: this.#store.revision,
+      signal,
+      deliver: (changes) => {
+        if (changes.length > 0) changed(changes)
+      },
+      ended: () => {},
+    })
+  }
+
+  recordOf(row: KindRow, item: KeyValue): StoredRecord {
+    let ofRow = this.#records.get(row)
+    if (ofRow === undefined) this.#records.set(row, (ofRow = new WeakMap()))
+    let record = ofRow.get(item)
+    if (record === undefined) ofRow.set(item, (record = this.#make(row, item)))
+    return record
+  }
+
+  #make(row: KindRow, item: KeyValue): StoredRecord {
+    if (row.storedAs !== undefined) {
+      const stored = new StoredRecord(item).object
+      const { resourceVersion: _, ...metadata } = stored.metadata
+      return new StoredRecord(
+        item,
+        encodeForStore(row.storedAs.fromStored({ ...stored, metadata }) as KubernetesObject),
+      )
+    }
+    return item.modRevision >= this.#epochRevision ? new StoredRecord(item) : this.#modernised(row, item)
+  }
+
+  /** Written by another schema: decoded and defaulted as if it were read from the wire. */
+  #modernised(row: KindRow, item: KeyValue): StoredRecord {
+    const { value } = this.#schemas.get(row.message).decode(new StoredRecord(item).object)
+    const object = value as unknown as Draft<KubernetesObject>
+    row.default(object)
+    return new StoredRecord(item, encodeForStore(object as KubernetesObject))
+  }
+
+  #changeOf(row: KindRow, event: StoreEvent): RecordChange {
+    if (event.kind === 'delete') {
+      const record = this.#deletionOf(row, event.previous, event.revision)
+      return { type: 'DELETED', record, before: this.recordOf(row, event.previous) }
+    }
+    const record = this.recordOf(row, event.item)
+    if (event.previous === undefined) return { type: 'ADDED', record, before: undefined }
+    return { type: 'MODIFIED', record, before: this.recordOf(row, event.previous) }
+  }
+
+  /** One record per deletion, so that all watchers share it. */
+  #deletionOf(row: KindRow, previous: KeyValue, revision: number): StoredRecord {
+    let ofRow = this.#deletions.get(row)
+    if (ofRow === undefined) this.#deletions.set(row, (ofRow = new WeakMap()))
+    let record = ofRow.get(previous)
+    if (record === undefined) {
+      const base = this.recordOf(row, previous)
+      const { resourceVersion: _, ...metadata } = base.object.metadata
+      record = new StoredRecord({ ...previous, modRevision: revision }, encodeForStore({ ...base.object, metadata }))
+      ofRow.set(previous, record)
+    }
+    return record
+  }
+}
+
+/** Reads or writes the epoch marker: the revision from which on values are as this schema writes them. */
+export async function enterEpoch(store: Store, keyPrefix: string, epoch: string): Promise<number> {
+  const key = `${keyPrefix}aksel.dev/schema-epoch`
+  const value = encodeJson({ epoch })
+  const current = await store.get(key)
+  if (current !== undefined && Buffer.compare(current.value, value) === 0) return current.modRevision
+  const guard = { kind: 'revision', key, modRevision: current?.modRevision ?? 0 } as const
+  const result = await store.transact({ guards: [guard], writes: [{ kind: 'put', key, value }] })
+  return result.committed ? result.revision : enterEpoch(store, keyPrefix, epoch)
+}
+
+function keyOfEvent(event: StoreEvent): string {
+  return event.kind === 'put' ? event.item.key : event.key
+}
+
+function watchError(error: StoreError, revision: number, oldest: number): ApiError {
+  if (error.kind === 'Compacted') return expiredError(`too old resource version: ${revision} (${oldest})`)
+  return apiErrorOf(error)
+}
+
+function apiErrorOf(error: StoreError): ApiError {
+  switch (error.kind) {
+    case 'Compacted':
+      return expiredError(
+        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
+      )
+    case 'FutureRevision':
+      return new ApiError('Timeout', `Too large resource version: ${error.message}`, {
+        details: {
+          retryAfterSeconds: 1,
+          causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+        },
+        cause: error,
+      })
+    case 'Closed':
+    case 'Locked':
+      return new ApiError('ServiceUnavailable', 'the server is shutting down', { cause: error })
+    case 'Poisoned':
+    case 'Corrupt':
+    case 'NoSpace':
+      return new ApiError('InternalError', `Internal error occurred: storage: ${error.message}`, { cause: error })
+    default:
+      return error.kind satisfies never
+  }
+}
+
+/** The store's errors as the API's. */
+async function translated<T>(work: Promise<T> | (() => Promise<T>)): Promise<T> {
+  try {
+    return await (typeof work === 'function' ? work() : work)
+  } catch (error) {
+    throw error instanceof StoreError ? apiErrorOf(error) : error
+  }
+}

@@ -1,0 +1,132 @@
+// One stored object at one revision: its JSON as it will be sent, and its parsed form, made once and shared read-only.
+//
+// The value in the store is the Kubernetes JSON of the storage version, without a resourceVersion, keys as Go orders them:
+//
+//     {"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"b","uid":"…" ▲ ,"creationTimestamp":…
+//
+// What is sent has `,"resourceVersion":"N"` at ▲, N being the revision of the key. Nothing is parsed for that.
+
+import type { KubernetesObject } from '@aksel/api/resource'
+import { encodeJson, parseJson } from '@aksel/base/json'
+import type { KeyValue } from '@aksel/store/store'
+
+export class StoredRecord {
+  readonly item: KeyValue
+  readonly #value: Uint8Array
+  #object: KubernetesObject | undefined
+  #fields: Readonly<Record<string, string>> | undefined
+
+  /** `value`: the JSON where it is not the stored one (another version of the kind, an older schema). */
+  constructor(item: KeyValue, value: Uint8Array = item.value) {
+    this.item = item
+    this.#value = value
+  }
+
+  get revision(): number {
+    return this.item.modRevision
+  }
+
+  get resourceVersion(): string {
+    return String(this.item.modRevision)
+  }
+
+  /** Shared: never change it. */
+  get object(): KubernetesObject {
+    return (this.#object ??= withVersion(parseJson(this.#value) as KubernetesObject, this.resourceVersion))
+  }
+
+  /** The JSON as it is sent, resourceVersion in its place. */
+  json(): Buffer {
+    const splice = Buffer.from(`"resourceVersion":"${this.item.modRevision}"`, 'latin1')
+    const value = asBuffer(this.#value)
+    const { at, before, after } = splicePlace(value)
+    return Buffer.concat([value.subarray(0, at), before, splice, after, value.subarray(at)])
+  }
+
+  get sizeBytes(): number {
+    return this.#value.byteLength
+  }
+
+  selectableFields(
+    fieldsOf: (object: KubernetesObject) => Readonly<Record<string, string>>,
+  ): Readonly<Record<string, string>> {
+    return (this.#fields ??= fieldsOf(this.object))
+  }
+}
+
+const comma = Buffer.from(',')
+const nothing = Buffer.alloc(0)
+const metadataStart = '"metadata":{'
+const uidStart = '"uid":"'
+const QUOTE = 0x22
+const BRACE = 0x7d
+const identityOnly = /^(?:"(?:name|generateName|namespace)":"[^"\\]*",)*$/
+
+interface SplicePlace {
+  readonly at: number
+  readonly before: Buffer
+  readonly after: Buffer
+}
+
+/** Behind the uid, as Go writes it; where that does not stand where we put it, first in metadata. */
+function splicePlace(value: Buffer): SplicePlace {
+  const start = value.indexOf(metadataStart) + metadataStart.length
+  const uid = value.indexOf(uidStart, start)
+  if (uid >= 0 && uid - start < 1024 && identityOnly.test(value.toString('latin1', start, uid))) {
+    return { at: value.indexOf(QUOTE, uid + uidStart.length) + 1, before: comma, after: nothing }
+  }
+  return { at: start, before: nothing, after: value[start] === BRACE ? nothing : comma }
+}
+
+function withVersion(object: KubernetesObject, resourceVersion: string): KubernetesObject {
+  const { name, generateName, namespace, uid, ...rest } = object.metadata
+  const metadata = {
+    name,
+    ...(generateName === undefined ? {} : { generateName }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    resourceVersion,
+    ...rest,
+  }
+  return { ...object, metadata }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+const metadataOrder = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const
+
+/** The bytes to store: kind and apiVersion first, metadata in Go's order, no resourceVersion. */
+export function encodeForStore(object: KubernetesObject): Uint8Array {
+  const { kind, apiVersion, metadata, ...rest } = object
+  const fields = metadata as unknown as Readonly<Record<string, unknown>>
+  const ordered: Record<string, unknown> = {}
+  for (const name of metadataOrder) {
+    const field = fields[name]
+    if (field !== undefined && !isEmptyCollection(field)) ordered[name] = field
+  }
+  return encodeJson({ kind, apiVersion, metadata: ordered, ...rest })
+}
+
+/** Labels and lists that were emptied are left out, as Go leaves them out. */
+function isEmptyCollection(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === ''
+  for (const _key in value) return false
+  return true
+}

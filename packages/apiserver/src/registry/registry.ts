@@ -1,0 +1,48 @@
+// What the verbs of all resources share: records, kinds, admission, pools. One per server, no state of its own.
+
+import type { KindRow, WriteContext } from '@aksel/api/kind-row'
+import type { KubernetesObject } from '@aksel/api/resource'
+import type { Schemas } from '@aksel/api/schema'
+import type { Scope } from '@aksel/base/scope'
+import type { AdmissionChain } from '../admission/admission.ts'
+import type { UserInfo } from '../authentication/user-info.ts'
+import type { AllocationPools } from './allocation-pools.ts'
+import type { RecordStore } from './record-store.ts'
+
+/** The kinds that are served. */
+export interface Kinds {
+  readonly rows: readonly KindRow[]
+  find(group: string, version: string, plural: string): KindRow | undefined
+}
+
+export interface Registry {
+  readonly scope: Scope
+  readonly kinds: Kinds
+  readonly schemas: Schemas
+  readonly records: RecordStore
+  readonly admission: AdmissionChain
+  readonly allocations: AllocationPools
+}
+
+/** One write as its caller asked for it. */
+export interface WriteCall {
+  readonly row: KindRow
+  /** '' for cluster scope. */
+  readonly namespace: string
+  readonly user: UserInfo
+  readonly dryRun: boolean
+  /** Sentences for the Warning header; stages add to it. */
+  readonly warnings: Set<string>
+}
+
+/** What a write led to. A dry run's object was stored nowhere and has no resourceVersion of its own. */
+export interface Written {
+  readonly object: KubernetesObject
+  /** The JSON to answer with. */
+  json(): Uint8Array
+  readonly created: boolean
+}
+
+export function writeContext(registry: Registry, call: WriteCall): WriteContext {
+  return { nowMs: registry.scope.clock.now(), random: registry.scope.random, user: call.user }
+}

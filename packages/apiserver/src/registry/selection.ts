@@ -1,0 +1,73 @@
+// What a list, watch or deletecollection selects, read from its query once.
+
+import type { KindRow } from '@aksel/api/kind-row'
+import { ApiError } from '@aksel/base/errors'
+import type { StoredRecord } from './record.ts'
+import { meetsFields, parseFieldSelector, parseLabelSelector } from './selectors.ts'
+
+export interface Selection {
+  /** Undefined: everything. */
+  readonly matches: ((record: StoredRecord) => boolean) | undefined
+  /** The one name that the field selector allows, if it does. */
+  readonly name: string
+}
+
+/** Throws BadRequest for selectors that cannot be read and for fields that the kind does not offer. */
+export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
+  const labels = parseLabelSelector(query.get('labelSelector') ?? '')
+  const fields = parseFieldSelector(query.get('fieldSelector') ?? '')
+  if (fields.length > 0)
+    checkFields(
+      row,
+      fields.map((term) => term.field),
+    )
+  const name = fields.find((term) => term.field === 'metadata.name' && term.equal)?.value ?? ''
+  if (labels === undefined && fields.length === 0) return { matches: undefined, name }
+  return {
+    name,
+    matches: (record) =>
+      (labels === undefined || labels(record.object.metadata.labels)) &&
+      (fields.length === 0 ||
+        meetsFields(
+          fields,
+          record.selectableFields((object) => row.selectableFields(object)),
+        )),
+  }
+}
+
+function checkFields(row: KindRow, fields: readonly string[]): void {
+  const offered = row.selectableFields({ metadata: { name: '' } })
+  const unknown = fields.find((field) => !Object.hasOwn(offered, field))
+  if (unknown === undefined) return
+  const groupVersion = row.group === '' ? row.version : `${row.group}/${row.version}`
+  throw new ApiError(
+    'BadRequest',
+    `Unable to find "${groupVersion}, Resource=${row.plural}" that match label selector "", field selector "${unknown}": field label not supported: ${unknown}`,
+  )
+}
+
+/** A whole number of the query, or undefined. Throws BadRequest. */
+export function integerOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name)
+  if (text === null || text === '') return undefined
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new ApiError(
+      'BadRequest',
+      `invalid value for ${name}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    )
+  }
+  return Number(text)
+}
+
+/** The `resourceVersion` of a query: undefined when absent, 0 for any. Throws Invalid. */
+export function resourceVersionOf(query: URLSearchParams): number | undefined {
+  const text = query.get('resourceVersion')
+  if (text === null || text === '') return undefined
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new ApiError(
+      'BadRequest',
+      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    )
+  }
+  return Number(text)
+}

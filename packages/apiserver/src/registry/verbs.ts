@@ -1,0 +1,273 @@
+// The verbs on whole objects: get, list, watch, create, update, patch, delete, deletecollection.
+
+import type { KubernetesObject } from '@aksel/api/resource'
+import { patchSchemaOf } from '@aksel/api/patch/patch-schema'
+import type { Draft } from '@aksel/base/draft'
+import { fraction } from '@aksel/base/ids'
+import type { Schemas } from '@aksel/api/schema'
+import { ApiError } from '@aksel/base/errors'
+import type { ResourceCall } from '../call-context.ts'
+import { negotiateObject, objectMediaTypes, type Negotiated } from '../http/accept.ts'
+import { bytesAnswer, jsonAnswer, successStatus } from '../http/answer.ts'
+import type { Answer } from '../http/message.ts'
+import { parseBody, parseJsonBody, readRequestBody } from '../http/request-body.ts'
+import { methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
+import { isTrue } from '../request-info.ts'
+import { createObject, matchNamespace } from './create.ts'
+import { bodyTypeOf, decodeBody, fieldValidationOf, type BodyType, type DecodeSettings } from './decode.ts'
+import { deleteObject, parseDeleteOptions } from './delete.ts'
+import { listRecords, tooLarge } from './list.ts'
+import { assertPatchShape, patched, patchTypeOf } from './patch.ts'
+import { presentEvents, presentList, presentObject, type Presentation } from './present.ts'
+import type { Registry, WriteCall, Written } from './registry.ts'
+import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
+import { includeObjectOf } from './table.ts'
+import { changeObject } from './update.ts'
+import { watchBody, type JsonEventEncoder } from './watch.ts'
+
+export interface VerbTools {
+  readonly registry: Registry
+  readonly encoder: JsonEventEncoder
+}
+
+/** Upstream's `--min-request-timeout`: a watch without a timeout of its own lives this long, or up to twice. */
+const WATCH_MIN_SECONDS = 1800
+
+export function presentationOf(tools: VerbTools, context: ResourceCall): Presentation {
+  return {
+    negotiated: negotiated(context.call.headers['accept']),
+    includeObject: includeObjectOf(context.info.query),
+    nowMs: tools.registry.scope.clock.now(),
+  }
+}
+
+function negotiated(accept: string | undefined): Negotiated {
+  const found = negotiateObject(accept)
+  if (found === undefined) throw notAcceptable(objectMediaTypes)
+  return found
+}
+
+export function writeCallOf(context: ResourceCall): WriteCall {
+  const { row, info, user, warnings } = context
+  return { row, namespace: row.namespaced ? info.namespace : '', user, dryRun: isDryRun(info.query), warnings }
+}
+
+function isDryRun(query: URLSearchParams): boolean {
+  const values = query.getAll('dryRun')
+  const bad = values.find((value) => value !== 'All')
+  if (bad !== undefined) {
+    throw new ApiError(
+      'Invalid',
+      `CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "${bad}": supported values: "All"`,
+    )
+  }
+  return values.length > 0
+}
+
+export async function getVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const { row, info } = context
+  const how = presentationOf(tools, context)
+  const wanted = resourceVersionOf(info.query)
+  const { records } = tools.registry
+  if (wanted !== undefined && wanted > records.revision) throw tooLarge(wanted, records.revision)
+  const record = await records.get(row, info.namespace, info.name)
+  if (record === undefined) throw notFoundError(row, info.name)
+  const body =
+    how.negotiated.form === 'object' ? record.json() : presentObject(row, how, record.object, () => record.json())
+  return encoded(200, how.negotiated, body)
+}
+
+export async function listVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const { row, info } = context
+  const how = presentationOf(tools, context)
+  const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
+  return encoded(200, how.negotiated, presentList(row, how, list))
+}
+
+export async function watchVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const { row, info, call } = context
+  const { records, scope } = tools.registry
+  const how = presentationOf(tools, context)
+  const { query } = info
+  const selection = selectionOf(row, query)
+  const asked = resourceVersionOf(query)
+  if (asked !== undefined && asked > records.revision) throw tooLarge(asked, records.revision)
+  const streams = isTrue(query.get('sendInitialEvents'))
+  if (streams && query.get('resourceVersionMatch') !== 'NotOlderThan') {
+    throw new ApiError(
+      'Invalid',
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    )
+  }
+  // Without a version, or from "any", a watch begins with what is there.
+  const withInitial = streams || ((asked === undefined || asked === 0) && query.get('sendInitialEvents') === null)
+  const page = withInitial ? await records.page(row, { namespace: row.namespaced ? info.namespace : '' }) : undefined
+  const initial =
+    page === undefined ? [] : selection.matches === undefined ? page.records : page.records.filter(selection.matches)
+  const afterRevision = page?.revision ?? (asked === undefined || asked === 0 ? records.revision : asked)
+  const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? WATCH_MIN_SECONDS * (1 + fraction(scope.random))
+  const body = watchBody(records, scope.clock, {
+    row,
+    namespace: row.namespaced ? info.namespace : '',
+    selection,
+    afterRevision,
+    initial,
+    endsInitialEvents: streams && isTrue(query.get('allowWatchBookmarks')),
+    bookmarks: isTrue(query.get('allowWatchBookmarks')),
+    timeoutMs: timeoutSeconds * 1000,
+    signal: call.signal,
+    encoder: presentEvents(row, how, () => scope.clock.now(), tools.encoder),
+  })
+  return {
+    status: 200,
+    headers: { 'content-type': how.negotiated.contentType, 'cache-control': 'no-cache, private' },
+    body,
+  }
+}
+
+export async function createVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const how = presentationOf(tools, context)
+  const write = writeCallOf(context)
+  const object = await bodyObject(tools.registry.schemas, context, bodyTypeOf(context.row))
+  return written(context, how, await createObject(tools.registry, write, object))
+}
+
+export async function updateVerb(tools: VerbTools, context: ResourceCall, subresource = ''): Promise<Answer> {
+  const { row, info } = context
+  const how = presentationOf(tools, context)
+  const body = await bodyObject(tools.registry.schemas, context, bodyTypeOf(row))
+  return written(
+    context,
+    how,
+    await changeObject(tools.registry, writeCallOf(context), {
+      name: info.name,
+      subresource,
+      next: (current) =>
+        current === undefined ? named(row.namespaced ? info.namespace : '', info.name, body) : structuredClone(body),
+      mayCreate: subresource === '' && row.allowCreateOnUpdate,
+      needsVersion: true,
+    }),
+  )
+}
+
+/** The name of an object that a PUT creates is that of the URL. */
+function named(namespace: string, name: string, object: Draft<KubernetesObject>): Draft<KubernetesObject> {
+  if (object.metadata.name !== undefined && object.metadata.name !== '' && object.metadata.name !== name) {
+    throw new ApiError(
+      'BadRequest',
+      `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
+    )
+  }
+  object.metadata.name = name
+  matchNamespace(object, namespace)
+  delete object.metadata.resourceVersion
+  return object
+}
+
+export async function patchVerb(tools: VerbTools, context: ResourceCall, subresource = ''): Promise<Answer> {
+  const { row, info, call } = context
+  const { schemas } = tools.registry
+  const how = presentationOf(tools, context)
+  const type = patchTypeOf(call.headers['content-type'])
+  const { value: patch } = parseJsonBody(await readRequestBody(call.body))
+  assertPatchShape(row, type, patch)
+  const settings = decodeSettings(schemas, context)
+  return written(
+    context,
+    how,
+    await changeObject(tools.registry, writeCallOf(context), {
+      name: info.name,
+      subresource,
+      next: (current) => {
+        const value = patched(patchSchemaOf(schemas.tables, row.message), type, current!, patch)
+        const object = decodeBody(settings, bodyTypeOf(row), { value, duplicates: [] })
+        // The version that was read is not one that the caller insists on, unless the patch sets it.
+        if (object.metadata.resourceVersion === current!.metadata.resourceVersion)
+          delete object.metadata.resourceVersion
+        return object
+      },
+    }),
+  )
+}
+
+export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const { row, info } = context
+  const how = presentationOf(tools, context)
+  const options = parseDeleteOptions(await optionalBody(context), info.query)
+  const deletion = await deleteObject(tools.registry, writeCallOf(context), info.name, options)
+  if (deletion.kind === 'marked') return written(context, how, deletion.written)
+  const { uid } = deletion.object.metadata
+  const details = {
+    name: info.name,
+    ...(row.group === '' ? {} : { group: row.group }),
+    kind: row.plural,
+    ...(uid === undefined ? {} : { uid }),
+  }
+  return jsonAnswer(200, successStatus(details))
+}
+
+export async function deleteCollectionVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const { row, info } = context
+  const how = presentationOf(tools, context)
+  const options = parseDeleteOptions(await optionalBody(context), info.query)
+  const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
+  for (const record of list.records) {
+    const { name, namespace = '' } = record.object.metadata
+    try {
+      await deleteObject(tools.registry, { ...writeCallOf(context), namespace }, name, options)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error
+    }
+  }
+  return encoded(200, how.negotiated, presentList(row, how, list))
+}
+
+async function optionalBody(context: ResourceCall): Promise<unknown> {
+  const bytes = await readRequestBody(context.call.body)
+  return bytes.length === 0 ? undefined : (await parseBody(bytes, context.call.headers['content-type'])).value
+}
+
+export function decodeSettings(schemas: Schemas, context: ResourceCall): DecodeSettings {
+  return { schemas, fieldValidation: fieldValidationOf(context.info.query), warnings: context.warnings }
+}
+
+export async function bodyObject(
+  schemas: Schemas,
+  context: ResourceCall,
+  type: BodyType,
+): Promise<Draft<KubernetesObject>> {
+  const settings = decodeSettings(schemas, context)
+  const bytes = await readRequestBody(context.call.body)
+  return decodeBody(settings, type, await parseBody(bytes, context.call.headers['content-type']))
+}
+
+export function written(context: ResourceCall, how: Presentation, result: Written): Answer {
+  const body =
+    how.negotiated.form === 'object'
+      ? result.json()
+      : presentObject(context.row, how, result.object, () => result.json())
+  return encoded(result.created ? 201 : 200, how.negotiated, body)
+}
+
+export function encoded(status: number, how: Negotiated, body: Uint8Array): Answer {
+  return bytesAnswer(status, how.contentType, body)
+}
+
+export const verbHandlers: Readonly<Record<string, (tools: VerbTools, context: ResourceCall) => Promise<Answer>>> = {
+  get: getVerb,
+  list: listVerb,
+  watch: watchVerb,
+  create: createVerb,
+  update: (tools, context) => updateVerb(tools, context),
+  patch: (tools, context) => patchVerb(tools, context),
+  delete: deleteVerb,
+  deletecollection: deleteCollectionVerb,
+}
+
+/** Runs the verb; throws MethodNotAllowed where the kind does not offer it. */
+export function runVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const handler = verbHandlers[context.info.verb]
+  if (handler === undefined || !(context.row.verbs as readonly string[]).includes(context.info.verb))
+    throw methodNotAllowed()
+  return handler(tools, context)
+}

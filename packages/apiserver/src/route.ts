@@ -1,0 +1,71 @@
+// Finds what answers a request: a resource's verb, a subresource, a review, a relay to a node, or a document.
+
+import type { Catalog } from '@aksel/api/catalog'
+import type { Scope } from '@aksel/base/scope'
+import type { CallContext, ResourceCall } from './call-context.ts'
+import type { ConnectHandler } from './connect-handler.ts'
+import { connect, isConnect } from './connect-route.ts'
+import type { Documents } from './discovery/documents.ts'
+import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
+import { textAnswer } from './http/answer.ts'
+import type { RequestMetrics } from './metrics.ts'
+import type { Outcome, Route } from './pipeline.ts'
+import { methodNotAllowed } from './refusals.ts'
+import { runVerb, type VerbTools } from './registry/verbs.ts'
+import type { ReviewHandler } from './reviews/reviews.ts'
+import { runSubresource, type SubresourceHandlers } from './subresources/subresources.ts'
+
+export interface RouteParts {
+  readonly scope: Scope
+  readonly catalog: Catalog
+  readonly tools: VerbTools
+  readonly documents: Documents
+  readonly metrics: RequestMetrics
+  readonly liveness: readonly HealthCheck[]
+  readonly readiness: readonly HealthCheck[]
+  readonly subresources: SubresourceHandlers
+  /** By `group/plural`. */
+  readonly reviews: Readonly<Record<string, ReviewHandler>>
+  readonly connect: ConnectHandler | undefined
+}
+
+export function routeOf(parts: RouteParts): Route {
+  return (context) => (context.info.isResource ? resourceRoute(parts, context) : pathRoute(parts, context))
+}
+
+async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promise<Outcome | undefined> {
+  if (call.method !== 'GET' && call.method !== 'HEAD')
+    return parts.documents.answer(call, info) === undefined ? undefined : refuseMethod()
+  if (isHealthPath(info.path)) return healthAnswer(info, parts.liveness, parts.readiness)
+  if (info.path === '/metrics') {
+    const answer = textAnswer(200, parts.metrics.text())
+    return { ...answer, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }
+  }
+  return parts.documents.answer(call, info)
+}
+
+function refuseMethod(): never {
+  throw methodNotAllowed()
+}
+
+async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outcome | undefined> {
+  const { info } = base
+  const row = parts.catalog.row(info.group, info.version, info.resource)
+  if (row === undefined) return undefined
+  const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
+  if (isNamespacePath && !row.namespaced) return undefined
+  const context: ResourceCall = { ...base, row }
+  if (row.namespaced && info.namespace === '') {
+    // Without a namespace there are only the lists over all of them.
+    if (info.name !== '') return undefined
+    if (info.verb !== 'list' && info.verb !== 'watch' && !row.virtual) throw methodNotAllowed()
+  }
+  if (row.virtual) {
+    const review = parts.reviews[`${row.group}/${row.plural}`]
+    if (info.verb !== 'create' || review === undefined) throw methodNotAllowed()
+    return review(parts.tools, context)
+  }
+  if (info.subresource === '') return runVerb(parts.tools, context)
+  if (isConnect(info.subresource)) return connect(parts.scope, parts.connect, context)
+  return runSubresource(parts.tools, context, parts.subresources)
+}

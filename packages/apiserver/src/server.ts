@@ -1,0 +1,275 @@
+// The API server of one cluster: wires the stages together. No state outside this object; an idle one holds little.
+
+import { catalogOf, type Catalog } from '@aksel/api/catalog'
+import { minors, type Minor } from '@aksel/api/tables'
+import type { KindRow } from '@aksel/api/kind-row'
+import { childScope, type Scope } from '@aksel/base/scope'
+import type { Transport } from '@aksel/client/transport'
+import { createClient } from '@aksel/client/typed-client'
+import type { Store } from '@aksel/store/store'
+import { AdmissionChain } from './admission/admission.ts'
+import { admissionPlugins } from './admission/plugins.ts'
+import { rbacEscalation } from './admission/rbac-escalation.ts'
+import type { AuditSink } from './audit.ts'
+import { certificateAuthenticator } from './authentication/client-certificate.ts'
+import { TokenAuthenticator } from './authentication/service-account.ts'
+import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
+import { masters, type UserInfo } from './authentication/user-info.ts'
+import type { Authorizer } from './authorization/attributes.ts'
+import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
+import { NodeAuthorizer } from './authorization/node-authorizer.ts'
+import { NodeGraph } from './authorization/node-graph.ts'
+import { RbacAuthorizer } from './authorization/rbac.ts'
+import { bootstrap } from './bootstrap/bootstrap.ts'
+import { nodeRules } from './bootstrap/rbac-objects.ts'
+import { createConnectHandler } from './connect/handler.ts'
+import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
+import { Documents } from './discovery/documents.ts'
+import { inProcessTransport } from './http/in-process-transport.ts'
+import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
+import { RequestMetrics } from './metrics.ts'
+import { Pipeline } from './pipeline.ts'
+import { AllocationPools } from './registry/allocation-pools.ts'
+import { enterEpoch, RecordStore } from './registry/record-store.ts'
+import type { Kinds, Registry } from './registry/registry.ts'
+import { JsonEventEncoder } from './registry/watch.ts'
+import { reviewHandlers } from './reviews/reviews.ts'
+import { routeOf } from './route.ts'
+import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
+import { evictionSubresource } from './subresources/eviction.ts'
+import { tokenSubresource } from './subresources/token.ts'
+
+export interface ApiServerOptions {
+  readonly scope: Scope
+  readonly store: Store
+  /** `clusters/KEY/`: everything of this cluster lies below. */
+  readonly keyPrefix: string
+  /** `1.35.7` */
+  readonly kubernetesVersion: string
+  /** The kinds of that version, where several clusters share them; loaded when absent. */
+  readonly catalog?: Catalog
+  /** IPv4; the `kubernetes` service has its first address. */
+  readonly serviceCidr: string
+  /** Where nodes and pods reach this server: the endpoint of the `kubernetes` service. */
+  readonly advertiseAddress: string
+  readonly advertisePort: number
+  /** PEM; client certificates that it signed are believed. */
+  readonly clientAuthority: string
+  readonly serviceAccounts: {
+    readonly issuer: string
+    readonly key: SigningKey
+  }
+  /** Absent: log, exec, attach, port-forward and proxy answer 503. */
+  readonly nodeConnector?: NodeConnector
+  readonly audit?: AuditSink
+  readonly nodePorts?: { readonly from: number; readonly to: number }
+  readonly seats?: SeatLimits
+}
+
+export interface ApiServer extends AsyncDisposable {
+  /** HTTP/1.1 and HTTP/2 over TLS; may be called for several addresses. Rejects with the socket's error. */
+  listen(options: ListenOptions): Promise<Listener>
+  /** Calls as this user, through the whole pipeline but TLS and framing. */
+  transportFor(user: UserInfo): Transport
+  /** Ends all watches, closes all listeners, then resolves. */
+  close(): Promise<void>
+}
+
+/** Resolves when the bootstrap objects are there and requests can be answered. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const stopping = new AbortController()
+  const scope = childScope(options.scope, { component: 'apiserver' }, stopping.signal)
+  const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion)))
+  const records = await openRecords(options, catalog)
+  const auth = authorities(options, scope, records, catalog)
+  const registry = registryOf(options, scope, records, catalog, auth)
+  const serviceIp = firstAddress(options.serviceCidr)
+  const { advertiseAddress, advertisePort } = options
+  await bootstrap(registry, { serviceIp, advertiseAddress, advertisePort })
+  const late: { connect: ConnectHandler | undefined } = { connect: undefined }
+  const pipeline = pipelineOf(options, scope, catalog, registry, auth, late)
+  const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
+  const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, stopping.signal)
+  if (options.nodeConnector !== undefined) {
+    const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }))
+    late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
+  }
+  return serverOf(scope, run, transportFor, stopping)
+}
+
+type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
+
+function serverOf(
+  scope: Scope,
+  run: Run,
+  transportFor: ApiServer['transportFor'],
+  stopping: AbortController,
+): ApiServer {
+  const listeners = new Set<Listener>()
+  const close = async (): Promise<void> => {
+    stopping.abort(new Error('the API server is shutting down'))
+    await Promise.all([...listeners].map((listener) => listener[Symbol.asyncDispose]()))
+    listeners.clear()
+  }
+  return {
+    async listen(where) {
+      const listener = await listenTls(
+        scope.clock,
+        (call) => run({ ...call, signal: AbortSignal.any([call.signal, stopping.signal]) }),
+        where,
+      )
+      listeners.add(listener)
+      return listener
+    },
+    transportFor,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Bumped when what is written to the store changes its form. */
+const STORED_FORM = 1
+
+async function openRecords({ store, keyPrefix }: ApiServerOptions, catalog: Catalog): Promise<RecordStore> {
+  const epochRevision = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
+  return new RecordStore({ store, keyPrefix, schemas: catalog.schemas, epochRevision })
+}
+
+interface Authorities {
+  readonly tokens: TokenAuthority
+  readonly tokenUsers: TokenAuthenticator
+  readonly rbac: RbacAuthorizer
+  readonly authorizer: Authorizer
+  readonly audiences: readonly string[]
+}
+
+function authorities(options: ApiServerOptions, scope: Scope, records: RecordStore, catalog: Catalog): Authorities {
+  const core = (plural: string): KindRow => rowOf(catalog, '', plural)
+  const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
+  const { issuer, key } = options.serviceAccounts
+  const tokens = new TokenAuthority({ clock: scope.clock, random: scope.random, issuer, key })
+  const rows = {
+    serviceAccounts: core('serviceaccounts'),
+    pods: core('pods'),
+    secrets: core('secrets'),
+    nodes: core('nodes'),
+  }
+  const rbac = new RbacAuthorizer(
+    records,
+    {
+      roles: rbacRow('roles'),
+      roleBindings: rbacRow('rolebindings'),
+      clusterRoles: rbacRow('clusterroles'),
+      clusterRoleBindings: rbacRow('clusterrolebindings'),
+    },
+    scope.signal,
+  )
+  const graphRows = {
+    pods: core('pods'),
+    persistentVolumes: core('persistentvolumes'),
+    persistentVolumeClaims: core('persistentvolumeclaims'),
+    volumeAttachments: catalog.row('storage.k8s.io', 'v1', 'volumeattachments'),
+  }
+  const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
+  return {
+    tokens,
+    tokenUsers: new TokenAuthenticator({ authority: tokens, records, rows, audiences: [issuer] }),
+    rbac,
+    authorizer: chainOf([mastersAuthorizer, nodes, rbac]),
+    audiences: [issuer],
+  }
+}
+
+function registryOf(
+  options: ApiServerOptions,
+  scope: Scope,
+  records: RecordStore,
+  catalog: Catalog,
+  auth: Authorities,
+): Registry {
+  const kinds: Kinds = { rows: catalog.rows, find: (group, version, plural) => catalog.row(group, version, plural) }
+  const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer)]
+  const { serviceCidr, nodePorts = { from: 30_000, to: 32_767 } } = options
+  return {
+    scope,
+    kinds,
+    schemas: catalog.schemas,
+    records,
+    admission: new AdmissionChain(plugins, { records, kinds, clock: scope.clock, random: scope.random }),
+    allocations: new AllocationPools({ serviceCidr, nodePorts, records, rows: catalog.rows, random: scope.random }),
+  }
+}
+
+function pipelineOf(
+  options: ApiServerOptions,
+  scope: Scope,
+  catalog: Catalog,
+  registry: Registry,
+  auth: Authorities,
+  late: { readonly connect: ConnectHandler | undefined },
+): Pipeline {
+  const metrics = new RequestMetrics()
+  const documents = new Documents({
+    catalog,
+    gitVersion: `v${options.kubernetesVersion}`,
+    serverAddress: `${options.advertiseAddress}:${options.advertisePort}`,
+    issuer: options.serviceAccounts.issuer,
+    jwks: () => auth.tokens.jwks(),
+  })
+  const storage = {
+    name: 'etcd',
+    check: async () => {
+      const key = rowOf(catalog, '', 'namespaces')
+      return (await registry.records.get(key, '', 'kube-system')) === undefined
+        ? 'the store does not answer'
+        : undefined
+    },
+  }
+  const shutdown = { name: 'shutdown', check: () => (scope.signal.aborted ? 'process is shutting down' : undefined) }
+  const route = routeOf({
+    scope,
+    catalog,
+    tools: { registry, encoder: new JsonEventEncoder() },
+    documents,
+    metrics,
+    liveness: [{ name: 'ping', check: () => undefined }, storage],
+    readiness: [shutdown],
+    subresources: {
+      '/pods/eviction': evictionSubresource,
+      '/serviceaccounts/token': tokenSubresource(auth.tokens, auth.audiences),
+    },
+    reviews: reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
+    connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
+  })
+  return new Pipeline({
+    scope,
+    authenticators: {
+      certificates: certificateAuthenticator(scope.clock, options.clientAuthority),
+      tokens: auth.tokenUsers,
+    },
+    authorizer: auth.authorizer,
+    seats: new Seats(options.seats ?? defaultSeatLimits),
+    metrics,
+    audit: options.audit,
+    route,
+  })
+}
+
+function rowOf(catalog: Catalog, group: string, plural: string): KindRow {
+  const row = catalog.row(group, 'v1', plural)
+  if (row === undefined) throw new Error(`the catalog of ${catalog.minor} lacks ${plural} in group "${group}"`)
+  return row
+}
+
+/** `1.35` of `1.35.7`. */
+function minorOf(version: string): Minor {
+  const minor = minors.find((one) => version === one || version.startsWith(`${one}.`))
+  if (minor === undefined) throw new Error(`Kubernetes ${version} is not offered: there are ${minors.join(', ')}`)
+  return minor
+}
+
+/** 10.0.0.1 of 10.0.0.0/16. */
+export function firstAddress(cidr: string): string {
+  const parts = cidr.split('/')[0]!.split('.').map(Number)
+  return [...parts.slice(0, 3), parts[3]! + 1].join('.')
+}

@@ -1,0 +1,69 @@
+// Which code answers a subresource: the row's own rules for most, a handler of its own for the few that do more than write.
+
+import type { ResourceCall } from '../call-context.ts'
+import type { Answer } from '../http/message.ts'
+import { jsonAnswer, successStatus } from '../http/answer.ts'
+import { methodNotAllowed, noSuchPath } from '../refusals.ts'
+import {
+  bodyObject,
+  getVerb,
+  patchVerb,
+  updateVerb,
+  writeCallOf,
+  type VerbTools,
+} from '../registry/verbs.ts'
+import { changeObject } from '../registry/update.ts'
+import { writeContext } from '../registry/registry.ts'
+import { subresourceBody } from './body.ts'
+import { scaleSubresource } from './scale.ts'
+
+export type SubresourceHandler = (tools: VerbTools, context: ResourceCall) => Promise<Answer>
+
+/** By `group/plural/subresource`; a `*` plural stands for any. */
+export type SubresourceHandlers = Readonly<Record<string, SubresourceHandler>>
+
+export function runSubresource(
+  tools: VerbTools,
+  context: ResourceCall,
+  handlers: SubresourceHandlers,
+): Promise<Answer> {
+  const { row, info } = context
+  const fact = row.subresources[info.subresource]
+  if (fact === undefined) throw noSuchPath()
+  if (!(fact.verbs as readonly string[]).includes(info.verb)) throw methodNotAllowed()
+  const special = handlers[`${row.group}/${row.plural}/${info.subresource}`]
+  if (special !== undefined) return special(tools, context)
+  if (info.subresource === 'scale' && row.scale !== undefined) return scaleSubresource(tools, context, row.scale)
+  if (row.subresourceActions[info.subresource] !== undefined) return runAction(tools, context)
+  if (row.subresourceUpdates[info.subresource] === undefined) throw noSuchPath()
+  switch (info.verb) {
+    case 'get':
+      return getVerb(tools, context)
+    case 'update':
+      return updateVerb(tools, context, info.subresource)
+    case 'patch':
+      return patchVerb(tools, context, info.subresource)
+    default:
+      throw methodNotAllowed()
+  }
+}
+
+/** A POST that changes the object, as a binding does. */
+async function runAction(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const { row, info } = context
+  const action = row.subresourceActions[info.subresource]!
+  const type = subresourceBody(context)
+  const body = await bodyObject(tools.registry.schemas, context, type)
+  const call = writeCallOf(context)
+  await changeObject(tools.registry, call, {
+    name: info.name,
+    subresource: info.subresource,
+    next(current) {
+      const object = structuredClone(current!) as Parameters<typeof action.apply>[0]
+      action.apply(object, body as unknown as Readonly<Record<string, unknown>>, writeContext(tools.registry, call))
+      delete object.metadata.resourceVersion
+      return object
+    },
+  })
+  return jsonAnswer(201, { ...successStatus(undefined), code: 201 })
+}
