@@ -1,0 +1,101 @@
+// The whole of Resource Manager in one object: listen, answer, reconcile, take up again.
+
+import type { FastifyInstance } from 'fastify'
+import type { Scope } from '@aksel/base/scope'
+import type { ClusterEngine } from '@aksel/provider/cluster-engine'
+import type { Fabric } from '@aksel/provider/fabric'
+import type { MachineProvider } from '@aksel/provider/machine-provider'
+import type { Store } from '@aksel/store/store'
+import { createHttpServer, type ServerTls } from './front-door/server.ts'
+import { signInRoutes } from './front-door/sign-in.ts'
+import { openTokens, type Identity } from './front-door/tokens.ts'
+import type { Hub, PrepareCluster, Subscription } from './hub.ts'
+import { Reconciler } from './reconciler.ts'
+import { clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
+import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
+import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
+import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
+import { groupRoutes } from './resource-providers/resources/group-routes.ts'
+import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
+import { ResourceStore } from './store-keyspace.ts'
+
+export interface FrontDoorOptions {
+  /** Resources are kept below `hub/`. */
+  readonly store: Store
+  readonly engine: ClusterEngine
+  readonly machines: (simulated: boolean) => MachineProvider
+  /** Absent where the host allows none. */
+  readonly fabric?: Fabric
+  /** Pools are simulated although nobody asked for it: the host offers no real machines. */
+  readonly simulatedByDefault?: boolean
+  readonly identity: Identity
+  readonly subscriptions: readonly Subscription[]
+  readonly prepareCluster: PrepareCluster
+  /** Name of an Azure region, `eastus` when absent: where things go whose caller named no place. */
+  readonly region?: string
+  readonly limits?: Partial<ReconcileLimits>
+}
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+  readonly tls: ServerTls
+}
+
+export interface FrontDoor extends AsyncDisposable {
+  /** Answers on one more address; returns its URL, `https://127.0.0.1:8443`. */
+  listen(options: ListenOptions): Promise<string>
+  /** Takes up unfinished operations and running clusters; call it once, when the suppliers are ready. */
+  resume(): Promise<void>
+  /** Resolves when nothing is being reconciled. */
+  idle(): Promise<void>
+}
+
+/** Ends with the scope's signal for reconciling, with disposal for listening. */
+export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): Promise<FrontDoor> {
+  const store = new ResourceStore(options.store)
+  const suppliers = {
+    engine: options.engine,
+    machines: options.machines,
+    ...(options.fabric === undefined ? {} : { fabric: options.fabric }),
+    prepareCluster: options.prepareCluster,
+    simulatedByDefault: options.simulatedByDefault === true,
+  }
+  const reconciler = new Reconciler(scope, {
+    store,
+    suppliers,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  })
+  const tokens = await openTokens(store, options.identity)
+  const hub: Hub = {
+    store,
+    suppliers,
+    subscriptions: options.subscriptions,
+    tenantId: options.identity.tenantId,
+    region: options.region ?? 'eastus',
+    wake: (id) => reconciler.wake(id),
+  }
+  const routes = [
+    ...signInRoutes(options.identity, tokens),
+    ...subscriptionRoutes(hub),
+    ...groupRoutes(hub),
+    ...clusterRoutes(hub),
+    ...poolRoutes(hub),
+    ...locationRoutes(hub),
+  ]
+  const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
+  const servers: FastifyInstance[] = []
+  return {
+    async listen({ host, port, tls }) {
+      const server = createHttpServer(scope, { routes, tokens, identity: options.identity, subscriptionIds }, tls)
+      servers.push(server)
+      return (await server.listen({ host, port })).replace(/^http:/, 'https:')
+    },
+    resume: () => reconciler.resume(),
+    idle: () => reconciler.idle(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server.close()))
+    },
+  }
+}

@@ -1,0 +1,55 @@
+// Which api-versions are spoken: known and newer ones are, malformed ones and those older than the first are not.
+
+import { ArmError } from '@aksel/base/errors'
+
+interface Provider {
+  readonly namespace: string
+  /** Older than this was never published. */
+  readonly first: string
+  /** Offered in listings, newest first. */
+  readonly versions: readonly string[]
+}
+
+export const providers: readonly Provider[] = [
+  {
+    namespace: 'Microsoft.Resources',
+    first: '2014-04-01',
+    versions: ['2025-04-01', '2024-11-01', '2023-07-01', '2022-09-01', '2021-04-01', '2020-06-01', '2019-10-01'],
+  },
+  {
+    namespace: 'Microsoft.ContainerService',
+    first: '2017-07-01',
+    versions: ['2026-06-01', '2026-04-01', '2026-01-01', '2025-10-01', '2025-05-01', '2024-10-01', '2023-10-01', '2022-11-01'],
+  },
+]
+
+const wellFormed = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-(preview|alpha|beta|privatepreview))?$/i
+
+/** Throws unless requests to this path may use the version. */
+export function judgeApiVersion(version: string | undefined, path: string): void {
+  if (version === undefined || version === '') {
+    throw new ArmError(
+      400,
+      'MissingApiVersionParameter',
+      'The api-version query parameter (?api-version=) is required for all requests.',
+    )
+  }
+  const match = /\/providers\/(microsoft\.[^/?]+)(?:\/locations\/[^/?]+)?\/([^/?]+)/i.exec(path)
+  const provider = providers.find(({ namespace }) => namespace.toLowerCase() === match?.[1]?.toLowerCase()) ?? providers[0]!
+  // Operation addresses carry a version of their own, older than the resource's.
+  const first = /^operation(s|results)$/i.test(match?.[2] ?? '') ? '2016-03-30' : provider.first
+  if (wellFormed.test(version) && version.slice(0, 10) >= first) return
+  const supported = provider.versions.join(', ')
+  if (match === null || provider === providers[0]) {
+    throw new ArmError(
+      400,
+      'InvalidApiVersionParameter',
+      `The api-version '${version}' is invalid. The supported versions are '${supported}'.`,
+    )
+  }
+  throw new ArmError(
+    400,
+    'NoRegisteredProviderFound',
+    `No registered resource provider found for location '' and API version '${version}' for type '${match[2]}'. The supported api-versions are '${supported}'.`,
+  )
+}

@@ -1,0 +1,192 @@
+// HTTP around the rows: tokens, api-versions, headers and error bodies, the same for every operation.
+
+import { createServer } from 'node:https'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ArmError } from '@aksel/base/errors'
+import { uuid } from '@aksel/base/ids'
+import { JsonSyntaxError, parseJson } from '@aksel/base/json'
+import { childScope, type Scope } from '@aksel/base/scope'
+import { AksError, contentInvalid } from '../azure-errors.ts'
+import { judgeApiVersion, providers } from './api-versions.ts'
+import type { ArmRequest, ArmResponse, Caller, Route } from './route.ts'
+import type { Identity, Tokens } from './tokens.ts'
+
+export interface ServerTls {
+  /** PEM. */
+  readonly cert: string
+  readonly key: string
+}
+
+export interface ServerParts {
+  readonly routes: readonly Route[]
+  readonly tokens: Tokens
+  readonly identity: Identity
+  readonly subscriptionIds: readonly string[]
+}
+
+const bodyBytesMax = 4 * 1024 * 1024
+
+const fixedHeaders = {
+  'cache-control': 'no-cache',
+  pragma: 'no-cache',
+  expires: '-1',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+}
+
+export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTls): FastifyInstance {
+  const app = fastify({
+    bodyLimit: bodyBytesMax,
+    forceCloseConnections: true,
+    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512 },
+    serverFactory: (handler) => createServer({ cert: tls.cert, key: tls.key }, handler),
+  })
+  readBodies(app)
+  for (const route of parts.routes) {
+    app.route({
+      method: route.method,
+      url: route.path,
+      exposeHeadRoute: false,
+      handler: (request, reply) => answer(scope, parts, route, request, reply),
+    })
+  }
+  app.setErrorHandler((error, request, reply) => sendError(scope, parts, error, request, reply))
+  app.setNotFoundHandler(async (request, reply) => {
+    await authorize(scope, parts, request)
+    throw notServed(request)
+  })
+  return app
+}
+
+function readBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(/^application\/x-www-form-urlencoded/, { parseAs: 'string' }, (_request, body, done) =>
+    done(null, new URLSearchParams(body as string)),
+  )
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+    if (body.length === 0) return done(null, undefined)
+    try {
+      done(null, parseJson(body as Buffer))
+    } catch (error) {
+      done(error instanceof JsonSyntaxError ? contentInvalid(error.message) : (error as Error))
+    }
+  })
+}
+
+async function answer(
+  scope: Scope,
+  parts: ServerParts,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const caller = route.open === true ? undefined : await authorize(scope, parts, request)
+  const armRequest = requestOf(scope, request, caller)
+  if (route.open !== true) {
+    judgeApiVersion(armRequest.query['api-version'], request.url)
+    judgeSubscription(armRequest.params['subscription'], parts.subscriptionIds)
+  }
+  return send(scope, request, reply, await route.handle(armRequest))
+}
+
+async function authorize(scope: Scope, parts: ServerParts, request: FastifyRequest): Promise<Caller> {
+  const caller = await parts.tokens.verify(scope, request.headers.authorization)
+  if (caller.tenantId.toLowerCase() === parts.identity.tenantId.toLowerCase()) return caller
+  throw new ArmError(
+    401,
+    'InvalidAuthenticationTokenTenant',
+    `The access token is from the wrong issuer '${caller.tenantId}'. It must match the tenant '${parts.identity.tenantId}' associated with this subscription.`,
+  )
+}
+
+function judgeSubscription(subscription: string | undefined, known: readonly string[]): void {
+  if (subscription === undefined || known.includes(subscription.toLowerCase())) return
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(subscription)) {
+    throw new ArmError(400, 'InvalidSubscriptionId', `The provided subscription identifier '${subscription}' is malformed or invalid.`)
+  }
+  throw new ArmError(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`)
+}
+
+function requestOf(scope: Scope, request: FastifyRequest, caller: Caller | undefined): ArmRequest {
+  const url = new URL(request.url, originOf(request))
+  const query: Record<string, string> = {}
+  for (const [name, value] of url.searchParams) query[name.toLowerCase()] = value
+  return {
+    scope: childScope(scope, { correlationId: correlationId(scope, request) }),
+    method: request.method,
+    params: request.params as Readonly<Record<string, string>>,
+    query,
+    headers: request.headers as Readonly<Record<string, string | undefined>>,
+    body: request.body,
+    origin: originOf(request),
+    url: request.url,
+    caller,
+  }
+}
+
+function originOf(request: FastifyRequest): string {
+  return `https://${request.headers.host ?? 'localhost'}`
+}
+
+function correlationId(scope: Scope, request: FastifyRequest): string {
+  const given = request.headers['x-ms-correlation-request-id']
+  return typeof given === 'string' && given !== '' ? given : uuid(scope.random)
+}
+
+function send(scope: Scope, request: FastifyRequest, reply: FastifyReply, response: ArmResponse): unknown {
+  const requestId = uuid(scope.random)
+  const correlation = correlationId(scope, request)
+  reply.code(response.status).headers({
+    ...fixedHeaders,
+    'x-ms-request-id': requestId,
+    'x-ms-correlation-request-id': correlation,
+    'x-ms-routing-request-id': `LOCAL:${new Date(scope.clock.now()).toISOString()}:${requestId}`,
+    ...echoedId(request),
+    ...response.headers,
+  })
+  if (response.body === undefined) return reply.send()
+  return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(response.body))
+}
+
+function echoedId(request: FastifyRequest): Readonly<Record<string, string>> {
+  const id = request.headers['x-ms-client-request-id']
+  const wanted = request.headers['x-ms-return-client-request-id']
+  return typeof id === 'string' && wanted === 'true' ? { 'x-ms-client-request-id': id } : {}
+}
+
+function sendError(scope: Scope, parts: ServerParts, error: unknown, request: FastifyRequest, reply: FastifyReply): unknown {
+  const armError = toArmError(scope, error, request)
+  const body = armError instanceof AksError ? armError.toFlatBody() : armError.toBody()
+  const headers: Record<string, string> = armError.code === 'ResourceNotFound' ? { 'x-ms-failure-cause': 'gateway' } : {}
+  if (armError.status === 401) {
+    headers['www-authenticate'] =
+      `Bearer authorization_uri="${originOf(request)}/${parts.identity.tenantId}", error="invalid_token", error_description="${armError.message.replaceAll('"', "'")}"`
+  }
+  return send(scope, request, reply, { status: armError.status, body, headers })
+}
+
+function toArmError(scope: Scope, error: unknown, request: FastifyRequest): ArmError {
+  if (error instanceof ArmError) return error
+  const status = (error as { readonly statusCode?: number }).statusCode
+  if (status === 413) return new ArmError(413, 'RequestEntityTooLarge', `The request content size exceeds the maximum size of '${bodyBytesMax}' bytes.`)
+  if (status !== undefined && status >= 400 && status < 500) return new ArmError(status, 'BadRequest', (error as Error).message)
+  scope.log.error('request failed', { method: request.method, url: request.url, error })
+  return new ArmError(500, 'InternalServerError', 'The server met an error of its own; its log tells more.', { cause: error })
+}
+
+function notServed(request: FastifyRequest): ArmError {
+  const path = request.url.split('?')[0] ?? ''
+  const match = /^(.*)\/providers\/([^/]+)(?:\/([^/]+))?/i.exec(path)
+  if (match === null) {
+    return new ArmError(404, 'InvalidResourceType', `The request path '${path}' with method '${request.method}' is not served here.`)
+  }
+  const known = providers.find(({ namespace }) => namespace.toLowerCase() === match[2]!.toLowerCase())
+  if (known === undefined) {
+    return new ArmError(404, 'InvalidResourceNamespace', `The resource namespace '${match[2]}' is invalid.`)
+  }
+  return new ArmError(
+    404,
+    'InvalidResourceType',
+    `The resource type '${match[3] ?? ''}' or the operation '${request.method} ${path}' could not be found in the namespace '${known.namespace}'.`,
+  )
+}

@@ -1,0 +1,128 @@
+// Where clients of Azure look before their first call: the cloud's description, OpenID documents, tokens.
+
+import { uuid } from '@aksel/base/ids'
+import { ok, param, type ArmRequest, type ArmResponse, type Route } from './route.ts'
+import { tokenLifetimeSeconds, type Identity, type Tokens } from './tokens.ts'
+
+const tenantWords = ['common', 'organizations', 'adfs']
+
+export function signInRoutes(identity: Identity, tokens: Tokens): readonly Route[] {
+  const token = (request: ArmRequest): Promise<ArmResponse> => issueToken(request, identity, tokens)
+  const open = { open: true } as const
+  const discovery = (request: ArmRequest): ArmResponse => openIdDocument(request, identity)
+  const keySet = (): ArmResponse => ok({ keys: [tokens.publicJwk] })
+  return [
+    { ...open, method: 'GET', path: '/metadata/endpoints', handle: (request) => ok(metadata(request, identity)) },
+    { ...open, method: 'GET', path: '/common/discovery/instance', handle: (request) => ok(instances(request, identity)) },
+    { ...open, method: 'GET', path: '/:tenant/.well-known/openid-configuration', handle: discovery },
+    { ...open, method: 'GET', path: '/:tenant/v2.0/.well-known/openid-configuration', handle: discovery },
+    { ...open, method: 'GET', path: '/:tenant/discovery/v2.0/keys', handle: keySet },
+    { ...open, method: 'GET', path: '/:tenant/discovery/keys', handle: keySet },
+    { ...open, method: 'POST', path: '/:tenant/oauth2/v2.0/token', handle: token },
+    { ...open, method: 'POST', path: '/:tenant/oauth2/token', handle: token },
+  ]
+}
+
+/** The shapes differ by api-version; every one has the fields that its askers need. */
+function metadata(request: ArmRequest, identity: Identity): unknown {
+  const { origin } = request
+  const version = request.query['api-version'] ?? ''
+  if (version.startsWith('2015-')) {
+    return {
+      galleryEndpoint: `${origin}/`,
+      graphEndpoint: `${origin}/`,
+      portalEndpoint: `${origin}/`,
+      // A login endpoint that ends in /adfs spares az the question at login.microsoftonline.com.
+      authentication: { loginEndpoint: `${origin}/adfs`, audiences: [`${origin}/`] },
+    }
+  }
+  if (version.startsWith('2018-')) {
+    return { cloudEndpoint: { public: { endpoint: new URL(origin).host, locations: [] } } }
+  }
+  const cloud = {
+    name: 'Aksel',
+    portal: origin,
+    authentication: { loginEndpoint: origin, audiences: [origin], tenant: 'common', identityProvider: 'AAD' },
+    graph: `${origin}/`,
+    gallery: `${origin}/`,
+    microsoftGraphResourceId: `${origin}/`,
+    resourceManager: origin,
+    activeDirectory: `${origin}/${identity.tenantId}`,
+    suffixes: { keyVaultDns: 'vault.aksel.local', storage: 'storage.aksel.local', acrLoginServer: 'registry.aksel.local' },
+  }
+  return version.startsWith('2019-') ? [cloud] : cloud
+}
+
+function instances(request: ArmRequest, identity: Identity): unknown {
+  const { host } = new URL(request.origin)
+  return {
+    tenant_discovery_endpoint: `${request.origin}/${identity.tenantId}/v2.0/.well-known/openid-configuration`,
+    'api-version': '1.1',
+    metadata: [{ preferred_network: host, preferred_cache: host, aliases: [host] }],
+  }
+}
+
+function openIdDocument(request: ArmRequest, identity: Identity): ArmResponse {
+  const tenant = param(request, 'tenant')
+  if (!isTenant(tenant, identity)) return refused(request, 400, 'invalid_tenant', 90002, `Tenant '${tenant}' not found.`)
+  const base = `${request.origin}/${tenant}`
+  const version = tenant === 'adfs' ? '' : '/v2.0'
+  return ok({
+    issuer: `${request.origin}/${tenantWords.includes(tenant) ? identity.tenantId : tenant}${version}`,
+    authorization_endpoint: `${base}/oauth2${version}/authorize`,
+    token_endpoint: `${base}/oauth2${version}/token`,
+    device_authorization_endpoint: `${base}/oauth2${version}/devicecode`,
+    jwks_uri: `${base}/discovery${version}/keys`,
+    token_endpoint_auth_methods_supported: ['client_secret_post'],
+    response_types_supported: ['token'],
+    subject_types_supported: ['pairwise'],
+    id_token_signing_alg_values_supported: ['ES256'],
+    tenant_region_scope: null,
+  })
+}
+
+async function issueToken(request: ArmRequest, identity: Identity, tokens: Tokens): Promise<ArmResponse> {
+  const tenant = param(request, 'tenant')
+  if (!isTenant(tenant, identity)) return refused(request, 400, 'invalid_request', 90002, `Tenant '${tenant}' not found.`)
+  const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams()
+  const grant = form.get('grant_type') ?? ''
+  if (grant !== 'client_credentials') {
+    return refused(request, 400, 'unsupported_grant_type', 70003, `The app requested an unsupported grant type '${grant}'.`)
+  }
+  const clientId = form.get('client_id') ?? ''
+  if (!identity.clients.some((client) => client.clientId.toLowerCase() === clientId.toLowerCase())) {
+    return refused(request, 400, 'unauthorized_client', 700016, `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`)
+  }
+  const client = tokens.authenticate(clientId, form.get('client_secret') ?? '')
+  if (client === undefined) {
+    return refused(request, 401, 'invalid_client', 7000215, `Invalid client secret provided for app '${clientId}'.`)
+  }
+  const audience = (form.get('scope') ?? form.get('resource') ?? request.origin).replace(/\/*\.default$/, '')
+  const accessToken = await tokens.issue(request.scope, { clientId: client.clientId, audience, origin: request.origin })
+  return ok({
+    token_type: 'Bearer',
+    expires_in: tokenLifetimeSeconds,
+    ext_expires_in: tokenLifetimeSeconds,
+    access_token: accessToken,
+  })
+}
+
+function isTenant(tenant: string, identity: Identity): boolean {
+  return tenantWords.includes(tenant.toLowerCase()) || tenant.toLowerCase() === identity.tenantId.toLowerCase()
+}
+
+function refused(request: ArmRequest, status: number, error: string, number: number, text: string): ArmResponse {
+  const { scope } = request
+  const timestamp = `${new Date(scope.clock.now()).toISOString().slice(0, 19).replace('T', ' ')}Z`
+  return {
+    status,
+    body: {
+      error,
+      error_description: `AADSTS${number}: ${text}`,
+      error_codes: [number],
+      timestamp,
+      trace_id: uuid(scope.random),
+      correlation_id: request.query['client-request-id'] ?? uuid(scope.random),
+    },
+  }
+}

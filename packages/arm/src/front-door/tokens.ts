@@ -1,0 +1,122 @@
+// Tokens of this server's own tenant: issued for a client's secret, checked on every call.
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { importPKCS8, importSPKI, exportJWK, errors, jwtVerify, SignJWT } from 'jose'
+import { ArmError } from '@aksel/base/errors'
+import { uuid } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
+import { createServiceAccountKey, type SigningKey } from '@aksel/runtime/pki'
+import { keys, type ResourceStore } from '../store-keyspace.ts'
+import type { Caller } from './route.ts'
+
+export interface ClientIdentity {
+  readonly clientId: string
+  readonly clientSecret: string
+}
+
+export interface Identity {
+  readonly tenantId: string
+  readonly clients: readonly ClientIdentity[]
+}
+
+const lifetimeSeconds = 3_600
+
+export interface Tokens {
+  /** The public key as a JSON web key. */
+  readonly publicJwk: Readonly<Record<string, unknown>>
+  issue(scope: Scope, request: { readonly clientId: string; readonly audience: string; readonly origin: string }): Promise<string>
+  /** The client's identity where the secret is right, else undefined. */
+  authenticate(clientId: string, clientSecret: string): ClientIdentity | undefined
+  /** Throws the 401 that tells what is wrong. */
+  verify(scope: Scope, authorization: string | undefined): Promise<Caller>
+}
+
+export async function openTokens(store: ResourceStore, identity: Identity): Promise<Tokens> {
+  const signing = await signingKey(store)
+  const privateKey = await importPKCS8(signing.privateKeyPem, 'ES256')
+  const publicKey = await importSPKI(signing.publicKeyPem, 'ES256', { extractable: true })
+  return {
+    publicJwk: { ...(await exportJWK(publicKey)), kid: signing.keyId, use: 'sig', alg: 'ES256' },
+    issue(scope, { clientId, audience, origin }) {
+      const nowSeconds = Math.floor(scope.clock.now() / 1000)
+      const objectId = objectIdOf(clientId)
+      return new SignJWT({
+        appid: clientId,
+        appidacr: '1',
+        idtyp: 'app',
+        oid: objectId,
+        tid: identity.tenantId,
+        uti: uuid(scope.random),
+        ver: '1.0',
+      })
+        .setProtectedHeader({ alg: 'ES256', kid: signing.keyId, typ: 'JWT' })
+        .setIssuer(`${origin}/${identity.tenantId}/`)
+        .setSubject(objectId)
+        .setAudience(audience)
+        .setIssuedAt(nowSeconds)
+        .setNotBefore(nowSeconds)
+        .setExpirationTime(nowSeconds + lifetimeSeconds)
+        .sign(privateKey)
+    },
+    authenticate(clientId, clientSecret) {
+      const known = identity.clients.find((client) => client.clientId.toLowerCase() === clientId.toLowerCase())
+      // A secret is compared even where the client is unknown, so that time tells nothing.
+      const same = sameSecret(known?.clientSecret ?? '', clientSecret)
+      return known !== undefined && same ? known : undefined
+    },
+    async verify(scope, authorization) {
+      if (authorization === undefined || authorization === '') {
+        throw new ArmError(401, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.")
+      }
+      const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
+      if (token === undefined) {
+        throw new ArmError(401, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is provided in an invalid format.")
+      }
+      try {
+        const { payload } = await jwtVerify(token, publicKey, {
+          algorithms: ['ES256'],
+          currentDate: new Date(scope.clock.now()),
+          requiredClaims: ['exp', 'appid', 'oid', 'tid'],
+        })
+        return {
+          clientId: String(payload['appid']),
+          objectId: String(payload['oid']),
+          tenantId: String(payload['tid']),
+        }
+      } catch (error) {
+        throw refusal(scope, error)
+      }
+    },
+  }
+}
+
+export const tokenLifetimeSeconds = lifetimeSeconds
+
+/** Stable for a client: what tokens call `oid`. */
+export function objectIdOf(clientId: string): string {
+  const hex = createHash('sha256').update(`object:${clientId.toLowerCase()}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+function sameSecret(left: string, right: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(left), digest(right))
+}
+
+function refusal(scope: Scope, error: unknown): ArmError {
+  if (error instanceof errors.JWTExpired) {
+    const at = new Date(Number(error.payload.exp) * 1000).toISOString()
+    const now = new Date(scope.clock.now()).toISOString()
+    return new ArmError(401, 'ExpiredAuthenticationToken', `The access token expiry UTC time '${at}' is earlier than current UTC time '${now}'.`)
+  }
+  return new ArmError(401, 'InvalidAuthenticationToken', 'The access token is invalid.', { cause: error })
+}
+
+/** The key is kept, so that tokens outlive a restart. */
+async function signingKey(store: ResourceStore): Promise<SigningKey> {
+  const stored = await store.get<SigningKey>(keys.signingKey)
+  if (stored !== undefined) return stored.value
+  const fresh = await createServiceAccountKey()
+  await store.commit([{ kind: 'put', key: keys.signingKey, value: fresh, expected: 0 }])
+  return (await store.get<SigningKey>(keys.signingKey))!.value
+}

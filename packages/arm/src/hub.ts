@@ -1,0 +1,48 @@
+// What every resource provider here is handed: the store, the seams to what it orders, and a way to wake the reconciler.
+
+import type { Client } from '@aksel/client/client'
+import type { ClusterEngine } from '@aksel/provider/cluster-engine'
+import type { Fabric } from '@aksel/provider/fabric'
+import type { MachineProvider } from '@aksel/provider/machine-provider'
+import type { Scope } from '@aksel/base/scope'
+import type { ResourceStore } from './store-keyspace.ts'
+
+export interface Subscription {
+  readonly subscriptionId: string
+  readonly displayName: string
+}
+
+/** Puts into a new cluster what every cluster has: storage classes, kube-dns and the like. Must be idempotent. */
+export type PrepareCluster = (
+  scope: Scope,
+  cluster: {
+    /** The managed cluster's resource id in lower case, as the engine knows it. */
+    readonly id: string
+    readonly client: Client
+    readonly dnsServiceIp: string
+    /** The VNet of its machines, lower case. */
+    readonly virtualNetworkId: string
+  },
+) => Promise<void>
+
+/** Everything that may be ordered on behalf of a resource. */
+export interface Suppliers {
+  readonly engine: ClusterEngine
+  readonly machines: (simulated: boolean) => MachineProvider
+  /** Absent where the host allows none: all machines are simulated then. */
+  readonly fabric?: Fabric
+  readonly prepareCluster: PrepareCluster
+  /** Pools are simulated although nobody asked for it. */
+  readonly simulatedByDefault: boolean
+}
+
+export interface Hub {
+  readonly store: ResourceStore
+  readonly suppliers: Suppliers
+  readonly subscriptions: readonly Subscription[]
+  readonly tenantId: string
+  /** Where things go whose caller named no place. */
+  readonly region: string
+  /** Something about this cluster or group was written. */
+  readonly wake: (id: string) => void
+}

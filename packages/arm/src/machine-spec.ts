@@ -1,0 +1,100 @@
+// What a machine of a pool is ordered as: size, place, labels and taints as AKS gives them, and how it joins.
+
+import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
+import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { digitsOf } from './plan.ts'
+import { documentId } from './resource-id.ts'
+import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
+import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.ts'
+
+export interface ClusterNetwork {
+  readonly virtualNetworkId: string
+  readonly virtualNetworkName: string
+  readonly addressPrefix: string
+  readonly subnetId: string
+  readonly subnetPrefix: string
+}
+
+export const virtualNetworkType = 'Microsoft.Network/virtualNetworks'
+
+/** The network that a cluster gets where the user brings none. Ids in the caller's casing. */
+export function networkOf(cluster: ClusterRecord, subscriptionId: string): ClusterNetwork {
+  const virtualNetworkName = `aks-vnet-${digitsOf(cluster.uid)}`
+  const group = { subscriptionId, resourceGroup: cluster.properties.nodeResourceGroup }
+  const virtualNetworkId = documentId(group, virtualNetworkType, virtualNetworkName)
+  return {
+    virtualNetworkId,
+    virtualNetworkName,
+    addressPrefix: '10.224.0.0/12',
+    subnetId: `${virtualNetworkId}/subnets/aks-subnet`,
+    subnetPrefix: '10.224.0.0/16',
+  }
+}
+
+export function machineSpec(parts: {
+  readonly cluster: ClusterRecord
+  readonly pool: PoolRecord
+  readonly machine: MachineRecord
+  readonly controlPlane: ControlPlaneStatus
+  readonly subnetId: string
+}): MachineSpec {
+  const { cluster, pool, machine, controlPlane, subnetId } = parts
+  const size = findVmSize(pool.properties.vmSize)
+  if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${pool.properties.vmSize}"`)
+  return {
+    name: machine.name,
+    clusterId: machine.clusterId,
+    vmSize: pool.properties.vmSize,
+    vcpus: size.vcpus,
+    memoryBytes: size.memoryBytes,
+    ...(machine.zone === undefined ? {} : { zone: machine.zone }),
+    nodeImage: pool.nodeImageVersion,
+    maxPods: pool.properties.maxPods,
+    labels: { ...nodeLabels(cluster, pool, machine), ...machine.labels },
+    taints: machine.taints.map(parseTaint),
+    subnetId: subnetId.toLowerCase(),
+    boot: {
+      kubernetesVersion: pool.version,
+      nodeUrl: controlPlane.nodeUrl,
+      tunnelSocket: controlPlane.tunnelSocket,
+      clusterDns: cluster.properties.networkProfile.dnsServiceIP,
+      clusterDomain: 'cluster.local',
+      serviceCidr: cluster.properties.networkProfile.serviceCidr,
+      podCidr: machine.podCidr,
+    },
+  }
+}
+
+/** `key=value:Effect` or `key:Effect`. */
+export function parseTaint(text: string): { readonly key: string; readonly value?: string; readonly effect: string } {
+  const colon = text.lastIndexOf(':')
+  const [key, value] = text.slice(0, colon).split('=') as [string, string | undefined]
+  const effect = text.slice(colon + 1)
+  return value === undefined || value === '' ? { key, effect } : { key, value, effect }
+}
+
+function nodeLabels(cluster: ClusterRecord, pool: PoolRecord, machine: MachineRecord): Tags {
+  const { properties } = pool
+  const size = findVmSize(properties.vmSize)
+  const spot = properties['scaleSetPriority'] === 'Spot'
+  const ours = 'kubernetes.azure.com'
+  return {
+    'node.kubernetes.io/instance-type': properties.vmSize,
+    'topology.kubernetes.io/region': cluster.location,
+    'topology.kubernetes.io/zone': machine.zone === undefined ? '0' : `${cluster.location}-${machine.zone}`,
+    agentpool: pool.name,
+    [`${ours}/agentpool`]: pool.name,
+    [`${ours}/cluster`]: cluster.properties.nodeResourceGroup.slice(0, 63).replace(/[^A-Za-z0-9]+$/, ''),
+    [`${ours}/mode`]: properties.mode.toLowerCase(),
+    [`${ours}/role`]: 'agent',
+    [`${ours}/managedby`]: 'aks',
+    [`${ours}/node-image-version`]: pool.nodeImageVersion,
+    [`${ours}/nodepool-type`]: 'VirtualMachineScaleSets',
+    [`${ours}/os-sku`]: properties.osSKU,
+    [`${ours}/storageprofile`]: 'managed',
+    ...(size === undefined ? {} : { [`${ours}/sku-cpu`]: String(size.vcpus) }),
+    ...(size === undefined ? {} : { [`${ours}/sku-memory`]: String(Math.round(size.memoryBytes / 1024 ** 2)) }),
+    ...(spot ? { [`${ours}/scalesetpriority`]: 'spot' } : {}),
+    ...(pool.simulated ? { 'aksel.dev/simulated': 'true' } : {}),
+  }
+}

@@ -1,0 +1,107 @@
+// Long-running operations: a status document that outlives its resource, and the two addresses clients poll.
+
+import { uuid } from '@aksel/base/ids'
+import type { ArmErrorBody } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
+import { keys, type Change, type ResourceStore, type Stored } from './store-keyspace.ts'
+import type { Json, OperationRecord } from './records.ts'
+
+/** Seconds a client is told to wait between polls; the status address itself answers as soon as the operation ends. */
+export const retryAfterSeconds = 1
+
+/** How long a poll is held open for the end of the operation. */
+export const pollHoldMs = 5_000
+
+/** Status documents are kept this long after the end. */
+const keptMs = 48 * 3_600_000
+
+export function newOperation(
+  scope: Scope,
+  about: Pick<OperationRecord, 'subscriptionId' | 'location' | 'resourceId' | 'outcome'>,
+): OperationRecord {
+  return {
+    ...about,
+    id: uuid(scope.random),
+    status: 'InProgress',
+    startTime: new Date(scope.clock.now()).toISOString(),
+  }
+}
+
+export function startOf(operation: OperationRecord): Change {
+  return { kind: 'put', key: keys.operation(operation.subscriptionId, operation.id), value: operation, expected: 0 }
+}
+
+/** The change that ends an operation; undefined where it has ended already or is unknown. */
+export async function endOf(
+  scope: Scope,
+  store: ResourceStore,
+  subscriptionId: string,
+  id: string,
+  error?: ArmErrorBody,
+): Promise<Change | undefined> {
+  const key = keys.operation(subscriptionId, id)
+  const stored = await store.get<OperationRecord>(key)
+  if (stored === undefined || stored.value.status !== 'InProgress') return undefined
+  const ended: OperationRecord = {
+    ...stored.value,
+    status: error === undefined ? 'Succeeded' : 'Failed',
+    endTime: new Date(scope.clock.now()).toISOString(),
+    ...(error === undefined ? {} : { error }),
+  }
+  return { kind: 'put', key, value: ended, expected: stored.modRevision }
+}
+
+/** The body of an Azure-AsyncOperation address. */
+export function statusDocument(operation: OperationRecord): Json {
+  const { id, subscriptionId, location, status, startTime, endTime, error } = operation
+  return {
+    id: `/subscriptions/${subscriptionId}/providers/Microsoft.ContainerService/locations/${location}/operations/${id}`,
+    name: id,
+    status,
+    startTime,
+    ...(endTime === undefined ? {} : { endTime }),
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+/** Headers of an answer that starts an operation. `origin` is the scheme and host that the caller used. */
+export function operationHeaders(operation: OperationRecord, origin: string): Readonly<Record<string, string>> {
+  const { id, subscriptionId, location } = operation
+  const base = `${origin}/subscriptions/${subscriptionId}/providers/Microsoft.ContainerService/locations/${location}`
+  const version = 'api-version=2016-03-30'
+  return {
+    'azure-asyncoperation': `${base}/operations/${id}?${version}`,
+    ...(operation.outcome === 'nothing' ? { location: `${base}/operationresults/${id}?${version}` } : {}),
+    'retry-after': String(retryAfterSeconds),
+    'x-ms-operation-identifier': id,
+  }
+}
+
+/** The operation, once it has ended or the hold is over. */
+export async function heldOperation(
+  scope: Scope,
+  store: ResourceStore,
+  subscriptionId: string,
+  id: string,
+): Promise<OperationRecord | undefined> {
+  const key = keys.operation(subscriptionId, id)
+  const read = (): Promise<Stored<OperationRecord> | undefined> => store.get<OperationRecord>(key)
+  const hold = new AbortController()
+  using timer = scope.clock.after(pollHoldMs, () => hold.abort())
+  await store.changed(
+    key,
+    async () => (await read())?.value.status !== 'InProgress',
+    AbortSignal.any([scope.signal, hold.signal]),
+  )
+  timer[Symbol.dispose]()
+  return (await read())?.value
+}
+
+/** Forgets operations that ended long ago. */
+export async function pruneOperations(scope: Scope, store: ResourceStore): Promise<void> {
+  const before = scope.clock.now() - keptMs
+  for (const { key, value, modRevision } of await store.list<OperationRecord>(keys.operations)) {
+    if (value.endTime === undefined || Date.parse(value.endTime) > before) continue
+    await store.commit([{ kind: 'delete', key, expected: modRevision }])
+  }
+}

@@ -1,0 +1,154 @@
+// Drives every cluster and group from what was written to what is: one pass per resource at a time, again after failures.
+
+import { ArmError, type ArmErrorBody } from '@aksel/base/errors'
+import { sleep } from '@aksel/base/clock'
+import { childScope, type Scope } from '@aksel/base/scope'
+import type { Suppliers } from './hub.ts'
+import { pruneOperations } from './operations.ts'
+import type { ClusterRecord, GroupRecord } from './records.ts'
+import { keys, type ResourceStore } from './store-keyspace.ts'
+import { failCluster, parentGroupId, PoolsFailed, reconcileCluster } from './resource-providers/container-service/cluster-passes.ts'
+import { defaultLimits, nothingSeen, type Pass, type ReconcileLimits, type Seen } from './resource-providers/container-service/pass.ts'
+import { failGroup, reconcileGroup } from './resource-providers/resources/group-passes.ts'
+
+interface Worker {
+  /** There is news since the pass began. */
+  news: boolean
+  /** Ends the waiting of the pass that runs. */
+  interrupt: AbortController
+  failures: number
+  done: Promise<void>
+}
+
+const slowestRetryMs = 30_000
+
+export interface ReconcilerParts {
+  readonly store: ResourceStore
+  readonly suppliers: Suppliers
+  readonly limits?: Partial<ReconcileLimits>
+}
+
+export class Reconciler {
+  readonly #scope: Scope
+  readonly #parts: ReconcilerParts
+  readonly #limits: ReconcileLimits
+  readonly #workers = new Map<string, Worker>()
+  readonly #seen: Seen = nothingSeen()
+
+  constructor(scope: Scope, parts: ReconcilerParts) {
+    this.#scope = childScope(scope, { component: 'arm-reconciler' })
+    this.#parts = parts
+    this.#limits = { ...defaultLimits, ...parts.limits }
+  }
+
+  /** Something about this cluster or group was written. */
+  wake(id: string): void {
+    const key = id.toLowerCase()
+    const running = this.#workers.get(key)
+    if (running !== undefined) {
+      running.news = true
+      running.interrupt.abort(new DOMException('there is news', 'AbortError'))
+      return
+    }
+    if (this.#scope.signal.aborted) return
+    const worker: Worker = { news: true, interrupt: new AbortController(), failures: 0, done: Promise.resolve() }
+    this.#workers.set(key, worker)
+    worker.done = this.#work(key, worker).finally(() => {
+      this.#workers.delete(key)
+      // News that came after the last look would be lost with the worker.
+      if (worker.news) this.wake(key)
+    })
+  }
+
+  /** Takes up everything: unfinished operations, and clusters that should be running. */
+  async resume(): Promise<void> {
+    await pruneOperations(this.#scope, this.#parts.store)
+    const all = await this.#parts.store.list<ClusterRecord | GroupRecord | { readonly kind: 'pool' | 'document' }>(
+      keys.below('/subscriptions'),
+    )
+    for (const { value } of all) {
+      if (value.kind === 'cluster') this.wake(value.id)
+      if (value.kind === 'group' && value.progress.deleting === true) this.wake(value.id)
+    }
+  }
+
+  /** Resolves when nothing is being worked on. */
+  async idle(): Promise<void> {
+    while (this.#workers.size > 0) await Promise.all([...this.#workers.values()].map(({ done }) => done))
+  }
+
+  async #work(id: string, worker: Worker): Promise<void> {
+    while (worker.news && !this.#scope.signal.aborted) {
+      worker.news = false
+      worker.interrupt = new AbortController()
+      const pass: Pass = {
+        scope: this.#scope,
+        signal: worker.interrupt.signal,
+        store: this.#parts.store,
+        suppliers: this.#parts.suppliers,
+        limits: this.#limits,
+        seen: this.#seen,
+      }
+      try {
+        const outcome = isClusterId(id) ? await this.#cluster(pass, id) : await this.#group(pass, id)
+        worker.failures = 0
+        if (outcome === 'again') worker.news = true
+      } catch (error) {
+        if (this.#scope.signal.aborted) return
+        if (pass.signal.aborted && worker.news) continue
+        await this.#failed(pass, id, worker, error)
+      }
+    }
+  }
+
+  async #cluster(pass: Pass, id: string): Promise<'done' | 'again'> {
+    const outcome = await reconcileCluster(pass, id)
+    if ((await pass.store.get(keys.resource(id))) === undefined) this.wake(parentGroupId(id))
+    return outcome
+  }
+
+  async #group(pass: Pass, id: string): Promise<'done' | 'again'> {
+    return reconcileGroup(pass, id, (clusterId) => this.wake(clusterId))
+  }
+
+  /** Tries again a few times; then the operation has failed. What no operation stands behind is tried for ever, slowly. */
+  async #failed(pass: Pass, id: string, worker: Worker, error: unknown): Promise<void> {
+    worker.failures += 1
+    const final = worker.failures >= this.#limits.triesMax || isFinal(error)
+    this.#scope.log.warn(final ? 'resource could not be reconciled' : 'pass failed, trying again', {
+      resource: id,
+      failures: worker.failures,
+      error,
+    })
+    if (final && isClusterId(id) && (await this.#giveUp(pass, id, error))) return
+    const waitMs = Math.min(this.#limits.firstRetryMs * 2 ** (worker.failures - 1), slowestRetryMs)
+    worker.news = true
+    const signal = AbortSignal.any([this.#scope.signal, pass.signal])
+    await sleep(this.#scope.clock, final ? slowestRetryMs : waitMs, signal).catch(() => {})
+    if (pass.signal.aborted) worker.failures = 0
+  }
+
+  /** True where an operation ended as failed: its caller has the next word. */
+  async #giveUp(pass: Pass, id: string, error: unknown): Promise<boolean> {
+    const ended = await failCluster(pass, id, error, errorBody)
+    const left = await pass.store.get<ClusterRecord>(keys.resource(id))
+    if (left?.value.progress.deleting === true) await failGroup(pass, parentGroupId(id), errorBody(error))
+    return ended
+  }
+}
+
+export function isClusterId(id: string): boolean {
+  return /\/managedclusters\/[^/]+$/i.test(id)
+}
+
+/** A refusal that no second try changes. */
+function isFinal(error: unknown): boolean {
+  const causes = error instanceof PoolsFailed ? [...error.failures.values()] : [error]
+  return causes.every((cause) => cause instanceof ArmError && (cause.status < 500 || cause.code === 'VMExtensionProvisioningTimeout'))
+}
+
+/** What an operation says of its failure. */
+export function errorBody(error: unknown): ArmErrorBody {
+  if (error instanceof ArmError) return error.toBody().error
+  return { code: 'InternalOperationError', message: error instanceof Error ? error.message : String(error) }
+}

@@ -1,0 +1,153 @@
+// What is kept of each thing: the resource as a client wrote it, and beside it what only the service knows.
+
+import type { ArmErrorBody } from '@aksel/base/errors'
+
+export type Json = Readonly<Record<string, unknown>>
+export type Tags = Readonly<Record<string, string>>
+
+export interface SystemData {
+  readonly createdBy: string
+  readonly createdByType: 'Application'
+  readonly createdAt: string
+  readonly lastModifiedBy: string
+  readonly lastModifiedByType: 'Application'
+  readonly lastModifiedAt: string
+}
+
+/** What every kind of resource has in common. */
+export interface Resource {
+  readonly id: string
+  readonly name: string
+  readonly type: string
+  readonly location: string
+  readonly tags?: Tags
+}
+
+/** State of a resource that an operation may be working on. */
+export interface Progress {
+  readonly provisioningState: string
+  /** The operation in progress; absent when nothing is. */
+  readonly operationId?: string
+  /** Set once a delete was accepted; there is no way back. */
+  readonly deleting?: boolean
+  readonly error?: ArmErrorBody
+}
+
+export interface GroupRecord extends Resource {
+  readonly kind: 'group'
+  readonly managedBy?: string
+  readonly progress: Progress
+}
+
+/** A resource that is only a document: shown, tagged and deleted, with nothing behind it here. */
+export interface DocumentRecord extends Resource {
+  readonly kind: 'document'
+  readonly properties: Json
+}
+
+export interface NetworkProfile {
+  readonly networkPlugin: string
+  readonly serviceCidr: string
+  readonly dnsServiceIP: string
+  readonly podCidr?: string
+  readonly [name: string]: unknown
+}
+
+/** The properties that the service reads; all others are kept as they came. */
+export interface ClusterProperties {
+  readonly kubernetesVersion: string
+  readonly dnsPrefix: string
+  readonly nodeResourceGroup: string
+  readonly networkProfile: NetworkProfile
+  readonly [name: string]: unknown
+}
+
+export interface ClusterRecord extends Resource {
+  readonly kind: 'cluster'
+  readonly sku: Json
+  readonly identity?: Json
+  /** Envelope fields that are kept as they came: `extendedLocation`, `kind`. */
+  readonly envelope: Json
+  readonly properties: ClusterProperties
+  readonly systemData: SystemData
+  readonly eTag: string
+  /** 24 hexadecimal digits; names of nodes and networks derive from it. */
+  readonly uid: string
+  readonly fqdn: string
+  /** The full version that runs: `1.35.7`. */
+  readonly version: string
+  readonly principalId?: string
+  readonly kubeletIdentity?: Json
+  /** Paths of properties that are kept and read back, and change nothing here. */
+  readonly recorded: readonly string[]
+  readonly progress: Progress
+}
+
+export interface PoolProperties {
+  readonly count: number
+  readonly vmSize: string
+  readonly mode: string
+  readonly osType: string
+  readonly osSKU: string
+  readonly maxPods: number
+  readonly orchestratorVersion: string
+  readonly nodeLabels?: Tags
+  readonly nodeTaints?: readonly string[]
+  readonly availabilityZones?: readonly string[]
+  readonly upgradeSettings?: Json
+  readonly [name: string]: unknown
+}
+
+export interface PoolRecord {
+  readonly kind: 'pool'
+  readonly id: string
+  readonly name: string
+  readonly clusterId: string
+  readonly properties: PoolProperties
+  readonly tags?: Tags
+  readonly eTag: string
+  /** Hollow nodes instead of machines; decided when the pool is created. */
+  readonly simulated: boolean
+  readonly version: string
+  readonly nodeImageVersion: string
+  /** The number of the next machine; numbers are never used twice. */
+  readonly nextInstance: number
+  /** A delete was asked to go ahead in spite of disruption budgets. */
+  readonly ignoreDisruptionBudgets?: boolean
+  readonly recorded: readonly string[]
+  readonly progress: Progress
+}
+
+export interface MachineRecord {
+  readonly kind: 'machine'
+  readonly name: string
+  readonly clusterId: string
+  readonly pool: string
+  readonly instance: number
+  readonly zone?: string
+  readonly podCidr: string
+  /** Labels and taints of the pool that this machine's node was last given. */
+  readonly labels: Tags
+  readonly taints: readonly string[]
+  /** Milliseconds since 1970 when it was told to leave; absent while it is wanted. */
+  readonly leavingSinceMs?: number
+}
+
+export type ProvisionedRecord = GroupRecord | ClusterRecord | PoolRecord
+
+export const operationStatuses = ['InProgress', 'Succeeded', 'Failed', 'Canceled'] as const
+export type OperationStatus = (typeof operationStatuses)[number]
+
+export interface OperationRecord {
+  readonly id: string
+  readonly subscriptionId: string
+  readonly location: string
+  /** The resource worked on. */
+  readonly resourceId: string
+  /** What a Location of this operation answers in the end. */
+  readonly outcome: 'resource' | 'nothing'
+  readonly status: OperationStatus
+  readonly startTime: string
+  readonly endTime?: string
+  readonly error?: ArmErrorBody
+}

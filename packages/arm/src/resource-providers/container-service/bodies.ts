@@ -1,0 +1,90 @@
+// Clusters and pools as clients read them: what was written, and what the service tells of its own.
+
+import type { ClusterRecord, Json, PoolRecord, Tags } from '../../records.ts'
+
+/** Read by people and tools in the resource itself: hollow nodes stand behind it. */
+export const simulatedTag = 'aksel.dev/simulated'
+
+export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]): Json {
+  const { properties, progress } = cluster
+  const simulated = pools.length > 0 && pools.every((pool) => pool.simulated)
+  const tags = withSimulatedTag(cluster.tags, simulated)
+  return {
+    id: cluster.id,
+    name: cluster.name,
+    type: 'Microsoft.ContainerService/ManagedClusters',
+    location: cluster.location,
+    ...(tags === undefined ? {} : { tags }),
+    ...cluster.envelope,
+    eTag: cluster.eTag,
+    sku: cluster.sku,
+    ...(cluster.identity === undefined ? {} : { identity: cluster.identity }),
+    properties: {
+      provisioningState: progress.provisioningState,
+      powerState: { code: 'Running' },
+      ...withoutSecrets(properties),
+      currentKubernetesVersion: cluster.version,
+      fqdn: cluster.fqdn,
+      azurePortalFQDN: cluster.fqdn.replace('.hcp.', '.portal.hcp.'),
+      agentPoolProfiles: pools.map((pool) => ({ name: pool.name, ...poolProperties(pool) })),
+      maxAgentPools: 100,
+      ...(cluster.kubeletIdentity === undefined ? {} : { identityProfile: { kubeletidentity: cluster.kubeletIdentity } }),
+      resourceUID: cluster.uid,
+      ...(progress.error === undefined ? {} : { status: { provisioningError: progress.error } }),
+      aksel: { simulated, recorded: cluster.recorded },
+    },
+    systemData: cluster.systemData,
+  }
+}
+
+export function poolBody(pool: PoolRecord): Json {
+  return {
+    id: pool.id,
+    name: pool.name,
+    type: 'Microsoft.ContainerService/managedClusters/agentPools',
+    properties: poolProperties(pool),
+  }
+}
+
+function poolProperties(pool: PoolRecord): Json {
+  const { properties, progress } = pool
+  const tags = withSimulatedTag(pool.tags, pool.simulated)
+  return {
+    ...properties,
+    ...(tags === undefined ? {} : { tags }),
+    provisioningState: progress.provisioningState,
+    powerState: { code: 'Running' },
+    currentOrchestratorVersion: pool.version,
+    nodeImageVersion: pool.nodeImageVersion,
+    eTag: pool.eTag,
+    ...(progress.error === undefined ? {} : { status: { provisioningError: progress.error } }),
+    aksel: { simulated: pool.simulated, recorded: pool.recorded },
+  }
+}
+
+function withSimulatedTag(tags: Tags | undefined, simulated: boolean): Tags | undefined {
+  return simulated ? { ...tags, [simulatedTag]: 'true' } : tags
+}
+
+/** Secrets are written, never read. */
+function withoutSecrets(properties: Json): Json {
+  const { servicePrincipalProfile, windowsProfile, aadProfile, ...rest } = properties
+  return {
+    ...rest,
+    ...hide('servicePrincipalProfile', servicePrincipalProfile, 'secret'),
+    ...hide('windowsProfile', windowsProfile, 'adminPassword'),
+    ...hide('aadProfile', aadProfile, 'serverAppSecret'),
+  }
+}
+
+function hide(name: string, value: unknown, secret: string): Json {
+  if (value === undefined) return {}
+  const entries = Object.entries(value as Json).filter(([key]) => key !== secret)
+  return { [name]: Object.fromEntries(entries) }
+}
+
+/** A header for people at a terminal: what was kept and changes nothing. */
+export function recordedHeaders(recorded: readonly string[]): Readonly<Record<string, string>> {
+  if (recorded.length === 0) return {}
+  return { warning: `199 aksel "recorded without effect: ${recorded.join(', ').replaceAll(/[^ -~]|"/g, '?')}"` }
+}

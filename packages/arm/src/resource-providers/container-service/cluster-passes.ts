@@ -1,0 +1,174 @@
+// One pass over a managed cluster: from what was written to what is, or until it is gone.
+
+import { childScope } from '@aksel/base/scope'
+import type { ArmErrorBody } from '@aksel/base/errors'
+import { endOf } from '../../operations.ts'
+import { networkOf } from '../../machine-spec.ts'
+import { groupId, groupOfId } from '../../resource-id.ts'
+import { keys, type Change, type Stored } from '../../store-keyspace.ts'
+import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord } from '../../records.ts'
+import { machinesOf, poolsOf } from './cluster-store.ts'
+import { ensureFoundation } from './foundation.ts'
+import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
+import { forgetMachine, planMachines, reconcilePool } from './pool-passes.ts'
+
+/** Some pools failed; the others are as they should be. */
+export class PoolsFailed extends Error {
+  readonly failures: ReadonlyMap<string, unknown>
+
+  constructor(failures: ReadonlyMap<string, unknown>) {
+    const [first] = failures.values()
+    super(first instanceof Error ? first.message : String(first), { cause: first })
+    this.name = 'PoolsFailed'
+    this.failures = failures
+  }
+}
+
+/** `again` asks for another pass at once: something was written meanwhile. */
+export async function reconcileCluster(pass: Pass, id: string): Promise<'done' | 'again'> {
+  const stored = await pass.store.get<ClusterRecord>(keys.resource(id))
+  if (stored === undefined) return 'done'
+  const cluster = stored.value
+  const scoped: Pass = { ...pass, scope: childScope(pass.scope, { cluster: cluster.id }) }
+  if (cluster.progress.deleting === true) {
+    await tearDown(scoped, cluster)
+    return 'done'
+  }
+  const controlPlane = await ensureFoundation(scoped, cluster)
+  const pools = await planMachines(scoped, cluster)
+  if (pools === undefined) return 'again'
+  const failures = new Map<string, unknown>()
+  const finished = await Promise.all(
+    pools.map(async (pool) => {
+      try {
+        await reconcilePool(scoped, cluster, pool, controlPlane)
+        return await finishPool(scoped, pool)
+      } catch (error) {
+        failures.set(pool.id, error)
+        return true
+      }
+    }),
+  )
+  if (failures.size > 0) throw new PoolsFailed(failures)
+  if (finished.includes(false)) return 'again'
+  return (await finishCluster(scoped, cluster)) ? 'done' : 'again'
+}
+
+/** False where the pool was written anew meanwhile. */
+async function finishPool(pass: Pass, pool: PoolRecord): Promise<boolean> {
+  const { operationId } = pool.progress
+  if (operationId === undefined) return true
+  const key = keys.resource(pool.id)
+  const current = await pass.store.get<PoolRecord>(key)
+  if (current === undefined || current.value.progress.operationId !== operationId) return false
+  if (pool.progress.deleting === true) {
+    return commitEnd(pass, pool.id, operationId, { kind: 'delete', key, expected: current.modRevision })
+  }
+  const value: PoolRecord = { ...current.value, progress: { provisioningState: 'Succeeded' } }
+  return commitEnd(pass, pool.id, operationId, { kind: 'put', key, value, expected: current.modRevision })
+}
+
+async function finishCluster(pass: Pass, cluster: ClusterRecord): Promise<boolean> {
+  const { operationId } = cluster.progress
+  if (operationId === undefined) return true
+  const key = keys.resource(cluster.id)
+  const current = await pass.store.get<ClusterRecord>(key)
+  if (current === undefined || current.value.progress.operationId !== operationId) return false
+  const value: ClusterRecord = { ...current.value, progress: { provisioningState: 'Succeeded' } }
+  return commitEnd(pass, cluster.id, operationId, { kind: 'put', key, value, expected: current.modRevision })
+}
+
+/** Writes the resource's end, and the operation's where the operation is its own. */
+async function commitEnd(pass: Pass, resourceId: string, operationId: string, change: Change, error?: ArmErrorBody): Promise<boolean> {
+  const end = await endOf(pass.scope, pass.store, subscriptionOf(resourceId), operationId, error)
+  const own = end?.kind === 'put' && (end.value as { readonly resourceId: string }).resourceId.toLowerCase() === resourceId.toLowerCase()
+  return pass.store.commit(own ? [change, end] : [change])
+}
+
+/** Everything in reverse; every step may have been done before. The record goes last. */
+async function tearDown(pass: Pass, cluster: ClusterRecord): Promise<void> {
+  const id = engineId(cluster)
+  const pools = await poolsOf(pass.store, cluster.id)
+  const machines = await machinesOf(pass.store, cluster.id)
+  await inParallel(machines, pass.limits.machinesAtOnce, async ({ value }) => {
+    const pool = pools.find((known) => known.value.name === value.pool)
+    await machinesOfPool(pass, pool?.value ?? { simulated: false }).delete(pass.scope, id, value.name)
+    await forgetMachine(pass, cluster, value.name)
+  })
+  await pass.suppliers.engine.delete(pass.scope, id)
+  pass.seen.prepared.delete(id)
+  const network = networkOf(cluster, subscriptionOf(cluster.id))
+  await pass.suppliers.fabric?.deleteVirtualNetwork(pass.scope, network.virtualNetworkId.toLowerCase())
+  await removeRecords(pass, cluster, pools)
+}
+
+async function removeRecords(pass: Pass, cluster: ClusterRecord, pools: readonly Stored<PoolRecord>[]): Promise<void> {
+  await pass.store.decide(async () => {
+    const stored = await pass.store.get<ClusterRecord>(keys.resource(cluster.id))
+    if (stored === undefined) return { changes: [], result: undefined }
+    const ref = { subscriptionId: subscriptionOf(cluster.id), resourceGroup: cluster.properties.nodeResourceGroup }
+    const group = await pass.store.get<GroupRecord>(keys.resource(groupId(ref)))
+    const ours = group?.value.managedBy?.toLowerCase() === cluster.id.toLowerCase()
+    const documents = ours ? await pass.store.list<DocumentRecord>(keys.below(groupId(ref))) : []
+    const gone = [stored, ...pools, ...(ours && group !== undefined ? [group] : []), ...documents]
+    const { operationId } = stored.value.progress
+    const end = operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
+    const changes: Change[] = gone.map(({ key, modRevision }) => ({ kind: 'delete', key, expected: modRevision }))
+    return { changes: end === undefined ? changes : [...changes, end], result: undefined }
+  })
+}
+
+/** Ends the operations in progress as failed, and says why on the resources. False where none was in progress. */
+export async function failCluster(
+  pass: Pass,
+  id: string,
+  error: unknown,
+  bodyOf: (error: unknown) => ArmErrorBody,
+): Promise<boolean> {
+  const failures = error instanceof PoolsFailed ? error.failures : undefined
+  const reason = bodyOf(error instanceof PoolsFailed ? error.cause : error)
+  const stored = await pass.store.get<ClusterRecord>(keys.resource(id))
+  if (stored === undefined) return false
+  let ended = false
+  for (const { value } of await poolsOf(pass.store, id)) {
+    if (value.progress.operationId === undefined) continue
+    ended = true
+    const own = failures === undefined ? reason : failures.has(value.id) ? bodyOf(failures.get(value.id)) : undefined
+    await endPool(pass, value, own)
+  }
+  const { operationId, deleting } = stored.value.progress
+  if (operationId === undefined) return ended
+  const progress = { provisioningState: 'Failed', error: reason, ...(deleting === true ? { deleting } : {}) }
+  await endWith(pass, stored.value.id, operationId, progress, reason)
+  return true
+}
+
+async function endPool(pass: Pass, pool: PoolRecord, error: ArmErrorBody | undefined): Promise<void> {
+  const progress = {
+    provisioningState: error === undefined ? 'Succeeded' : 'Failed',
+    ...(error === undefined ? {} : { error }),
+    ...(pool.progress.deleting === true ? { deleting: true } : {}),
+  }
+  await endWith(pass, pool.id, pool.progress.operationId!, progress, error)
+}
+
+async function endWith(
+  pass: Pass,
+  resourceId: string,
+  operationId: string,
+  progress: ClusterRecord['progress'],
+  error: ArmErrorBody | undefined,
+): Promise<void> {
+  const key = keys.resource(resourceId)
+  while (true) {
+    const current = await pass.store.get<ClusterRecord | PoolRecord>(key)
+    if (current === undefined || current.value.progress.operationId !== operationId) return
+    const value = { ...current.value, progress }
+    if (await commitEnd(pass, resourceId, operationId, { kind: 'put', key, value, expected: current.modRevision }, error)) return
+  }
+}
+
+/** The group that a cluster lies in: its delete may have been waiting for this one. */
+export function parentGroupId(id: string): string {
+  return groupId(groupOfId(id)!)
+}

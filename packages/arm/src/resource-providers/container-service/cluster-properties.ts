@@ -1,0 +1,228 @@
+// A managed cluster's properties: defaults as the service fills them in, and what may be.
+
+import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
+import { contains, overlap, parseIpv4, parseRange, type Ipv4Range } from '../../ip-ranges.ts'
+import { isObject, objectAt } from '../body.ts'
+import { readShape } from './shape.ts'
+import { clusterShape } from './shapes.ts'
+import { resolveVersion, upgradesOf } from './kubernetes-versions.ts'
+import { versionNotSupported } from './pool-properties.ts'
+import type { ClusterProperties, ClusterRecord, Json, NetworkProfile } from '../../records.ts'
+
+export const defaultPodCidr = '10.244.0.0/16'
+
+/** Told by the service, never set by a caller. */
+const readOnly = [
+  'provisioningState',
+  'powerState',
+  'currentKubernetesVersion',
+  'fqdn',
+  'privateFQDN',
+  'azurePortalFQDN',
+  'resourceUID',
+  'maxAgentPools',
+  'identityProfile',
+  'status',
+  'aksel',
+]
+
+export interface ClusterNames {
+  readonly cluster: string
+  readonly resourceGroup: string
+  readonly location: string
+}
+
+/** Properties as a caller gave them, of the right types, without pools and without what only the service says. */
+export function readCluster(value: unknown): { readonly given: Json; readonly pools: readonly Json[] | undefined } {
+  const read = readShape(value, clusterShape, 'ManagedCluster.properties') as Json
+  const { agentPoolProfiles, ...rest } = read
+  const given = Object.fromEntries(Object.entries(rest).filter(([name]) => !readOnly.includes(name)))
+  return { given, pools: agentPoolProfiles as readonly Json[] | undefined }
+}
+
+export function judgeClusterName(name: string): void {
+  if (!/^[a-zA-Z0-9](?:[-_a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/.test(name)) {
+    throw invalidParameter(
+      'resourceName',
+      `Resource name '${name}' must be 1 to 63 characters long, contain only letters, numbers, underscores and hyphens, and start and end with a letter or number`,
+    )
+  }
+  const reserved = /microsoft|windows/i.test(name) || /^(login|xbox)/i.test(name) || /^azure$/i.test(name)
+  if (reserved) {
+    throw new AksError(400, 'ReservedResourceName', `The resource name '${name}' or a part of the name is a trademarked or reserved word.`)
+  }
+}
+
+export function clusterDefaults(names: ClusterNames): Json {
+  return {
+    nodeResourceGroup: `MC_${names.resourceGroup}_${names.cluster}_${names.location}`.slice(0, 80),
+    nodeResourceGroupProfile: { restrictionLevel: 'Unrestricted' },
+    servicePrincipalProfile: { clientId: 'msi' },
+    enableRBAC: true,
+    supportPlan: 'KubernetesOfficial',
+    disableLocalAccounts: false,
+    oidcIssuerProfile: { enabled: false },
+    autoUpgradeProfile: { nodeOSUpgradeChannel: 'NodeImage' },
+    securityProfile: {},
+    storageProfile: {
+      diskCSIDriver: { enabled: true },
+      fileCSIDriver: { enabled: true },
+      snapshotController: { enabled: true },
+    },
+    workloadAutoScalerProfile: {},
+    metricsProfile: { costAnalysis: { enabled: false } },
+    bootstrapProfile: { artifactSource: 'Direct' },
+    networkProfile: networkDefaults({}),
+  }
+}
+
+/** The network as the service completes it. Azure without a mode is the older addressing by subnet. */
+export function networkDefaults(given: Json): Json {
+  const named = Object.hasOwn(given, 'networkPlugin')
+  const plugin = String(given['networkPlugin'] ?? 'azure')
+  const overlaid = !named || String(given['networkPluginMode'] ?? '').toLowerCase() === 'overlay'
+  const podCidr = plugin === 'kubenet' || overlaid ? String(given['podCidr'] ?? defaultPodCidr) : undefined
+  const serviceCidr = String(given['serviceCidr'] ?? '10.0.0.0/16')
+  return {
+    networkPlugin: plugin,
+    ...(overlaid ? { networkPluginMode: 'overlay' } : {}),
+    networkPolicy: 'none',
+    networkDataplane: 'azure',
+    loadBalancerSku: 'standard',
+    loadBalancerProfile: { managedOutboundIPs: { count: 1 }, backendPoolType: 'nodeIPConfiguration' },
+    ...(podCidr === undefined ? {} : { podCidr, podCidrs: [podCidr] }),
+    serviceCidr,
+    serviceCidrs: [serviceCidr],
+    dnsServiceIP: '10.0.0.10',
+    outboundType: 'loadBalancer',
+    ipFamilies: ['IPv4'],
+  }
+}
+
+/** Properties after a write: given, else what stood there, else the default. Throws what Azure would refuse. */
+export function nextCluster(given: Json, existing: ClusterRecord | undefined, names: ClusterNames): ClusterProperties {
+  const asked = given['kubernetesVersion'] === '' ? without(given, 'kubernetesVersion') : given
+  const network = objectAt(asked, 'networkProfile')
+  const networkProfile = {
+    ...(existing?.properties.networkProfile ?? networkDefaults(network)),
+    ...network,
+  }
+  const base = existing?.properties ?? clusterDefaults(names)
+  const next = { ...base, ...asked, networkProfile } as unknown as ClusterProperties
+  const version = next.kubernetesVersion ?? resolveVersion('')!
+  const complete: ClusterProperties = { ...next, kubernetesVersion: version }
+  if (existing !== undefined) judgeChange(existing, complete)
+  judgeCluster(complete, existing)
+  return complete
+}
+
+function without(from: Json, name: string): Json {
+  return Object.fromEntries(Object.entries(from).filter(([known]) => known !== name))
+}
+
+/** The full version after a write. A cluster keeps its patch while the alias stands; upgrades are told apart here. */
+export function nextVersion(properties: ClusterProperties, existing: ClusterRecord | undefined): string {
+  const asked = properties.kubernetesVersion
+  if (existing !== undefined && (asked === existing.properties.kubernetesVersion || asked === existing.version)) {
+    return existing.version
+  }
+  const version = resolveVersion(asked)
+  if (version === undefined) throw versionNotSupported('K8sVersionNotSupported', asked)
+  if (existing === undefined || version === existing.version) return version
+  if (!upgradesOf(existing.version).includes(version)) {
+    throw notAllowed(
+      `Upgrading Kubernetes version ${existing.version} to ${version} is not allowed. Available upgrades: [${upgradesOf(existing.version).join(' ')}]. Please see https://aka.ms/aks-supported-k8s-ver for version details.`,
+    )
+  }
+  throw notAllowed(`Upgrading Kubernetes version ${existing.version} to ${version} is not available in this release: nothing was changed.`)
+}
+
+function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
+  const before = existing.properties
+  const same = (left: unknown, right: unknown): boolean =>
+    JSON.stringify(left ?? null).toLowerCase() === JSON.stringify(right ?? null).toLowerCase()
+  for (const name of ['dnsPrefix', 'fqdnSubdomain', 'nodeResourceGroup', 'enableRBAC'] as const) {
+    if (!same(before[name], next[name])) throw changeNotAllowed(`properties.${name}`)
+  }
+  const network = ['networkPlugin', 'networkPluginMode', 'podCidr', 'podCidrs', 'serviceCidr', 'serviceCidrs', 'dnsServiceIP', 'ipFamilies', 'loadBalancerSku']
+  for (const name of network) {
+    if (!same(before.networkProfile[name], next.networkProfile[name])) throw changeNotAllowed(`properties.networkProfile.${name}`)
+  }
+}
+
+function judgeCluster(properties: ClusterProperties, existing: ClusterRecord | undefined): void {
+  if (existing === undefined) {
+    judgeDnsPrefix(properties.dnsPrefix)
+    judgeNetwork(properties.networkProfile)
+  }
+  if (properties['disableLocalAccounts'] === true && !isObject(properties['aadProfile'])) {
+    throw invalidParameter('disableLocalAccounts', 'Local accounts can only be disabled on clusters with an AAD profile')
+  }
+  const keys = objectAt(objectAt(properties as Json, 'linuxProfile'), 'ssh')['publicKeys']
+  if (Array.isArray(keys) && keys.length !== 1) {
+    throw invalidParameter('linuxProfile.ssh.publicKeys', `exactly one SSH public key must be given, not ${keys.length}`)
+  }
+  const group = properties.nodeResourceGroup
+  if (!/^[\p{L}\p{Nd}\-._()]{1,80}$/u.test(group) || group.endsWith('.')) {
+    throw invalidParameter('nodeResourceGroup', `'${group}' is not a valid resource group name of at most 80 characters`)
+  }
+}
+
+function judgeDnsPrefix(value: unknown): void {
+  if (value === undefined || value === '') throw missingParameter('dnsPrefix')
+  if (typeof value === 'string' && /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,52}[a-zA-Z0-9])?$/.test(value)) return
+  throw invalidParameter(
+    'dnsPrefix',
+    `DNS prefix '${String(value)}' is invalid. The DNS prefix must contain between 1 and 54 characters, only letters, numbers, and hyphens, and must start and end with a letter or a number`,
+  )
+}
+
+function judgeNetwork(network: NetworkProfile): void {
+  const plugin = network.networkPlugin.toLowerCase()
+  if (!['azure', 'kubenet', 'none'].includes(plugin)) {
+    throw invalidParameter('networkProfile.networkPlugin', `'${network.networkPlugin}' is not one of the allowed values: azure, kubenet, none`)
+  }
+  if (String(network['loadBalancerSku']).toLowerCase() === 'basic') {
+    throw invalidParameter('networkProfile.loadBalancerSku', 'Creating clusters with the Basic load balancer is no longer supported, use Standard')
+  }
+  const families = network['ipFamilies']
+  if (Array.isArray(families) && families.some((family) => family !== 'IPv4')) {
+    throw invalidParameter('networkProfile.ipFamilies', 'only IPv4 is available here')
+  }
+  const services = readRange('serviceCidr', network.serviceCidr)
+  if (services.prefixLength < 12) {
+    throw new AksError(400, 'ServiceCidrTooLarge', `Service CIDR ${network.serviceCidr} must be smaller than /12.`, { target: 'networkProfile.serviceCidr' })
+  }
+  judgeDnsService(network, services)
+  const pods = readRange('podCidr', network.podCidr ?? defaultPodCidr)
+  if (pods.prefixLength > 24) throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} has no room for a /24 per node`)
+  if (overlap(services, pods)) {
+    throw new AksError(400, 'ServiceCidrOverlapPodCidr', `The specified service CIDR ${network.serviceCidr} is conflicted with the pod CIDR ${network.podCidr}.`)
+  }
+  const subnet = parseRange('10.224.0.0/16')!
+  if (overlap(services, subnet)) {
+    throw new AksError(400, 'ServiceCidrOverlapExistingSubnetsCidr', `The specified service CIDR ${network.serviceCidr} is conflicted with an existing subnet CIDR 10.224.0.0/16`, {
+      target: 'networkProfile.serviceCIDR',
+    })
+  }
+  if (overlap(pods, subnet)) throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} overlaps the subnet CIDR 10.224.0.0/16`)
+}
+
+function judgeDnsService(network: NetworkProfile, services: Ipv4Range): void {
+  const address = parseIpv4(network.dnsServiceIP)
+  if (address === undefined) throw invalidParameter('networkProfile.dnsServiceIP', `'${network.dnsServiceIP}' is not an IPv4 address`)
+  if (!contains(services, address)) {
+    throw new AksError(400, 'DnsServiceIpOutOfServiceCidr', `The DNS service IP ${network.dnsServiceIP} is out of the service CIDR ${network.serviceCidr}.`, {
+      target: 'networkProfile.dnsServiceIP',
+    })
+  }
+  if (address === services.first || address === services.first + 1) {
+    throw invalidParameter('networkProfile.dnsServiceIP', `${network.dnsServiceIP} is the network address or the first address of the service CIDR, which kubernetes.default uses`)
+  }
+}
+
+function readRange(name: string, text: string): Ipv4Range {
+  const range = parseRange(text)
+  if (range === undefined) throw invalidParameter(`networkProfile.${name}`, `'${text}' is not an IPv4 CIDR`)
+  return range
+}

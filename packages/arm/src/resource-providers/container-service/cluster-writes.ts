@@ -1,0 +1,278 @@
+// Writes to managed clusters: create, update, tags, delete. Each is one transaction that also starts its operation.
+
+import { createHash } from 'node:crypto'
+import { uuid } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
+import { ArmError } from '@aksel/base/errors'
+import { AksError, invalidParameter, missingParameter } from '../../azure-errors.ts'
+import { callerOf, type ArmRequest } from '../../front-door/route.ts'
+import { objectIdOf } from '../../front-door/tokens.ts'
+import type { Hub } from '../../hub.ts'
+import { endOf, newOperation, startOf } from '../../operations.ts'
+import { clusterId, type ClusterRef } from '../../resource-id.ts'
+import { keys, type Change, type Stored } from '../../store-keyspace.ts'
+import type { ClusterRecord, Json, OperationRecord, PoolRecord, SystemData } from '../../records.ts'
+import { isObject, objectAt, readObject } from '../body.ts'
+import { readLiveGroup } from '../resources/groups.ts'
+import { readLocation, readTags } from '../resources/names.ts'
+import { simulatedTag } from './bodies.ts'
+import { clusterDefaults, judgeClusterName, networkDefaults, nextCluster, nextVersion, readCluster as readBody } from './cluster-properties.ts'
+import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './cluster-store.ts'
+import { judgePoolName, readPool } from './pool-properties.ts'
+import { putChange, writtenPool } from './pool-writes.ts'
+import { judgePreconditions } from './preconditions.ts'
+import { recordedOfCluster } from './recorded.ts'
+
+export interface ClusterWritten {
+  readonly created: boolean
+  readonly cluster: ClusterRecord
+  readonly pools: readonly PoolRecord[]
+  readonly operation: OperationRecord
+}
+
+/** PUT of a cluster with the pools that its body names. Pools that it does not name stay as they are. */
+export async function putCluster(hub: Hub, request: ArmRequest, ref: ClusterRef): Promise<ClusterWritten> {
+  judgeClusterName(ref.cluster)
+  const body = readObject(request.body)
+  const { given, pools: givenPools } = readBody(objectAt(body, 'properties'))
+  return hub.store.decide(async () => {
+    const group = await readLiveGroup(hub.store, ref)
+    const location = readLocation(body['location'] ?? group.location, clusterType)
+    const current = await findCluster(hub.store, ref)
+    judgePreconditions(request, current?.value.eTag)
+    const standing = current === undefined ? [] : await poolsOf(hub.store, current.value.id)
+    if (current !== undefined) {
+      judgeLocation(current.value, location)
+      judgeIdle(current.value, standing.map(({ value }) => value))
+    }
+    const operation = newOperation(request.scope, {
+      subscriptionId: ref.subscriptionId,
+      location,
+      resourceId: current?.value.id ?? clusterId(ref),
+      outcome: 'resource',
+    })
+    const cluster = writtenCluster(request, { ref, group: group.name, location, body, given, current: current?.value, operation })
+    const written = writePools(hub, request.scope, { ref, cluster, givenPools, standing, operation })
+    const pools = [...standing.map(({ value }) => value).filter(({ name }) => !written.some((pool) => pool.name === name)), ...written]
+    judgeSystem(pools, givenPools)
+    const changes: Change[] = [
+      startOf(operation),
+      { kind: 'put', key: keys.resource(cluster.id), value: cluster, expected: current?.modRevision ?? 0 },
+      ...written.map((pool) => putChange(pool, standing.find(({ value }) => value.name === pool.name))),
+    ]
+    return { changes, result: { created: current === undefined, cluster, pools: byName(pools), operation } }
+  })
+}
+
+interface ClusterWrite {
+  readonly ref: ClusterRef
+  /** The group's name in its own casing. */
+  readonly group: string
+  readonly location: string
+  readonly body: Json
+  readonly given: Json
+  readonly current: ClusterRecord | undefined
+  readonly operation: OperationRecord
+}
+
+function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord {
+  const { scope } = request
+  const { ref, body, given, current, location } = write
+  const names = { cluster: ref.cluster, resourceGroup: write.group, location }
+  const properties = nextCluster(given, current, names)
+  const version = nextVersion(properties, current)
+  const tags = readTags(body['tags'])
+  const uid = current?.uid ?? Buffer.from(scope.random.nextBytes(12)).toString('hex')
+  const id = current?.id ?? clusterId({ ...ref, resourceGroup: write.group })
+  const identity = identityOf(body['identity'], current, id, callerOf(request).tenantId)
+  const defaults = { ...clusterDefaults(names), networkProfile: networkDefaults(objectAt(given, 'networkProfile')) }
+  return {
+    kind: 'cluster',
+    id,
+    name: current?.name ?? ref.cluster,
+    type: clusterType,
+    location,
+    ...(tags === undefined ? {} : { tags }),
+    sku: isObject(body['sku']) ? { ...current?.sku, ...skuOf(body['sku']) } : (current?.sku ?? { name: 'Base', tier: 'Free' }),
+    ...(identity === undefined ? {} : { identity }),
+    envelope: Object.fromEntries(Object.entries(body).filter(([name]) => ['extendedLocation', 'kind'].includes(name))),
+    properties,
+    systemData: systemData(request, current?.systemData),
+    eTag: uuid(scope.random),
+    uid,
+    fqdn: current?.fqdn ?? `${properties.dnsPrefix}-${uid.slice(0, 8)}.hcp.${location}.azmk8s.io`.toLowerCase(),
+    version,
+    ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
+    recorded: recordedOfCluster(given, defaults),
+    progress: { provisioningState: current === undefined ? 'Creating' : 'Updating', operationId: write.operation.id },
+  }
+}
+
+function skuOf(value: Json): Json {
+  const { name = 'Base', tier = 'Free' } = value as { readonly name?: string; readonly tier?: string }
+  if (!['Base', 'Automatic', 'Basic'].includes(name)) throw invalidParameter('sku.name', `'${name}' is not one of the allowed values: Base, Automatic`)
+  if (!['Free', 'Standard', 'Premium', 'Paid'].includes(tier)) throw invalidParameter('sku.tier', `'${tier}' is not one of the allowed values: Free, Standard, Premium`)
+  if (name === 'Automatic') {
+    throw new AksError(400, 'SkuNotAvailable', "Clusters of the SKU 'Automatic' are not available here.", { target: 'sku.name' })
+  }
+  return { ...value, name: 'Base', tier: tier === 'Paid' ? 'Standard' : tier }
+}
+
+function identityOf(value: unknown, current: ClusterRecord | undefined, id: string, tenantId: string): Json | undefined {
+  if (!isObject(value)) return current?.identity
+  if (String(value['type']).toLowerCase() !== 'systemassigned') return value
+  return { type: 'SystemAssigned', principalId: objectIdOf(id), tenantId }
+}
+
+function systemData(request: ArmRequest, before: SystemData | undefined): SystemData {
+  const caller = callerOf(request).clientId
+  const at = new Date(request.scope.clock.now()).toISOString()
+  return {
+    createdBy: before?.createdBy ?? caller,
+    createdByType: 'Application',
+    createdAt: before?.createdAt ?? at,
+    lastModifiedBy: caller,
+    lastModifiedByType: 'Application',
+    lastModifiedAt: at,
+  }
+}
+
+function judgeLocation(cluster: ClusterRecord, location: string): void {
+  if (cluster.location === location) return
+  throw new ArmError(
+    409,
+    'InvalidResourceLocation',
+    `The resource '${cluster.name}' already exists in location '${cluster.location}' in resource group. A resource with the same name cannot be created in location '${location}'. Please select a new resource name.`,
+  )
+}
+
+function writePools(
+  hub: Hub,
+  scope: Scope,
+  write: {
+    readonly ref: ClusterRef
+    readonly cluster: ClusterRecord
+    readonly givenPools: readonly Json[] | undefined
+    readonly standing: readonly Stored<PoolRecord>[]
+    readonly operation: OperationRecord
+  },
+): readonly PoolRecord[] {
+  const named = (write.givenPools ?? []).map((given) => ({ name: judgePoolName(given['name']), given }))
+  const twice = named.find(({ name }, index) => named.findIndex((other) => other.name === name) !== index)
+  if (twice !== undefined) throw invalidParameter('agentPoolProfiles', `Agentpool name '${twice.name}' is used more than once`)
+  if (named.length > 100) throw invalidParameter('agentPoolProfiles', `${named.length} agent pools are more than the maximum of 100`)
+  const clusterSimulated = write.cluster.tags?.[simulatedTag] === 'true'
+  return named.map(({ name, given }) =>
+    writtenPool(scope, {
+      ref: { ...write.ref, resourceGroup: groupNameOf(write.cluster.id), pool: name },
+      given: readPool(given, `ManagedClusterAgentPoolProfile.${name}`),
+      existing: write.standing.find(({ value }) => value.name === name)?.value,
+      cluster: write.cluster,
+      operationId: write.operation.id,
+      simulatedByDefault: hub.suppliers.simulatedByDefault || clusterSimulated,
+    }),
+  )
+}
+
+function groupNameOf(id: string): string {
+  return id.split('/')[4]!
+}
+
+function judgeSystem(pools: readonly PoolRecord[], given: readonly Json[] | undefined): void {
+  if (pools.length === 0 && (given === undefined || given.length === 0)) throw missingParameter('agentPoolProfiles')
+  if (pools.some(({ properties }) => properties.mode === 'System')) return
+  throw invalidParameter('agentPoolProfiles', 'Must define at least one system pool')
+}
+
+function byName(pools: readonly PoolRecord[]): readonly PoolRecord[] {
+  return pools.toSorted((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+/** PATCH: tags, replaced as a whole. */
+export async function patchClusterTags(hub: Hub, request: ArmRequest, ref: ClusterRef): Promise<ClusterRecord> {
+  const tags = readTags(readObject(request.body)['tags'])
+  return hub.store.decide(async () => {
+    const current = await readCluster(hub.store, ref)
+    judgePreconditions(request, current.value.eTag)
+    judgeIdle(current.value, [])
+    const cluster: ClusterRecord = {
+      ...current.value,
+      ...(tags === undefined ? {} : { tags }),
+      eTag: uuid(request.scope.random),
+      systemData: systemData(request, current.value.systemData),
+    }
+    return { changes: [{ kind: 'put', key: current.key, value: cluster, expected: current.modRevision }], result: cluster }
+  })
+}
+
+/** Begins the delete; undefined where there is nothing. It overtakes whatever is in progress, and joins a delete. */
+export async function beginClusterDelete(
+  hub: Pick<Hub, 'store'>,
+  scope: Scope,
+  ref: ClusterRef,
+  judge: (cluster: ClusterRecord | undefined) => void = () => {},
+): Promise<OperationRecord | undefined> {
+  return hub.store.decide(async () => {
+    const current = await findCluster(hub.store, ref)
+    judge(current?.value)
+    if (current === undefined) return { changes: [], result: undefined }
+    const { progress } = current.value
+    if (progress.deleting === true && progress.operationId !== undefined) {
+      const key = keys.operation(ref.subscriptionId, progress.operationId)
+      return { changes: [], result: (await hub.store.get<OperationRecord>(key))?.value }
+    }
+    const operation = newOperation(scope, {
+      subscriptionId: ref.subscriptionId,
+      location: current.value.location,
+      resourceId: current.value.id,
+      outcome: 'nothing',
+    })
+    const pools = await poolsOf(hub.store, current.value.id)
+    const cluster: ClusterRecord = {
+      ...current.value,
+      progress: { provisioningState: 'Deleting', deleting: true, operationId: operation.id },
+    }
+    const changes: Change[] = [
+      startOf(operation),
+      { kind: 'put', key: current.key, value: cluster, expected: current.modRevision },
+      ...pools.map((pool) => ({ kind: 'put' as const, key: pool.key, value: deletingPool(pool.value), expected: pool.modRevision })),
+      ...(await overtaken(hub, scope, ref.subscriptionId, current.value, pools)),
+    ]
+    return { changes, result: operation }
+  })
+}
+
+function deletingPool(pool: PoolRecord): PoolRecord {
+  return { ...pool, progress: { provisioningState: 'Deleting', deleting: true } }
+}
+
+/** Operations in progress end as overtaken by the delete. */
+async function overtaken(
+  hub: Pick<Hub, 'store'>,
+  scope: Scope,
+  subscriptionId: string,
+  cluster: ClusterRecord,
+  pools: readonly Stored<PoolRecord>[],
+): Promise<readonly Change[]> {
+  const ids = [cluster.progress.operationId, ...pools.map(({ value }) => value.progress.operationId)]
+  const error = {
+    code: 'AKSOperationPreemptedByDelete',
+    message: 'The operation was preempted by a delete of the managed cluster.',
+  }
+  const ends: Change[] = []
+  for (const id of new Set(ids.filter((known) => known !== undefined))) {
+    const end = await endOf(scope, hub.store, subscriptionId, id, error)
+    if (end !== undefined) ends.push(end)
+  }
+  return ends
+}
+
+export function kubeletIdentity(cluster: ClusterRecord, subscriptionId: string): Json {
+  const name = `${cluster.name}-agentpool`
+  const group = `/subscriptions/${subscriptionId}/resourcegroups/${cluster.properties.nodeResourceGroup}`
+  const resourceId = `${group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`
+  const clientHex = createHash('sha256').update(`client:${resourceId.toLowerCase()}`).digest('hex')
+  const clientId = `${clientHex.slice(0, 8)}-${clientHex.slice(8, 12)}-4${clientHex.slice(13, 16)}-8${clientHex.slice(17, 20)}-${clientHex.slice(20, 32)}`
+  return { resourceId, clientId, objectId: objectIdOf(resourceId) }
+}
+

@@ -1,0 +1,104 @@
+// What a cluster stands on: its own resource group, the network, the control plane, and what every cluster has inside.
+
+import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
+import { AksError } from '../../azure-errors.ts'
+import { networkOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
+import { groupId, sameId } from '../../resource-id.ts'
+import { keys } from '../../store-keyspace.ts'
+import type { ClusterRecord, DocumentRecord, GroupRecord } from '../../records.ts'
+import { groupType } from '../resources/groups.ts'
+import { kubeletIdentity } from './cluster-writes.ts'
+import { engineId, subscriptionOf, type Pass } from './pass.ts'
+
+/** Every step is idempotent; resolves when the API server answers. */
+export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Promise<ControlPlaneStatus> {
+  const { engine } = pass.suppliers
+  const id = engineId(cluster)
+  const running = engine.status(id)
+  if (running?.state === 'Running' && pass.seen.prepared.has(id)) return running
+  const network = networkOf(cluster, subscriptionOf(cluster.id))
+  await ensureNodeGroup(pass, cluster, network)
+  const fabricAddress = await ensureNetwork(pass, network)
+  const { dnsServiceIP, serviceCidr } = cluster.properties.networkProfile
+  const status = await engine.create(pass.scope, {
+    id,
+    name: cluster.name,
+    kubernetesVersion: cluster.version,
+    serviceCidr,
+    dnsServiceIp: dnsServiceIP,
+    fqdn: cluster.fqdn,
+    ...(fabricAddress === undefined ? {} : { fabricAddress }),
+  })
+  await pass.suppliers.prepareCluster(pass.scope, {
+    id,
+    client: engine.client(id),
+    dnsServiceIp: dnsServiceIP,
+    virtualNetworkId: network.virtualNetworkId.toLowerCase(),
+  })
+  await pass.store.update<ClusterRecord>(keys.resource(cluster.id), (current) =>
+    current.kubeletIdentity === undefined
+      ? { ...current, kubeletIdentity: kubeletIdentity(cluster, subscriptionOf(cluster.id)) }
+      : undefined,
+  )
+  pass.seen.prepared.add(id)
+  return status
+}
+
+/** The address where nodes and pods reach the API server; undefined without a fabric. */
+async function ensureNetwork(pass: Pass, network: ClusterNetwork): Promise<string | undefined> {
+  const { fabric } = pass.suppliers
+  if (fabric === undefined) return undefined
+  const id = network.virtualNetworkId.toLowerCase()
+  await fabric.ensureVirtualNetwork(pass.scope, {
+    id,
+    addressPrefix: network.addressPrefix,
+    subnets: [{ id: network.subnetId.toLowerCase(), addressPrefix: network.subnetPrefix }],
+  })
+  return fabric.hostAddress(pass.scope, { virtualNetworkId: id, name: 'api-server' })
+}
+
+async function ensureNodeGroup(pass: Pass, cluster: ClusterRecord, network: ClusterNetwork): Promise<void> {
+  const ref = { subscriptionId: subscriptionOf(cluster.id), resourceGroup: cluster.properties.nodeResourceGroup }
+  const key = keys.resource(groupId(ref))
+  const standing = await pass.store.get<GroupRecord>(key)
+  if (standing !== undefined && !sameId(standing.value.managedBy ?? '', cluster.id)) {
+    throw new AksError(409, 'NodeResourceGroupAlreadyExists', `The node resource group '${ref.resourceGroup}' exists already and is not managed by this cluster.`)
+  }
+  if (standing === undefined) {
+    const group: GroupRecord = {
+      kind: 'group',
+      id: groupId(ref),
+      name: ref.resourceGroup,
+      type: groupType,
+      location: cluster.location,
+      managedBy: cluster.id,
+      tags: {
+        'aks-managed-cluster-name': cluster.name,
+        'aks-managed-cluster-rg': cluster.id.split('/')[4]!,
+      },
+      progress: { provisioningState: 'Succeeded' },
+    }
+    await pass.store.commit([{ kind: 'put', key, value: group, expected: 0 }])
+  }
+  const document: DocumentRecord = {
+    kind: 'document',
+    id: network.virtualNetworkId,
+    name: network.virtualNetworkName,
+    type: virtualNetworkType,
+    location: cluster.location,
+    properties: {
+      provisioningState: 'Succeeded',
+      addressSpace: { addressPrefixes: [network.addressPrefix] },
+      subnets: [
+        {
+          id: network.subnetId,
+          name: 'aks-subnet',
+          properties: { addressPrefix: network.subnetPrefix, provisioningState: 'Succeeded' },
+        },
+      ],
+    },
+  }
+  const documentKey = keys.resource(document.id)
+  if ((await pass.store.get(documentKey)) !== undefined) return
+  await pass.store.commit([{ kind: 'put', key: documentKey, value: document, expected: 0 }])
+}

@@ -1,0 +1,194 @@
+// Writes to agent pools: alone, or as part of a cluster's.
+
+import { uuid } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
+import { changeNotAllowed, notAllowed, operationInProgress } from '../../azure-errors.ts'
+import { callerOf, type ArmRequest } from '../../front-door/route.ts'
+import type { Hub } from '../../hub.ts'
+import { newOperation, startOf } from '../../operations.ts'
+import { poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
+import { keys, type Change, type Stored } from '../../store-keyspace.ts'
+import type { ClusterRecord, Json, OperationRecord, PoolProperties, PoolRecord, Tags } from '../../records.ts'
+import { objectAt, readObject } from '../body.ts'
+import { readTags } from '../resources/names.ts'
+import { simulatedTag } from './bodies.ts'
+import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
+import { nodeImageOf, resolveVersion } from './kubernetes-versions.ts'
+import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
+import { judgePreconditions } from './preconditions.ts'
+import { recordedOfPool } from './recorded.ts'
+
+export function poolContext(cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>): PoolContext {
+  const { networkPlugin, networkPluginMode } = cluster.properties.networkProfile
+  const overlay = String(networkPluginMode ?? '').toLowerCase() === 'overlay'
+  const flat = networkPlugin.toLowerCase() === 'azure' && !overlay
+  return {
+    clusterVersion: cluster.version,
+    location: cluster.location,
+    maxPodsDefault: overlay ? 250 : flat ? 30 : 110,
+  }
+}
+
+export interface PoolWrite {
+  readonly ref: PoolRef
+  readonly given: Json
+  readonly existing: PoolRecord | undefined
+  readonly cluster: Pick<ClusterRecord, 'id' | 'version' | 'location' | 'properties'>
+  readonly operationId: string
+  readonly simulatedByDefault: boolean
+}
+
+/** The pool after the write; throws what Azure would refuse. */
+export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
+  const { ref, existing, cluster } = write
+  const context = poolContext(cluster)
+  const { tags: givenTags, ...given } = write.given
+  const properties = withSpotRules(nextPool(given, existing?.properties, context))
+  const tags = givenTags === undefined ? existing?.tags : withoutOurs(readTags(givenTags))
+  const simulated = existing?.simulated ?? (givenTags as Tags | undefined)?.[simulatedTag] === 'true'
+  if (existing !== undefined && !existing.simulated && (givenTags as Tags | undefined)?.[simulatedTag] === 'true') {
+    throw changeNotAllowed(`properties.tags['${simulatedTag}']`)
+  }
+  const version = existing?.version ?? resolveVersion(properties.orchestratorVersion)!
+  if (existing !== undefined && resolveVersion(properties.orchestratorVersion) !== version) {
+    throw notAllowed(`Upgrading agent pool '${ref.pool}' from ${version} to ${properties.orchestratorVersion} is not available in this release: nothing was changed.`)
+  }
+  return {
+    kind: 'pool',
+    id: existing?.id ?? poolId(ref),
+    name: existing?.name ?? judgePoolName(ref.pool),
+    clusterId: cluster.id.toLowerCase(),
+    properties,
+    ...(tags === undefined ? {} : { tags }),
+    eTag: uuid(scope.random),
+    simulated: simulated || (existing === undefined && write.simulatedByDefault),
+    version,
+    nodeImageVersion: existing?.nodeImageVersion ?? nodeImageOf(properties.osSKU, version),
+    nextInstance: existing?.nextInstance ?? 0,
+    recorded: recordedOfPool(given, poolDefaults(context)),
+    progress: { provisioningState: stateOf(existing, properties), operationId: write.operationId },
+  }
+}
+
+function stateOf(existing: PoolRecord | undefined, next: PoolProperties): string {
+  if (existing === undefined) return 'Creating'
+  return existing.properties.count === next.count ? 'Updating' : 'Scaling'
+}
+
+/** Spot pools carry the service's label and taint. */
+function withSpotRules(pool: PoolProperties): PoolProperties {
+  if (pool['scaleSetPriority'] !== 'Spot') return pool
+  const key = 'kubernetes.azure.com/scalesetpriority'
+  const taint = `${key}=spot:NoSchedule`
+  const taints = pool.nodeTaints ?? []
+  return {
+    ...pool,
+    nodeLabels: { ...pool.nodeLabels, [key]: 'spot' },
+    nodeTaints: taints.includes(taint) ? taints : [...taints, taint],
+  }
+}
+
+/** The tag is ours to show: what is simulated stands in the record. */
+export function withoutOurs(tags: Tags | undefined): Tags | undefined {
+  if (tags === undefined) return undefined
+  return Object.fromEntries(Object.entries(tags).filter(([name]) => name !== simulatedTag))
+}
+
+/** PUT of one pool. */
+export async function putPool(
+  hub: Hub,
+  request: ArmRequest,
+  ref: PoolRef,
+): Promise<{ readonly created: boolean; readonly pool: PoolRecord; readonly operation: OperationRecord }> {
+  judgePoolName(ref.pool)
+  callerOf(request)
+  const given = readPool(objectAt(readObject(request.body), 'properties'), 'AgentPool.properties')
+  return hub.store.decide(async () => {
+    const cluster = await readParent(hub.store, ref, 'write')
+    const pools = (await poolsOf(hub.store, cluster.value.id)).map(({ value }) => value)
+    const current = await findPool(hub.store, ref)
+    judgePreconditions(request, current?.value.eTag)
+    judgeIdle(cluster.value, current === undefined ? [] : [current.value])
+    judgeManualScale(given, current?.value)
+    const operation = newOperation(request.scope, {
+      subscriptionId: ref.subscriptionId,
+      location: cluster.value.location,
+      resourceId: current?.value.id ?? poolId(ref),
+      outcome: 'resource',
+    })
+    const pool = writtenPool(request.scope, {
+      ref,
+      given,
+      existing: current?.value,
+      cluster: cluster.value,
+      operationId: operation.id,
+      simulatedByDefault: hub.suppliers.simulatedByDefault || cluster.value.tags?.[simulatedTag] === 'true',
+    })
+    judgeSystemPools([...pools.filter(({ name }) => name !== pool.name), pool])
+    return {
+      changes: [startOf(operation), putChange(pool, current), clusterUnchanged(cluster)],
+      result: { created: current === undefined, pool, operation },
+    }
+  })
+}
+
+function judgeManualScale(given: Json, existing: PoolRecord | undefined): void {
+  if (existing?.properties['enableAutoScaling'] !== true || given['enableAutoScaling'] === false) return
+  if (given['count'] !== undefined && given['count'] !== existing.properties.count) {
+    throw notAllowed('Cannot scale cluster autoscaler enabled node pool.')
+  }
+}
+
+export function judgeSystemPools(pools: readonly PoolRecord[]): void {
+  if (pools.some(({ properties, progress }) => properties.mode === 'System' && progress.deleting !== true)) return
+  throw notAllowed('There has to be at least one system agent pool.')
+}
+
+export function putChange(pool: PoolRecord, current: Stored<PoolRecord> | undefined): Change {
+  return { kind: 'put', key: keys.resource(pool.id), value: pool, expected: current?.modRevision ?? 0 }
+}
+
+/** Written as it is, so that a write to the cluster meanwhile is noticed. */
+export function clusterUnchanged(cluster: Stored<ClusterRecord>): Change {
+  return { kind: 'put', key: cluster.key, value: cluster.value, expected: cluster.modRevision }
+}
+
+/** Begins the delete of a pool; undefined where there is none. A second delete joins the first. */
+export async function beginPoolDelete(hub: Hub, request: ArmRequest, ref: PoolRef): Promise<OperationRecord | undefined> {
+  return hub.store.decide(async () => {
+    const cluster = await readParent(hub.store, ref, 'write')
+    const current = await findPool(hub.store, ref)
+    judgePreconditions(request, current?.value.eTag)
+    if (current === undefined) return { changes: [], result: undefined }
+    const { progress } = current.value
+    if (progress.deleting === true && progress.operationId !== undefined) {
+      const key = keys.operation(ref.subscriptionId, progress.operationId)
+      return { changes: [], result: (await hub.store.get<OperationRecord>(key))?.value }
+    }
+    if (progress.operationId !== undefined) throw operationInProgress(`${current.value.name} - ${progress.provisioningState}`)
+    judgeIdle(cluster.value, [])
+    const pools = (await poolsOf(hub.store, cluster.value.id)).map(({ value }) => value)
+    judgeSystemPools(pools.filter(({ name }) => name !== current.value.name))
+    const operation = newOperation(request.scope, {
+      subscriptionId: ref.subscriptionId,
+      location: cluster.value.location,
+      resourceId: current.value.id,
+      outcome: 'nothing',
+    })
+    const pool: PoolRecord = {
+      ...current.value,
+      eTag: uuid(request.scope.random),
+      ignoreDisruptionBudgets: request.query['ignore-pod-disruption-budget'] === 'true',
+      progress: { provisioningState: 'Deleting', deleting: true, operationId: operation.id },
+    }
+    return {
+      changes: [startOf(operation), putChange(pool, current), clusterUnchanged(cluster)],
+      result: operation,
+    }
+  })
+}
+
+export function poolRefOf(ref: ClusterRef, pool: string): PoolRef {
+  return { ...ref, pool }
+}
+

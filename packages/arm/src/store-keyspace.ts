@@ -1,0 +1,107 @@
+// Azure's resources in the hub's part of the store: JSON values below `hub/`, changed only under a guard.
+
+import type { Delete, KeyValue, Put, Store } from '@aksel/store/store'
+
+/** A value and the revision it was read at: what a guarded change must name. */
+export interface Stored<T> {
+  readonly key: string
+  readonly value: T
+  readonly modRevision: number
+}
+
+/** `expected` is the revision that must still stand, 0 for "must not exist". */
+export type Change =
+  | { readonly kind: 'put'; readonly key: string; readonly value: unknown; readonly expected: number }
+  | { readonly kind: 'delete'; readonly key: string; readonly expected: number }
+
+const root = 'hub/'
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** Keys of everything kept here. Ids are lower case, so that names compare as Azure compares them. */
+export const keys = {
+  /** A resource of any type, by its id. */
+  resource: (id: string): string => `${root}resources${id.toLowerCase()}`,
+  /** Everything below an id. */
+  below: (id: string): string => `${root}resources${id.toLowerCase()}/`,
+  machine: (clusterId: string, name: string): string => `${root}machines${clusterId.toLowerCase()}/${name}`,
+  machines: (clusterId: string): string => `${root}machines${clusterId.toLowerCase()}/`,
+  operation: (subscriptionId: string, id: string): string =>
+    `${root}operations/${subscriptionId.toLowerCase()}/${id.toLowerCase()}`,
+  operations: `${root}operations/`,
+  registration: (subscriptionId: string, namespace: string): string =>
+    `${root}registrations/${subscriptionId.toLowerCase()}/${namespace.toLowerCase()}`,
+  signingKey: `${root}identity/signing-key`,
+} as const
+
+export class ResourceStore {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async get<T>(key: string): Promise<Stored<T> | undefined> {
+    const item = await this.#store.get(key)
+    return item === undefined ? undefined : decode<T>(item)
+  }
+
+  async list<T>(prefix: string): Promise<readonly Stored<T>[]> {
+    const { items } = await this.#store.range({ prefix })
+    return items.map((item) => decode<T>(item))
+  }
+
+  /** All changes or none. False: something changed since it was read; read again and decide again. */
+  async commit(changes: readonly Change[]): Promise<boolean> {
+    const result = await this.#store.transact({
+      guards: changes.map(({ key, expected }) => ({ kind: 'revision', key, modRevision: expected })),
+      writes: changes.map(writeOf),
+    })
+    return result.committed
+  }
+
+  /** Reads and decides until what was decided could be written; `decide` returns undefined to leave things as they are. */
+  async decide<R>(decide: () => Promise<{ readonly changes: readonly Change[]; readonly result: R }>): Promise<R> {
+    while (true) {
+      const { changes, result } = await decide()
+      if (changes.length === 0 || (await this.commit(changes))) return result
+    }
+  }
+
+  /** Changes one value; `undefined` from `next` leaves it alone. Returns what stands afterwards. */
+  async update<T>(key: string, next: (current: T) => T | undefined): Promise<T | undefined> {
+    return this.decide(async () => {
+      const current = await this.get<T>(key)
+      const value = current === undefined ? undefined : next(current.value)
+      if (current === undefined || value === undefined) return { changes: [], result: current?.value }
+      return { changes: [{ kind: 'put', key, value, expected: current.modRevision }], result: value }
+    })
+  }
+
+  /** Resolves when the key's value changes after this call's read, or when the signal aborts. */
+  async changed(key: string, satisfied: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    const afterRevision = this.#store.revision
+    if (signal.aborted || (await satisfied())) return
+    const stop = new AbortController()
+    const either = AbortSignal.any([signal, stop.signal])
+    await new Promise<void>((resolve) => {
+      either.addEventListener('abort', () => resolve(), { once: true })
+      if (either.aborted) return resolve()
+      const recheck = (): void =>
+        void satisfied().then(
+          (yes) => yes && stop.abort(),
+          () => stop.abort(),
+        )
+      this.#store.watch({ prefix: key, afterRevision, signal: either, deliver: recheck, ended: () => stop.abort() })
+    })
+  }
+}
+
+function writeOf(change: Change): Put | Delete {
+  if (change.kind === 'delete') return { kind: 'delete', key: change.key }
+  return { kind: 'put', key: change.key, value: encoder.encode(JSON.stringify(change.value)) }
+}
+
+function decode<T>(item: KeyValue): Stored<T> {
+  return { key: item.key, value: JSON.parse(decoder.decode(item.value)) as T, modRevision: item.modRevision }
+}

@@ -1,0 +1,114 @@
+// Control planes in memory: each a fake client. For tests of what stands above the engine.
+
+import type { Clock } from '@aksel/base/clock'
+import type { Random } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
+import type {
+  ClusterEngine,
+  ControlPlaneSpec,
+  ControlPlaneStatus,
+  CredentialRole,
+  NodeCredentials,
+} from '@aksel/provider/cluster-engine'
+import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
+import { FakeClient } from './fake-client.ts'
+import { interfered, type Interference } from './interference.ts'
+
+export interface FakeControlPlane {
+  readonly spec: ControlPlaneSpec
+  readonly client: FakeClient
+  readonly status: ControlPlaneStatus
+}
+
+const pem = (label: string): string => `-----BEGIN ${label}-----\nZmFrZQ==\n-----END ${label}-----\n`
+
+export class FakeClusterEngine implements ClusterEngine {
+  readonly clusters = new Map<string, FakeControlPlane>()
+  readonly #options: { readonly clock: Clock; readonly random: Random }
+  readonly #interference: Interference
+  #made = 0
+
+  constructor(options: { readonly clock: Clock; readonly random: Random }, interference: Interference = {}) {
+    this.#options = options
+    this.#interference = interference
+  }
+
+  create(_scope: Scope, spec: ControlPlaneSpec): Promise<ControlPlaneStatus> {
+    return interfered(this.#interference, `engine.create ${spec.name}`, () => {
+      const known = this.clusters.get(spec.id)
+      if (known !== undefined) return this.#set(spec.id, 'Running')
+      this.#made += 1
+      const localUrl = `https://127.7.0.${this.#made}:443`
+      const status: ControlPlaneStatus = {
+        id: spec.id,
+        state: 'Running',
+        kubernetesVersion: spec.kubernetesVersion,
+        localUrl,
+        nodeUrl: spec.fabricAddress === undefined ? localUrl : `https://${spec.fabricAddress}:443`,
+        tunnelSocket: `/run/fake/${this.#made}.sock`,
+        certificateAuthority: pem('CERTIFICATE'),
+      }
+      this.clusters.set(spec.id, { spec, client: new FakeClient(this.#options), status })
+      return status
+    })
+  }
+
+  status(id: string): ControlPlaneStatus | undefined {
+    return this.clusters.get(id)?.status
+  }
+
+  stop(_scope: Scope, id: string): Promise<void> {
+    return interfered(this.#interference, 'engine.stop', () => void this.#set(id, 'Stopped'))
+  }
+
+  start(_scope: Scope, id: string): Promise<ControlPlaneStatus> {
+    return interfered(this.#interference, 'engine.start', () => this.#set(id, 'Running'))
+  }
+
+  delete(_scope: Scope, id: string): Promise<void> {
+    return interfered(this.#interference, 'engine.delete', () => void this.clusters.delete(id))
+  }
+
+  async kubeconfig(id: string, role: CredentialRole): Promise<string> {
+    const { spec, status } = this.#known(id)
+    const access = { server: status.localUrl, caPem: status.certificateAuthority, token: `fake-${role}` }
+    const admin = role === 'admin'
+    return renderKubeconfig(access, {
+      cluster: spec.name,
+      user: `${admin ? 'clusterAdmin' : 'clusterUser'}_fake_${spec.name}`,
+      context: admin ? `${spec.name}-admin` : spec.name,
+    })
+  }
+
+  async nodeCredentials(id: string, node: { readonly name: string }): Promise<NodeCredentials> {
+    const { spec, status } = this.#known(id)
+    const access = {
+      server: status.nodeUrl,
+      caPem: status.certificateAuthority,
+      certPem: pem('CERTIFICATE'),
+      keyPem: pem('PRIVATE KEY'),
+    }
+    return {
+      kubeconfig: renderKubeconfig(access, { cluster: spec.name, user: `system:node:${node.name}` }),
+      servingCertificate: pem('CERTIFICATE'),
+      servingKey: pem('PRIVATE KEY'),
+    }
+  }
+
+  client(id: string): FakeClient {
+    return this.#known(id).client
+  }
+
+  #known(id: string): FakeControlPlane {
+    const known = this.clusters.get(id)
+    if (known === undefined) throw new Error(`There is no control plane "${id}"`)
+    return known
+  }
+
+  #set(id: string, state: ControlPlaneStatus['state']): ControlPlaneStatus {
+    const known = this.#known(id)
+    const status = { ...known.status, state }
+    this.clusters.set(id, { ...known, status })
+    return status
+  }
+}

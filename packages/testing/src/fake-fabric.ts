@@ -1,0 +1,81 @@
+// A network in memory: it remembers what it was asked for, and hands out addresses.
+
+import type { Scope } from '@aksel/base/scope'
+import type { Attachment, Fabric, LoadBalancerSpec, VirtualNetwork } from '@aksel/provider/fabric'
+import { interfered, type Interference } from './interference.ts'
+
+export class FakeFabric implements Fabric {
+  readonly networks = new Map<string, VirtualNetwork>()
+  readonly attachments = new Map<string, Attachment>()
+  readonly loadBalancers = new Map<string, LoadBalancerSpec & { readonly address: string }>()
+  readonly #hostAddresses = new Map<string, string>()
+  readonly #interference: Interference
+
+  constructor(interference: Interference = {}) {
+    this.#interference = interference
+  }
+
+  ensureVirtualNetwork(_scope: Scope, network: VirtualNetwork): Promise<void> {
+    return interfered(this.#interference, 'fabric.ensureVirtualNetwork', () => void this.networks.set(network.id, network))
+  }
+
+  deleteVirtualNetwork(_scope: Scope, id: string): Promise<void> {
+    return interfered(this.#interference, 'fabric.deleteVirtualNetwork', () => {
+      this.networks.delete(id)
+      for (const key of this.#hostAddresses.keys()) if (key.startsWith(`${id}/`)) this.#hostAddresses.delete(key)
+    })
+  }
+
+  hostAddress(_scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<string> {
+    return interfered(this.#interference, 'fabric.hostAddress', () => {
+      this.#network(request.virtualNetworkId)
+      const key = `${request.virtualNetworkId}/${request.name}`
+      const address = this.#hostAddresses.get(key) ?? `100.64.0.${10 + this.#hostAddresses.size}`
+      this.#hostAddresses.set(key, address)
+      return address
+    })
+  }
+
+  attach(
+    _scope: Scope,
+    request: { readonly virtualNetworkId: string; readonly machine: string },
+  ): Promise<Attachment> {
+    return interfered(this.#interference, 'fabric.attach', () => {
+      this.#network(request.virtualNetworkId)
+      const key = `${request.virtualNetworkId}/${request.machine}`
+      const attachment = this.attachments.get(key) ?? {
+        networkNamespace: `fake-${request.machine}`,
+        address: `10.224.0.${4 + this.attachments.size}`,
+        prefixLength: 16,
+        gateway: '10.224.0.1',
+      }
+      this.attachments.set(key, attachment)
+      return attachment
+    })
+  }
+
+  detach(_scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<void> {
+    return interfered(this.#interference, 'fabric.detach', () => {
+      this.attachments.delete(`${request.virtualNetworkId}/${request.machine}`)
+    })
+  }
+
+  ensureLoadBalancer(_scope: Scope, spec: LoadBalancerSpec): Promise<{ readonly address: string }> {
+    return interfered(this.#interference, 'fabric.ensureLoadBalancer', () => {
+      const known = this.loadBalancers.get(spec.id)
+      const address = spec.address ?? known?.address ?? `20.0.0.${4 + this.loadBalancers.size}`
+      this.loadBalancers.set(spec.id, { ...spec, address })
+      return { address }
+    })
+  }
+
+  deleteLoadBalancer(_scope: Scope, request: { readonly id: string }): Promise<void> {
+    return interfered(this.#interference, 'fabric.deleteLoadBalancer', () => void this.loadBalancers.delete(request.id))
+  }
+
+  #network(id: string): VirtualNetwork {
+    const network = this.networks.get(id)
+    if (network === undefined) throw new Error(`There is no virtual network "${id}"`)
+    return network
+  }
+}
