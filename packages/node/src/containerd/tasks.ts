@@ -52,6 +52,8 @@ export interface Tasks extends Disposable {
   /** Without end; throws when containerd goes away. */
   events(signal: AbortSignal, kinds?: readonly TaskEvent['kind'][]): AsyncIterable<TaskEvent>
   kill(containerId: string, signal: number): Promise<void>
+  /** Of the first process of a container or sandbox, as the host counts; rejects as `NotFound` where it does not run. */
+  pid(containerId: string): Promise<number>
 }
 
 const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process'
@@ -83,6 +85,14 @@ export async function createTasks(scope: Scope, options: TasksOptions): Promise<
     events: (signal, kinds) => taskEvents(events, { namespace, signal, ...(kinds === undefined ? {} : { kinds }) }),
     kill: async (containerId, signal) => {
       await tasks.unary('Kill', { containerId, signal }, { timeoutMs: CALL_TIMEOUT_MS })
+    },
+    pid: async (containerId) => {
+      const { process } = await tasks.unary<{ process: { pid: number } }>(
+        'Get',
+        { containerId },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      )
+      return process.pid
     },
     [Symbol.dispose]() {
       for (const client of Object.values(clients)) client[Symbol.dispose]()

@@ -20,7 +20,7 @@ import type { Session } from './session.ts'
 
 export interface StreamsOptions {
   readonly pods: PodLookup
-  readonly tasks: Pick<Tasks, 'exec' | 'ended'>
+  readonly tasks: Pick<Tasks, 'exec' | 'ended' | 'pid'>
   readonly attach: AttachUrls
   /** Answers every other path; 404 when absent. */
   readonly other?: TunnelHandler
@@ -45,7 +45,7 @@ export function createStreamsHandler(options: StreamsOptions): TunnelHandler {
           openAttach(scope, options.attach, id, streams),
         )
       case 'portForward':
-        return forward(scope, call, await findPod(options.pods, call, names))
+        return forward(scope, call, options, await findPod(options.pods, call, names))
       case 'dial':
         return dialFromNode(scope, call)
       default:
@@ -151,14 +151,15 @@ async function runSession(
   }
 }
 
-async function forward(scope: Scope, call: TunnelCall, pod: StreamPod): Promise<void> {
+async function forward(scope: Scope, call: TunnelCall, options: StreamsOptions, pod: StreamPod): Promise<void> {
   const port = Number(call.query.get('port'))
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new ApiError('BadRequest', `unable to parse "${call.query.get('port')}" as a port`)
   }
-  if (pod.sandboxPid === undefined) {
+  if (pod.sandboxId === undefined) {
     throw new ApiError('InternalError', `unable to forward port because pod is not running. Current status=Pending`)
   }
+  const sandboxPid = await options.tasks.pid(pod.sandboxId)
   call.respond(200)
-  await forwardPort(scope, call.stream, { sandboxPid: pod.sandboxPid, port, podUid: pod.uid })
+  await forwardPort(scope, call.stream, { sandboxPid, port, podUid: pod.uid })
 }

@@ -9,8 +9,8 @@ export interface StreamPod {
   readonly uid: string
   readonly namespace: string
   readonly name: string
-  /** Its first process, in whose network namespace ports are forwarded; undefined while there is no sandbox. */
-  readonly sandboxPid: number | undefined
+  /** CRI id of its ready sandbox, in whose network namespace ports are forwarded; undefined while there is none. */
+  readonly sandboxId: string | undefined
   /** Init, ordinary and ephemeral containers. */
   readonly containers: readonly StreamContainer[]
 }

@@ -60,6 +60,8 @@ export class HeaderEncoder {
       head.writeUInt16LE(part.length ^ 0xffff, 3)
       parts.push(head, part)
     }
+    // An empty part, as a sync flush ends: Go's reader hands out what came before only when it meets this.
+    parts.push(Buffer.of(0, 0, 0, 0xff, 0xff))
     return Buffer.concat(parts)
   }
 }
