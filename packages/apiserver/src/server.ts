@@ -29,6 +29,7 @@ import { inProcessTransport } from './http/in-process-transport.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { RequestMetrics } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
+import { ProtobufDecoder } from './protobuf/decode.ts'
 import { AllocationPools } from './registry/allocation-pools.ts'
 import { enterEpoch, RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
@@ -194,6 +195,7 @@ function registryOf(
     scope,
     kinds,
     schemas: catalog.schemas,
+    protobuf: new ProtobufDecoder(catalog.tables),
     records,
     admission: new AdmissionChain(plugins, { records, kinds, clock: scope.clock, random: scope.random }),
     allocations: new AllocationPools({ serviceCidr, nodePorts, records, rows: catalog.rows, random: scope.random }),

@@ -1,7 +1,9 @@
-// Reads a request's body: whole, bounded, and as JSON whether it came as JSON or as YAML.
+// Reads a request's body: whole, bounded, and as JSON whether it came as JSON, YAML or protobuf.
 
 import { ApiError } from '@aksel/base/errors'
 import { duplicateKeys, JsonSyntaxError, parseJson } from '@aksel/base/json'
+import { protobufMediaType, type ProtobufDecoder } from '../protobuf/decode.ts'
+import { WireError } from '../protobuf/wire.ts'
 import { unsupportedMediaType } from '../refusals.ts'
 import { objectMediaTypes } from './accept.ts'
 
@@ -29,12 +31,32 @@ export interface ParsedBody {
   readonly duplicates: readonly string[]
 }
 
-/** Throws UnsupportedMediaType (protobuf among them) and BadRequest. */
-export async function parseBody(bytes: Buffer, contentType: string | undefined): Promise<ParsedBody> {
+/** How a body in protobuf is read: by the message that is expected. */
+export interface ProtobufReading {
+  readonly decoder: ProtobufDecoder
+  readonly message: string
+}
+
+/** Throws UnsupportedMediaType and BadRequest. */
+export async function parseBody(
+  bytes: Buffer,
+  contentType: string | undefined,
+  protobuf: ProtobufReading,
+): Promise<ParsedBody> {
   const type = (contentType ?? 'application/json').split(';')[0]!.trim().toLowerCase()
+  if (type === 'application/json' || type === '') return parseJsonBody(bytes)
   if (type === 'application/yaml') return { value: await parseYaml(bytes), duplicates: [] }
-  if (type !== 'application/json' && type !== '') throw unsupportedMediaType(objectMediaTypes)
-  return parseJsonBody(bytes)
+  if (type === protobufMediaType) return { value: parseProtobuf(bytes, protobuf), duplicates: [] }
+  throw unsupportedMediaType([...objectMediaTypes, protobufMediaType])
+}
+
+function parseProtobuf(bytes: Buffer, { decoder, message }: ProtobufReading): unknown {
+  try {
+    return decoder.decode(bytes, message)
+  } catch (error) {
+    if (!(error instanceof WireError) && !(error instanceof JsonSyntaxError)) throw error
+    throw new ApiError('BadRequest', error.message, { cause: error })
+  }
 }
 
 export function parseJsonBody(bytes: Buffer): ParsedBody {

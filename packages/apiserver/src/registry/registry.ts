@@ -6,6 +6,7 @@ import type { Schemas } from '@aksel/api/schema'
 import type { Scope } from '@aksel/base/scope'
 import type { AdmissionChain } from '../admission/admission.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
+import type { ProtobufDecoder } from '../protobuf/decode.ts'
 import type { AllocationPools } from './allocation-pools.ts'
 import type { RecordStore } from './record-store.ts'
 
@@ -19,6 +20,7 @@ export interface Registry {
   readonly scope: Scope
   readonly kinds: Kinds
   readonly schemas: Schemas
+  readonly protobuf: ProtobufDecoder
   readonly records: RecordStore
   readonly admission: AdmissionChain
   readonly allocations: AllocationPools

@@ -128,14 +128,14 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
 export async function createVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const how = presentationOf(tools, context)
   const write = writeCallOf(context)
-  const object = await bodyObject(tools.registry.schemas, context, bodyTypeOf(context.row))
+  const object = await bodyObject(tools, context, bodyTypeOf(context.row))
   return written(context, how, await createObject(tools.registry, write, object))
 }
 
 export async function updateVerb(tools: VerbTools, context: ResourceCall, subresource = ''): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
-  const body = await bodyObject(tools.registry.schemas, context, bodyTypeOf(row))
+  const body = await bodyObject(tools, context, bodyTypeOf(row))
   return written(
     context,
     how,
@@ -193,7 +193,7 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
 export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
-  const options = parseDeleteOptions(await optionalBody(context), info.query)
+  const options = parseDeleteOptions(await deleteOptionsBody(tools, context), info.query)
   const deletion = await deleteObject(tools.registry, writeCallOf(context), info.name, options)
   if (deletion.kind === 'marked') return written(context, how, deletion.written)
   const { uid } = deletion.object.metadata
@@ -209,7 +209,7 @@ export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promi
 export async function deleteCollectionVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
-  const options = parseDeleteOptions(await optionalBody(context), info.query)
+  const options = parseDeleteOptions(await deleteOptionsBody(tools, context), info.query)
   const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
   for (const record of list.records) {
     const { name, namespace = '' } = record.object.metadata
@@ -222,9 +222,11 @@ export async function deleteCollectionVerb(tools: VerbTools, context: ResourceCa
   return encoded(200, how.negotiated, presentList(row, how, list))
 }
 
-async function optionalBody(context: ResourceCall): Promise<unknown> {
+async function deleteOptionsBody(tools: VerbTools, context: ResourceCall): Promise<unknown> {
   const bytes = await readRequestBody(context.call.body)
-  return bytes.length === 0 ? undefined : (await parseBody(bytes, context.call.headers['content-type'])).value
+  if (bytes.length === 0) return undefined
+  const reading = { decoder: tools.registry.protobuf, message: 'meta/v1.DeleteOptions' }
+  return (await parseBody(bytes, context.call.headers['content-type'], reading)).value
 }
 
 export function decodeSettings(schemas: Schemas, context: ResourceCall): DecodeSettings {
@@ -232,13 +234,15 @@ export function decodeSettings(schemas: Schemas, context: ResourceCall): DecodeS
 }
 
 export async function bodyObject(
-  schemas: Schemas,
+  tools: VerbTools,
   context: ResourceCall,
   type: BodyType,
 ): Promise<Draft<KubernetesObject>> {
+  const { schemas, protobuf } = tools.registry
   const settings = decodeSettings(schemas, context)
   const bytes = await readRequestBody(context.call.body)
-  return decodeBody(settings, type, await parseBody(bytes, context.call.headers['content-type']))
+  const reading = { decoder: protobuf, message: type.message }
+  return decodeBody(settings, type, await parseBody(bytes, context.call.headers['content-type'], reading))
 }
 
 export function written(context: ResourceCall, how: Presentation, result: Written): Answer {

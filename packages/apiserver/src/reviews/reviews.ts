@@ -34,7 +34,7 @@ export function reviewHandlers(review: ReviewTools): Readonly<Record<string, Rev
   const answered =
     <T>(statusOf: (object: T, context: ResourceCall, tools: VerbTools) => Promise<unknown>): ReviewHandler =>
     async (tools, context) => {
-      const object = await bodyObject(tools.registry.schemas, context, bodyTypeOf(context.row))
+      const object = await bodyObject(tools, context, bodyTypeOf(context.row))
       const status = await statusOf(object as unknown as T, context, tools)
       return jsonAnswer(201, { ...object, status })
     }
@@ -53,7 +53,7 @@ export function reviewHandlers(review: ReviewTools): Readonly<Record<string, Rev
     ),
     'authentication.k8s.io/tokenreviews': answered<TokenReview>((object) => token(review, object)),
     'authentication.k8s.io/selfsubjectreviews': async (tools, context) => {
-      const object = await bodyObject(tools.registry.schemas, context, bodyTypeOf(context.row))
+      const object = await bodyObject(tools, context, bodyTypeOf(context.row))
       const creationTimestamp = formatTime(tools.registry.scope.clock.now())
       return jsonAnswer(201, {
         ...(object as KubernetesObject),

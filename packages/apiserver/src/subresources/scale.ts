@@ -49,7 +49,7 @@ async function wantedScale(
   rules: ScaleRules<KubernetesObject>,
 ): Promise<(current: KubernetesObject) => Scale> {
   if (context.info.verb === 'update') {
-    const body = (await bodyObject(tools.registry.schemas, context, subresourceBody(context))) as unknown as Scale
+    const body = (await bodyObject(tools, context, subresourceBody(context))) as unknown as Scale
     return () => body
   }
   const type = patchTypeOf(context.call.headers['content-type'])

@@ -4,14 +4,7 @@ import type { ResourceCall } from '../call-context.ts'
 import type { Answer } from '../http/message.ts'
 import { jsonAnswer, successStatus } from '../http/answer.ts'
 import { methodNotAllowed, noSuchPath } from '../refusals.ts'
-import {
-  bodyObject,
-  getVerb,
-  patchVerb,
-  updateVerb,
-  writeCallOf,
-  type VerbTools,
-} from '../registry/verbs.ts'
+import { bodyObject, getVerb, patchVerb, updateVerb, writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { changeObject } from '../registry/update.ts'
 import { writeContext } from '../registry/registry.ts'
 import { subresourceBody } from './body.ts'
@@ -53,7 +46,7 @@ async function runAction(tools: VerbTools, context: ResourceCall): Promise<Answe
   const { row, info } = context
   const action = row.subresourceActions[info.subresource]!
   const type = subresourceBody(context)
-  const body = await bodyObject(tools.registry.schemas, context, type)
+  const body = await bodyObject(tools, context, type)
   const call = writeCallOf(context)
   await changeObject(tools.registry, call, {
     name: info.name,
