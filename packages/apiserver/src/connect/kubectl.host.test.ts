@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, watch, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:https'
@@ -369,6 +369,53 @@ for (const [protocol, env] of [
     assert.match(lines.join(''), /a42b/)
   })
 }
+
+test('kubectl exec -it gives a terminal of the size of the one it runs in, and the exit code', async () => {
+  const inside = 'until [ "$(stty size)" = "31 101" ]; do sleep 0.05; done; tty; echo $TERM; exit 4'
+  const command = `stty cols 101 rows 31; ${program} --kubeconfig ${kubeconfig} exec -it web -c main -- sh -c '${inside}'`
+  const child = spawn('script', ['-qec', command, '/dev/null'])
+  const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
+  assert.match(out, /\/dev\/pts\/\d+\r+\nxterm/)
+  assert.equal(code, 4)
+})
+
+test('a kubectl that is killed leaves no process and no pipe on the node', async () => {
+  const pipes = join(harness.directory, 'pipes')
+  const child = kubectl(['exec', '-i', 'web', '-c', 'main', '--', 'sh', '-c', 'echo $$; exec sleep 3600'])
+  const [inside] = (await once(child.stdout, 'data')) as [Buffer]
+  assert.equal(readdirSync(pipes).length, 1)
+  const removed = new Promise<void>((resolve) => {
+    const watcher = watch(pipes, () => {
+      if (readdirSync(pipes).length > 0) return
+      watcher.close()
+      resolve()
+    })
+  })
+  child.kill('SIGKILL')
+  await removed
+  const alive = await resultOf(kubectl(['exec', 'web', '-c', 'main', '--', 'kill', '-0', inside.toString().trim()]))
+  assert.match(alive.err, /No such process/)
+})
+
+test('a command on a node that is not connected fails as it does on AKS', async () => {
+  const other = createConnectHandler({
+    nodes: tunnel.connector,
+    objects: {
+      get: async () => ({ ...pod, spec: { ...pod.spec, nodeName: 'n2' } }) as never,
+      list: () => Promise.reject(new Error('nothing is listed here')),
+    },
+  })
+  const connected = handler
+  handler = other
+  try {
+    const { err } = await resultOf(kubectl(['exec', 'web', '-c', 'main', '--', 'true']))
+    assert.equal(err, 'Error from server: error dialing backend: no tunnel to node "n2"\n')
+    const log = await resultOf(kubectl(['logs', 'web', '-c', 'main']))
+    assert.equal(log.err, 'Error from server: error dialing backend: no tunnel to node "n2"\n')
+  } finally {
+    handler = connected
+  }
+})
 
 test('a proxy path reaches the pod through its node', async () => {
   const result = await resultOf(kubectl(['get', '--raw', '/api/v1/namespaces/default/pods/web:8081/proxy/index.html']))
