@@ -55,14 +55,14 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
   const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
   if (isNamespacePath && !row.namespaced) return undefined
   const context: ResourceCall = { ...base, row }
+  const review = parts.reviews[`${row.group}/${row.plural}`]
   if (row.namespaced && info.namespace === '') {
     // Without a namespace there are only the lists over all of them.
     if (info.name !== '') return undefined
-    if (info.verb !== 'list' && info.verb !== 'watch' && !row.virtual) throw methodNotAllowed()
+    if (info.verb !== 'list' && info.verb !== 'watch') throw methodNotAllowed()
   }
-  if (row.virtual) {
-    const review = parts.reviews[`${row.group}/${row.plural}`]
-    if (info.verb !== 'create' || review === undefined) throw methodNotAllowed()
+  if (row.virtual || review !== undefined) {
+    if (info.verb !== 'create' || info.name !== '' || review === undefined) throw methodNotAllowed()
     return review(parts.tools, context)
   }
   if (info.subresource === '') return runVerb(parts.tools, context)
