@@ -112,6 +112,8 @@ class LogStore implements Store {
   /** Sizes of the full segments behind the base, by number. */
   readonly #sealedBytes: Map<number, number>
   #base: { readonly number: number; readonly sizeBytes: number }
+  /** A new segment was begun and may stand half made: nothing may be written to the one before it. */
+  #mustRoll = false
   #compaction: Promise<void> | undefined
   #compactNotBeforeMs = 0
 
@@ -260,12 +262,14 @@ class LogStore implements Store {
     if (this.#compactionIsDue()) {
       await this.#roll()
       this.#compaction = this.#compact(this.#writer.number - 1, this.#core.visible)
-    } else if (this.#writer.sizeBytes >= this.#limits.segmentBytes) await this.#roll()
+    } else if (this.#mustRoll || this.#writer.sizeBytes >= this.#limits.segmentBytes) await this.#roll()
   }
 
   async #roll(): Promise<void> {
     const { number } = this.#writer
+    this.#mustRoll = true
     this.#sealedBytes.set(number, await this.#writer.roll(this.#core.visible))
+    this.#mustRoll = false
   }
 
   #compactionIsDue(): boolean {
