@@ -1,0 +1,77 @@
+// Empties a namespace that is deleted, then lets it go.
+
+import { namespaces, pods } from '@aksel/api/resources'
+import type { Namespace, Pod } from '@aksel/api/types/core-v1'
+import { ignoreReason, isReason } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { again, done } from '@aksel/runtime/controller'
+import type { Controller, Outcome, Source } from '@aksel/runtime/controller'
+import { writeStatus } from '../parts.ts'
+import type { LoopParts } from '../parts.ts'
+import { discover, empty } from './contents.ts'
+import type { Remains } from './contents.ts'
+import { isEmptied, judgeDeletion, recheckMs } from './status.ts'
+import type { DeletionFacts } from './status.ts'
+
+const finalizer = 'kubernetes'
+
+export function namespaceController({ client, caches }: LoopParts): Controller {
+  const known = caches.of(namespaces)
+  const isDying = (name: string): boolean => known.get(name)?.metadata.deletionTimestamp !== undefined
+  const own: Source<Namespace> = {
+    type: namespaces,
+    keysOf: (now) => (now?.metadata.deletionTimestamp === undefined ? [] : [now.metadata.name]),
+  }
+  // The last thing to end is a pod; its end is worth a look at once.
+  const ends: Source<Pod> = {
+    type: pods,
+    keysOf: (now, before) =>
+      now === undefined && isDying(before!.metadata.namespace!) ? [before!.metadata.namespace!] : [],
+  }
+  return {
+    name: 'namespace',
+    sources: [own, ends],
+    workers: 10,
+    async reconcile(scope, key) {
+      const namespace = known.get(key)
+      if (namespace?.metadata.deletionTimestamp === undefined) return done
+      return remove(scope, client, namespace)
+    },
+  }
+}
+
+async function remove(scope: Scope, client: Client, cached: Namespace): Promise<Outcome> {
+  // The cache may be behind our own status write of a pass ago.
+  const namespace = await ignoreReason('NotFound', client.get(namespaces, cached.metadata))
+  if (namespace === undefined || namespace.metadata.uid !== cached.metadata.uid) return done
+  if (!(namespace.spec?.finalizers ?? []).includes(finalizer)) return done
+  const facts = await emptyAll(client, namespace.metadata.name)
+  const written = await writeStatus(client, namespaces, namespace, judgeDeletion(namespace, facts, scope.clock.now()))
+  if (!isEmptied(facts)) return again(recheckMs(facts))
+  const finalizers = (namespace.spec?.finalizers ?? []).filter((name) => name !== finalizer)
+  const freed = { ...written, spec: { ...written.spec, finalizers } }
+  try {
+    await client.update(namespaces, freed, { subresource: 'finalize' })
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+  return done
+}
+
+async function emptyAll(client: Client, namespace: string): Promise<DeletionFacts> {
+  const { types, failures } = await discover(client, { namespaced: true })
+  const remains: Remains[] = []
+  const contentFailures: string[] = []
+  // Pods last, after what would make new ones; events after all that still tell something.
+  const order = (plural: string): number => (plural === 'pods' ? 1 : plural === 'events' ? 2 : 0)
+  for (const type of types.toSorted((left, right) => order(left.plural) - order(right.plural))) {
+    try {
+      remains.push(await empty(client, type, namespace))
+    } catch (error) {
+      if (isReason(error, 'NotFound', 'MethodNotAllowed')) continue
+      contentFailures.push(`${type.plural}: ${(error as Error).message}`)
+    }
+  }
+  return { discoveryFailures: failures, contentFailures, remains }
+}

@@ -1,0 +1,124 @@
+// Keeps claims that pods use, and volumes that are bound, from vanishing: the finalizers that admission sets are taken off here.
+
+import { keyOf } from '@aksel/api/resource'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import { persistentVolumeClaims, persistentVolumes, pods } from '@aksel/api/resources'
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
+import { isReason } from '@aksel/base/errors'
+import type { Client } from '@aksel/client/client'
+import { done } from '@aksel/runtime/controller'
+import type { Controller, Source } from '@aksel/runtime/controller'
+import type { LoopParts } from '../parts.ts'
+import { isTerminal } from '../pod-facts.ts'
+
+const claimFinalizer = 'kubernetes.io/pvc-protection'
+const volumeFinalizer = 'kubernetes.io/pv-protection'
+const podsByClaim = 'claim-protection/claim'
+
+/** Keys of the claims that a pod uses, those of its ephemeral volumes too. */
+export function claimKeysOf({ metadata, spec }: Pod): readonly string[] {
+  return (spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+    if (persistentVolumeClaim !== undefined) return [`${metadata.namespace}/${persistentVolumeClaim.claimName}`]
+    return ephemeral === undefined ? [] : [`${metadata.namespace}/${metadata.name}-${name}`]
+  })
+}
+
+/** A pod that no node has seen, or that has ended, holds no claim. */
+function holdsClaims(pod: Pod): boolean {
+  return pod.spec.nodeName !== undefined && !isTerminal(pod)
+}
+
+export function claimProtectionController({ client, caches }: LoopParts): Controller {
+  const claims = caches.of(persistentVolumeClaims)
+  const users = caches.of(pods)
+  users.addIndex(podsByClaim, claimKeysOf)
+  const own: Source<PersistentVolumeClaim> = {
+    type: persistentVolumeClaims,
+    keysOf: (now) => (now === undefined ? [] : [keyOf(now)]),
+  }
+  const ends: Source<Pod> = {
+    type: pods,
+    keysOf: (now, before) => (now !== undefined && !isTerminal(now) ? [] : claimKeysOf((now ?? before)!)),
+  }
+  return {
+    name: 'claim-protection',
+    sources: [own, ends],
+    async reconcile(_scope, key) {
+      const claim = claims.get(key)
+      if (claim === undefined) return done
+      if (claim.metadata.deletionTimestamp === undefined) {
+        await addFinalizer(client, persistentVolumeClaims, claim, claimFinalizer)
+        return done
+      }
+      if (users.byIndex(podsByClaim, key).some(holdsClaims)) return done
+      // A pod may have come that the cache does not show: the server is asked before the last guard goes.
+      if (hasFinalizer(claim, claimFinalizer)) {
+        const live = await client.list(pods, { namespace: claim.metadata.namespace! })
+        if (live.items.some((pod) => holdsClaims(pod) && claimKeysOf(pod).includes(key))) return done
+      }
+      await removeFinalizer(client, persistentVolumeClaims, claim, claimFinalizer)
+      return done
+    },
+  }
+}
+
+export function volumeProtectionController({ client, caches }: LoopParts): Controller {
+  const volumes = caches.of(persistentVolumes)
+  const own: Source<PersistentVolume> = {
+    type: persistentVolumes,
+    keysOf: (now) => (now === undefined ? [] : [keyOf(now)]),
+  }
+  return {
+    name: 'volume-protection',
+    sources: [own],
+    async reconcile(_scope, key) {
+      const volume = volumes.get(key)
+      if (volume === undefined) return done
+      const isDying = volume.metadata.deletionTimestamp !== undefined
+      if (!isDying) await addFinalizer(client, persistentVolumes, volume, volumeFinalizer)
+      else if (volume.status?.phase !== 'Bound')
+        await removeFinalizer(client, persistentVolumes, volume, volumeFinalizer)
+      return done
+    },
+  }
+}
+
+function hasFinalizer({ metadata }: KubernetesObject, name: string): boolean {
+  return (metadata.finalizers ?? []).includes(name)
+}
+
+async function addFinalizer<T extends KubernetesObject>(
+  client: Client,
+  type: ResourceType<T>,
+  object: T,
+  name: string,
+): Promise<void> {
+  if (!hasFinalizer(object, name))
+    await setFinalizers(client, type, object, [...(object.metadata.finalizers ?? []), name])
+}
+
+async function removeFinalizer<T extends KubernetesObject>(
+  client: Client,
+  type: ResourceType<T>,
+  object: T,
+  name: string,
+): Promise<void> {
+  if (!hasFinalizer(object, name)) return
+  const rest = (object.metadata.finalizers ?? []).filter((each) => each !== name)
+  await setFinalizers(client, type, object, rest)
+}
+
+async function setFinalizers<T extends KubernetesObject>(
+  client: Client,
+  type: ResourceType<T>,
+  { metadata }: T,
+  finalizers: readonly string[],
+): Promise<void> {
+  const { uid, resourceVersion } = metadata
+  const body = { metadata: { uid, resourceVersion, finalizers: finalizers.length === 0 ? null : finalizers } }
+  try {
+    await client.patch(type, metadata, { kind: 'merge', body })
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+}
