@@ -8,7 +8,7 @@ import { isReason } from '@aksel/base/errors'
 import { fraction } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
-import type { Client } from '@aksel/client/client'
+import type { Client, ListOptions } from '@aksel/client/client'
 import type { Cache } from './controller.ts'
 import { ObjectIndex } from './object-index.ts'
 
@@ -16,12 +16,16 @@ const pageSize = 500
 const backOffBaseMs = 800
 const backOffMaxMs = 30_000
 
+/** The part of a resource that is kept; all of it when empty. */
+export type Selection = Pick<ListOptions, 'namespace' | 'fieldSelector' | 'labelSelector'>
+
 type Listener<T> = (now: T | undefined, before: T | undefined) => void
 
 export class Informer<T extends KubernetesObject> implements Cache<T> {
   readonly #scope: Scope
   readonly #client: Client
   readonly #type: ResourceType<T>
+  readonly #selection: Selection
   readonly #objects = new ObjectIndex<T>()
   readonly #listeners = new Set<Listener<T>>()
   readonly #synced = Promise.withResolvers<void>()
@@ -29,10 +33,11 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
   #resourceVersion: string | undefined
   #failures = 0
 
-  constructor(scope: Scope, client: Client, type: ResourceType<T>) {
+  constructor(scope: Scope, client: Client, type: ResourceType<T>, selection: Selection = {}) {
     this.#scope = childScope(scope, { resource: `${type.plural}.${groupVersionOf(type)}` })
     this.#client = client
     this.#type = type
+    this.#selection = selection
   }
 
   get(key: string): T | undefined {
@@ -101,6 +106,7 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
     let resourceVersion: string | undefined
     do {
       const page = await this.#client.list(this.#type, {
+        ...this.#selection,
         limit: pageSize,
         signal: this.#scope.signal,
         ...(from === undefined ? {} : { continue: from }),
@@ -122,6 +128,7 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
     const beganMs = clock.monotonicMs()
     let seen = 0
     const events = this.#client.watch(this.#type, {
+      ...this.#selection,
       resourceVersion: this.#resourceVersion!,
       allowBookmarks: true,
       signal,

@@ -1,0 +1,180 @@
+// The node agent: registers the node, runs its pods, and says how both are. Everything it touches is handed in.
+
+import { mkdir, readFile } from 'node:fs/promises'
+import { hostname, release } from 'node:os'
+import { join } from 'node:path'
+import { services } from '@aksel/api/resources'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { run } from '@aksel/host/command'
+import type { Ledger } from '@aksel/host/ledger'
+import { readMounts } from '@aksel/host/mount-table'
+import type { Cache } from '@aksel/runtime/controller'
+import type { Service } from '@aksel/api/types/core-v1'
+import { Informer } from '@aksel/runtime/informer'
+import type { ContainerRuntime } from './cri/types.ts'
+import { ImagePuller } from './images/pull.ts'
+import { NodeRegistration } from './node/registration.ts'
+import { aksReserved } from './node/node-object.ts'
+import type { MachineIds, NodeDescription } from './node/node-object.ts'
+import { ObjectWatches } from './object-watches.ts'
+import { parseResolvConf } from './pod/dns.ts'
+import type { PodHost } from './pod/pod-host.ts'
+import { podLookup } from './pod-streams.ts'
+import { NodePods, RecentExits } from './pods.ts'
+import type { TaskEvents } from './pods.ts'
+import type { PodLookup } from './streams/pod-lookup.ts'
+import type { DiskMounter } from './volumes/disk-mounter.ts'
+
+export interface AgentOptions {
+  readonly client: Client
+  readonly runtime: ContainerRuntime
+  readonly taskEvents: TaskEvents
+  readonly ledger: Ledger
+  readonly disks: DiskMounter
+  /** Services of all namespaces; a watch of the agent's own when absent. */
+  readonly services?: Cache<Service>
+  readonly nodeName: string
+  readonly nodeAddress: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: NodeDescription['taints']
+  readonly maxPods: number
+  readonly capacity: { readonly cpuMilli: number; readonly memoryBytes: number; readonly ephemeralStorageBytes: number }
+  /** As on AKS when absent. */
+  readonly reserved?: { readonly cpuMilli: number; readonly memoryBytes: number }
+  readonly kubernetesVersion: string
+  /** `Ubuntu 22.04.5 LTS`: what `kubectl get nodes -o wide` shows. */
+  readonly osImage: string
+  readonly providerId: string
+  readonly podCidr: string
+  readonly clusterDns: string
+  readonly clusterDomain: string
+  /** Holds `pods/<uid>`; kept over restarts. */
+  readonly rootDirectory: string
+  readonly podLogsDirectory: string
+  /** The machine's cgroup: `/aksel/<machine>`. */
+  readonly cgroupRoot: string
+  /** In the ledger: `machine/<machine>`. */
+  readonly owner: string
+  /** The node's own; `/etc/resolv.conf` when absent. */
+  readonly resolvConfPath?: string
+}
+
+export interface RunningAgent {
+  /** For logs, exec and port-forward. */
+  readonly pods: PodLookup
+  /** Resolves when the node stands in the API. */
+  readonly registered: Promise<void>
+  /** Resolves when the scope has aborted and all loops have ended. Containers stay. */
+  readonly ended: Promise<void>
+}
+
+const KUBELET_PORT = 10250
+
+/** Begins; registration, pods and heartbeat go on until the scope aborts. */
+export async function runAgent(scope: Scope, options: AgentOptions): Promise<RunningAgent> {
+  const { client, runtime } = options
+  const description = await describe(options)
+  const memoryDirectory = join(options.rootDirectory, 'memory')
+  await ensureMemory(scope, options, memoryDirectory)
+  const serviceCache = options.services ?? startServices(scope, client)
+  const exits = new RecentExits()
+  const host: PodHost = {
+    client,
+    runtime,
+    images: new ImagePuller(scope, runtime),
+    volumes: {
+      client,
+      ledger: options.ledger,
+      owner: options.owner,
+      disks: options.disks,
+      allocatable: allocatableOf(description),
+    },
+    objects: new ObjectWatches(scope, client),
+    services: async (signal) => {
+      await serviceCache.synced(signal)
+      return serviceCache.list()
+    },
+    hasExited: (id) => exits.has(id),
+    nodeName: options.nodeName,
+    nodeAddress: options.nodeAddress,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    nodeDns: parseResolvConf(await readFile(options.resolvConfPath ?? '/etc/resolv.conf', 'utf8').catch(() => '')),
+    capacity: options.capacity,
+    cgroupRoot: options.cgroupRoot,
+    podLogsDirectory: options.podLogsDirectory,
+    rootDirectory: options.rootDirectory,
+    memoryDirectory,
+  }
+  const registration = new NodeRegistration(scope, client, runtime, description)
+  const pods = new NodePods(scope, host, options.taskEvents, exits)
+  const registered = registration.register()
+  const loops = [registered.then(() => registration.keep()), pods.run()]
+  registered.catch(() => {})
+  return {
+    pods: podLookup(host, pods),
+    registered,
+    ended: Promise.allSettled(loops).then((results) => throwUnlessAborted(scope, results)),
+  }
+}
+
+function throwUnlessAborted(scope: Scope, results: readonly PromiseSettledResult<void>[]): void {
+  for (const result of results) {
+    if (result.status === 'rejected' && !scope.signal.aborted) throw result.reason
+  }
+}
+
+function startServices(scope: Scope, client: Client): Cache<Service> {
+  const informer = new Informer(scope, client, services)
+  void informer.run()
+  return informer
+}
+
+async function describe(options: AgentOptions): Promise<NodeDescription> {
+  const { capacity, maxPods } = options
+  const reserved = options.reserved ?? aksReserved(Math.floor(capacity.cpuMilli / 1000), capacity.memoryBytes, maxPods)
+  return {
+    name: options.nodeName,
+    address: options.nodeAddress,
+    labels: options.labels,
+    taints: options.taints,
+    providerId: options.providerId,
+    podCidr: options.podCidr,
+    capacity: { ...capacity, maxPods },
+    reserved: { ...reserved, ephemeralStorageBytes: Math.floor(capacity.ephemeralStorageBytes / 10) },
+    kubernetesVersion: options.kubernetesVersion,
+    osImage: options.osImage,
+    machine: await machineIds(options.nodeName),
+    kubeletPort: KUBELET_PORT,
+  }
+}
+
+/** Several machines share the host, so their ids are made of the host's and their name. */
+async function machineIds(name: string): Promise<MachineIds> {
+  const { createHash } = await import('node:crypto')
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
+  const host = (await readFile('/etc/machine-id', 'utf8').catch(() => hostname())).trim()
+  const hex = createHash('sha256').update(`${host}/${name}`).digest('hex')
+  const systemUuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
+  return { machineId: hex.slice(0, 32), systemUuid, bootId, kernelVersion: release() }
+}
+
+function allocatableOf({ capacity, reserved }: NodeDescription): Readonly<Record<string, number | string>> {
+  return {
+    cpu: `${capacity.cpuMilli - reserved.cpuMilli}m`,
+    memory: capacity.memoryBytes - reserved.memoryBytes,
+    'ephemeral-storage': capacity.ephemeralStorageBytes - reserved.ephemeralStorageBytes,
+  }
+}
+
+/** Secrets and tokens never touch the disk: one memory file system for all pods of the node. */
+async function ensureMemory(scope: Scope, options: AgentOptions, directory: string): Promise<void> {
+  const { ledger, owner, rootDirectory } = options
+  await mkdir(directory, { recursive: true, mode: 0o750 })
+  const known = ledger.entries(owner).some(({ object }) => object.kind === 'mounts' && object.path === rootDirectory)
+  // All that is mounted for pods lies below this folder.
+  if (!known) await ledger.record(owner, { kind: 'mounts', path: rootDirectory })
+  if ((await readMounts()).some(({ mountPoint }) => mountPoint === directory)) return
+  await run(scope, ['mount', '-t', 'tmpfs', '-o', 'mode=0750', 'tmpfs', directory])
+}

@@ -1,0 +1,153 @@
+// Brings a container's image to the node by its pull policy, with upstream's back-off and words.
+
+import type { Container, Pod, Secret } from '@aksel/api/types/core-v1'
+import type { Scope } from '@aksel/base/scope'
+import type { ContainerRuntime, ImageAuth, ImageEntry } from '../cri/types.ts'
+import { authFor } from './credentials.ts'
+
+export const imageErrorReasons = ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName', 'ImageInspectError'] as const
+export type ImageErrorReason = (typeof imageErrorReasons)[number]
+
+/** Why a container cannot have its image; the reason and message are those of its waiting state. */
+export class ImageError extends Error {
+  readonly reason: ImageErrorReason
+  readonly retryAtMs: number | undefined
+
+  constructor(reason: ImageErrorReason, message: string, retryAtMs?: number) {
+    super(message)
+    this.name = 'ImageError'
+    this.reason = reason
+    this.retryAtMs = retryAtMs
+  }
+}
+
+export interface ImageNews {
+  (type: 'Normal' | 'Warning', reason: string, message: string): void
+}
+
+export interface ImageRequest {
+  readonly pod: Pod
+  readonly container: Container
+  readonly pullSecrets: readonly Secret[]
+  readonly tell: ImageNews
+  /** Ends the wait for a pull; the pull itself goes on for others that wait. */
+  readonly signal: AbortSignal
+}
+
+interface BackOff {
+  readonly delayMs: number
+  readonly sinceMs: number
+}
+
+const DELAY_MS_MIN = 10_000
+const DELAY_MS_MAX = 300_000
+
+export class ImagePuller {
+  readonly #scope: Scope
+  readonly #runtime: ContainerRuntime
+  readonly #backOffs = new Map<string, BackOff>()
+  readonly #pulls = new Map<string, Promise<string>>()
+
+  constructor(scope: Scope, runtime: ContainerRuntime) {
+    this.#scope = scope
+    this.#runtime = runtime
+  }
+
+  /** The image as the runtime knows it. Rejects with an ImageError. */
+  async ensure({ pod, container, pullSecrets, tell, signal }: ImageRequest): Promise<ImageEntry> {
+    const image = container.image ?? ''
+    if (!isValidReference(image)) {
+      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format`
+      tell('Warning', 'InspectFailed', message)
+      throw new ImageError('InvalidImageName', message)
+    }
+    const policy = container.imagePullPolicy ?? defaultPolicy(image)
+    const present = await this.#runtime.imageStatus(image)
+    if (present !== undefined && policy !== 'Always') {
+      tell('Normal', 'Pulled', `Container image "${image}" already present on machine`)
+      return present
+    }
+    if (policy === 'Never') {
+      const message = `Container image "${image}" is not present with pull policy of Never`
+      tell('Warning', 'ErrImageNeverPull', message)
+      throw new ImageError('ErrImageNeverPull', message)
+    }
+    await this.#pullWithBackOff(`${pod.metadata.uid}/${image}`, image, authFor(image, pullSecrets), tell, signal)
+    const pulled = await this.#runtime.imageStatus(image)
+    if (pulled === undefined) throw new ImageError('ImageInspectError', `Failed to inspect image "${image}": not found`)
+    return pulled
+  }
+
+  async #pullWithBackOff(
+    key: string,
+    image: string,
+    auth: ImageAuth | undefined,
+    tell: ImageNews,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock } = this.#scope
+    const before = this.#backOffs.get(key)
+    if (before !== undefined && clock.now() < before.sinceMs + before.delayMs) {
+      const message = `Back-off pulling image "${image}"`
+      tell('Normal', 'BackOff', message)
+      throw new ImageError('ImagePullBackOff', message, before.sinceMs + before.delayMs)
+    }
+    tell('Normal', 'Pulling', `Pulling image "${image}"`)
+    const beganMs = clock.monotonicMs()
+    try {
+      await untilAborted(this.#pull(image, auth), signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      const delayMs = Math.min(DELAY_MS_MAX, before === undefined ? DELAY_MS_MIN : before.delayMs * 2)
+      this.#backOffs.set(key, { delayMs, sinceMs: clock.now() })
+      const message = `failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`
+      tell('Warning', 'Failed', `Failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`)
+      throw new ImageError('ErrImagePull', message, clock.now())
+    }
+    this.#backOffs.delete(key)
+    const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(3)
+    const size = (await this.#runtime.imageStatus(image))?.size ?? 0
+    tell(
+      'Normal',
+      'Pulled',
+      `Successfully pulled image "${image}" in ${seconds}s (${seconds}s including waiting). Image size: ${size} bytes.`,
+    )
+  }
+
+  /** One pull per image at a time, whoever asks. */
+  #pull(image: string, auth: ImageAuth | undefined): Promise<string> {
+    const key = `${image} ${JSON.stringify(auth ?? {})}`
+    const running = this.#pulls.get(key)
+    if (running !== undefined) return running
+    const pull = this.#runtime.pullImage(image, auth, this.#scope.signal).finally(() => this.#pulls.delete(key))
+    this.#pulls.set(key, pull)
+    return pull
+  }
+
+  /** The pod is gone. */
+  forget(uid: string): void {
+    for (const key of this.#backOffs.keys()) if (key.startsWith(`${uid}/`)) this.#backOffs.delete(key)
+  }
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
+const referencePattern =
+  /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?|\[[0-9a-f:]+\](?::\d+)?)\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[a-z0-9]+:[0-9a-f]{32,})?$/
+
+function isValidReference(image: string): boolean {
+  return referencePattern.test(image)
+}
+
+function defaultPolicy(image: string): 'Always' | 'IfNotPresent' {
+  const last = image.slice(image.lastIndexOf('/') + 1)
+  const isLatest = !last.includes('@') && (!last.includes(':') || last.endsWith(':latest'))
+  return isLatest ? 'Always' : 'IfNotPresent'
+}

@@ -1,0 +1,188 @@
+// The Node object that this agent keeps: what it is at registration, and its status at a moment. Pure.
+
+import { arch } from 'node:process'
+import type { Node, NodeCondition, NodeStatus } from '@aksel/api/types/core-v1'
+import { formatTime } from '@aksel/base/clock'
+import type { ImageEntry, RuntimeCondition, RuntimeVersion } from '../cri/types.ts'
+
+export interface NodeDescription {
+  readonly name: string
+  readonly address: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  readonly providerId: string
+  readonly podCidr: string
+  readonly capacity: {
+    readonly cpuMilli: number
+    readonly memoryBytes: number
+    readonly ephemeralStorageBytes: number
+    readonly maxPods: number
+  }
+  /** What the node keeps for itself. */
+  readonly reserved: { readonly cpuMilli: number; readonly memoryBytes: number; readonly ephemeralStorageBytes: number }
+  /** Without the leading v: `1.35.7`. */
+  readonly kubernetesVersion: string
+  readonly osImage: string
+  readonly machine: MachineIds
+  /** Where the node's own endpoint answers, through the tunnel. */
+  readonly kubeletPort: number
+}
+
+/** Of the host's kernel, and of this machine alone. */
+export interface MachineIds {
+  readonly machineId: string
+  readonly systemUuid: string
+  readonly bootId: string
+  readonly kernelVersion: string
+}
+
+export function newNode(node: NodeDescription): Node {
+  return {
+    metadata: {
+      name: node.name,
+      labels: labelsOf(node),
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: {
+      providerID: node.providerId,
+      ...(node.podCidr === '' ? {} : { podCIDR: node.podCidr, podCIDRs: [node.podCidr] }),
+      ...(node.taints.length === 0 ? {} : { taints: node.taints }),
+    },
+  }
+}
+
+export function labelsOf(node: NodeDescription): Readonly<Record<string, string>> {
+  const architecture = architectureName()
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/hostname': node.name,
+    'kubernetes.io/os': 'linux',
+    ...node.labels,
+  }
+}
+
+function architectureName(): string {
+  return arch === 'x64' ? 'amd64' : arch
+}
+
+export interface NodeFacts {
+  readonly nowMs: number
+  readonly runtime: RuntimeVersion | undefined
+  /** Empty while the runtime does not answer. */
+  readonly runtimeConditions: readonly RuntimeCondition[]
+  readonly images: readonly ImageEntry[]
+  /** What stands in the API now. */
+  readonly before: NodeStatus | undefined
+}
+
+const IMAGES_MAX = 50
+
+export function nodeStatus(node: NodeDescription, facts: NodeFacts): NodeStatus {
+  const { capacity, reserved, machine } = node
+  return {
+    ...facts.before,
+    addresses: [
+      { type: 'InternalIP', address: node.address },
+      { type: 'Hostname', address: node.name },
+    ],
+    capacity: quantities(capacity),
+    allocatable: quantities({
+      cpuMilli: capacity.cpuMilli - reserved.cpuMilli,
+      memoryBytes: capacity.memoryBytes - reserved.memoryBytes,
+      ephemeralStorageBytes: capacity.ephemeralStorageBytes - reserved.ephemeralStorageBytes,
+      maxPods: capacity.maxPods,
+    }),
+    conditions: conditionsOf(facts),
+    daemonEndpoints: { kubeletEndpoint: { Port: node.kubeletPort } },
+    nodeInfo: {
+      machineID: machine.machineId,
+      systemUUID: machine.systemUuid,
+      bootID: machine.bootId,
+      kernelVersion: machine.kernelVersion,
+      osImage: node.osImage,
+      containerRuntimeVersion:
+        facts.runtime === undefined
+          ? (facts.before?.nodeInfo?.containerRuntimeVersion ?? 'containerd://')
+          : `${facts.runtime.runtimeName}://${facts.runtime.runtimeVersion}`,
+      kubeletVersion: `v${node.kubernetesVersion}`,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: architectureName(),
+    },
+    images: facts.images
+      .map(({ repoDigests, repoTags, size }) => ({ names: [...repoDigests, ...repoTags], sizeBytes: size }))
+      .filter(({ names }) => names.length > 0)
+      .toSorted((left, right) => right.sizeBytes - left.sizeBytes)
+      .slice(0, IMAGES_MAX),
+  }
+}
+
+function quantities(amounts: NodeDescription['capacity']): Readonly<Record<string, string>> {
+  const { cpuMilli, memoryBytes, ephemeralStorageBytes, maxPods } = amounts
+  return {
+    cpu: cpuMilli % 1000 === 0 ? String(cpuMilli / 1000) : `${cpuMilli}m`,
+    'ephemeral-storage': `${Math.floor(ephemeralStorageBytes / 1024)}Ki`,
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
+    memory: `${Math.floor(memoryBytes / 1024)}Ki`,
+    pods: String(maxPods),
+  }
+}
+
+interface Verdict {
+  readonly status: 'True' | 'False'
+  readonly reason: string
+  readonly message: string
+}
+
+function conditionsOf(facts: NodeFacts): readonly NodeCondition[] {
+  const owned: readonly (readonly [string, Verdict])[] = [
+    ['MemoryPressure', { status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' }],
+    ['DiskPressure', { status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' }],
+    ['PIDPressure', { status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' }],
+    ['Ready', readyVerdict(facts)],
+  ]
+  const names = new Set(owned.map(([type]) => type))
+  const others = (facts.before?.conditions ?? []).filter(({ type }) => !names.has(type))
+  return [...others, ...owned.map(([type, verdict]) => condition(facts, type, verdict))]
+}
+
+function readyVerdict({ runtimeConditions }: NodeFacts): Verdict {
+  const notReady = { status: 'False', reason: 'KubeletNotReady' } as const
+  if (runtimeConditions.length === 0) return { ...notReady, message: 'container runtime is down' }
+  const broken = runtimeConditions.find(({ status }) => !status)
+  if (broken === undefined) return { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+  const name = broken.type === 'NetworkReady' ? 'container runtime network' : 'container runtime'
+  return { ...notReady, message: `${name} not ready: ${broken.type}=false reason:${broken.reason} message:${broken.message}` }
+}
+
+function condition({ before, nowMs }: NodeFacts, type: string, verdict: Verdict): NodeCondition {
+  const known = before?.conditions?.find((entry) => entry.type === type)
+  const now = formatTime(nowMs)
+  return {
+    type,
+    ...verdict,
+    lastHeartbeatTime: now,
+    lastTransitionTime: known?.status === verdict.status ? (known.lastTransitionTime ?? now) : now,
+  }
+}
+
+/** What a node keeps on AKS: CPU by cores, memory by pods, and what the kubelet evicts at. */
+export function aksReserved(vcpus: number, memoryBytes: number, maxPods: number): { readonly cpuMilli: number; readonly memoryBytes: number } {
+  const row = cpuReserved.findLast(([cores]) => cores <= Math.max(1, vcpus))!
+  const MEGA = 1_000_000
+  const kubeReserved = Math.min(20 * MEGA * maxPods + 50 * MEGA, Math.floor(memoryBytes / 4))
+  return { cpuMilli: row[1], memoryBytes: kubeReserved + 100 * 1024 * 1024 }
+}
+
+const cpuReserved: readonly (readonly [number, number])[] = [
+  [1, 60],
+  [2, 100],
+  [4, 140],
+  [8, 180],
+  [16, 260],
+  [32, 420],
+  [64, 740],
+]

@@ -1,0 +1,158 @@
+// Makes the node known to the cluster and keeps it so: its object, its status, its lease.
+
+import { isDeepStrictEqual } from 'node:util'
+import { leases, nodes } from '@aksel/api/resources'
+import type { Lease } from '@aksel/api/types/coordination-v1'
+import type { Node, NodeStatus } from '@aksel/api/types/core-v1'
+import { formatMicroTime, sleep } from '@aksel/base/clock'
+import { ignoreReason, isReason } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import type { ContainerRuntime, ImageEntry } from '../cri/types.ts'
+import { labelsOf, newNode, nodeStatus } from './node-object.ts'
+import type { NodeDescription } from './node-object.ts'
+
+const LEASE_MS = 40_000
+const RENEW_MS = 10_000
+/** An unchanged status is written anew after this time. */
+const HEARTBEAT_MS = 5 * 60_000
+const RETRY_MS_MAX = 7000
+
+export class NodeRegistration {
+  readonly #scope: Scope
+  readonly #client: Client
+  readonly #runtime: ContainerRuntime
+  readonly #node: NodeDescription
+  #lastStatus: NodeStatus | undefined
+  #writtenAtMs = 0
+  #lease: Lease | undefined
+
+  constructor(scope: Scope, client: Client, runtime: ContainerRuntime, node: NodeDescription) {
+    this.#scope = scope
+    this.#client = client
+    this.#runtime = runtime
+    this.#node = node
+  }
+
+  /** Resolves when the node stands in the API with a status; goes on trying until the scope aborts. */
+  async register(): Promise<void> {
+    const { clock, signal, log } = this.#scope
+    for (let waitMs = 100; ; waitMs = Math.min(RETRY_MS_MAX, waitMs * 2)) {
+      try {
+        await this.#ensureNode()
+        await this.#writeStatus()
+        await this.#renew()
+        log.info('node registered', { node: this.#node.name })
+        return
+      } catch (error) {
+        if (signal.aborted) throw error
+        log.warn('registration failed', { error, waitMs })
+        await sleep(clock, waitMs, signal)
+      }
+    }
+  }
+
+  /** Renews the lease and the status until the scope aborts. */
+  async keep(): Promise<void> {
+    const { clock, signal, log } = this.#scope
+    while (!signal.aborted) {
+      await sleep(clock, RENEW_MS, signal).catch(() => {})
+      if (signal.aborted) return
+      // The lease first: it alone says that the node is alive.
+      await this.#renew().catch((error: unknown) => log.warn('the lease was not renewed', { error }))
+      await this.#writeStatus().catch((error: unknown) => log.warn('the node status was not written', { error }))
+    }
+  }
+
+  async #ensureNode(): Promise<void> {
+    try {
+      await this.#client.create(nodes, newNode(this.#node))
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) throw error
+      await this.#reconcile(await this.#client.get(nodes, { name: this.#node.name }))
+    }
+  }
+
+  /** Labels that the node is known by follow its options; taints are the cluster's after the first registration. */
+  async #reconcile(found: Node): Promise<void> {
+    const labels = { ...found.metadata.labels, ...labelsOf(this.#node) }
+    if (isDeepStrictEqual(labels, found.metadata.labels)) return
+    await this.#client.patch(nodes, { name: this.#node.name }, { kind: 'merge', body: { metadata: { labels } } })
+  }
+
+  async #writeStatus(): Promise<void> {
+    const { clock } = this.#scope
+    const found = await this.#client.get(nodes, { name: this.#node.name })
+    const status = nodeStatus(this.#node, {
+      nowMs: clock.now(),
+      before: found.status,
+      ...(await this.#runtimeFacts()),
+    })
+    const isOld = clock.monotonicMs() - this.#writtenAtMs > HEARTBEAT_MS
+    if (!isOld && this.#lastStatus !== undefined && isSame(this.#lastStatus, status)) return
+    const written = await this.#client.update(nodes, { ...found, status }, { subresource: 'status' })
+    this.#lastStatus = status
+    this.#writtenAtMs = clock.monotonicMs()
+    const ready = written.status?.conditions?.find(({ type }) => type === 'Ready')
+    this.#scope.log.debug('node status written', { ready: ready?.status })
+  }
+
+  async #runtimeFacts(): Promise<{
+    readonly runtime: Awaited<ReturnType<ContainerRuntime['version']>> | undefined
+    readonly runtimeConditions: Awaited<ReturnType<ContainerRuntime['conditions']>>
+    readonly images: readonly ImageEntry[]
+  }> {
+    try {
+      const [runtime, runtimeConditions, images] = await Promise.all([
+        this.#runtime.version(),
+        this.#runtime.conditions(),
+        this.#runtime.listImages(),
+      ])
+      return { runtime, runtimeConditions, images }
+    } catch (error) {
+      this.#scope.log.warn('the container runtime does not answer', { error })
+      return { runtime: undefined, runtimeConditions: [], images: [] }
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const renewTime = formatMicroTime(this.#scope.clock.now())
+    const ref = { namespace: 'kube-node-lease', name: this.#node.name }
+    this.#lease ??= await ignoreReason('NotFound', this.#client.get(leases, ref))
+    if (this.#lease === undefined) {
+      const owner = await this.#client.get(nodes, { name: this.#node.name })
+      this.#lease = await this.#client.create(leases, newLease(owner, renewTime))
+      return
+    }
+    try {
+      const spec = { ...this.#lease.spec, holderIdentity: this.#node.name, leaseDurationSeconds: LEASE_MS / 1000, renewTime }
+      this.#lease = await this.#client.update(leases, { ...this.#lease, spec })
+    } catch (error) {
+      // Another wrote it, or it is gone: read it again next time.
+      this.#lease = undefined
+      if (!isReason(error, 'Conflict', 'NotFound')) throw error
+      return this.#renew()
+    }
+  }
+}
+
+function newLease(owner: Node, renewTime: string): Lease {
+  const { name, uid = '' } = owner.metadata
+  return {
+    metadata: {
+      namespace: 'kube-node-lease',
+      name,
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }],
+    },
+    spec: { holderIdentity: name, leaseDurationSeconds: LEASE_MS / 1000, renewTime },
+  }
+}
+
+/** Heartbeat times aside. */
+function isSame(left: NodeStatus, right: NodeStatus): boolean {
+  const bare = (status: NodeStatus): unknown => ({
+    ...status,
+    conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest),
+  })
+  return isDeepStrictEqual(bare(left), bare(right))
+}

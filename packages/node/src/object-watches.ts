@@ -1,0 +1,121 @@
+// The ConfigMaps and Secrets that pods of this node refer to, each kept current by a watch of its own: a node may read
+// what its pods name and nothing else.
+
+import { configMaps, secrets } from '@aksel/api/resources'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import type { ConfigMap, Pod, Secret } from '@aksel/api/types/core-v1'
+import { childScope } from '@aksel/base/scope'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { Informer } from '@aksel/runtime/informer'
+
+export interface PodObjects extends Disposable {
+  /** Resolves when all are read once, or known to be missing. */
+  synced(signal: AbortSignal): Promise<void>
+  configMap(name: string): ConfigMap | undefined
+  secret(name: string): Secret | undefined
+}
+
+interface Watched {
+  readonly informer: Informer<KubernetesObject>
+  readonly stop: AbortController
+  readonly users: Set<() => void>
+}
+
+export class ObjectWatches {
+  readonly #scope: Scope
+  readonly #client: Client
+  readonly #watched = new Map<string, Watched>()
+
+  constructor(scope: Scope, client: Client) {
+    this.#scope = scope
+    this.#client = client
+  }
+
+  /** Watches all that the pod names until disposed; `onChange` is called whenever one of them changes. */
+  forPod(pod: Pod, onChange: () => void): PodObjects {
+    const namespace = pod.metadata.namespace ?? 'default'
+    const names = referencesOf(pod)
+    const held = [
+      ...names.configMaps.map((name) => this.#hold(configMaps, namespace, name, onChange)),
+      ...names.secrets.map((name) => this.#hold(secrets, namespace, name, onChange)),
+    ]
+    const get = <T extends KubernetesObject>(type: ResourceType<T>, name: string): T | undefined =>
+      this.#watched.get(`${type.plural}/${namespace}/${name}`)?.informer.get(`${namespace}/${name}`) as T | undefined
+    return {
+      synced: async (signal) => void (await Promise.all(held.map(({ watched }) => watched.informer.synced(signal)))),
+      configMap: (name) => get(configMaps, name),
+      secret: (name) => get(secrets, name),
+      [Symbol.dispose]: () => {
+        for (const { key, watched } of held) this.#release(key, watched, onChange)
+      },
+    }
+  }
+
+  #hold<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    namespace: string,
+    name: string,
+    onChange: () => void,
+  ): { readonly key: string; readonly watched: Watched } {
+    const key = `${type.plural}/${namespace}/${name}`
+    const known = this.#watched.get(key)
+    if (known !== undefined) {
+      known.users.add(onChange)
+      return { key, watched: known }
+    }
+    const stop = new AbortController()
+    const selection = { namespace, fieldSelector: `metadata.name=${name}` }
+    const informer = new Informer(childScope(this.#scope, {}, stop.signal), this.#client, type, selection)
+    const watched: Watched = {
+      informer: informer as unknown as Informer<KubernetesObject>,
+      stop,
+      users: new Set([onChange]),
+    }
+    informer.subscribe(() => {
+      for (const tell of watched.users) tell()
+    })
+    void informer.run()
+    this.#watched.set(key, watched)
+    return { key, watched }
+  }
+
+  #release(key: string, watched: Watched, onChange: () => void): void {
+    watched.users.delete(onChange)
+    if (watched.users.size > 0) return
+    this.#watched.delete(key)
+    watched.stop.abort(new Error('no pod refers to it any more'))
+  }
+}
+
+/** The names of the ConfigMaps and Secrets in a pod's specification, each once. */
+export function referencesOf(pod: Pod): {
+  readonly configMaps: readonly string[]
+  readonly secrets: readonly string[]
+} {
+  const maps = new Set<string>()
+  const secretNames = new Set<string>()
+  const add = (set: Set<string>, name: string | undefined): void => {
+    if (name !== undefined && name !== '') set.add(name)
+  }
+  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+      add(maps, configMapRef?.name)
+      add(secretNames, secretRef?.name)
+    }
+    for (const { valueFrom } of container.env ?? []) {
+      add(maps, valueFrom?.configMapKeyRef?.name)
+      add(secretNames, valueFrom?.secretKeyRef?.name)
+    }
+  }
+  for (const volume of pod.spec.volumes ?? []) {
+    add(maps, volume.configMap?.name)
+    add(secretNames, volume.secret?.secretName)
+    for (const source of volume.projected?.sources ?? []) {
+      add(maps, source.configMap?.name)
+      add(secretNames, source.secret?.name)
+    }
+  }
+  for (const { name } of pod.spec.imagePullSecrets ?? []) add(secretNames, name)
+  return { configMaps: [...maps], secrets: [...secretNames] }
+}

@@ -1,0 +1,55 @@
+// What logs, exec and port-forward ask of pods, answered from the workers.
+
+import { join } from 'node:path'
+import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { containerLogPath, identityOf, podLogDirectory } from './pod/names.ts'
+import type { PodHost } from './pod/pod-host.ts'
+import { isRunning } from './pod/runtime-view.ts'
+import type { PodWorker } from './pod/worker.ts'
+import type { NodePods } from './pods.ts'
+import type { PodLookup, StreamContainer, StreamPod } from './streams/pod-lookup.ts'
+
+export function podLookup(host: Pick<PodHost, 'podLogsDirectory'>, nodePods: NodePods): PodLookup {
+  return {
+    async find(namespace, name, uid) {
+      const worker = nodePods.workerOf(namespace, name)
+      if (worker === undefined || (uid !== undefined && worker.pod.metadata.uid !== uid)) return undefined
+      return streamPod(host, worker)
+    },
+  }
+}
+
+function streamPod(host: Pick<PodHost, 'podLogsDirectory'>, worker: PodWorker): StreamPod {
+  const { pod, view } = worker
+  const { spec } = pod
+  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]
+  return {
+    ...identityOf(pod),
+    sandboxId: view.sandboxes.find(({ ready }) => ready)?.id,
+    containers: containers.map((container) => streamContainer(host, worker, pod, container)),
+  }
+}
+
+function streamContainer(
+  host: Pick<PodHost, 'podLogsDirectory'>,
+  worker: PodWorker,
+  pod: Pod,
+  container: Pick<Container, 'name' | 'stdin' | 'tty'>,
+): StreamContainer {
+  const [run, before] = worker.view.containers.filter(({ name }) => name === container.name)
+  const directory = podLogDirectory(host.podLogsDirectory, identityOf(pod))
+  const logOf = (attempt: number | undefined): string | undefined =>
+    attempt === undefined ? undefined : join(directory, containerLogPath(container.name, attempt))
+  const reason = worker.waitingReason(container.name)
+  const state = run === undefined ? 'waiting' : isRunning(run) ? 'running' : 'terminated'
+  return {
+    name: container.name,
+    state,
+    ...(state === 'waiting' ? { waitingReason: reason ?? 'ContainerCreating' } : {}),
+    containerId: run?.id,
+    logPath: logOf(run?.attempt),
+    previousLogPath: logOf(before?.attempt),
+    stdin: container.stdin === true,
+    tty: container.tty === true,
+  }
+}

@@ -1,0 +1,72 @@
+// A pod's own cgroup, below the machine's: its containers share what they asked for together. The machine's cgroup
+// stands in the ledger with all below it.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pod } from '@aksel/api/types/core-v1'
+import type { Scope } from '@aksel/base/scope'
+import { cgroupFolders, cgroupTrees, removeCgroupFolder } from '@aksel/host/cgroups'
+import type { CgroupTree } from '@aksel/host/cgroups'
+import { podLimits, qosOf } from './resources.ts'
+import type { NodeCapacity, PodLimits } from './resources.ts'
+
+const qosFolder = { Guaranteed: '', Burstable: 'burstable/', BestEffort: 'besteffort/' } as const
+
+/** `/aksel/m1/kubepods/burstable/pod6f…`, as the kubelet lays them out with the cgroupfs driver. */
+export function podCgroup(root: string, pod: Pod): string {
+  return `${root}/kubepods/${qosFolder[qosOf(pod)]}pod${pod.metadata.uid}`
+}
+
+/** Where a pod's cgroup may be when its object is gone. */
+export function possibleCgroups(root: string, uid: string): readonly string[] {
+  return Object.values(qosFolder).map((folder) => `${root}/kubepods/${folder}pod${uid}`)
+}
+
+/** Idempotent. */
+export async function makePodCgroup(root: string, pod: Pod, node: NodeCapacity): Promise<void> {
+  const path = podCgroup(root, pod)
+  const limits = podLimits(pod, node)
+  await Promise.all((await cgroupTrees()).map((tree) => makeIn(tree, root, path, limits)))
+}
+
+/** Idempotent; the pod's processes are gone. */
+export async function removePodCgroup(scope: Scope, root: string, uid: string): Promise<void> {
+  for (const path of possibleCgroups(root, uid)) {
+    for (const folder of (await cgroupFolders(path))) {
+      if (!(await removeCgroupFolder(folder))) scope.log.debug('a cgroup is still in use', { folder })
+    }
+  }
+}
+
+async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodLimits): Promise<void> {
+  const has = (name: string): boolean => tree.controllers.includes(name)
+  if (!has('cpu') && !has('memory')) return
+  const parts = path.slice(root.length).split('/').filter((part) => part !== '')
+  let directory = join(tree.mountPoint, root)
+  for (const part of parts) {
+    if (tree.version === 2) await enable(directory, tree)
+    directory = join(directory, part)
+    await mkdir(directory, { recursive: true })
+  }
+  const set = (file: string, value: string | number): Promise<void> => writeFile(join(directory, file), String(value))
+  const { cpuShares, cpuQuota, memoryBytes } = limits
+  if (has('cpu')) {
+    await (tree.version === 2 ? set('cpu.weight', weightOf(cpuShares)) : set('cpu.shares', cpuShares))
+    if (cpuQuota !== undefined) {
+      await (tree.version === 2 ? set('cpu.max', `${cpuQuota} 100000`) : set('cpu.cfs_quota_us', cpuQuota))
+    }
+  }
+  if (has('memory') && memoryBytes !== undefined) {
+    await set(tree.version === 2 ? 'memory.max' : 'memory.limit_in_bytes', memoryBytes)
+  }
+}
+
+async function enable(directory: string, tree: CgroupTree): Promise<void> {
+  const names = tree.controllers.filter((name) => ['cpu', 'memory', 'pids', 'cpuset', 'io', 'hugetlb'].includes(name))
+  await writeFile(join(directory, 'cgroup.subtree_control'), names.map((name) => `+${name}`).join(' '))
+}
+
+/** Version 2 counts from 1 to 10,000 what version 1 counts from 2 to 262,144. */
+function weightOf(shares: number): number {
+  return Math.max(1, Math.floor(1 + ((shares - 2) * 9999) / 262_142))
+}

@@ -1,0 +1,59 @@
+// What every pod worker of a node shares.
+
+import { join } from 'node:path'
+import { pods } from '@aksel/api/resources'
+import type { Pod, Service } from '@aksel/api/types/core-v1'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
+import type { ContainerRuntime, DnsConfig } from '../cri/types.ts'
+import type { ImagePuller } from '../images/pull.ts'
+import type { ObjectWatches } from '../object-watches.ts'
+import type { PodFolders } from '../volumes/pod-volumes.ts'
+import type { VolumeHost } from '../volumes/volume.ts'
+import { fieldPathOf } from './names.ts'
+import type { NodeCapacity } from './resources.ts'
+
+export interface PodHost {
+  readonly client: Client
+  readonly runtime: ContainerRuntime
+  readonly images: ImagePuller
+  readonly volumes: VolumeHost
+  readonly objects: ObjectWatches
+  /** All services; waits for the first list. */
+  services(signal: AbortSignal): Promise<readonly Service[]>
+  /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
+  hasExited(id: string): boolean
+  readonly nodeName: string
+  readonly nodeAddress: string
+  readonly clusterDns: string
+  readonly clusterDomain: string
+  readonly nodeDns: DnsConfig
+  readonly capacity: NodeCapacity
+  readonly cgroupRoot: string
+  readonly podLogsDirectory: string
+  /** `pods/<uid>` below it. */
+  readonly rootDirectory: string
+  /** A memory file system; `pods/<uid>` below it. */
+  readonly memoryDirectory: string
+}
+
+export function podFolders(host: Pick<PodHost, 'rootDirectory' | 'memoryDirectory'>, uid: string): PodFolders {
+  return { root: join(host.rootDirectory, 'pods', uid), memory: join(host.memoryDirectory, 'pods', uid) }
+}
+
+export interface PodNews {
+  readonly pod: Pod
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+  /** The container it is about, if it is about one. */
+  readonly container?: string
+}
+
+/** An event on the pod, as from the kubelet of this node. Does not wait. */
+export function tellPod(scope: Scope, host: PodHost, { pod, type, reason, message, container }: PodNews): void {
+  const fieldPath = container === undefined ? undefined : fieldPathOf(pod, container)
+  const about = referenceTo(pods, pod, fieldPath)
+  void recordEvent(scope, host.client, { about, type, reason, message, source: 'kubelet', host: host.nodeName })
+}

@@ -1,0 +1,107 @@
+// Requests and limits as the kernel takes them: shares, quotas, bytes, and who dies first when memory runs out.
+
+import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { quantityMilli, quantityUnits } from '@aksel/base/quantity'
+import type { LinuxResources } from '../cri/types.ts'
+
+export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
+
+const CPU_PERIOD_US = 100_000
+const SHARES_MIN = 2
+const SHARES_MAX = 262_144
+const QUOTA_US_MIN = 1000
+
+/** What the API server wrote, or else upstream's rule. */
+export function qosOf(pod: Pod): QosClass {
+  const stated = pod.status?.qosClass
+  if (stated !== undefined) return stated as QosClass
+  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
+  const amounts = containers.flatMap(({ resources }) => [resources?.requests ?? {}, resources?.limits ?? {}])
+  if (amounts.every((list) => !('cpu' in list) && !('memory' in list))) return 'BestEffort'
+  const guaranteed = containers.every(({ resources }) =>
+    ['cpu', 'memory'].every((name) => {
+      const limit = resources?.limits?.[name]
+      const request = resources?.requests?.[name] ?? limit
+      return limit !== undefined && quantityMilli(request!) === quantityMilli(limit)
+    }),
+  )
+  return guaranteed ? 'Guaranteed' : 'Burstable'
+}
+
+/** What the machine has. */
+export interface NodeCapacity {
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+}
+
+export function linuxResources(pod: Pod, container: Container, node: NodeCapacity): LinuxResources {
+  const { requests, limits } = container.resources ?? {}
+  const cpuLimit = limits?.['cpu'] === undefined ? 0 : quantityMilli(limits['cpu'])
+  const cpuRequest = requests?.['cpu'] === undefined ? cpuLimit : quantityMilli(requests['cpu'])
+  const memoryLimit = limits?.['memory'] === undefined ? 0 : quantityUnits(limits['memory'])
+  return {
+    cpuShares: sharesOf(cpuRequest),
+    ...(cpuLimit === 0 ? {} : { cpuPeriod: CPU_PERIOD_US, cpuQuota: quotaOf(Math.min(cpuLimit, node.cpuMilli)) }),
+    ...(memoryLimit === 0 ? {} : { memoryLimitInBytes: memoryLimit }),
+    oomScoreAdj: oomScoreAdj(pod, container, node.memoryBytes),
+  }
+}
+
+export function sharesOf(milliCpu: number): number {
+  return Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((milliCpu * 1024) / 1000)))
+}
+
+/** Version 1 cgroups refuse a quota above their parent's, the machine's; more than the machine has means nothing anyway. */
+export function quotaOf(milliCpu: number): number {
+  return Math.max(QUOTA_US_MIN, Math.floor((milliCpu * CPU_PERIOD_US) / 1000))
+}
+
+const OOM_GUARANTEED = -997
+const OOM_BEST_EFFORT = 1000
+
+/** The more of the node's memory a container asked for, the later it is killed. */
+export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: number): number {
+  const qos = qosOf(pod)
+  if (qos === 'Guaranteed') return OOM_GUARANTEED
+  if (qos === 'BestEffort') return OOM_BEST_EFFORT
+  const stated = container.resources?.requests?.['memory'] ?? container.resources?.limits?.['memory']
+  const request = stated === undefined ? 0 : quantityUnits(stated)
+  const adjusted = 1000 - Math.floor((1000 * request) / nodeMemoryBytes)
+  if (adjusted < 1000 + OOM_GUARANTEED) return 1000 + OOM_GUARANTEED
+  return adjusted === OOM_BEST_EFFORT ? OOM_BEST_EFFORT - 1 : adjusted
+}
+
+export interface PodLimits {
+  readonly cpuShares: number
+  readonly cpuQuota?: number
+  readonly memoryBytes?: number
+}
+
+/** What the pod's own cgroup holds its containers to together; a limit counts only where every container has one. */
+export function podLimits(pod: Pod, node: NodeCapacity): PodLimits {
+  const mains = [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always'),
+  ]
+  const inits = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy !== 'Always')
+  const total = (
+    name: 'cpu' | 'memory',
+    list: 'requests' | 'limits',
+    read: (value: string | number) => number,
+  ): number => {
+    const of = (container: Container): number => {
+      const value = container.resources?.[list]?.[name]
+      return value === undefined ? 0 : read(value)
+    }
+    const sum = mains.reduce((amount, container) => amount + of(container), 0)
+    return Math.max(sum, ...inits.map(of))
+  }
+  const limited = (name: string): boolean =>
+    [...mains, ...inits].every((one) => one.resources?.limits?.[name] !== undefined)
+  const shares = sharesOf(total('cpu', 'requests', quantityMilli))
+  return {
+    cpuShares: shares,
+    ...(limited('cpu') ? { cpuQuota: quotaOf(Math.min(node.cpuMilli, total('cpu', 'limits', quantityMilli))) } : {}),
+    ...(limited('memory') ? { memoryBytes: total('memory', 'limits', quantityUnits) } : {}),
+  }
+}

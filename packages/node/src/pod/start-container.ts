@@ -1,0 +1,128 @@
+// Starts one container: image, environment, mounts, create, start, hook; each failure with the reason it is known by.
+
+import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { childScope } from '@aksel/base/scope'
+import type { Scope } from '@aksel/base/scope'
+import type { PodSandboxConfig } from '../cri/types.ts'
+import { ImageError } from '../images/pull.ts'
+import type { PodObjects } from '../object-watches.ts'
+import type { MountedVolume } from '../volumes/volume.ts'
+import { containerConfig } from './container-config.ts'
+import { containerMounts } from './container-mounts.ts'
+import { ContainerConfigError, environmentOf } from './env.ts'
+import { runHook } from './hooks.ts'
+import { podFolders, tellPod } from './pod-host.ts'
+import type { PodHost } from './pod-host.ts'
+
+export interface StartRequest {
+  readonly pod: Pod
+  readonly container: Container
+  readonly attempt: number
+  readonly sandboxId: string
+  readonly sandbox: PodSandboxConfig
+  readonly podIps: readonly string[]
+  readonly volumes: ReadonlyMap<string, MountedVolume>
+  readonly objects: PodObjects
+  readonly signal: AbortSignal
+}
+
+/** Why a container is not started; reason and message are those of its waiting state. */
+export class StartError extends Error {
+  readonly reason: string
+  /** When to try again. */
+  readonly retryAtMs: number
+
+  constructor(reason: string, message: string, retryAtMs: number, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'StartError'
+    this.reason = reason
+    this.retryAtMs = retryAtMs
+  }
+}
+
+const RETRY_MS = 10_000
+
+/** Resolves when the container runs and its hook is done. Rejects with a StartError. */
+export async function startContainer(scope: Scope, host: PodHost, request: StartRequest): Promise<void> {
+  const { pod, container } = request
+  const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+    tellPod(scope, host, { pod, type, reason, message, container: container.name })
+  const fail = (reason: string, error: unknown): StartError => {
+    const message = (error as Error).message
+    tell('Warning', 'Failed', `Error: ${message}`)
+    return new StartError(reason, message, scope.clock.now() + RETRY_MS, error)
+  }
+  const config = await prepare(scope, host, request, tell).catch((error: unknown) => {
+    if (error instanceof ImageError) throw new StartError(error.reason, error.message, error.retryAtMs ?? scope.clock.now() + RETRY_MS, error)
+    if (request.signal.aborted) throw error
+    throw fail('CreateContainerConfigError', error)
+  })
+  let id: string
+  try {
+    id = await host.runtime.createContainer(request.sandboxId, config, request.sandbox)
+  } catch (error) {
+    throw fail('CreateContainerError', error)
+  }
+  tell('Normal', 'Created', `Created container: ${container.name}`)
+  try {
+    await host.runtime.startContainer(id)
+  } catch (error) {
+    throw fail('RunContainerError', error)
+  }
+  tell('Normal', 'Started', `Started container ${container.name}`)
+  await postStart(scope, host, request, id)
+}
+
+async function prepare(
+  scope: Scope,
+  host: PodHost,
+  { pod, container, attempt, podIps, volumes, objects, signal }: StartRequest,
+  tell: (type: 'Normal' | 'Warning', reason: string, message: string) => void,
+): Promise<ReturnType<typeof containerConfig>> {
+  const pullSecrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => objects.secret(name ?? '') ?? [])
+  const image = await host.images.ensure({ pod, container, pullSecrets, tell, signal })
+  await objects.synced(signal)
+  const hostNetwork = pod.spec.hostNetwork === true
+  const addresses = { podIps: hostNetwork ? [host.nodeAddress] : podIps, hostIps: [host.nodeAddress] }
+  const env = environmentOf(pod, container, {
+    services: await host.services(signal),
+    configMap: objects.configMap,
+    secret: objects.secret,
+    addresses,
+    allocatable: host.volumes.allocatable,
+  })
+  const folders = podFolders(host, pod.metadata.uid ?? '')
+  const mounts = await containerMounts(scope, pod, container, {
+    folders,
+    volumes,
+    env,
+    podIps: addresses.podIps,
+    clusterDomain: host.clusterDomain,
+    attempt,
+  })
+  if ((container.volumeDevices ?? []).length > 0) {
+    throw new ContainerConfigError('this node does not offer volumes as block devices')
+  }
+  return containerConfig(pod, container, { attempt, imageRef: image.id, image, env, mounts, capacity: host.capacity })
+}
+
+/** A hook that fails takes its container down, and the restart policy decides what follows. */
+async function postStart(scope: Scope, host: PodHost, request: StartRequest, containerId: string): Promise<void> {
+  const { pod, container, podIps, signal } = request
+  const handler = container.lifecycle?.postStart
+  if (handler === undefined) return
+  try {
+    await runHook(childScope(scope, {}, signal), host.runtime, {
+      handler,
+      container,
+      containerId,
+      podIp: podIps[0] ?? host.nodeAddress,
+      timeoutSeconds: 0,
+    })
+  } catch (error) {
+    const message = (error as Error).message
+    tellPod(scope, host, { pod, type: 'Warning', reason: 'FailedPostStartHook', message: 'PostStartHook failed', container: container.name })
+    await host.runtime.stopContainer(containerId, pod.spec.terminationGracePeriodSeconds ?? 30)
+    throw new StartError('PostStartHookError', message, scope.clock.now(), error)
+  }
+}

@@ -1,0 +1,213 @@
+// The status of a pod as the API shows it, made from its specification and what the runtime and the probes say. Pure:
+// the same facts give the same status, and nothing is remembered but what stands in the old one.
+
+import type { Container, Pod, PodCondition, PodStatus } from '@aksel/api/types/core-v1'
+import { formatTime } from '@aksel/base/clock'
+import { containerStatus } from './container-status.ts'
+import type { ContainerFacts } from './container-status.ts'
+import { isSidecar } from './names.ts'
+import { currentSandbox, latestRun } from './runtime-view.ts'
+import type { ContainerRun, RuntimeView } from './runtime-view.ts'
+
+export interface StatusFacts {
+  readonly pod: Pod
+  readonly view: RuntimeView
+  readonly nowMs: number
+  readonly hostIp: string
+  readonly probes: (run: ContainerRun) => { readonly started: boolean; readonly ready: boolean }
+  /** Why a container does not run, where the agent knows better than the runtime. */
+  readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message?: string }>
+  /** Text that a container left when it ended. */
+  readonly terminationMessage: (run: ContainerRun) => string
+  /** The pod was ended by the node: deadline, eviction, refusal. */
+  readonly failure?: { readonly reason: string; readonly message: string }
+  /** The pod is being deleted and its containers are down. */
+  readonly ended?: boolean
+}
+
+export function podStatus(facts: StatusFacts): PodStatus {
+  const { pod, view, nowMs } = facts
+  const old = pod.status ?? {}
+  const initStatuses = (pod.spec.initContainers ?? []).map((container) =>
+    containerStatus(container, containerFacts(facts, container, true)),
+  )
+  const statuses = pod.spec.containers.map((container) => containerStatus(container, containerFacts(facts, container)))
+  const phase = phaseOf(facts)
+  const ips = podIps(facts)
+  const generation = pod.metadata.generation
+  const next: PodStatus = {
+    ...old,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    phase,
+    conditions: conditionsOf(facts, phase, initStatuses, statuses),
+    hostIP: facts.hostIp,
+    hostIPs: [{ ip: facts.hostIp }],
+    startTime: old.startTime ?? formatTime(nowMs),
+    containerStatuses: statuses,
+    ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
+    ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
+    ...(facts.failure === undefined ? {} : { reason: facts.failure.reason, message: facts.failure.message }),
+  }
+  // A sandbox that is gone takes its address along, unless the pod has ended: then the last one is kept, as upstream.
+  if (ips.length === 0 && phase !== 'Succeeded' && phase !== 'Failed' && currentSandbox(view) !== undefined) {
+    const { podIP: _, podIPs: __, ...rest } = next
+    return rest
+  }
+  return next
+}
+
+function containerFacts(facts: StatusFacts, container: Container, isInit = false): ContainerFacts {
+  const runs = facts.view.containers.filter((run) => run.name === container.name)
+  const hasInit = (facts.pod.spec.initContainers ?? []).length > 0
+  const initialized = isInitialized(facts)
+  const waiting = facts.waiting.get(container.name)
+  return {
+    runs,
+    isInit,
+    pendingReason: hasInit && !initialized ? 'PodInitializing' : 'ContainerCreating',
+    probes: facts.probes,
+    terminationMessage: facts.terminationMessage,
+    ended: facts.ended === true || facts.failure !== undefined,
+    known: (isInit ? facts.pod.status?.initContainerStatuses : facts.pod.status?.containerStatuses)?.find(
+      ({ name }) => name === container.name,
+    ),
+    ...(waiting === undefined ? {} : { waiting }),
+  }
+}
+
+function podIps({ pod, view, hostIp }: StatusFacts): readonly string[] {
+  if (pod.spec.hostNetwork === true) return [hostIp]
+  const sandbox = currentSandbox(view)
+  return sandbox?.ready === true ? sandbox.ips : []
+}
+
+function isInitialized({ pod, view, probes }: StatusFacts): boolean {
+  const began = pod.spec.containers.some(({ name }) => latestRun(view, name) !== undefined)
+  return (
+    began ||
+    (pod.spec.initContainers ?? []).every((container) => {
+      const run = latestRun(view, container.name)
+      if (run === undefined) return false
+      if (isSidecar(container)) return run.state === 'CONTAINER_RUNNING' && probes(run).started
+      return run.state === 'CONTAINER_EXITED' && run.exitCode === 0
+    })
+  )
+}
+
+/** Upstream's getPhase. A deleted pod whose containers are down always comes to an end. */
+export function phaseOf(facts: StatusFacts): string {
+  const { pod, view, failure, ended } = facts
+  const known = pod.status?.phase
+  if (known === 'Failed' || known === 'Succeeded') return known
+  if (failure !== undefined) return 'Failed'
+  const policy = pod.spec.restartPolicy ?? 'Always'
+  const runs = pod.spec.containers.map(({ name }) => latestRun(view, name))
+  const count = (state: (run: ContainerRun) => boolean): number =>
+    runs.filter((run) => run !== undefined && state(run)).length
+  const running = count((run) => run.state === 'CONTAINER_RUNNING')
+  const stopped = count((run) => run.state === 'CONTAINER_EXITED')
+  const succeeded = count((run) => run.state === 'CONTAINER_EXITED' && run.exitCode === 0)
+  if (ended === true) return succeeded === runs.length ? 'Succeeded' : 'Failed'
+  const initFailed = (pod.spec.initContainers ?? []).some((container) => {
+    const run = latestRun(view, container.name)
+    return !isSidecar(container) && run?.state === 'CONTAINER_EXITED' && run.exitCode !== 0
+  })
+  if (initFailed && policy === 'Never' && running === 0) return 'Failed'
+  if (!isInitialized(facts)) return 'Pending'
+  if (runs.some((run) => run === undefined)) return 'Pending'
+  if (running > 0 && runs.every((run) => run !== undefined)) return 'Running'
+  if (stopped === runs.length) {
+    if (policy === 'Always') return 'Running'
+    if (succeeded === stopped) return 'Succeeded'
+    return policy === 'Never' ? 'Failed' : 'Running'
+  }
+  return 'Pending'
+}
+
+interface Ready {
+  readonly name: string
+  readonly ready: boolean
+}
+
+function conditionsOf(
+  facts: StatusFacts,
+  phase: string,
+  initStatuses: readonly Ready[],
+  statuses: readonly Ready[],
+): readonly PodCondition[] {
+  const { pod, view } = facts
+  const sandbox = currentSandbox(view)
+  const hasNetwork = sandbox?.ready === true && (pod.spec.hostNetwork === true || sandbox.ips.length > 0)
+  const containersReady = readiness(phase, statuses, sidecarStatuses(pod, initStatuses))
+  const ready = containersReady.status === 'True' ? gates(pod) : containersReady
+  const owned: readonly (readonly [string, Verdict])[] = [
+    ['PodReadyToStartContainers', { status: hasNetwork ? 'True' : 'False' }],
+    ['Initialized', initialized(facts, phase, initStatuses)],
+    ['Ready', ready],
+    ['ContainersReady', containersReady],
+  ]
+  const old = pod.status?.conditions ?? []
+  const names = new Set(owned.map(([type]) => type))
+  const made = owned.map(([type, verdict]) => condition(facts, type, verdict))
+  const scheduled = old.some(({ type }) => type === 'PodScheduled')
+    ? []
+    : [condition(facts, 'PodScheduled', { status: 'True' })]
+  return [...made, ...scheduled, ...old.filter(({ type }) => !names.has(type))]
+}
+
+interface Verdict {
+  readonly status: 'True' | 'False'
+  readonly reason?: string
+  readonly message?: string
+}
+
+function condition({ pod, nowMs }: StatusFacts, type: string, verdict: Verdict): PodCondition {
+  const before = pod.status?.conditions?.find((entry) => entry.type === type)
+  const changedAt = before?.status === verdict.status ? before.lastTransitionTime : undefined
+  const generation = pod.metadata.generation
+  return {
+    type,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...verdict,
+    lastTransitionTime: changedAt ?? formatTime(nowMs),
+  }
+}
+
+function sidecarStatuses(pod: Pod, initStatuses: readonly Ready[]): readonly Ready[] {
+  const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name))
+  return initStatuses.filter(({ name }) => sidecars.has(name))
+}
+
+function readiness(phase: string, statuses: readonly Ready[], sidecars: readonly Ready[]): Verdict {
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' }
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' }
+  const unready = [...sidecars, ...statuses].filter(({ ready }) => !ready).map(({ name }) => name)
+  if (unready.length === 0) return { status: 'True' }
+  return {
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: [${unready.join(' ')}]`,
+  }
+}
+
+function gates(pod: Pod): Verdict {
+  const complaints = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const found = pod.status?.conditions?.find(({ type }) => type === conditionType)
+    if (found === undefined) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
+    if (found.status === 'True') return []
+    return [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`]
+  })
+  if (complaints.length === 0) return { status: 'True' }
+  return { status: 'False', reason: 'ReadinessGatesNotReady', message: complaints.join(', ') }
+}
+
+function initialized(facts: StatusFacts, phase: string, initStatuses: readonly Ready[]): Verdict {
+  if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' }
+  if (isInitialized(facts)) return { status: 'True' }
+  const waiting = initStatuses.filter(({ ready }) => !ready).map(({ name }) => name)
+  return {
+    status: 'False',
+    reason: phase === 'Failed' ? 'PodFailed' : 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${waiting.join(' ')}]`,
+  }
+}

@@ -1,0 +1,143 @@
+// All pods of this node: one watch feeds their workers, containerd's events wake them, and what belongs to no pod any
+// more is taken away.
+
+import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
+import { pods as podType } from '@aksel/api/resources'
+import type { Pod } from '@aksel/api/types/core-v1'
+import { sleep } from '@aksel/base/clock'
+import type { Scope } from '@aksel/base/scope'
+import { Informer } from '@aksel/runtime/informer'
+import type { TaskEvent } from './containerd/events.ts'
+import { removeFromRuntime } from './pod/end-pod.ts'
+import { podNameLabel, podNamespaceLabel, podUidLabel } from './pod/names.ts'
+import type { PodIdentity } from './pod/names.ts'
+import { podFolders } from './pod/pod-host.ts'
+import type { PodHost } from './pod/pod-host.ts'
+import { PodWorker } from './pod/worker.ts'
+import { removePodFolders } from './volumes/pod-volumes.ts'
+
+export type TaskEvents = (signal: AbortSignal) => AsyncIterable<TaskEvent>
+
+/** Ends of containers, remembered for workers that see them a moment later in CRI. */
+export class RecentExits {
+  readonly #ids = new Set<string>()
+  readonly #max = 1000
+
+  add(id: string): void {
+    this.#ids.add(id)
+    const [oldest] = this.#ids
+    if (this.#ids.size > this.#max) this.#ids.delete(oldest!)
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id)
+  }
+}
+
+export class NodePods {
+  readonly #scope: Scope
+  readonly #host: PodHost
+  readonly #events: TaskEvents
+  readonly #exits: RecentExits
+  readonly #workers = new Map<string, PodWorker>()
+  readonly #informer: Informer<Pod>
+
+  constructor(scope: Scope, host: PodHost, events: TaskEvents, exits: RecentExits) {
+    this.#scope = scope
+    this.#host = host
+    this.#events = events
+    this.#exits = exits
+    this.#informer = new Informer(scope, host.client, podType, { fieldSelector: `spec.nodeName=${host.nodeName}` })
+  }
+
+  /** By uid. */
+  get workers(): ReadonlyMap<string, PodWorker> {
+    return this.#workers
+  }
+
+  workerOf(namespace: string, name: string): PodWorker | undefined {
+    return [...this.#workers.values()].findLast(
+      ({ pod }) => pod.metadata.name === name && pod.metadata.namespace === namespace,
+    )
+  }
+
+  /** Until the scope aborts; then containers stay and workers rest. */
+  async run(): Promise<void> {
+    const { signal, log } = this.#scope
+    this.#informer.subscribe((now, before) => this.#onChange(now, before))
+    const loops = [this.#informer.run(), this.#listen()]
+    await this.#informer.synced(signal)
+    await this.#removeOrphans().catch((error: unknown) => log.warn('orphans were not removed', { error }))
+    await Promise.all(loops)
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()))
+  }
+
+  #onChange(now: Pod | undefined, before: Pod | undefined): void {
+    const old = before?.metadata.uid
+    if (old !== undefined && old !== now?.metadata.uid) this.#workers.get(old)?.remove()
+    const uid = now?.metadata.uid
+    if (now === undefined || uid === undefined) return
+    const known = this.#workers.get(uid)
+    if (known !== undefined) return known.update(now)
+    const worker = new PodWorker(this.#scope, this.#host, now, () => this.#workers.delete(uid))
+    this.#workers.set(uid, worker)
+    worker.wake()
+  }
+
+  /** Subscribes again when containerd went away; then every worker looks for itself. */
+  async #listen(): Promise<void> {
+    const { signal, clock, log } = this.#scope
+    while (!signal.aborted) {
+      try {
+        for (const worker of this.#workers.values()) worker.wake()
+        for await (const event of this.#events(signal)) this.#onEvent(event)
+      } catch (error) {
+        if (signal.aborted) return
+        log.warn('the event stream of the container runtime broke', { error })
+      }
+      await sleep(clock, 1000, signal).catch(() => {})
+    }
+  }
+
+  #onEvent(event: TaskEvent): void {
+    const isOwn = event.kind === 'exit' && (event.execId === '' || event.execId === event.containerId)
+    if (!isOwn && event.kind !== 'oom') return
+    if (event.kind === 'exit') this.#exits.add(event.containerId)
+    for (const worker of this.#workers.values()) {
+      const { sandboxes, containers } = worker.view
+      const isIts = [...sandboxes, ...containers].some(({ id }) => id === event.containerId)
+      if (isIts) worker.wake()
+    }
+  }
+
+  /** Sandboxes and folders of pods that were deleted while no agent ran. */
+  async #removeOrphans(): Promise<void> {
+    const orphans = new Map<string, PodIdentity>()
+    for (const { labels } of await this.#host.runtime.listPodSandboxes()) {
+      const uid = labels[podUidLabel]
+      if (uid === undefined || this.#workers.has(uid)) continue
+      orphans.set(uid, { uid, name: labels[podNameLabel] ?? '', namespace: labels[podNamespaceLabel] ?? '' })
+    }
+    const folders = await readdir(join(this.#host.rootDirectory, 'pods')).catch(() => [])
+    for (const uid of folders) {
+      if (!this.#workers.has(uid) && !orphans.has(uid)) orphans.set(uid, { uid, name: '', namespace: '' })
+    }
+    for (const identity of orphans.values()) {
+      this.#scope.log.info('removing an orphaned pod', { ...identity })
+      await this.#stopOrphan(identity)
+      await removePodFolders(this.#scope, this.#host.volumes, podFolders(this.#host, identity.uid))
+      await removeFromRuntime(this.#scope, this.#host, identity)
+    }
+  }
+
+  async #stopOrphan({ uid }: PodIdentity): Promise<void> {
+    const containers = await this.#host.runtime.listContainers({ [podUidLabel]: uid })
+    await Promise.all(containers.map(({ id }) => this.#host.runtime.stopContainer(id, ORPHAN_GRACE_SECONDS)))
+    for (const { id } of await this.#host.runtime.listPodSandboxes({ [podUidLabel]: uid })) {
+      await this.#host.runtime.stopPodSandbox(id)
+    }
+  }
+}
+
+const ORPHAN_GRACE_SECONDS = 2

@@ -1,0 +1,29 @@
+// What the agent asks of whoever keeps disks: a file system of a disk at a path. Implemented by the storage package and
+// handed in.
+
+import type { Scope } from '@aksel/base/scope'
+
+export interface DiskMounter {
+  /**
+   * Makes the disk's file system appear at `targetPath`, an existing empty folder; formats a disk that has none.
+   * Idempotent. Rejects where the disk is held by another node.
+   */
+  mount(
+    scope: Scope,
+    request: {
+      /** The disk's ARM resource id. */
+      readonly volumeHandle: string
+      /** `ext4` when empty. */
+      readonly fsType: string
+      readonly readOnly: boolean
+      readonly targetPath: string
+      /** Who uses it, for the ledger: `machine/aks-nodepool1-0`. */
+      readonly owner: string
+    },
+  ): Promise<void>
+  /** Idempotent; the last unmount on a node gives the disk back. */
+  unmount(
+    scope: Scope,
+    request: { readonly volumeHandle: string; readonly targetPath: string; readonly owner: string },
+  ): Promise<void>
+}

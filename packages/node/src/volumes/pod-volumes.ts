@@ -1,0 +1,117 @@
+// All volumes of one pod: mounted before its containers, refreshed while they run, taken away after them.
+
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pod, Volume } from '@aksel/api/types/core-v1'
+import type { Scope } from '@aksel/base/scope'
+import { run } from '@aksel/host/command'
+import { mountsBelow } from '@aksel/host/mount-table'
+import type { PodObjects } from '../object-watches.ts'
+import type { PodAddresses } from '../pod/downward.ts'
+import { mountClaim, unmountClaims } from './claim.ts'
+import { mountConfigMap } from './config-map.ts'
+import { mountDownwardApi } from './downward-api.ts'
+import { mountEmptyDir } from './empty-dir.ts'
+import { applyFsGroup } from './fs-group.ts'
+import { mountHostPath } from './host-path.ts'
+import { mountProjected } from './projected.ts'
+import { mountSecret } from './secret.ts'
+import type { MountVolume, MountedVolume, VolumeHost } from './volume.ts'
+
+/** The folders of one pod. */
+export interface PodFolders {
+  readonly root: string
+  /** On the node's memory file system. */
+  readonly memory: string
+}
+
+interface VolumeKind {
+  /** The folder under `volumes/`, as kubelet names it. */
+  readonly folder: string
+  readonly mount: MountVolume
+}
+
+function kindOf(volume: Volume): VolumeKind {
+  if (volume.emptyDir !== undefined) return { folder: 'kubernetes.io~empty-dir', mount: mountEmptyDir }
+  if (volume.configMap !== undefined) return { folder: 'kubernetes.io~configmap', mount: mountConfigMap }
+  if (volume.secret !== undefined) return { folder: 'kubernetes.io~secret', mount: mountSecret }
+  if (volume.downwardAPI !== undefined) return { folder: 'kubernetes.io~downward-api', mount: mountDownwardApi }
+  if (volume.projected !== undefined) return { folder: 'kubernetes.io~projected', mount: mountProjected }
+  if (volume.hostPath !== undefined) return { folder: 'kubernetes.io~host-path', mount: mountHostPath }
+  if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
+    return { folder: claimFolder, mount: mountClaim }
+  }
+  const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir'
+  if (kind === 'emptyDir') return { folder: 'kubernetes.io~empty-dir', mount: mountEmptyDir }
+  throw new Error(`this node has no plugin for volumes of kind "${kind}"`)
+}
+
+const claimFolder = 'kubernetes.io~csi'
+
+/** Which volume could not be mounted, and why. */
+export class VolumeError extends Error {
+  readonly volume: string
+
+  constructor(volume: string, cause: Error) {
+    super(`MountVolume.SetUp failed for volume "${volume}" : ${cause.message}`, { cause })
+    this.name = 'VolumeError'
+    this.volume = volume
+  }
+}
+
+export interface MountPodRequest {
+  readonly pod: Pod
+  readonly folders: PodFolders
+  readonly objects: PodObjects
+  readonly addresses: () => PodAddresses
+}
+
+/** By volume name. Idempotent; run again to refresh. Rejects with a VolumeError for the first that fails. */
+export async function mountPodVolumes(
+  scope: Scope,
+  host: VolumeHost,
+  { pod, folders, objects, addresses }: MountPodRequest,
+): Promise<ReadonlyMap<string, MountedVolume>> {
+  const mounted = new Map<string, MountedVolume>()
+  const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {}
+  for (const volume of pod.spec.volumes ?? []) {
+    try {
+      const { folder, mount } = kindOf(volume)
+      const directory = join(folders.root, 'volumes', folder, volume.name)
+      const memoryDirectory = join(folders.memory, 'volumes', folder, volume.name)
+      const result = await mount(scope, host, { pod, volume, directory, memoryDirectory, objects, addresses })
+      if (fsGroup !== undefined && result.ownedByGroup && !result.readOnly) {
+        await applyFsGroup(result.hostPath, fsGroup, fsGroupChangePolicy)
+      }
+      mounted.set(volume.name, result)
+    } catch (error) {
+      throw new VolumeError(volume.name, error as Error)
+    }
+  }
+  return mounted
+}
+
+/** Unmounts everything below the pod's folders. Idempotent; works without the pod's object. */
+export async function releasePodVolumes(scope: Scope, host: VolumeHost, folders: PodFolders): Promise<void> {
+  await unmountSubPaths(scope, folders)
+  await unmountClaims(scope, host, join(folders.root, 'volumes', claimFolder))
+  for (const path of await mountsBelow(folders.root)) await run(scope, ['umount', path])
+}
+
+/** The same, and the folders are gone. */
+export async function removePodFolders(scope: Scope, host: VolumeHost, folders: PodFolders): Promise<void> {
+  await releasePodVolumes(scope, host, folders)
+  // Nothing is mounted below them any more, so this removes no one's data but the pod's.
+  await rm(folders.root, { recursive: true, force: true })
+  await rm(folders.memory, { recursive: true, force: true })
+}
+
+/** Sub-paths hold their volumes, and go first. */
+async function unmountSubPaths(scope: Scope, folders: PodFolders): Promise<void> {
+  for (const path of await mountsBelow(join(folders.root, 'volume-subpaths'))) await run(scope, ['umount', path])
+}
+
+export async function makePodFolders(folders: PodFolders): Promise<void> {
+  await mkdir(join(folders.root, 'containers'), { recursive: true, mode: 0o750 })
+  await mkdir(folders.memory, { recursive: true, mode: 0o750 })
+}
