@@ -1,19 +1,15 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
-import type { Fabric } from '@aksel/provider/fabric'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
-import { createConnectHandler } from '@aksel/apiserver/connect/handler'
 import { childScope, type Scope } from '@aksel/base/scope'
-import { createClient } from '@aksel/client/typed-client'
 import type { Client } from '@aksel/client/client'
-import { controllersFor, type LoadBalancers } from '@aksel/controllers/all'
-import { createCaches } from '@aksel/runtime/caches'
-import { runControllers } from '@aksel/runtime/runner'
-import { openTunnelServer } from '@aksel/runtime/tunnel-server'
-import { createScheduler } from '@aksel/scheduler/scheduler'
-import { diskProvisioner, type DiskImages } from '@aksel/storage/provisioner'
+import { createClient } from '@aksel/client/typed-client'
+import type { Fabric } from '@aksel/provider/fabric'
+import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
+import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
 import type { ClusterRecord } from './cluster-record.ts'
+import { runLoops } from './loops.ts'
 
 /** What every control plane of this server is handed. */
 export interface ControlPlaneParts {
@@ -32,11 +28,18 @@ export interface ControlPlaneOptions extends ControlPlaneParts {
   readonly localAddress: string
   readonly localPort: number
   readonly tunnelSocket: string
+  /** The VNet of its nodes, once it is known. */
+  readonly virtualNetworkId: () => string | undefined
+}
+
+export interface User {
+  readonly name: string
+  readonly groups: readonly string[]
 }
 
 export interface ControlPlane extends AsyncDisposable {
   readonly record: ClusterRecord
-  client(user: { readonly name: string; readonly groups: readonly string[] }): Client
+  client(user: User): Client
 }
 
 const FABRIC_PORT = 443
@@ -47,23 +50,38 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const own = childScope(scope, {}, stopping.signal)
   await using started = new AsyncDisposableStack()
   const { record } = options
-  const tls = {
-    certPem: record.serving.certificatePem,
-    keyPem: record.serving.keyPem,
-    caPem: record.authority.certificatePem,
-  }
-  const tunnel = started.use(await openTunnelServer(own, { socketPath: options.tunnelSocket, tls }))
-  const server = started.use(await openApiServer(own, options, tunnel.connector))
-  await server.listen({ host: options.localAddress, port: options.localPort, tls })
+  const { authority, serving } = record
+  const pems = { certPem: serving.certificatePem, keyPem: serving.keyPem, caPem: authority.certificatePem }
+  const tunnel = started.use(await openTunnelServer(own, { socketPath: options.tunnelSocket, tls: pems }))
+  const server = started.use(await openServer(own, options, tunnel))
+  await server.listen({ host: options.localAddress, port: options.localPort, tls: pems })
   if (record.spec.fabricAddress !== undefined)
-    await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls })
-  const client = (user: { readonly name: string; readonly groups: readonly string[] }): Client =>
-    createClient(server.transportFor(user))
-  const loops = startLoops(own, options, client)
+    await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
+  const client = (user: User): Client => createClient(server.transportFor(user))
+  const loops = runLoops(own, { ...options, client })
   started.defer(async () => {
     stopping.abort(new Error('the control plane stops'))
     await loops
   })
   const resources = started.move()
   return { record, client, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: TunnelServer): Promise<ApiServer> {
+  const { record } = options
+  const { spec } = record
+  const onFabric = spec.fabricAddress !== undefined
+  return createApiServer({
+    scope,
+    store: options.store,
+    keyPrefix: options.keyPrefix,
+    kubernetesVersion: spec.kubernetesVersion,
+    serviceCidr: spec.serviceCidr,
+    advertiseAddress: spec.fabricAddress ?? options.localAddress,
+    advertisePort: onFabric ? FABRIC_PORT : options.localPort,
+    clientAuthority: record.authority.certificatePem,
+    serviceAccounts: { issuer: `https://${spec.fqdn}`, key: record.signingKey },
+    nodeConnector: tunnel.connector,
+    audit: options.audit,
+  })
 }

@@ -11,8 +11,7 @@ import { openFabric } from '@aksel/network/fabric/fabric'
 import { buildImages, pauseReference } from '@aksel/node/images/builder'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
-import { openDiskImages, type DiskImages } from '@aksel/storage/disk-images'
-import { releaseDisksOf } from '@aksel/storage/node-disks'
+import { fileDiskImages, type DiskImages } from '@aksel/storage/disk-images'
 import type { ServerOptions } from './options.ts'
 
 export interface HostParts extends AsyncDisposable {
@@ -53,13 +52,12 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     programs,
     virtualNetworkOf: (subnetId) => subnetId.replace(/\/subnets\/[^/]+$/i, ''),
     undo: (own, owner) => undoAll(own, { ledger, owner }),
-    releaseDisks: (own, machineKey) => releaseDisksOf(own, { disksDirectory, owner: machineKey }),
   })
   return {
     ledger,
     fabric,
     machines,
-    diskImages: openDiskImages(disksDirectory),
+    diskImages: fileDiskImages({ directory: disksDirectory }),
     [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose](),
   }
 }

@@ -6,7 +6,7 @@ import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { kubeDnsObjects } from '@aksel/network/dns/kube-dns'
-import { diskCsiDriver, diskStorageClasses } from '@aksel/storage/storage-classes'
+import { builtInCsiDrivers, builtInStorageClasses } from '@aksel/storage/storage-classes'
 import type { EmbeddedEngine } from './embedded-engine.ts'
 
 export interface NewCluster {
@@ -19,12 +19,13 @@ export interface NewCluster {
 /** Idempotent: what is there already, changed by its owner or not, is left as it is. */
 export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, cluster: NewCluster): Promise<void> {
   await engine.useVirtualNetwork(cluster.id, cluster.virtualNetworkId)
+  const kubernetesVersion = engine.status(cluster.id)!.kubernetesVersion
   const dns = kubeDnsObjects({ address: cluster.dnsServiceIp, clusterDomain: 'cluster.local' })
   await Promise.all([
     create(cluster.client, services, dns.service),
-    create(cluster.client, csiDrivers, diskCsiDriver),
+    ...builtInCsiDrivers().map((object) => create(cluster.client, csiDrivers, object)),
     ...dns.configMaps.map((object) => create(cluster.client, configMaps, object)),
-    ...diskStorageClasses.map((object) => create(cluster.client, storageClasses, object)),
+    ...builtInStorageClasses({ kubernetesVersion }).map((object) => create(cluster.client, storageClasses, object)),
   ])
 }
 

@@ -2,7 +2,7 @@
 
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFrontDoor } from '@aksel/arm/front-door'
+import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
 import type { Scope } from '@aksel/base/scope'
 import { openLogStore } from '@aksel/store/log-store'
 import { nodeDisk } from '@aksel/store/node-disk'
@@ -67,30 +67,25 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
     key: identity.serving.keyPem,
   })
   await writeConnectionFiles(dataDir, armUrl, identity)
-  frontDoor.resume()
+  await frontDoor.resume()
   const resources = started.move()
   return { armUrl, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-interface Listening {
-  listen(address: {
-    readonly host: string
-    readonly port: number
-    readonly tls: { readonly cert: string; readonly key: string }
-  }): Promise<{ readonly port: number }>
-}
-
 /** The usual port; another one when a second server on this host has it already. */
 async function listen(
-  frontDoor: Listening,
+  frontDoor: FrontDoor,
   options: ServerOptions,
   tls: { readonly cert: string; readonly key: string },
 ): Promise<string> {
-  const address = (port: number) => ({ host: '127.0.0.1', port, tls })
+  const open = async (port: number): Promise<string> => {
+    const url = await frontDoor.listen({ host: '127.0.0.1', port, tls })
+    return `https://localhost:${new URL(url).port || '443'}`
+  }
   try {
-    return `https://localhost:${(await frontDoor.listen(address(options.port))).port}`
+    return await open(options.port)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    return `https://localhost:${(await frontDoor.listen(address(0))).port}`
+    return open(0)
   }
 }

@@ -2,29 +2,25 @@
 
 import type { KindRules } from '../kind-row.ts'
 import { configMapRules } from './config-map.ts'
+import { deploymentRules } from './deployment.ts'
 import { leaseRules } from './lease.ts'
 import { namespaceRules } from './namespace.ts'
 import { nodeRules } from './node.ts'
-import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts'
+import { podRules } from './pod.ts'
+import { replicaSetRules } from './replica-set.ts'
 import { secretRules } from './secret.ts'
 import { serviceAccountRules } from './service-account.ts'
 import { serviceRules } from './service.ts'
 
-/** Rules differ in the type of their objects; a catalog holds them side by side. */
-function plain(rules: { readonly group: string; readonly version: string; readonly kind: string }): KindRules {
-  return rules as KindRules
-}
-
 export const allRules: readonly KindRules[] = [
   configMapRules,
+  deploymentRules,
   leaseRules,
   namespaceRules,
   nodeRules,
-  clusterRoleBindingRules,
-  clusterRoleRules,
-  roleBindingRules,
-  roleRules,
+  podRules,
+  replicaSetRules,
   secretRules,
   serviceAccountRules,
   serviceRules,
-].map(plain)
+]

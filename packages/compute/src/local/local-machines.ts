@@ -21,8 +21,6 @@ export interface LocalMachinesOptions {
   readonly virtualNetworkOf: (subnetId: string) => string
   /** Undoes everything that the ledger holds for the owner. */
   readonly undo: (scope: Scope, owner: string) => Promise<void>
-  /** Called after a machine is gone: its disks may be attached elsewhere. */
-  readonly releaseDisks: (scope: Scope, machineKey: string) => Promise<void>
 }
 
 /** A short, stable folder name: socket paths below it must fit 107 bytes. */
@@ -85,7 +83,6 @@ class LocalMachines implements MachineProvider {
       if (record === undefined) return
       await this.#save(paths, { ...record, state: 'Deleting' })
       await this.#options.programs.stop(scope, paths)
-      await this.#options.releaseDisks(scope, paths.key)
       await this.#options.fabric.detach(scope, {
         virtualNetworkId: this.#options.virtualNetworkOf(record.spec.subnetId),
         machine: paths.key,

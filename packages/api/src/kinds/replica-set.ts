@@ -1,0 +1,85 @@
+// ReplicaSet: as many pods of one template as asked for.
+
+import type { Draft } from '@aksel/base/draft'
+import { invalid, type FieldError } from '../field-errors.ts'
+import type { KindRules } from '../kind-row.ts'
+import { ageOf } from '../times.ts'
+import type { ReplicaSet } from '../types/apps-v1.ts'
+import { selectorText } from '../validation/selectors.ts'
+import { nonNegative, unchanged } from '../validation/values.ts'
+import { ageColumn, column, containerImages, containerNames, nameColumn, wide } from './columns.ts'
+import { setPodSpecDefaults } from './pod-defaults.ts'
+import { replicaScale, validateWorkload } from './workload.ts'
+
+function validateSpec({ spec }: ReplicaSet): readonly FieldError[] {
+  return [
+    ...nonNegative(spec.replicas, 'spec.replicas'),
+    ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+    ...validateWorkload(spec, 'deployment'),
+  ]
+}
+
+export interface ReplicaCounts {
+  readonly replicas?: number
+  readonly fullyLabeledReplicas?: number
+  readonly readyReplicas?: number
+  readonly availableReplicas?: number
+  readonly observedGeneration?: number
+}
+
+/** The counts of a replica set or a replication controller must agree. */
+export function validateReplicaCounts(status: ReplicaCounts): readonly FieldError[] {
+  const { replicas = 0, fullyLabeledReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = status
+  const errors: FieldError[] = []
+  for (const field of ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration'] as const) {
+    errors.push(...nonNegative(status[field], `status.${field}`))
+  }
+  const cannotExceed = 'cannot be greater than status.replicas'
+  if (fullyLabeledReplicas > replicas) errors.push(invalid('status.fullyLabeledReplicas', fullyLabeledReplicas, cannotExceed))
+  if (readyReplicas > replicas) errors.push(invalid('status.readyReplicas', readyReplicas, cannotExceed))
+  if (availableReplicas > replicas) errors.push(invalid('status.availableReplicas', availableReplicas, cannotExceed))
+  if (availableReplicas > readyReplicas) errors.push(invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'))
+  return errors
+}
+
+export const replicaSetRules: KindRules<ReplicaSet> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'ReplicaSet',
+  generationFields: ['spec'],
+  default({ spec }) {
+    spec.replicas ??= 1
+    if (spec.template?.spec !== undefined) setPodSpecDefaults(spec.template.spec)
+  },
+  validateCreate: validateSpec,
+  validateUpdate: (next, old) => [...validateSpec(next), ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector')],
+  subresourceUpdates: {
+    status: {
+      prepareForUpdate(next, old) {
+        next.spec = structuredClone(old.spec) as Draft<ReplicaSet>['spec']
+      },
+      validateUpdate: (next) => validateReplicaCounts(next.status ?? {}),
+    },
+  },
+  scale: replicaScale<ReplicaSet>(),
+  columns: [
+    nameColumn,
+    column('Desired', 'Pods wanted.', 'integer'),
+    column('Current', 'Pods there are.', 'integer'),
+    column('Ready', 'Pods that are ready.', 'integer'),
+    ageColumn,
+    wide('Containers', 'Names of the containers.'),
+    wide('Images', 'Images of the containers.'),
+    wide('Selector', 'Labels of its pods.'),
+  ],
+  cells: ({ metadata, spec, status }, nowMs) => [
+    metadata.name,
+    spec.replicas ?? 0,
+    status?.replicas ?? 0,
+    status?.readyReplicas ?? 0,
+    ageOf(metadata.creationTimestamp, nowMs),
+    containerNames(spec.template?.spec?.containers),
+    containerImages(spec.template?.spec?.containers),
+    selectorText(spec.selector),
+  ],
+}

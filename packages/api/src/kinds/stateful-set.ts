@@ -1,0 +1,115 @@
+// StatefulSet: pods with numbers, names and disks of their own.
+
+import type { Draft } from '@aksel/base/draft'
+import { deepEqual } from '../deep-equal.ts'
+import { forbidden, invalid, type FieldError } from '../field-errors.ts'
+import type { KindRules } from '../kind-row.ts'
+import { ageOf } from '../times.ts'
+import type { StatefulSet } from '../types/apps-v1.ts'
+import { labelName } from '../validation/names.ts'
+import { nonNegative, requiredOneOf } from '../validation/values.ts'
+import { ageColumn, column, nameColumn } from './columns.ts'
+import { setClaimDefaults } from './persistent-volume-claim.ts'
+import { validateTemplate } from '../validation/pod-spec.ts'
+import {
+  defaultTemplate,
+  replicaScale,
+  validateAlwaysRestarting,
+  validateSelection,
+  workloadCells,
+  workloadWideColumns,
+} from './workload.ts'
+
+function setDefaults({ spec }: Draft<StatefulSet>): void {
+  spec.podManagementPolicy ??= 'OrderedReady'
+  spec.updateStrategy ??= {}
+  spec.updateStrategy.type ??= 'RollingUpdate'
+  if (spec.updateStrategy.type === 'RollingUpdate') {
+    spec.updateStrategy.rollingUpdate ??= {}
+    spec.updateStrategy.rollingUpdate.partition ??= 0
+  }
+  spec.persistentVolumeClaimRetentionPolicy ??= {}
+  spec.persistentVolumeClaimRetentionPolicy.whenDeleted ??= 'Retain'
+  spec.persistentVolumeClaimRetentionPolicy.whenScaled ??= 'Retain'
+  spec.replicas ??= 1
+  spec.revisionHistoryLimit ??= 10
+  defaultTemplate(spec.template)
+  for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ??= 'v1'
+    claim.kind ??= 'PersistentVolumeClaim'
+    setClaimDefaults(claim)
+    claim.status ??= { phase: 'Pending' }
+  }
+}
+
+function validate({ spec }: StatefulSet): readonly FieldError[] {
+  const strategy = spec.updateStrategy ?? {}
+  const errors: FieldError[] = [
+    ...requiredOneOf(spec.podManagementPolicy, ['OrderedReady', 'Parallel'], 'spec.podManagementPolicy'),
+    ...requiredOneOf(strategy.type, ['OnDelete', 'RollingUpdate'], 'spec.updateStrategy.type'),
+    ...nonNegative(strategy.rollingUpdate?.partition, 'spec.updateStrategy.rollingUpdate.partition'),
+    ...nonNegative(spec.replicas, 'spec.replicas'),
+    ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+    ...nonNegative(spec.ordinals?.start, 'spec.ordinals.start'),
+    ...validateSelection(spec),
+    ...validateTemplate(spec.template, 'spec.template'),
+    ...validateAlwaysRestarting(spec.template),
+  ]
+  if (strategy.type === 'OnDelete' && strategy.rollingUpdate !== undefined) {
+    errors.push(
+      invalid(
+        'spec.updateStrategy.rollingUpdate',
+        strategy.rollingUpdate,
+        "only allowed for updateStrategy 'RollingUpdate'",
+      ),
+    )
+  }
+  for (const part of ['whenDeleted', 'whenScaled'] as const) {
+    const policy = spec.persistentVolumeClaimRetentionPolicy?.[part]
+    errors.push(...requiredOneOf(policy, ['Delete', 'Retain'], `spec.persistentVolumeClaimRetentionPolicy.${part}`))
+  }
+  return errors
+}
+
+/** Everything else would need other pods or other disks. */
+const mutable = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+]
+
+function validateUpdate(next: StatefulSet, old: StatefulSet): readonly FieldError[] {
+  const frozen = (spec: object): object =>
+    Object.fromEntries(Object.entries(spec).filter(([field]) => !mutable.includes(field)))
+  if (deepEqual(frozen(next.spec), frozen(old.spec))) return validate(next)
+  return [
+    ...validate(next),
+    forbidden(
+      'spec',
+      "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    ),
+  ]
+}
+
+export const statefulSetRules: KindRules<StatefulSet> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'StatefulSet',
+  nameRule: labelName,
+  generationFields: ['spec'],
+  default: setDefaults,
+  validateCreate: validate,
+  validateUpdate,
+  scale: replicaScale<StatefulSet>(),
+  columns: [nameColumn, column('Ready', 'Number of the pod with ready state'), ageColumn, ...workloadWideColumns],
+  cells: ({ metadata, spec, status }, nowMs) => [
+    metadata.name,
+    `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    ageOf(metadata.creationTimestamp, nowMs),
+    ...workloadCells(spec.template),
+  ],
+}
