@@ -94,14 +94,14 @@ function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta
   const hooks: Pick<KindRow, 'prepareForCreate' | 'prepareForUpdate' | 'validateCreate' | 'validateUpdate'> = {
     prepareForCreate(object, context) {
       const draft = object as unknown as AnyDraft
-      if (status !== undefined && rules.keepStatusOnWrite !== true) draft['status'] = status()
+      if (status !== undefined && rules.keepStatusOnCreate !== true) draft['status'] = status()
       if (counted.length > 0) draft.metadata.generation = 1
       else delete draft.metadata.generation
       rules.prepareForCreate?.(object, context)
     },
     prepareForUpdate(next, old, context) {
       const [draft, before] = [next as unknown as AnyDraft, old as unknown as AnyDraft]
-      if (status !== undefined && rules.keepStatusOnWrite !== true) restore(draft, before, 'status')
+      if (status !== undefined) restore(draft, before, 'status')
       rules.prepareForUpdate?.(next, old, context)
       if (counted.some((path) => !deepEqual(at(draft, path), at(before, path)))) {
         draft.metadata.generation = (before.metadata.generation ?? 0) + 1

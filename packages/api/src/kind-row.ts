@@ -124,8 +124,8 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
   readonly defaultPropagation?: 'Background' | 'Orphan'
   /** Paths whose change raises metadata.generation (`spec`, `metadata.annotations`); absent: the kind counts none. */
   readonly generationFields?: readonly string[]
-  /** The status may be written with the rest (kinds whose status is no subresource to clients). */
-  readonly keepStatusOnWrite?: boolean
+  /** A new object keeps the status it comes with: a node registers with it. */
+  readonly keepStatusOnCreate?: boolean
   default?(object: Draft<T>): void
   prepareForCreate?(object: Draft<T>, context: WriteContext): void
   prepareForUpdate?(next: Draft<T>, old: T, context: WriteContext): void

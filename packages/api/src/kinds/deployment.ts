@@ -7,9 +7,8 @@ import { ageOf } from '../times.ts'
 import type { Deployment, DeploymentStrategy } from '../types/apps-v1.ts'
 import { selectorText } from '../validation/selectors.ts'
 import { intOrPercent, nonNegative, notOver100Percent, plainNumber, unchanged } from '../validation/values.ts'
-import { ageColumn, column, containerImages, containerNames, nameColumn, wide } from './columns.ts'
-import { setPodSpecDefaults } from './pod-defaults.ts'
-import { replicaScale, validateWorkload } from './workload.ts'
+import { ageColumn, column, nameColumn } from './columns.ts'
+import { defaultTemplate, replicaScale, selectorColumn, validateWorkload, workloadCells, workloadWideColumns } from './workload.ts'
 
 function setDefaults({ spec }: Draft<Deployment>): void {
   spec.replicas ??= 1
@@ -22,7 +21,7 @@ function setDefaults({ spec }: Draft<Deployment>): void {
   }
   spec.revisionHistoryLimit ??= 10
   spec.progressDeadlineSeconds ??= 600
-  if (spec.template.spec !== undefined) setPodSpecDefaults(spec.template.spec)
+  defaultTemplate(spec.template)
 }
 
 function validateSpec({ spec }: Deployment): readonly FieldError[] {
@@ -92,9 +91,8 @@ export const deploymentRules: KindRules<Deployment> = {
     column('Up-to-date', 'Pods of the newest template.'),
     column('Available', 'Pods that have been ready long enough.'),
     ageColumn,
-    wide('Containers', 'Names of the containers.'),
-    wide('Images', 'Images of the containers.'),
-    wide('Selector', 'Labels of its pods.'),
+    ...workloadWideColumns,
+    selectorColumn,
   ],
   cells: ({ metadata, spec, status }, nowMs) => [
     metadata.name,
@@ -102,8 +100,7 @@ export const deploymentRules: KindRules<Deployment> = {
     status?.updatedReplicas ?? 0,
     status?.availableReplicas ?? 0,
     ageOf(metadata.creationTimestamp, nowMs),
-    containerNames(spec.template.spec?.containers),
-    containerImages(spec.template.spec?.containers),
+    ...workloadCells(spec.template),
     selectorText(spec.selector),
   ],
 }

@@ -7,9 +7,8 @@ import { ageOf } from '../times.ts'
 import type { ReplicaSet } from '../types/apps-v1.ts'
 import { selectorText } from '../validation/selectors.ts'
 import { nonNegative, unchanged } from '../validation/values.ts'
-import { ageColumn, column, containerImages, containerNames, nameColumn, wide } from './columns.ts'
-import { setPodSpecDefaults } from './pod-defaults.ts'
-import { replicaScale, validateWorkload } from './workload.ts'
+import { ageColumn, column, nameColumn } from './columns.ts'
+import { defaultTemplate, replicaScale, selectorColumn, validateWorkload, workloadCells, workloadWideColumns } from './workload.ts'
 
 function validateSpec({ spec }: ReplicaSet): readonly FieldError[] {
   return [
@@ -49,7 +48,7 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
   generationFields: ['spec'],
   default({ spec }) {
     spec.replicas ??= 1
-    if (spec.template?.spec !== undefined) setPodSpecDefaults(spec.template.spec)
+    defaultTemplate(spec.template)
   },
   validateCreate: validateSpec,
   validateUpdate: (next, old) => [...validateSpec(next), ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector')],
@@ -68,9 +67,8 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
     column('Current', 'Pods there are.', 'integer'),
     column('Ready', 'Pods that are ready.', 'integer'),
     ageColumn,
-    wide('Containers', 'Names of the containers.'),
-    wide('Images', 'Images of the containers.'),
-    wide('Selector', 'Labels of its pods.'),
+    ...workloadWideColumns,
+    selectorColumn,
   ],
   cells: ({ metadata, spec, status }, nowMs) => [
     metadata.name,
@@ -78,8 +76,7 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
     status?.replicas ?? 0,
     status?.readyReplicas ?? 0,
     ageOf(metadata.creationTimestamp, nowMs),
-    containerNames(spec.template?.spec?.containers),
-    containerImages(spec.template?.spec?.containers),
+    ...workloadCells(spec.template),
     selectorText(spec.selector),
   ],
 }

@@ -51,7 +51,7 @@ function validate({ spec }: StatefulSet): readonly FieldError[] {
     ...nonNegative(spec.replicas, 'spec.replicas'),
     ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...nonNegative(spec.ordinals?.start, 'spec.ordinals.start'),
-    ...validateSelection(spec),
+    ...validateSelection(spec, 'statefulset'),
     ...validateTemplate(spec.template, 'spec.template'),
     ...validateAlwaysRestarting(spec.template),
   ]

@@ -1,11 +1,14 @@
 // What workloads share: rules on selector and template, scaling, and their cells.
 
-import { invalid, forbidden, notSupported, required, type FieldError } from '../field-errors.ts'
-import type { ScaleRules } from '../kind-row.ts'
+import type { Draft } from '@aksel/base/draft'
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
+import type { Cell, Column, ScaleRules } from '../kind-row.ts'
 import type { KubernetesObject } from '../resource.ts'
 import type { PodTemplateSpec } from '../types/core-v1.ts'
 import type { LabelSelector } from '../types/meta-v1.ts'
 import { validateTemplate } from '../validation/pod-spec.ts'
+import { containerImages, containerNames, wide } from './columns.ts'
+import { setPodSpecDefaults } from './pod-defaults.ts'
 import { isEmptySelector, selectorPicks, selectorText, validateSelector } from '../validation/selectors.ts'
 
 export interface WorkloadSpec {
@@ -13,30 +16,48 @@ export interface WorkloadSpec {
   readonly template?: PodTemplateSpec
 }
 
-/** `owner` names the kind in upstream's complaint about an empty selector. */
-export function validateWorkload({ selector, template }: WorkloadSpec, owner: string): readonly FieldError[] {
-  const errors: FieldError[] = []
-  if (selector === undefined) errors.push(required('spec.selector'))
-  else {
-    errors.push(...validateSelector(selector, 'spec.selector'))
-    if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${owner}`))
-  }
-  return template === undefined ? [...errors, required('spec.template')] : [...errors, ...validateWorkloadTemplate(selector, template)]
+/** Selector, template and their agreement. `owner` names the kind in upstream's complaint about an empty selector. */
+export function validateWorkload(spec: WorkloadSpec, owner: string): readonly FieldError[] {
+  if (spec.template === undefined) return [...validateSelection(spec, owner), required('spec.template')]
+  return [...validateSelection(spec, owner), ...validateTemplate(spec.template, 'spec.template'), ...validateAlwaysRestarting(spec.template)]
 }
 
-function validateWorkloadTemplate(selector: LabelSelector | undefined, template: PodTemplateSpec): readonly FieldError[] {
-  const errors: FieldError[] = []
-  const labels = template.metadata?.labels ?? {}
-  if (!isEmptySelector(selector) && !selectorPicks(selector, labels)) {
+export function validateSelection({ selector, template }: WorkloadSpec, owner = 'deployment'): readonly FieldError[] {
+  if (selector === undefined) return [required('spec.selector')]
+  const errors: FieldError[] = [...validateSelector(selector, 'spec.selector')]
+  const labels = template?.metadata?.labels ?? {}
+  if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${owner}`))
+  else if (template !== undefined && !selectorPicks(selector, labels)) {
     errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
   }
-  errors.push(...validateTemplate(template, 'spec.template'))
-  const { restartPolicy, activeDeadlineSeconds } = template.spec ?? {}
-  if (restartPolicy !== undefined && restartPolicy !== 'Always') errors.push(notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']))
-  if (activeDeadlineSeconds !== undefined) {
+  return errors
+}
+
+/** Pods that a controller keeps up may not end on their own. */
+export function validateAlwaysRestarting({ spec }: PodTemplateSpec): readonly FieldError[] {
+  const errors: FieldError[] = []
+  const policy = spec?.restartPolicy
+  if (policy !== undefined && policy !== 'Always') errors.push(notSupported('spec.template.spec.restartPolicy', policy, ['Always']))
+  if (spec?.activeDeadlineSeconds !== undefined) {
     errors.push(forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicaSet is not Supported'))
   }
   return errors
+}
+
+export function defaultTemplate(template: Draft<PodTemplateSpec> | undefined): void {
+  if (template?.spec !== undefined) setPodSpecDefaults(template.spec)
+}
+
+export const workloadWideColumns: readonly Column[] = [
+  wide('Containers', 'Names of the containers.'),
+  wide('Images', 'Images of the containers.'),
+]
+
+export const selectorColumn: Column = wide('Selector', 'Labels of its pods.')
+
+/** Cells of `workloadWideColumns`. */
+export function workloadCells(template: PodTemplateSpec | undefined): readonly Cell[] {
+  return [containerNames(template?.spec?.containers), containerImages(template?.spec?.containers)]
 }
 
 export interface Scalable extends KubernetesObject {
