@@ -46,6 +46,8 @@ export async function startProcess(request: ProcessRequest): Promise<StartedProc
       child.once('exit', (code, signal) => resolve({ code, signal })),
     )
     const gate = child.stdio[3] as Socket
+    // A child that is killed while the line is on its way resets the gate; who waits for it sees `exited`.
+    gate.on('error', () => {})
     try {
       const identity = await identify(child.pid!)
       if (identity === undefined) throw new Error(`Cannot start "${request.argv.join(' ')}": its process ended at once`)

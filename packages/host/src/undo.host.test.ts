@@ -160,3 +160,12 @@ test('a failing command is named with its exit code and its words', async () => 
   await assert.rejects(run(scope, ['aksel-no-such-program']), /did not start: the program is not installed/)
   assert.equal((await run(scope, ['cat'], { input: 'through' })).stdout, 'through')
 })
+
+test('a process that is killed at once, before it has read its start signal, harms nobody', () =>
+  withLedger(async (ledger) => {
+    for (let n = 0; n < 20; n += 1) {
+      const started = await startProcess({ ledger, owner: 'm', argv: ['sleep', '600'] })
+      process.kill(started.pid, 'SIGKILL')
+      assert.equal((await started.exited).signal, 'SIGKILL')
+    }
+  }))

@@ -1,7 +1,7 @@
 // What host tests share: a scope, a ledger in a scratch folder, listeners in namespaces, and a look at the host before and after.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -36,21 +36,24 @@ export interface HostBench {
 /** Runs the work, takes back everything in the ledger, and asserts that the host is as before. */
 export async function withHost(work: (bench: HostBench) => Promise<void>): Promise<void> {
   const scope = testScope()
-  const before = await snapshot(scope)
   const directory = await mkdtemp(join(tmpdir(), 'aksel-network-'))
+  const forwarding = await readFile(FORWARDING, 'utf8')
   const ledger = await openFileLedger(scope, { directory: join(directory, 'ledger') })
-  const listeners: ReturnType<typeof spawn>[] = []
+  const made = new Set<string>()
+  const listeners: ChildProcess[] = []
   try {
     await work({
       scope,
-      ledger,
+      ledger: noting(ledger, made),
       directory,
       async listen(networkNamespace, address, port, name) {
         const program = join(import.meta.dirname, 'listener.ts')
         const argv = [`--net=/run/netns/${networkNamespace}`, process.execPath, program, address, String(port), name]
         const child = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
         listeners.push(child)
-        await once(child.stdout!, 'data')
+        const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the listener ended with ${code}`)))
+        await Promise.race([once(child.stdout, 'data'), ended])
+        ended.catch(() => {})
       },
       ask: (address, port, networkNamespace) =>
         networkNamespace === undefined ? askFromHost(address, port) : askInside(scope, networkNamespace, address, port),
@@ -74,7 +77,7 @@ export async function withHost(work: (bench: HostBench) => Promise<void>): Promi
     })
   } finally {
     for (const listener of listeners) {
-      if (listener.exitCode !== null) continue
+      if (listener.exitCode !== null || listener.signalCode !== null) continue
       listener.kill('SIGKILL')
       await once(listener, 'exit')
     }
@@ -82,18 +85,43 @@ export async function withHost(work: (bench: HostBench) => Promise<void>): Promi
     await ledger[Symbol.asyncDispose]()
     await rm(directory, { recursive: true })
   }
-  assert.deepEqual(await snapshot(scope), before)
+  const { names, strays, tables } = await look(scope)
+  assert.ok(made.size > 0, 'the test made nothing that the ledger knows')
+  assert.deepEqual(
+    names.filter((name) => made.has(name)),
+    [],
+  )
+  assert.deepEqual(strays, [])
+  if (tables.length === 0) assert.equal(await readFile(FORWARDING, 'utf8'), forwarding)
 }
 
-/** Names on the host that a fabric could have left; those of other fabrics come and go and are not looked at. */
-async function snapshot(scope: Scope): Promise<unknown> {
-  const tables = (await run(scope, ['nft', 'list', 'tables'])).stdout
+const FORWARDING = '/proc/sys/net/ipv4/ip_forward'
+
+/** The ledger, noting every name that is recorded: other fabrics may come and go on this host meanwhile. */
+function noting(ledger: Ledger, made: Set<string>): Ledger {
   return {
-    namespaces: await readdir('/run/netns').catch(() => []),
-    links: await readdir('/sys/class/net'),
-    tables: tables.split('\n').sort(),
-    forwarding: await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8'),
-    addresses: (await run(scope, ['ip', '-o', '-4', 'addr'])).stdout,
+    record(owner, object) {
+      if ('name' in object) made.add(object.name)
+      return ledger.record(owner, object)
+    },
+    strike: (entry) => ledger.strike(entry),
+    entries: (owner) => ledger.entries(owner),
+    [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose](),
+  }
+}
+
+/** Names of namespaces, links and tables; links that belong into a router and not here; tables of any fabric. */
+async function look(
+  scope: Scope,
+): Promise<{ names: readonly string[]; strays: readonly string[]; tables: readonly string[] }> {
+  const listed = (await run(scope, ['nft', 'list', 'tables'])).stdout.split('\n')
+  const tables = listed.map((line) => line.split(' ')[2] ?? '').filter((name) => name.startsWith('aksel'))
+  const links = await readdir('/sys/class/net')
+  const namespaces = await readdir('/run/netns').catch(() => [])
+  return {
+    names: [...namespaces, ...links, ...tables],
+    strays: links.filter((name) => /^(m-|host$)/.test(name)),
+    tables,
   }
 }
 
