@@ -36,6 +36,8 @@ export interface FakeCall {
 export interface FakeClientOptions {
   readonly clock: Clock
   readonly random: Random
+  /** Absent: a memory of its own. Several clients on one memory are several processes on one server. */
+  readonly objects?: FakeObjects
   /** Called before every call; what it throws, the call rejects with. */
   readonly before?: (call: FakeCall) => void
   /** Called after every write took effect and before it is answered; what it throws, the call rejects with. */
@@ -45,13 +47,14 @@ export interface FakeClientOptions {
 type AnyObject = KubernetesObject & { readonly spec?: Record<string, unknown>; readonly status?: unknown }
 
 export class FakeClient implements Client {
-  readonly objects = new FakeObjects()
+  readonly objects: FakeObjects
   /** Every write that took effect, in order. */
   readonly writes: FakeCall[] = []
   readonly #options: FakeClientOptions
 
   constructor(options: FakeClientOptions) {
     this.#options = options
+    this.objects = options.objects ?? new FakeObjects()
   }
 
   /** What is stored, read without counting as a call; undefined when there is none. */

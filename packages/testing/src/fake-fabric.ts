@@ -16,7 +16,11 @@ export class FakeFabric implements Fabric {
   }
 
   ensureVirtualNetwork(_scope: Scope, network: VirtualNetwork): Promise<void> {
-    return interfered(this.#interference, 'fabric.ensureVirtualNetwork', () => void this.networks.set(network.id, network))
+    return interfered(
+      this.#interference,
+      'fabric.ensureVirtualNetwork',
+      () => void this.networks.set(network.id, network),
+    )
   }
 
   deleteVirtualNetwork(_scope: Scope, id: string): Promise<void> {
@@ -36,10 +40,7 @@ export class FakeFabric implements Fabric {
     })
   }
 
-  attach(
-    _scope: Scope,
-    request: { readonly virtualNetworkId: string; readonly machine: string },
-  ): Promise<Attachment> {
+  attach(_scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<Attachment> {
     return interfered(this.#interference, 'fabric.attach', () => {
       this.#network(request.virtualNetworkId)
       const key = `${request.virtualNetworkId}/${request.machine}`

@@ -9,13 +9,13 @@ import type { Cache, Controller, Outcome } from '@aksel/runtime/controller'
 import type { LoopParts } from '../parts.ts'
 import { OwnerGraph } from './graph.ts'
 import type { Node } from './graph.ts'
-import { builtInKinds } from './kinds.ts'
+import { servedKinds } from './kinds.ts'
 import type { KindSource } from './kinds.ts'
 import { blocks, foregroundFinalizer, hasFinalizer, judgeOwned, orphanFinalizer, waitsForDependents } from './plan.ts'
 import type { OwnerFacts } from './plan.ts'
 
 export interface GarbageCollectorParts extends LoopParts {
-  /** Kinds beside the built-in ones. */
+  /** Kinds that are served later than the start: those of custom resources. */
   readonly kinds?: KindSource
 }
 
@@ -46,7 +46,8 @@ class GarbageCollectorLoop {
     const follow = (): void => {
       for (const type of kinds?.list() ?? []) this.#follow(scope, type, wake)
     }
-    const caches = builtInKinds().flatMap((type) => this.#join(type))
+    const served = await servedKinds(scope, this.#parts.client)
+    const caches = served.flatMap((type) => this.#join(type))
     await this.#graph.synced(scope.signal)
     for (const { type, cache } of caches) this.#subscribe(scope, type, cache, wake)
     follow()

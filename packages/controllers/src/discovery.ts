@@ -1,0 +1,71 @@
+// What the server serves, asked of discovery: the kinds that can be listed, followed and deleted.
+
+import type { ResourceType } from '@aksel/api/resource'
+import { ApiError } from '@aksel/base/errors'
+import { parseJson } from '@aksel/base/json'
+import type { Client } from '@aksel/client/client'
+import { readBody } from '@aksel/client/response-body'
+
+interface ApiResource {
+  readonly name: string
+  readonly kind: string
+  readonly namespaced: boolean
+  readonly verbs: readonly string[]
+}
+
+/** What a resource must allow to be emptied and followed. */
+const needed = ['list', 'watch', 'delete'] as const
+
+interface ResourceList {
+  readonly resources: readonly ApiResource[]
+}
+
+interface GroupList {
+  readonly groups: readonly { readonly preferredVersion: { readonly groupVersion: string } }[]
+}
+
+export interface Discovered {
+  readonly types: readonly ResourceType[]
+  /** One sentence per group that could not be asked. */
+  readonly failures: readonly string[]
+}
+
+/** Resources of the preferred version of every group that can be listed and deleted. */
+export async function discover(client: Client, wanted: { readonly namespaced: boolean }): Promise<Discovered> {
+  const groups = (await fetchJson(client, '/apis')) as GroupList
+  const versions = ['v1', ...groups.groups.map(({ preferredVersion }) => preferredVersion.groupVersion)]
+  const types: ResourceType[] = []
+  const failures: string[] = []
+  const answers = await Promise.allSettled(versions.map((version) => fetchJson(client, pathOfVersion(version))))
+  answers.forEach((answer, index) => {
+    const version = versions[index]!
+    if (answer.status === 'rejected') failures.push(`${version}: ${(answer.reason as Error).message}`)
+    else types.push(...typesOf(version, answer.value as ResourceList, wanted.namespaced))
+  })
+  return { types, failures }
+}
+
+function pathOfVersion(groupVersion: string): string {
+  return groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`
+}
+
+async function fetchJson(client: Client, path: string): Promise<unknown> {
+  const response = await client.send({ path, headers: { accept: 'application/json' } })
+  const body = parseJson(await readBody(response.body))
+  if (response.status >= 300) throw ApiError.fromStatus(body as { code: number })
+  return body
+}
+
+function typesOf(groupVersion: string, { resources }: ResourceList, namespaced: boolean): readonly ResourceType[] {
+  const slash = groupVersion.indexOf('/')
+  return resources
+    .filter(({ name, verbs }) => !name.includes('/') && needed.every((verb) => verbs.includes(verb)))
+    .filter((resource) => resource.namespaced === namespaced)
+    .map(({ name, kind }) => ({
+      group: slash < 0 ? '' : groupVersion.slice(0, slash),
+      version: groupVersion.slice(slash + 1),
+      kind,
+      plural: name,
+      namespaced,
+    }))
+}
