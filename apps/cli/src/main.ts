@@ -1,5 +1,6 @@
 // The `aksel` program: which command, with which options. What a command does lives in its own file.
 
+import { ArmError } from '@aksel/base/errors'
 import { CommandError } from './command-error.ts'
 import { readOptions } from './options.ts'
 
@@ -28,8 +29,9 @@ main(process.argv.slice(2)).then(
     process.exitCode = code
   },
   (error: unknown) => {
-    if (error instanceof CommandError) process.stderr.write(`aksel: ${error.message}\n`)
+    if (error instanceof ArmError) process.stderr.write(`aksel: (${error.code}) ${error.message}\n`)
+    else if (error instanceof CommandError) process.stderr.write(`aksel: ${error.message}\n`)
     else process.stderr.write(`aksel: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    process.exitCode = error instanceof CommandError ? error.exitCode : 70
+    process.exitCode = error instanceof CommandError ? error.exitCode : error instanceof ArmError ? 1 : 70
   },
 )

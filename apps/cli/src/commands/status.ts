@@ -81,7 +81,7 @@ interface ArmCluster {
   }
 }
 
-const SIMULATED_TAG = 'aksel.dev/simulated'
+const SIMULATED_TAG = 'aksel.simulated'
 
 async function clustersOf(arm: ArmClient): Promise<readonly ClusterStatus[]> {
   const path = `/subscriptions/${arm.connection.subscriptionId}/providers/Microsoft.ContainerService/managedClusters`

@@ -1,6 +1,7 @@
 // `aksel up`: from nothing to a cluster whose nodes are Ready. Every step finds what is there already and leaves it.
 
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, openSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ArmError } from '@aksel/base/errors'
@@ -119,17 +120,19 @@ async function startServer(
 }
 
 /** Resolves at the next change in the folder, when the child ends, or after half a second. */
-function fileChange(directory: string, child: { once(event: 'exit', listener: () => void): unknown }): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(settle, 500)
-    const watcher = watch(directory, settle)
-    child.once('exit', settle)
-    function settle(): void {
-      clearTimeout(timer)
-      watcher.close()
-      resolve()
-    }
-  })
+async function fileChange(directory: string, child: ChildProcess): Promise<void> {
+  const over = new AbortController()
+  const timer = setTimeout(() => over.abort(), 500)
+  const watcher = watch(directory, () => over.abort())
+  try {
+    await Promise.race([once(child, 'exit', { signal: over.signal }), once(over.signal, 'abort')])
+  } catch {
+    // The folder changed or the time is up; the child goes on.
+  } finally {
+    clearTimeout(timer)
+    watcher.close()
+    over.abort()
+  }
 }
 
 function lastLines(path: string): string {
@@ -200,7 +203,7 @@ function demoCluster(request: UpRequest & { readonly simulated: boolean }): unkn
   return {
     location: LOCATION,
     identity: { type: 'SystemAssigned' },
-    ...(request.simulated ? { tags: { 'aksel.dev/simulated': 'true' } } : {}),
+    ...(request.simulated ? { tags: { 'aksel.simulated': 'true' } } : {}),
     properties: {
       dnsPrefix: 'demo',
       ...(request.kubernetesVersion === undefined ? {} : { kubernetesVersion: request.kubernetesVersion }),

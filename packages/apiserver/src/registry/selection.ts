@@ -36,7 +36,8 @@ export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
 }
 
 function checkFields(row: KindRow, fields: readonly string[]): void {
-  const offered = row.selectableFields({ metadata: { name: '' } })
+  const empty = { metadata: { name: '' }, spec: {}, status: {} }
+  const offered = row.selectableFields(empty)
   const unknown = fields.find((field) => !Object.hasOwn(offered, field))
   if (unknown === undefined) return
   const groupVersion = row.group === '' ? row.version : `${row.group}/${row.version}`

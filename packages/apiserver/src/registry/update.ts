@@ -141,6 +141,8 @@ function prepare(
   old: KubernetesObject,
   context: WriteContext,
 ): void {
+  // An action such as a binding has judged for itself what it may change.
+  if (row.subresourceActions[subresource] !== undefined) return
   const rules = row.subresourceUpdates[subresource]
   if (rules === undefined) row.prepareForUpdate(next, old, context)
   else rules.prepareForUpdate(next, old, context)
@@ -168,12 +170,20 @@ async function admitAndValidate(
     warnings,
   }
   if (await registry.admission.mutate(request)) row.default(next)
-  const rules = row.subresourceUpdates[change.subresource]
-  const errors: readonly FieldError[] =
-    rules === undefined
-      ? row.validateUpdate(next as KubernetesObject, old, context)
-      : rules.validateUpdate(next as KubernetesObject, old, context)
+  const errors = fieldErrors(row, change.subresource, next as KubernetesObject, old, context)
   if (errors.length > 0) throw invalidError({ group: row.group, kind: row.kind, name: change.name }, errors)
   for (const warning of row.warnings(next as KubernetesObject, old)) warnings.add(warning)
   await registry.admission.validate(request)
+}
+
+function fieldErrors(
+  row: KindRow,
+  subresource: string,
+  next: KubernetesObject,
+  old: KubernetesObject,
+  context: WriteContext,
+): readonly FieldError[] {
+  if (row.subresourceActions[subresource] !== undefined) return []
+  const rules = row.subresourceUpdates[subresource]
+  return rules === undefined ? row.validateUpdate(next, old, context) : rules.validateUpdate(next, old, context)
 }

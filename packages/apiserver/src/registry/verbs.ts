@@ -270,8 +270,11 @@ export const verbHandlers: Readonly<Record<string, (tools: VerbTools, context: R
 
 /** Runs the verb; throws MethodNotAllowed where the kind does not offer it. */
 export function runVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
-  const handler = verbHandlers[context.info.verb]
-  if (handler === undefined || !(context.row.verbs as readonly string[]).includes(context.info.verb))
-    throw methodNotAllowed()
+  const { verb, name } = context.info
+  const handler = verbHandlers[verb]
+  const isServed = handler !== undefined && (context.row.verbs as readonly string[]).includes(verb)
+  if (!isServed || (verb !== 'watch' && onCollections.has(verb) !== (name === ''))) throw methodNotAllowed()
   return handler(tools, context)
 }
+
+const onCollections: ReadonlySet<string> = new Set(['list', 'create', 'deletecollection'])
