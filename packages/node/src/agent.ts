@@ -12,8 +12,10 @@ import { readMounts } from '@aksel/host/mount-table'
 import type { Cache } from '@aksel/runtime/controller'
 import type { Service } from '@aksel/api/types/core-v1'
 import { Informer } from '@aksel/runtime/informer'
+import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { ContainerRuntime } from './cri/types.ts'
 import { ImagePuller } from './images/pull.ts'
+import { nodeEndpoints } from './node-endpoints.ts'
 import { NodeRegistration } from './node/registration.ts'
 import { aksReserved } from './node/node-object.ts'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
@@ -63,8 +65,12 @@ export interface AgentOptions {
 export interface RunningAgent {
   /** For logs, exec and port-forward. */
   readonly pods: PodLookup
+  /** `/healthz`, `/pods`: what the tunnel is asked besides streams. */
+  readonly endpoints: TunnelHandler
   /** Resolves when the node stands in the API. */
   readonly registered: Promise<void>
+  /** Resolves when what earlier agents left of pods that are gone is removed. */
+  readonly cleaned: Promise<void>
   /** Resolves when the scope has aborted and all loops have ended. Containers stay. */
   readonly ended: Promise<void>
 }
@@ -114,7 +120,9 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   registered.catch(() => {})
   return {
     pods: podLookup(host, pods),
+    endpoints: nodeEndpoints(pods),
     registered,
+    cleaned: pods.cleaned,
     ended: Promise.allSettled(loops).then((results) => throwUnlessAborted(scope, results)),
   }
 }
@@ -156,7 +164,9 @@ async function machineIds(name: string): Promise<MachineIds> {
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
   const host = (await readFile('/etc/machine-id', 'utf8').catch(() => hostname())).trim()
   const hex = createHash('sha256').update(`${host}/${name}`).digest('hex')
-  const systemUuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
+  const systemUuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    '-',
+  )
   return { machineId: hex.slice(0, 32), systemUuid, bootId, kernelVersion: release() }
 }
 

@@ -42,6 +42,7 @@ export class NodePods {
   readonly #exits: RecentExits
   readonly #workers = new Map<string, PodWorker>()
   readonly #informer: Informer<Pod>
+  readonly #cleaned = Promise.withResolvers<void>()
 
   constructor(scope: Scope, host: PodHost, events: TaskEvents, exits: RecentExits) {
     this.#scope = scope
@@ -49,6 +50,11 @@ export class NodePods {
     this.#events = events
     this.#exits = exits
     this.#informer = new Informer(scope, host.client, podType, { fieldSelector: `spec.nodeName=${host.nodeName}` })
+  }
+
+  /** Resolves when what earlier agents left of pods that are gone is removed. */
+  get cleaned(): Promise<void> {
+    return this.#cleaned.promise
   }
 
   /** By uid. */
@@ -69,6 +75,7 @@ export class NodePods {
     const loops = [this.#informer.run(), this.#listen()]
     await this.#informer.synced(signal)
     await this.#removeOrphans().catch((error: unknown) => log.warn('orphans were not removed', { error }))
+    this.#cleaned.resolve()
     await Promise.all(loops)
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()))
   }

@@ -37,7 +37,8 @@ function entriesOf(secret: Secret): readonly (readonly [string, DockerAuth])[] {
       const parsed = JSON.parse(Buffer.from(config, 'base64').toString()) as { auths?: Record<string, DockerAuth> }
       return Object.entries(parsed.auths ?? {})
     }
-    if (legacy !== undefined) return Object.entries(JSON.parse(Buffer.from(legacy, 'base64').toString()) as Record<string, DockerAuth>)
+    if (legacy !== undefined)
+      return Object.entries(JSON.parse(Buffer.from(legacy, 'base64').toString()) as Record<string, DockerAuth>)
   } catch {
     return []
   }
@@ -46,7 +47,10 @@ function entriesOf(secret: Secret): readonly (readonly [string, DockerAuth])[] {
 
 /** `https://index.docker.io/v1/` is `docker.io`. */
 function placeOf(registry: string): string {
-  const bare = registry.replace(/^https?:\/\//, '').replace(/\/+$/, '').replace(/\/v[12]$/, '')
+  const bare = registry
+    .replace(/^https?:\/\//, '')
+    .replace(/\/+$/, '')
+    .replace(/\/v[12]$/, '')
   return bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare
 }
 

@@ -5,7 +5,13 @@ import type { Scope } from '@aksel/base/scope'
 import type { ContainerRuntime, ImageAuth, ImageEntry } from '../cri/types.ts'
 import { authFor } from './credentials.ts'
 
-export const imageErrorReasons = ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName', 'ImageInspectError'] as const
+export const imageErrorReasons = [
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'ImageInspectError',
+] as const
 export type ImageErrorReason = (typeof imageErrorReasons)[number]
 
 /** Why a container cannot have its image; the reason and message are those of its waiting state. */
@@ -101,7 +107,11 @@ export class ImagePuller {
       const delayMs = Math.min(DELAY_MS_MAX, before === undefined ? DELAY_MS_MIN : before.delayMs * 2)
       this.#backOffs.set(key, { delayMs, sinceMs: clock.now() })
       const message = `failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`
-      tell('Warning', 'Failed', `Failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`)
+      tell(
+        'Warning',
+        'Failed',
+        `Failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`,
+      )
       throw new ImageError('ErrImagePull', message, clock.now())
     }
     this.#backOffs.delete(key)

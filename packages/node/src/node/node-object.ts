@@ -139,9 +139,15 @@ interface Verdict {
 
 function conditionsOf(facts: NodeFacts): readonly NodeCondition[] {
   const owned: readonly (readonly [string, Verdict])[] = [
-    ['MemoryPressure', { status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' }],
+    [
+      'MemoryPressure',
+      { status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    ],
     ['DiskPressure', { status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' }],
-    ['PIDPressure', { status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' }],
+    [
+      'PIDPressure',
+      { status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    ],
     ['Ready', readyVerdict(facts)],
   ]
   const names = new Set(owned.map(([type]) => type))
@@ -153,9 +159,13 @@ function readyVerdict({ runtimeConditions }: NodeFacts): Verdict {
   const notReady = { status: 'False', reason: 'KubeletNotReady' } as const
   if (runtimeConditions.length === 0) return { ...notReady, message: 'container runtime is down' }
   const broken = runtimeConditions.find(({ status }) => !status)
-  if (broken === undefined) return { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+  if (broken === undefined)
+    return { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
   const name = broken.type === 'NetworkReady' ? 'container runtime network' : 'container runtime'
-  return { ...notReady, message: `${name} not ready: ${broken.type}=false reason:${broken.reason} message:${broken.message}` }
+  return {
+    ...notReady,
+    message: `${name} not ready: ${broken.type}=false reason:${broken.reason} message:${broken.message}`,
+  }
 }
 
 function condition({ before, nowMs }: NodeFacts, type: string, verdict: Verdict): NodeCondition {
@@ -170,7 +180,11 @@ function condition({ before, nowMs }: NodeFacts, type: string, verdict: Verdict)
 }
 
 /** What a node keeps on AKS: CPU by cores, memory by pods, and what the kubelet evicts at. */
-export function aksReserved(vcpus: number, memoryBytes: number, maxPods: number): { readonly cpuMilli: number; readonly memoryBytes: number } {
+export function aksReserved(
+  vcpus: number,
+  memoryBytes: number,
+  maxPods: number,
+): { readonly cpuMilli: number; readonly memoryBytes: number } {
   const row = cpuReserved.findLast(([cores]) => cores <= Math.max(1, vcpus))!
   const MEGA = 1_000_000
   const kubeReserved = Math.min(20 * MEGA * maxPods + 50 * MEGA, Math.floor(memoryBytes / 4))

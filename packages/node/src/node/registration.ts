@@ -125,7 +125,12 @@ export class NodeRegistration {
       return
     }
     try {
-      const spec = { ...this.#lease.spec, holderIdentity: this.#node.name, leaseDurationSeconds: LEASE_MS / 1000, renewTime }
+      const spec = {
+        ...this.#lease.spec,
+        holderIdentity: this.#node.name,
+        leaseDurationSeconds: LEASE_MS / 1000,
+        renewTime,
+      }
       this.#lease = await this.#client.update(leases, { ...this.#lease, spec })
     } catch (error) {
       // Another wrote it, or it is gone: read it again next time.
@@ -152,7 +157,7 @@ function newLease(owner: Node, renewTime: string): Lease {
 function isSame(left: NodeStatus, right: NodeStatus): boolean {
   const bare = (status: NodeStatus): unknown => ({
     ...status,
-    conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest),
+    conditions: status.conditions?.map((condition) => ({ ...condition, lastHeartbeatTime: '' })),
   })
   return isDeepStrictEqual(bare(left), bare(right))
 }

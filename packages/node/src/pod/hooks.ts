@@ -24,7 +24,9 @@ export async function runHook(scope: Scope, runtime: ContainerRuntime, hook: Hoo
     const { exitCode, stdout, stderr } = await runtime.execSync(containerId, command, timeoutSeconds)
     if (exitCode === 0) return
     const output = JSON.stringify(Buffer.concat([stdout, stderr]).toString())
-    throw new Error(`Exec lifecycle hook ([${command.join(' ')}]) failed - error: command '${command.join(' ')}' exited with ${exitCode}: , message: ${output}`)
+    throw new Error(
+      `Exec lifecycle hook ([${command.join(' ')}]) failed - error: command '${command.join(' ')}' exited with ${exitCode}: , message: ${output}`,
+    )
   }
   if (handler.httpGet !== undefined) return httpHook(hook)
   if (handler.sleep !== undefined) {
@@ -51,7 +53,12 @@ function httpHook({ handler, container, podIp, timeoutSeconds }: HookRequest): P
         response.resume()
         const status = response.statusCode ?? 0
         if (status < 400) resolve()
-        else reject(new Error(`Http lifecycle hook (${path}) in Container "${container.name}" failed - error: status ${status}`))
+        else
+          reject(
+            new Error(
+              `Http lifecycle hook (${path}) in Container "${container.name}" failed - error: status ${status}`,
+            ),
+          )
       },
     )
     sent.on('timeout', () => sent.destroy(new Error('timed out')))

@@ -32,7 +32,7 @@ export async function makePodCgroup(root: string, pod: Pod, node: NodeCapacity):
 /** Idempotent; the pod's processes are gone. */
 export async function removePodCgroup(scope: Scope, root: string, uid: string): Promise<void> {
   for (const path of possibleCgroups(root, uid)) {
-    for (const folder of (await cgroupFolders(path))) {
+    for (const folder of await cgroupFolders(path)) {
       if (!(await removeCgroupFolder(folder))) scope.log.debug('a cgroup is still in use', { folder })
     }
   }
@@ -41,7 +41,10 @@ export async function removePodCgroup(scope: Scope, root: string, uid: string): 
 async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodLimits): Promise<void> {
   const has = (name: string): boolean => tree.controllers.includes(name)
   if (!has('cpu') && !has('memory')) return
-  const parts = path.slice(root.length).split('/').filter((part) => part !== '')
+  const parts = path
+    .slice(root.length)
+    .split('/')
+    .filter((part) => part !== '')
   let directory = join(tree.mountPoint, root)
   for (const part of parts) {
     if (tree.version === 2) await enable(directory, tree)

@@ -53,7 +53,8 @@ export async function startContainer(scope: Scope, host: PodHost, request: Start
     return new StartError(reason, message, scope.clock.now() + RETRY_MS, error)
   }
   const config = await prepare(scope, host, request, tell).catch((error: unknown) => {
-    if (error instanceof ImageError) throw new StartError(error.reason, error.message, error.retryAtMs ?? scope.clock.now() + RETRY_MS, error)
+    if (error instanceof ImageError)
+      throw new StartError(error.reason, error.message, error.retryAtMs ?? scope.clock.now() + RETRY_MS, error)
     if (request.signal.aborted) throw error
     throw fail('CreateContainerConfigError', error)
   })
@@ -86,8 +87,8 @@ async function prepare(
   const addresses = { podIps: hostNetwork ? [host.nodeAddress] : podIps, hostIps: [host.nodeAddress] }
   const env = environmentOf(pod, container, {
     services: await host.services(signal),
-    configMap: objects.configMap,
-    secret: objects.secret,
+    configMap: (name) => objects.configMap(name),
+    secret: (name) => objects.secret(name),
     addresses,
     allocatable: host.volumes.allocatable,
   })
@@ -121,7 +122,13 @@ async function postStart(scope: Scope, host: PodHost, request: StartRequest, con
     })
   } catch (error) {
     const message = (error as Error).message
-    tellPod(scope, host, { pod, type: 'Warning', reason: 'FailedPostStartHook', message: 'PostStartHook failed', container: container.name })
+    tellPod(scope, host, {
+      pod,
+      type: 'Warning',
+      reason: 'FailedPostStartHook',
+      message: 'PostStartHook failed',
+      container: container.name,
+    })
     await host.runtime.stopContainer(containerId, pod.spec.terminationGracePeriodSeconds ?? 30)
     throw new StartError('PostStartHookError', message, scope.clock.now(), error)
   }

@@ -1,45 +1,33 @@
 // Takes one pod through its life on this node: one pass at a time observes, judges, acts and reports. Passes run when
 // something changed, never on a period.
 
-import type { Container, Pod, PodStatus } from '@aksel/api/types/core-v1'
+import type { Pod, PodStatus } from '@aksel/api/types/core-v1'
 import type { Timer } from '@aksel/base/clock'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { VolumeError } from '../volumes/pod-volumes.ts'
-import { dnsConfigOf } from './dns.ts'
 import { endPod, releasePod } from './end-pod.ts'
 import { isFinished, judgePod } from './judge.ts'
-import type { PodAction, PodVerdict } from './judge.ts'
-import { killContainer, unlessGone } from './kill-pod.ts'
+import type { PodVerdict } from './judge.ts'
+import { unlessGone } from './kill-pod.ts'
 import { displayName, identityOf, podLogDirectory } from './names.ts'
-import { makePodCgroup, podCgroup } from './pod-cgroup.ts'
+import { PodActions } from './pod-actions.ts'
 import { podFolders, tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 import { PodProbes } from './pod-probes.ts'
 import { PodVolumesState } from './pod-volumes-state.ts'
-import { RestartDelays } from './restart-delays.ts'
-import { currentSandbox, emptyView, isRunning, latestRun, observePod } from './runtime-view.ts'
-import type { ContainerRun, EndedStatuses, RuntimeView } from './runtime-view.ts'
-import { sandboxConfig } from './sandbox-config.ts'
-import { StartError, startContainer } from './start-container.ts'
+import { currentSandbox, emptyView, isRunning, observePod } from './runtime-view.ts'
+import type { EndedStatuses, RuntimeView } from './runtime-view.ts'
 import { StatusWriter } from './status-writer.ts'
 import { podStatus } from './status.ts'
 import { readTerminationMessage } from './termination-message.ts'
-
-interface Hold {
-  readonly reason: string
-  readonly message: string
-  readonly untilMs: number
-}
 
 const STEPS_MAX = 100
 const RETRY_MS_FIRST = 1000
 const RETRY_MS_MAX = 30_000
 /** How soon to look again for an end that CRI does not show yet. */
 const LATE_MS = 20
-/** Dead runs of a container that are kept: the last one, whose logs `--previous` shows. */
-const DEAD_RUNS_KEPT = 1
 
 export class PodWorker {
   readonly #scope: Scope
@@ -48,10 +36,9 @@ export class PodWorker {
   readonly #objects: PodObjects
   readonly #volumes: PodVolumesState
   readonly #probes: PodProbes
-  readonly #delays = new RestartDelays()
+  readonly #actions: PodActions
   readonly #ended: EndedStatuses = new Map()
   readonly #messages = new Map<string, string>()
-  readonly #holds = new Map<string, Hold>()
   readonly #writer: StatusWriter
   readonly #stop = new AbortController()
   /** Ends what a pass waits for when the pod is to end instead. */
@@ -78,9 +65,10 @@ export class PodWorker {
     this.#probes = new PodProbes(this.#scope, host, () => this.wake())
     this.#objects = host.objects.forPod(pod, () => {
       this.#volumes.invalidate()
-      this.#holds.clear()
+      this.#actions.tryAgain()
       this.wake()
     })
+    this.#actions = new PodActions(this.#scope, host, { objects: this.#objects, volumes: this.#volumes })
     if (isEnding(pod)) this.#endNow.abort(new Error('the pod is being deleted'))
   }
 
@@ -153,7 +141,12 @@ export class PodWorker {
       return
     }
     if (error instanceof VolumeError) {
-      tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Warning', reason: 'FailedMount', message: error.message })
+      tellPod(this.#scope, this.#host, {
+        pod: this.#pod,
+        type: 'Warning',
+        reason: 'FailedMount',
+        message: error.message,
+      })
     }
     const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** this.#failures)
     this.#failures += 1
@@ -190,9 +183,13 @@ export class PodWorker {
       signal.throwIfAborted()
       this.#probes.follow(this.#pod, this.#view)
       const verdict = this.#judge()
-      const due = verdict.actions.filter((action) => !this.#isHeld(action))
+      const due = verdict.actions.filter((action) => {
+        const untilMs = this.#actions.heldUntilMs(action)
+        this.#wakeAt(untilMs)
+        return untilMs === undefined
+      })
       if (due.length === 0) return
-      for (const action of due) await this.#act(action, signal)
+      for (const action of due) await this.#actions.act(action, { pod: this.#pod, view: this.#view, signal })
       await this.#observe()
     }
     throw new Error('the pod does not come to rest')
@@ -215,7 +212,7 @@ export class PodWorker {
       pod: this.#pod,
       view: this.#view,
       nowMs,
-      restartDelayMs: (name) => this.#delays.delayMs(name),
+      restartDelayMs: (name) => this.#actions.restartDelayMs(name),
       probes: (run) => this.#probes.verdicts(run),
     })
     for (const name of verdict.resting.keys()) {
@@ -228,97 +225,12 @@ export class PodWorker {
     return verdict
   }
 
-  #isHeld(action: PodAction): boolean {
-    if (action.kind !== 'start-container') return false
-    const hold = this.#holds.get(action.container.name)
-    if (hold === undefined || hold.untilMs <= this.#scope.clock.now()) return false
-    this.#wakeAt(hold.untilMs)
-    return true
-  }
-
-  async #act(action: PodAction, signal: AbortSignal): Promise<void> {
-    switch (action.kind) {
-      case 'create-sandbox':
-        return this.#createSandbox(action.attempt)
-      case 'stop-sandbox':
-        return unlessGone(this.#host.runtime.stopPodSandbox(action.id))
-      case 'stop-container':
-        return this.#stopContainer(action.run, action.message, action.graceSeconds)
-      case 'start-container':
-        return this.#startContainer(action.container, action.attempt, signal)
-      default:
-        return action satisfies never
-    }
-  }
-
-  async #createSandbox(attempt: number): Promise<void> {
-    await makePodCgroup(this.#host.cgroupRoot, this.#pod, this.#host.capacity)
-    if (attempt > 0) {
-      const message = 'Pod sandbox changed, it will be killed and re-created.'
-      tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Normal', reason: 'SandboxChanged', message })
-    }
-    try {
-      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(attempt), runtimeHandlerOf(this.#pod))
-    } catch (error) {
-      const message = `Failed to create pod sandbox: ${(error as Error).message}`
-      tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Warning', reason: 'FailedCreatePodSandBox', message })
-      throw error
-    }
-  }
-
-  #sandboxConfig(attempt: number): ReturnType<typeof sandboxConfig> {
-    const { clusterDns, clusterDomain, nodeDns, podLogsDirectory, cgroupRoot } = this.#host
-    return sandboxConfig(this.#pod, {
-      attempt,
-      podLogsRoot: podLogsDirectory,
-      cgroupParent: podCgroup(cgroupRoot, this.#pod),
-      dns: dnsConfigOf(this.#pod, { clusterDns, clusterDomain, node: nodeDns }),
-      clusterDomain,
-    })
-  }
-
-  async #startContainer(container: Container, attempt: number, signal: AbortSignal): Promise<void> {
-    const sandbox = currentSandbox(this.#view)
-    if (sandbox === undefined) return
-    if (attempt > 0 && latestRun(this.#view, container.name) !== undefined) {
-      this.#delays.restarted(container.name, this.#scope.clock.now())
-    }
-    try {
-      await startContainer(this.#scope, this.#host, {
-        pod: this.#pod,
-        container,
-        attempt,
-        sandboxId: sandbox.id,
-        sandbox: this.#sandboxConfig(sandbox.attempt),
-        podIps: sandbox.ips,
-        volumes: this.#volumes.mounted,
-        objects: this.#objects,
-        signal,
-      })
-      this.#holds.delete(container.name)
-    } catch (error) {
-      if (!(error instanceof StartError)) throw error
-      this.#holds.set(container.name, { reason: error.reason, message: error.message, untilMs: error.retryAtMs })
-    }
-    await this.#forgetOldRuns(container.name)
-  }
-
-  async #stopContainer(run: ContainerRun, message: string, graceSeconds: number | undefined): Promise<void> {
-    const grace = graceSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30
-    const podIp = currentSandbox(this.#view)?.ips[0] ?? this.#host.nodeAddress
-    await killContainer(this.#scope, this.#host, { pod: this.#pod, run, graceSeconds: grace, message, podIp })
-  }
-
-  async #forgetOldRuns(name: string): Promise<void> {
-    const dead = this.#view.containers.filter((run) => run.name === name && !isRunning(run))
-    for (const { id } of dead.slice(DEAD_RUNS_KEPT)) await unlessGone(this.#host.runtime.removeContainer(id))
-  }
-
   async #observe(): Promise<void> {
     this.#view = await observePod(this.#host.runtime, this.#pod.metadata.uid ?? '', this.#ended)
     const { sandboxes, containers } = this.#view
     const late = containers.some((run) => isRunning(run) && this.#host.hasExited(run.id))
-    if (late || sandboxes.some(({ ready, id }) => ready && this.#host.hasExited(id))) this.#wakeAt(this.#scope.clock.now() + LATE_MS)
+    if (late || sandboxes.some(({ ready, id }) => ready && this.#host.hasExited(id)))
+      this.#wakeAt(this.#scope.clock.now() + LATE_MS)
     const uid = this.#pod.metadata.uid ?? ''
     const logDirectory = podLogDirectory(this.#host.podLogsDirectory, identityOf(this.#pod))
     for (const run of this.#view.containers) {
@@ -341,7 +253,7 @@ export class PodWorker {
   #waiting(): ReadonlyMap<string, { readonly reason: string; readonly message: string }> {
     const waiting = new Map<string, { readonly reason: string; readonly message: string }>()
     for (const [name, message] of this.#resting) waiting.set(name, { reason: 'CrashLoopBackOff', message })
-    for (const [name, { reason, message }] of this.#holds) waiting.set(name, { reason, message })
+    for (const [name, { reason, message }] of this.#actions.holds) waiting.set(name, { reason, message })
     return waiting
   }
 
@@ -374,7 +286,7 @@ export class PodWorker {
     await this.#observe()
     this.#probes[Symbol.dispose]()
     this.#resting = new Map()
-    this.#holds.clear()
+    this.#actions.tryAgain()
     await this.#report()
   }
 
@@ -423,11 +335,6 @@ function isEnding(pod: Pod): boolean {
 function graceOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata
   return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
-}
-
-function runtimeHandlerOf(pod: Pod): string {
-  const name = pod.spec.runtimeClassName
-  return name === undefined || name === 'runc' ? '' : name
 }
 
 /** Our own status writes come back as updates; only what others change is news. */

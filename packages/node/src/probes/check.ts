@@ -51,7 +51,10 @@ async function checkExec(
   } catch (error) {
     const message = (error as Error).message
     if (/timed? ?out|DeadlineExceeded|deadline exceeded/i.test(message)) {
-      return { healthy: false, output: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` }
+      return {
+        healthy: false,
+        output: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s`,
+      }
     }
     return { healthy: false, output: message }
   }

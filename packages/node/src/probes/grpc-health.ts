@@ -40,7 +40,8 @@ export async function checkGrpc(scope: Scope, request: GrpcCheck): Promise<Check
       { service: request.service ?? '' },
       { deadline: new Date(scope.clock.now() + request.timeoutMs) },
       (error, value) => {
-        if (error !== null) return done({ healthy: false, output: wordsOf(error, `${address}:${request.port}`, request) })
+        if (error !== null)
+          return done({ healthy: false, output: wordsOf(error, `${address}:${request.port}`, request) })
         if (value?.status === 'SERVING') return done({ healthy: true, output: '' })
         done({ healthy: false, output: `service unhealthy (responded with "${value?.status ?? 'UNKNOWN'}")` })
       },
@@ -51,11 +52,16 @@ export async function checkGrpc(scope: Scope, request: GrpcCheck): Promise<Check
 const UNIMPLEMENTED = 12
 const DEADLINE_EXCEEDED = 4
 
-function wordsOf(error: { readonly code: number; readonly message: string }, place: string, request: GrpcCheck): string {
+function wordsOf(
+  error: { readonly code: number; readonly message: string },
+  place: string,
+  request: GrpcCheck,
+): string {
   const seconds = request.timeoutMs / 1000
   if (error.code === UNIMPLEMENTED) {
     return 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'
   }
-  if (error.code === DEADLINE_EXCEEDED) return `timeout: failed to connect service "${place}" within ${seconds}s: context deadline exceeded`
+  if (error.code === DEADLINE_EXCEEDED)
+    return `timeout: failed to connect service "${place}" within ${seconds}s: context deadline exceeded`
   return `error: health rpc probe failed: ${error.message}`
 }

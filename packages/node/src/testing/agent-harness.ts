@@ -96,7 +96,9 @@ export async function when<T extends KubernetesObject>(
     clearInterval(keep)
     timer[Symbol.dispose]()
   }
-  throw new Error(`${key} did not come to the state waited for: ${JSON.stringify(client.peek(type, key), undefined, 1)}`)
+  throw new Error(
+    `${key} did not come to the state waited for: ${JSON.stringify(client.peek(type, key), undefined, 1)}`,
+  )
 }
 
 /** A pod of one busybox container on the test's node, with what the API server would have defaulted. */
@@ -114,4 +116,3 @@ export function busyboxPod(name: string, command: readonly string[], more: Parti
     status: { phase: 'Pending' },
   }
 }
-

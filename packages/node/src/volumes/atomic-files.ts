@@ -107,10 +107,11 @@ async function isSame(version: string, files: ProjectedFiles): Promise<boolean> 
 
 async function listFiles(directory: string, prefix = ''): Promise<readonly string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
-  const lists = entries.map((entry) =>
-    entry.isDirectory()
-      ? listFiles(join(directory, entry.name), `${prefix}${entry.name}/`)
-      : [`${prefix}${entry.name}`],
-  )
-  return (await Promise.all(lists)).flat()
+  const found: string[] = []
+  for (const entry of entries) {
+    const path = `${prefix}${entry.name}`
+    if (entry.isDirectory()) found.push(...(await listFiles(join(directory, entry.name), `${path}/`)))
+    else found.push(path)
+  }
+  return found
 }

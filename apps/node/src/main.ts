@@ -1,0 +1,17 @@
+// The program on a machine: node agent, service proxy, DNS and tunnel, wired from one options file. Ending it leaves
+// containers, services and mounts as they are.
+
+import module from 'node:module'
+
+module.enableCompileCache()
+const { readOptions } = await import('./options.ts')
+const options = await readOptions(process.argv.slice(2), process.env)
+const { runNode } = await import('./node.ts')
+
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => stop.abort(new Error(`the agent was told to end by ${signal}`)))
+}
+await runNode(options, stop.signal)
+// Sockets that others keep open must not hold an agent that has ended.
+process.exit(0)

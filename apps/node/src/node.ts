@@ -1,0 +1,157 @@
+// Wires the parts of a node: each gets its collaborators here and knows none of the others.
+
+import { readFile, mkdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemClock } from '@aksel/base/clock'
+import { systemRandom } from '@aksel/base/ids'
+import { childScope } from '@aksel/base/scope'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { createClient } from '@aksel/client/typed-client'
+import { openFileLedger } from '@aksel/host/file-ledger'
+import type { Ledger } from '@aksel/host/ledger'
+import { runDns } from '@aksel/network/dns/dns-server'
+import { InteractiveNft } from '@aksel/network/nft/interactive'
+import { runServiceProxy } from '@aksel/network/service-proxy/service-proxy'
+import { runAgent } from '@aksel/node/agent'
+import type { RunningAgent } from '@aksel/node/agent'
+import { createTasks } from '@aksel/node/containerd/tasks'
+import type { Tasks } from '@aksel/node/containerd/tasks'
+import { createCriClient } from '@aksel/node/cri/cri-client'
+import { createAttachUrls } from '@aksel/node/streams/attach'
+import { createStreamsHandler } from '@aksel/node/streams/handler'
+import { createCaches } from '@aksel/runtime/caches'
+import type { Caches } from '@aksel/runtime/controller'
+import { services } from '@aksel/api/resources'
+import { createHttpsTransport } from '@aksel/runtime/https-transport'
+import { parseKubeconfig } from '@aksel/runtime/kubeconfig'
+import type { ClusterAccess } from '@aksel/runtime/kubeconfig'
+import { dialTunnel } from '@aksel/runtime/tunnel'
+import { nodeDisks } from '@aksel/storage/node-disks'
+import { jsonLog } from './json-log.ts'
+import type { NodeOptions } from './options.ts'
+
+/** Resolves when the signal has aborted and everything has come to rest; rejects when a part gave up. */
+export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
+  const scope: Scope = {
+    clock: systemClock(),
+    random: systemRandom(),
+    log: jsonLog(options.logLevel, options.nodeName),
+    signal,
+  }
+  const access = await parseKubeconfig(await readFile(options.kubeconfigPath, 'utf8'))
+  await using transport = createHttpsTransport(access)
+  const client = createClient(transport, { userAgent: `kubelet/v${options.kubernetesVersion}` })
+  await using ledger = await openFileLedger(scope, { directory: options.ledgerDir })
+  await using caches = createCaches(scope, client)
+  const execDirectory = join(options.rootDir, 'exec')
+  await mkdir(execDirectory, { recursive: true })
+  using runtime = await createCriClient(scope, { socketPath: options.containerdSocket })
+  using tasks = await createTasks(scope, { socketPath: options.containerdSocket, directory: execDirectory })
+  const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks })
+  await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
+  using nft = new InteractiveNft()
+  await Promise.all([agent.ended, proxy(scope, options, caches, nft), dns(scope, options, caches)])
+  scope.log.info('the agent has ended; containers go on')
+}
+
+async function startAgent(
+  scope: Scope,
+  parts: {
+    readonly options: NodeOptions
+    readonly client: Client
+    readonly ledger: Ledger
+    readonly caches: Caches
+    readonly runtime: Awaited<ReturnType<typeof createCriClient>>
+    readonly tasks: Tasks
+  },
+): Promise<RunningAgent> {
+  const { options, client, ledger, caches, runtime, tasks } = parts
+  return runAgent(scope, {
+    client,
+    runtime,
+    taskEvents: (ended) => tasks.events(ended, ['exit', 'oom']),
+    ledger,
+    disks: nodeDisks({ directory: options.disksDir, stagingDirectory: join(options.rootDir, 'staging'), ledger }),
+    services: caches.of(services),
+    nodeName: options.nodeName,
+    nodeAddress: options.nodeAddress,
+    labels: options.labels,
+    taints: options.taints,
+    maxPods: options.maxPods,
+    capacity: {
+      ...options.capacity,
+      ephemeralStorageBytes: options.capacity.ephemeralStorageBytes ?? (await diskBytes(options.rootDir)),
+    },
+    ...(options.reserved === undefined ? {} : { reserved: options.reserved }),
+    kubernetesVersion: options.kubernetesVersion,
+    osImage: osImageOf(options.nodeImage),
+    providerId: options.providerId,
+    podCidr: options.podCidr,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    rootDirectory: options.rootDir,
+    podLogsDirectory: options.podLogsDir,
+    cgroupRoot: options.cgroupRoot,
+    owner: `machine/${options.machineKey}`,
+  })
+}
+
+async function startTunnel(
+  scope: Scope,
+  options: NodeOptions,
+  access: ClusterAccess,
+  agent: RunningAgent,
+  tasks: Tasks,
+): Promise<AsyncDisposable> {
+  const { certPem, keyPem, caPem } = access
+  if (certPem === undefined || keyPem === undefined) {
+    throw new Error(`Cannot dial the server: ${options.kubeconfigPath} holds no client certificate`)
+  }
+  const attach = await createAttachUrls(scope, { socketPath: options.containerdSocket })
+  const handler = createStreamsHandler({ pods: agent.pods, tasks, attach, other: agent.endpoints })
+  const tunnel = dialTunnel(childScope(scope, { part: 'tunnel' }), {
+    socketPath: options.tunnelSocket,
+    tls: { certPem, keyPem, caPem },
+    handler,
+  })
+  return {
+    async [Symbol.asyncDispose]() {
+      await tunnel[Symbol.asyncDispose]()
+      attach[Symbol.dispose]()
+    },
+  }
+}
+
+function proxy(scope: Scope, options: NodeOptions, caches: Caches, nft: InteractiveNft): Promise<void> {
+  const zone = options.labels['topology.kubernetes.io/zone']
+  return runServiceProxy(childScope(scope, { part: 'service-proxy' }), {
+    caches,
+    nft,
+    node: { name: options.nodeName, ...(zone === undefined ? {} : { zone }) },
+    nodeAddresses: [options.nodeAddress],
+    servedHere: [options.clusterDns],
+    podCidr: options.podCidr,
+    nonMasqueradeCidrs: options.nonMasqueradeCidrs,
+  })
+}
+
+function dns(scope: Scope, options: NodeOptions, caches: Caches): Promise<void> {
+  const { clusterDns: address, clusterDomain } = options
+  return runDns(childScope(scope, { part: 'dns' }), { caches, clusterDomain, address })
+}
+
+async function diskBytes(path: string): Promise<number> {
+  const { blocks, bsize } = await statfs(path)
+  return blocks * bsize
+}
+
+/** What the image's name says about the system on it. */
+function osImageOf(nodeImage: string): string {
+  const known: readonly (readonly [string, string])[] = [
+    ['AKSUbuntu-2404', 'Ubuntu 24.04.3 LTS'],
+    ['AKSUbuntu-2204', 'Ubuntu 22.04.5 LTS'],
+    ['AKSAzureLinux', 'Microsoft Azure Linux 3.0'],
+  ]
+  return known.find(([prefix]) => nodeImage.startsWith(prefix))?.[1] ?? nodeImage
+}

@@ -1,0 +1,51 @@
+// The options file: what is taken, and what is refused with its name.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseOptions } from './options.ts'
+
+const file = {
+  nodeName: 'n1',
+  nodeAddress: '10.224.0.4',
+  kubeconfigPath: '/m/kubeconfig',
+  containerdSocket: '/m/c.sock',
+  podLogsDir: '/m/logs',
+  rootDir: '/m/kubelet',
+  cgroupRoot: '/aksel/m',
+  tunnelSocket: '/s/tunnel.sock',
+  clusterDns: '10.0.0.10',
+  clusterDomain: 'cluster.local',
+  podCidr: '10.244.3.0/24',
+  maxPods: 250,
+  capacity: { cpuMilli: 2000, memoryBytes: 8e9 },
+  kubernetesVersion: '1.35.7',
+  nodeImage: 'AKSUbuntu-2204gen2containerd-202611.01.0',
+  providerId: 'azure:///n1',
+  disksDir: '/d',
+  ledgerDir: '/m/ledger',
+  machineKey: 'c1-n1',
+  simulated: false,
+}
+
+test('parseOptions() takes a whole file and keeps pods of the cluster unmasqueraded', () => {
+  const options = parseOptions('agent.json', file, 'info')
+  assert.deepEqual(options.nonMasqueradeCidrs, ['10.244.0.0/16'])
+  assert.deepEqual(options.capacity, file.capacity)
+  assert.deepEqual([options.labels, options.taints], [{}, []])
+})
+
+test('parseOptions() names the field that is wrong', () => {
+  assert.throws(
+    () => parseOptions('agent.json', { ...file, nodeName: '' }, 'info'),
+    /field "nodeName": expected a text, found ""/,
+  )
+  assert.throws(
+    () => parseOptions('agent.json', { ...file, capacity: { cpuMilli: 1 } }, 'info'),
+    /capacity.*"memoryBytes"/,
+  )
+  assert.throws(
+    () => parseOptions('agent.json', { ...file, simulated: true }, 'info'),
+    /hollow nodes live in the server/,
+  )
+  assert.throws(() => parseOptions('agent.json', [], 'info'), /not a JSON object/)
+})

@@ -1,0 +1,144 @@
+// What the node agent is told: one JSON file, written by whoever made the machine, read once and judged whole.
+
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+
+export interface NodeOptions {
+  readonly nodeName: string
+  readonly nodeAddress: string
+  readonly kubeconfigPath: string
+  readonly containerdSocket: string
+  readonly podLogsDir: string
+  readonly rootDir: string
+  readonly cgroupRoot: string
+  readonly tunnelSocket: string
+  readonly clusterDns: string
+  readonly clusterDomain: string
+  readonly podCidr: string
+  /** Where pods keep their own address; the /16 around the node's range when the file names none. */
+  readonly nonMasqueradeCidrs: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  readonly maxPods: number
+  readonly capacity: {
+    readonly cpuMilli: number
+    readonly memoryBytes: number
+    readonly ephemeralStorageBytes?: number
+  }
+  readonly reserved?: { readonly cpuMilli: number; readonly memoryBytes: number }
+  readonly kubernetesVersion: string
+  readonly nodeImage: string
+  readonly providerId: string
+  readonly disksDir: string
+  readonly ledgerDir: string
+  readonly machineKey: string
+  readonly logLevel: string
+}
+
+export async function readOptions(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<NodeOptions> {
+  const { values } = parseArgs({ args: [...argv], options: { config: { type: 'string' } } })
+  if (values.config === undefined) throw new Error('Say where the options are: --config /…/agent.json')
+  const text = await readFile(values.config, 'utf8')
+  return parseOptions(values.config, JSON.parse(text), environment['AKSEL_LOG_LEVEL'] ?? 'info')
+}
+
+/** Throws an error that names the file and the field. */
+export function parseOptions(file: string, value: unknown, logLevel: string): NodeOptions {
+  const read = new Reader(file, value)
+  if (read.field('simulated') === true) throw read.error('simulated', 'hollow nodes live in the server')
+  const podCidr = read.text('podCidr')
+  const capacity = read.record('capacity')
+  const storage = capacity.optionalNumber('ephemeralStorageBytes')
+  const reserved = read.field('reserved') === undefined ? undefined : read.record('reserved')
+  return {
+    nodeName: read.text('nodeName'),
+    nodeAddress: read.text('nodeAddress'),
+    kubeconfigPath: read.text('kubeconfigPath'),
+    containerdSocket: read.text('containerdSocket'),
+    podLogsDir: read.text('podLogsDir'),
+    rootDir: read.text('rootDir'),
+    cgroupRoot: read.text('cgroupRoot'),
+    tunnelSocket: read.text('tunnelSocket'),
+    clusterDns: read.text('clusterDns'),
+    clusterDomain: read.text('clusterDomain'),
+    podCidr,
+    nonMasqueradeCidrs: read.texts('nonMasqueradeCidrs') ?? [surrounding(podCidr)],
+    labels: (read.field('labels') ?? {}) as NodeOptions['labels'],
+    taints: (read.field('taints') ?? []) as NodeOptions['taints'],
+    maxPods: read.number('maxPods'),
+    capacity: {
+      cpuMilli: capacity.number('cpuMilli'),
+      memoryBytes: capacity.number('memoryBytes'),
+      ...(storage === undefined ? {} : { ephemeralStorageBytes: storage }),
+    },
+    ...(reserved === undefined
+      ? {}
+      : { reserved: { cpuMilli: reserved.number('cpuMilli'), memoryBytes: reserved.number('memoryBytes') } }),
+    kubernetesVersion: read.text('kubernetesVersion'),
+    nodeImage: read.text('nodeImage'),
+    providerId: read.text('providerId'),
+    disksDir: read.text('disksDir'),
+    ledgerDir: read.text('ledgerDir'),
+    machineKey: read.text('machineKey'),
+    logLevel,
+  }
+}
+
+/** `10.244.3.0/24` lies in `10.244.0.0/16`, the cluster's range on AKS. */
+function surrounding(cidr: string): string {
+  const [first, second] = cidr.split('.')
+  return `${first}.${second}.0.0/16`
+}
+
+class Reader {
+  readonly #file: string
+  readonly #values: Readonly<Record<string, unknown>>
+
+  constructor(file: string, value: unknown) {
+    this.#file = file
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new Error(`Cannot use ${file}: not a JSON object`)
+    }
+    this.#values = value as Record<string, unknown>
+  }
+
+  field(name: string): unknown {
+    return this.#values[name]
+  }
+
+  text(name: string): string {
+    const value = this.#values[name]
+    if (typeof value === 'string' && value !== '') return value
+    throw this.error(name, `expected a text, found ${JSON.stringify(value)}`)
+  }
+
+  texts(name: string): readonly string[] | undefined {
+    const value = this.#values[name]
+    if (value === undefined) return undefined
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
+    throw this.error(name, `expected a list of texts, found ${JSON.stringify(value)}`)
+  }
+
+  number(name: string): number {
+    const value = this.optionalNumber(name)
+    if (value === undefined) throw this.error(name, 'expected a number, found nothing')
+    return value
+  }
+
+  optionalNumber(name: string): number | undefined {
+    const value = this.#values[name]
+    if (value === undefined || (typeof value === 'number' && value >= 0)) return value as number | undefined
+    throw this.error(name, `expected a number, found ${JSON.stringify(value)}`)
+  }
+
+  record(name: string): Reader {
+    return new Reader(`${this.#file}: ${name}`, this.#values[name])
+  }
+
+  error(name: string, why: string): Error {
+    return new Error(`Cannot use ${this.#file}: field "${name}": ${why}`)
+  }
+}

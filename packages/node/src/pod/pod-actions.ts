@@ -1,0 +1,153 @@
+// Does what the judge says for one pod, and keeps what a failure leaves behind: how long a container must wait, and why.
+
+import type { Container, Pod } from '@aksel/api/types/core-v1'
+import type { Scope } from '@aksel/base/scope'
+import type { PodObjects } from '../object-watches.ts'
+import { dnsConfigOf } from './dns.ts'
+import type { PodAction } from './judge.ts'
+import { killContainer, unlessGone } from './kill-pod.ts'
+import { makePodCgroup, podCgroup } from './pod-cgroup.ts'
+import { tellPod } from './pod-host.ts'
+import type { PodHost } from './pod-host.ts'
+import type { PodVolumesState } from './pod-volumes-state.ts'
+import { RestartDelays } from './restart-delays.ts'
+import { currentSandbox, isRunning, latestRun } from './runtime-view.ts'
+import type { ContainerRun, RuntimeView } from './runtime-view.ts'
+import { sandboxConfig } from './sandbox-config.ts'
+import { StartError, startContainer } from './start-container.ts'
+
+/** Why a container that should start does not, and until when. */
+export interface Hold {
+  readonly reason: string
+  readonly message: string
+  readonly untilMs: number
+}
+
+export interface ActFacts {
+  readonly pod: Pod
+  readonly view: RuntimeView
+  /** Ends waits when the pod is to end instead. */
+  readonly signal: AbortSignal
+}
+
+/** Dead runs of a container that are kept: the last one, whose logs `--previous` shows. */
+const DEAD_RUNS_KEPT = 1
+
+export class PodActions {
+  readonly #scope: Scope
+  readonly #host: PodHost
+  readonly #objects: PodObjects
+  readonly #volumes: PodVolumesState
+  readonly #delays = new RestartDelays()
+  readonly #holds = new Map<string, Hold>()
+
+  constructor(scope: Scope, host: PodHost, parts: { readonly objects: PodObjects; readonly volumes: PodVolumesState }) {
+    this.#scope = scope
+    this.#host = host
+    this.#objects = parts.objects
+    this.#volumes = parts.volumes
+  }
+
+  get holds(): ReadonlyMap<string, Hold> {
+    return this.#holds
+  }
+
+  /** Something that a failed start may have waited for has changed. */
+  tryAgain(): void {
+    this.#holds.clear()
+  }
+
+  restartDelayMs(container: string): number {
+    return this.#delays.delayMs(container)
+  }
+
+  /** The time until which the action must wait; undefined where it is due. */
+  heldUntilMs(action: PodAction): number | undefined {
+    const hold = action.kind === 'start-container' ? this.#holds.get(action.container.name) : undefined
+    return hold === undefined || hold.untilMs <= this.#scope.clock.now() ? undefined : hold.untilMs
+  }
+
+  async act(action: PodAction, facts: ActFacts): Promise<void> {
+    switch (action.kind) {
+      case 'create-sandbox':
+        return this.#createSandbox(facts.pod, action.attempt)
+      case 'stop-sandbox':
+        return unlessGone(this.#host.runtime.stopPodSandbox(action.id))
+      case 'stop-container':
+        return this.#stopContainer(facts, action.run, action.message, action.graceSeconds)
+      case 'start-container':
+        return this.#startContainer(facts, action.container, action.attempt)
+      default:
+        return action satisfies never
+    }
+  }
+
+  async #createSandbox(pod: Pod, attempt: number): Promise<void> {
+    const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+      tellPod(this.#scope, this.#host, { pod, type, reason, message })
+    await makePodCgroup(this.#host.cgroupRoot, pod, this.#host.capacity)
+    if (attempt > 0) tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+    try {
+      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), runtimeHandlerOf(pod))
+    } catch (error) {
+      tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`)
+      throw error
+    }
+  }
+
+  #sandboxConfig(pod: Pod, attempt: number): ReturnType<typeof sandboxConfig> {
+    const { clusterDns, clusterDomain, nodeDns, podLogsDirectory, cgroupRoot } = this.#host
+    return sandboxConfig(pod, {
+      attempt,
+      podLogsRoot: podLogsDirectory,
+      cgroupParent: podCgroup(cgroupRoot, pod),
+      dns: dnsConfigOf(pod, { clusterDns, clusterDomain, node: nodeDns }),
+      clusterDomain,
+    })
+  }
+
+  async #startContainer({ pod, view, signal }: ActFacts, container: Container, attempt: number): Promise<void> {
+    const sandbox = currentSandbox(view)
+    if (sandbox === undefined) return
+    if (latestRun(view, container.name) !== undefined) this.#delays.restarted(container.name, this.#scope.clock.now())
+    try {
+      await startContainer(this.#scope, this.#host, {
+        pod,
+        container,
+        attempt,
+        sandboxId: sandbox.id,
+        sandbox: this.#sandboxConfig(pod, sandbox.attempt),
+        podIps: sandbox.ips,
+        volumes: this.#volumes.mounted,
+        objects: this.#objects,
+        signal,
+      })
+      this.#holds.delete(container.name)
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error
+      this.#holds.set(container.name, { reason: error.reason, message: error.message, untilMs: error.retryAtMs })
+    }
+    await this.#forgetOldRuns(view, container.name)
+  }
+
+  async #stopContainer(
+    { pod, view }: ActFacts,
+    run: ContainerRun,
+    message: string,
+    graceSeconds: number | undefined,
+  ): Promise<void> {
+    const grace = graceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
+    const podIp = currentSandbox(view)?.ips[0] ?? this.#host.nodeAddress
+    await killContainer(this.#scope, this.#host, { pod, run, graceSeconds: grace, message, podIp })
+  }
+
+  async #forgetOldRuns(view: RuntimeView, name: string): Promise<void> {
+    const dead = view.containers.filter((run) => run.name === name && !isRunning(run))
+    for (const { id } of dead.slice(DEAD_RUNS_KEPT)) await unlessGone(this.#host.runtime.removeContainer(id))
+  }
+}
+
+function runtimeHandlerOf(pod: Pod): string {
+  const name = pod.spec.runtimeClassName
+  return name === undefined || name === 'runc' ? '' : name
+}
