@@ -35,11 +35,11 @@ for (const [name, open] of Object.entries(transports)) {
       await opened[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
     })
-    for (const [at, { name: statement, check }] of clientContract.entries()) {
-      void test(statement, async () => {
+    for (const [at, one] of clientContract.entries()) {
+      void test(one.name, async () => {
         const namespace = `case-${at}`
         await opened.client.create(namespaces, { metadata: { name: namespace }, spec: {} })
-        await check(opened.client, namespace)
+        await one.check(opened.client, namespace)
       })
     }
   })

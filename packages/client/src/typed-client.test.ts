@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deployments, pods } from '@aksel/api/resources'
+import { pods, services } from '@aksel/api/resources'
 import { ApiError } from '@aksel/base/errors'
 import { createClient } from './typed-client.ts'
 import type { ApiRequest, ApiResponse, Transport } from './transport.ts'
@@ -38,13 +38,14 @@ void test('list() puts every option into the query', async () => {
 
 void test('create() adds kind and apiVersion, which objects of a list lack', async () => {
   const transport = scripted(201, '{}')
-  await createClient(transport).create(deployments, { metadata: { name: 'web', namespace: 'a' } })
+  await createClient(transport).create(services, { metadata: { name: 'web', namespace: 'a' }, spec: {} })
   const [request] = transport.sent
-  assert.equal(request!.path, '/apis/apps/v1/namespaces/a/deployments')
+  assert.equal(request!.path, '/api/v1/namespaces/a/services')
   assert.deepEqual(JSON.parse(new TextDecoder().decode(request!.body)), {
-    kind: 'Deployment',
-    apiVersion: 'apps/v1',
+    kind: 'Service',
+    apiVersion: 'v1',
     metadata: { name: 'web', namespace: 'a' },
+    spec: {},
   })
 })
 

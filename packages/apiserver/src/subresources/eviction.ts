@@ -18,7 +18,7 @@ import { subresourceBody } from './body.ts'
 
 export async function evictionSubresource(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
-  const eviction = (await bodyObject(tools, context, subresourceBody(context))) as unknown as Eviction
+  const eviction = (await bodyObject(tools, context, subresourceBody(tools, context))) as unknown as Eviction
   const name = eviction.metadata?.name
   if (name !== undefined && name !== '' && name !== info.name) {
     throw new ApiError('BadRequest', `name in URL does not match name in Eviction object: ${info.name} != ${name}`)

@@ -49,12 +49,12 @@ async function wantedScale(
   rules: ScaleRules<KubernetesObject>,
 ): Promise<(current: KubernetesObject) => Scale> {
   if (context.info.verb === 'update') {
-    const body = (await bodyObject(tools, context, subresourceBody(context))) as unknown as Scale
+    const body = (await bodyObject(tools, context, subresourceBody(tools, context))) as unknown as Scale
     return () => body
   }
   const type = patchTypeOf(context.call.headers['content-type'])
   const { value: patch } = parseJsonBody(await readRequestBody(context.call.body))
-  const schema = patchSchemaOf(tools.registry.schemas.tables, subresourceBody(context).message)
+  const schema = patchSchemaOf(tools.registry.schemas.tables, subresourceBody(tools, context).message)
   return (current) => {
     const scale = rules.toScale(current) as unknown as KubernetesObject
     const { resourceVersion: _, ...metadata } = scale.metadata

@@ -45,7 +45,7 @@ export function runSubresource(
 async function runAction(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
   const action = row.subresourceActions[info.subresource]!
-  const type = subresourceBody(context)
+  const type = subresourceBody(tools, context)
   const body = await bodyObject(tools, context, type)
   const call = writeCallOf(context)
   await changeObject(tools.registry, call, {

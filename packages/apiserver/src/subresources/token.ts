@@ -25,7 +25,7 @@ const YEAR_SECONDS = 365 * 86_400
 export function tokenSubresource(authority: TokenAuthority, apiAudiences: readonly string[]): SubresourceHandler {
   return async (tools, context): Promise<Answer> => {
     const { row, info } = context
-    const request = (await bodyObject(tools, context, subresourceBody(context))) as unknown as TokenRequest
+    const request = (await bodyObject(tools, context, subresourceBody(tools, context))) as unknown as TokenRequest
     const account = await tools.registry.records.get(row, info.namespace, info.name)
     if (account === undefined) throw notFoundError(row, info.name)
     const wantedSeconds = request.spec?.expirationSeconds ?? EXPIRATION_DEFAULT_SECONDS
