@@ -148,7 +148,9 @@ function header(answer: ArmAnswer<unknown>, name: string): string | undefined {
 }
 
 function armError(answer: ArmAnswer<unknown>): ArmError {
-  const error = (answer.body as { error?: ArmErrorBody } | undefined)?.error
+  // Resource Manager wraps its errors; AKS answers with the bare error.
+  const body = answer.body as (Partial<ArmErrorBody> & { readonly error?: ArmErrorBody }) | undefined
+  const error = body?.error ?? body
   return new ArmError(
     answer.status,
     error?.code ?? String(answer.status),

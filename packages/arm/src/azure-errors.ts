@@ -6,7 +6,12 @@ import { ArmError, type ArmErrorOptions } from '@aksel/base/errors'
 export class AksError extends ArmError {
   readonly subcode: string
 
-  constructor(status: number, code: string, message: string, options: ArmErrorOptions & { readonly subcode?: string } = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    options: ArmErrorOptions & { readonly subcode?: string } = {},
+  ) {
     super(status, code, message, options)
     this.name = 'AksError'
     this.subcode = options.subcode ?? ''
@@ -76,7 +81,9 @@ export function invalidParameter(parameter: string, details: string): AksError {
 }
 
 export function missingParameter(parameter: string): AksError {
-  return new AksError(400, 'InvalidParameter', `Required parameter ${parameter} is missing (null).`, { target: parameter })
+  return new AksError(400, 'InvalidParameter', `Required parameter ${parameter} is missing (null).`, {
+    target: parameter,
+  })
 }
 
 export function changeNotAllowed(path: string): AksError {
@@ -92,5 +99,9 @@ export function preconditionFailed(message: string): AksError {
 }
 
 export function contentInvalid(message: string): ArmError {
-  return new ArmError(400, 'InvalidRequestContent', `The request content was invalid and could not be deserialized: '${message}'.`)
+  return new ArmError(
+    400,
+    'InvalidRequestContent',
+    `The request content was invalid and could not be deserialized: '${message}'.`,
+  )
 }

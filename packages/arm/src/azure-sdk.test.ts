@@ -5,7 +5,14 @@ import { test } from 'node:test'
 import { ContainerServiceClient } from '@azure/arm-containerservice'
 import { ClientSecretCredential } from '@azure/identity'
 import { nodes } from '@aksel/api/resources'
-import { clientId, clientSecret, openFrontDoor, subscriptionId, tenantId, type OpenedFrontDoor } from './testing/opened-front-door.ts'
+import {
+  clientId,
+  clientSecret,
+  openFrontDoor,
+  subscriptionId,
+  tenantId,
+  type OpenedFrontDoor,
+} from './testing/opened-front-door.ts'
 
 function sdkClient(opened: OpenedFrontDoor, secret = clientSecret): ContainerServiceClient {
   const tlsOptions = { ca: opened.caPem }
@@ -45,10 +52,13 @@ test('the SDK creates a cluster of two pools, lists, scales, fetches credentials
   assert.equal(created.kubernetesVersion, '1.35.7')
   assert.equal(created.nodeResourceGroup, 'MC_rg1_c1_eastus')
   assert.match(created.fqdn ?? '', /^c1-rg1-[0-9a-f]{8}\.hcp\.eastus\.azmk8s\.io$/)
-  assert.deepEqual(created.agentPoolProfiles?.map(({ name, count, maxPods }) => ({ name, count, maxPods })), [
-    { name: 'system', count: 1, maxPods: 250 },
-    { name: 'work', count: 2, maxPods: 250 },
-  ])
+  assert.deepEqual(
+    created.agentPoolProfiles?.map(({ name, count, maxPods }) => ({ name, count, maxPods })),
+    [
+      { name: 'system', count: 1, maxPods: 250 },
+      { name: 'work', count: 2, maxPods: 250 },
+    ],
+  )
 
   const inCluster = opened.engine.client([...opened.engine.clusters.keys()][0]!)
   const names = inCluster.peekAll(nodes).map(({ metadata }) => metadata.name)
@@ -58,8 +68,14 @@ test('the SDK creates a cluster of two pools, lists, scales, fetches credentials
     'aks-work-DIGITS-vmss000001',
   ])
 
-  assert.deepEqual((await collect(client.managedClusters.list())).map(({ name }) => name), ['c1'])
-  assert.deepEqual((await collect(client.managedClusters.listByResourceGroup('rg1'))).map(({ name }) => name), ['c1'])
+  assert.deepEqual(
+    (await collect(client.managedClusters.list())).map(({ name }) => name),
+    ['c1'],
+  )
+  assert.deepEqual(
+    (await collect(client.managedClusters.listByResourceGroup('rg1'))).map(({ name }) => name),
+    ['c1'],
+  )
 
   const pool = await client.agentPools.get('rg1', 'c1', 'system')
   const scaled = await client.agentPools.createOrUpdate('rg1', 'c1', 'system', { ...pool, count: 3 })
@@ -71,7 +87,10 @@ test('the SDK creates a cluster of two pools, lists, scales, fetches credentials
   assert.match(Buffer.from(credentials.kubeconfigs[0].value!).toString(), /^apiVersion: v1\n/)
 
   await client.agentPools.delete('rg1', 'c1', 'work')
-  assert.deepEqual((await collect(client.agentPools.list('rg1', 'c1'))).map(({ name }) => name), ['system'])
+  assert.deepEqual(
+    (await collect(client.agentPools.list('rg1', 'c1'))).map(({ name }) => name),
+    ['system'],
+  )
 
   await client.managedClusters.delete('rg1', 'c1')
   await assert.rejects(client.managedClusters.get('rg1', 'c1'), { statusCode: 404, code: 'ResourceNotFound' })
@@ -84,7 +103,11 @@ test('the SDK reads the Kubernetes versions on offer', async () => {
   await using opened = await openFrontDoor()
   const { values } = await sdkClient(opened).managedClusters.listKubernetesVersions('eastus')
   assert.deepEqual(
-    values?.map(({ version, isDefault, patchVersions }) => ({ version, isDefault, patches: Object.keys(patchVersions ?? {}) })),
+    values?.map(({ version, isDefault, patchVersions }) => ({
+      version,
+      isDefault,
+      patches: Object.keys(patchVersions ?? {}),
+    })),
     [
       { version: '1.34', isDefault: undefined, patches: ['1.34.10'] },
       { version: '1.35', isDefault: true, patches: ['1.35.7'] },

@@ -7,8 +7,19 @@ import type { Suppliers } from './hub.ts'
 import { pruneOperations } from './operations.ts'
 import type { ClusterRecord, GroupRecord } from './records.ts'
 import { keys, type ResourceStore } from './store-keyspace.ts'
-import { failCluster, parentGroupId, PoolsFailed, reconcileCluster } from './resource-providers/container-service/cluster-passes.ts'
-import { defaultLimits, nothingSeen, type Pass, type ReconcileLimits, type Seen } from './resource-providers/container-service/pass.ts'
+import {
+  failCluster,
+  parentGroupId,
+  PoolsFailed,
+  reconcileCluster,
+} from './resource-providers/container-service/cluster-passes.ts'
+import {
+  defaultLimits,
+  nothingSeen,
+  type Pass,
+  type ReconcileLimits,
+  type Seen,
+} from './resource-providers/container-service/pass.ts'
 import { failGroup, reconcileGroup } from './resource-providers/resources/group-passes.ts'
 
 interface Worker {
@@ -144,7 +155,9 @@ export function isClusterId(id: string): boolean {
 /** A refusal that no second try changes. */
 function isFinal(error: unknown): boolean {
   const causes = error instanceof PoolsFailed ? [...error.failures.values()] : [error]
-  return causes.every((cause) => cause instanceof ArmError && (cause.status < 500 || cause.code === 'VMExtensionProvisioningTimeout'))
+  return causes.every(
+    (cause) => cause instanceof ArmError && (cause.status < 500 || cause.code === 'VMExtensionProvisioningTimeout'),
+  )
 }
 
 /** What an operation says of its failure. */

@@ -52,7 +52,10 @@ function creation(open: () => Promise<OpenedMachines>): void {
     await machines.create(scope, spec('c1', 'aks-a-1-vmss000000'), credentialsFor)
     await machines.create(scope, spec('c2', 'aks-a-1-vmss000000'), credentialsFor)
     const { clusterId } = spec('c1', 'aks-a-1-vmss000000')
-    assert.deepEqual(machines.list(clusterId).map((machine) => machine.clusterId), [clusterId])
+    assert.deepEqual(
+      machines.list(clusterId).map((machine) => machine.clusterId),
+      [clusterId],
+    )
     assert.equal(machines.list().length, 2)
   })
 }

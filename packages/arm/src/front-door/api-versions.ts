@@ -19,7 +19,16 @@ export const providers: readonly Provider[] = [
   {
     namespace: 'Microsoft.ContainerService',
     first: '2017-07-01',
-    versions: ['2026-06-01', '2026-04-01', '2026-01-01', '2025-10-01', '2025-05-01', '2024-10-01', '2023-10-01', '2022-11-01'],
+    versions: [
+      '2026-06-01',
+      '2026-04-01',
+      '2026-01-01',
+      '2025-10-01',
+      '2025-05-01',
+      '2024-10-01',
+      '2023-10-01',
+      '2022-11-01',
+    ],
   },
 ]
 
@@ -35,7 +44,8 @@ export function judgeApiVersion(version: string | undefined, path: string): void
     )
   }
   const match = /\/providers\/(microsoft\.[^/?]+)(?:\/locations\/[^/?]+)?\/([^/?]+)/i.exec(path)
-  const provider = providers.find(({ namespace }) => namespace.toLowerCase() === match?.[1]?.toLowerCase()) ?? providers[0]!
+  const provider =
+    providers.find(({ namespace }) => namespace.toLowerCase() === match?.[1]?.toLowerCase()) ?? providers[0]!
   // Operation addresses carry a version of their own, older than the resource's.
   const first = /^operation(s|results)$/i.test(match?.[2] ?? '') ? '2016-03-30' : provider.first
   if (wellFormed.test(version) && version.slice(0, 10) >= first) return

@@ -32,7 +32,7 @@ function readSkip(request: ArmRequest): number {
 
 function linkTo(request: ArmRequest, start: number): string {
   const url = new URL(request.url, request.origin)
-  for (const name of [...url.searchParams.keys()]) {
+  for (const name of Array.from(url.searchParams.keys())) {
     if (name.toLowerCase() === '$skiptoken') url.searchParams.delete(name)
   }
   url.searchParams.set('$skiptoken', Buffer.from(String(start)).toString('base64url'))

@@ -38,7 +38,12 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
   const app = fastify({
     bodyLimit: bodyBytesMax,
     forceCloseConnections: true,
-    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512 },
+    routerOptions: {
+      caseSensitive: false,
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      maxParamLength: 512,
+    },
     serverFactory: (handler) => createServer({ cert: tls.cert, key: tls.key }, handler),
   })
   readBodies(app)
@@ -51,7 +56,7 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
     })
   }
   app.setErrorHandler((error, request, reply) => sendError(scope, parts, error, request, reply))
-  app.setNotFoundHandler(async (request, reply) => {
+  app.setNotFoundHandler(async (request) => {
     await authorize(scope, parts, request)
     throw notServed(request)
   })
@@ -102,7 +107,11 @@ async function authorize(scope: Scope, parts: ServerParts, request: FastifyReque
 function judgeSubscription(subscription: string | undefined, known: readonly string[]): void {
   if (subscription === undefined || known.includes(subscription.toLowerCase())) return
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(subscription)) {
-    throw new ArmError(400, 'InvalidSubscriptionId', `The provided subscription identifier '${subscription}' is malformed or invalid.`)
+    throw new ArmError(
+      400,
+      'InvalidSubscriptionId',
+      `The provided subscription identifier '${subscription}' is malformed or invalid.`,
+    )
   }
   throw new ArmError(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`)
 }
@@ -154,10 +163,17 @@ function echoedId(request: FastifyRequest): Readonly<Record<string, string>> {
   return typeof id === 'string' && wanted === 'true' ? { 'x-ms-client-request-id': id } : {}
 }
 
-function sendError(scope: Scope, parts: ServerParts, error: unknown, request: FastifyRequest, reply: FastifyReply): unknown {
+function sendError(
+  scope: Scope,
+  parts: ServerParts,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): unknown {
   const armError = toArmError(scope, error, request)
   const body = armError instanceof AksError ? armError.toFlatBody() : armError.toBody()
-  const headers: Record<string, string> = armError.code === 'ResourceNotFound' ? { 'x-ms-failure-cause': 'gateway' } : {}
+  const headers: Record<string, string> =
+    armError.code === 'ResourceNotFound' ? { 'x-ms-failure-cause': 'gateway' } : {}
   if (armError.status === 401) {
     headers['www-authenticate'] =
       `Bearer authorization_uri="${originOf(request)}/${parts.identity.tenantId}", error="invalid_token", error_description="${armError.message.replaceAll('"', "'")}"`
@@ -168,17 +184,29 @@ function sendError(scope: Scope, parts: ServerParts, error: unknown, request: Fa
 function toArmError(scope: Scope, error: unknown, request: FastifyRequest): ArmError {
   if (error instanceof ArmError) return error
   const status = (error as { readonly statusCode?: number }).statusCode
-  if (status === 413) return new ArmError(413, 'RequestEntityTooLarge', `The request content size exceeds the maximum size of '${bodyBytesMax}' bytes.`)
-  if (status !== undefined && status >= 400 && status < 500) return new ArmError(status, 'BadRequest', (error as Error).message)
+  if (status === 413)
+    return new ArmError(
+      413,
+      'RequestEntityTooLarge',
+      `The request content size exceeds the maximum size of '${bodyBytesMax}' bytes.`,
+    )
+  if (status !== undefined && status >= 400 && status < 500)
+    return new ArmError(status, 'BadRequest', (error as Error).message)
   scope.log.error('request failed', { method: request.method, url: request.url, error })
-  return new ArmError(500, 'InternalServerError', 'The server met an error of its own; its log tells more.', { cause: error })
+  return new ArmError(500, 'InternalServerError', 'The server met an error of its own; its log tells more.', {
+    cause: error,
+  })
 }
 
 function notServed(request: FastifyRequest): ArmError {
   const path = request.url.split('?')[0] ?? ''
   const match = /^(.*)\/providers\/([^/]+)(?:\/([^/]+))?/i.exec(path)
   if (match === null) {
-    return new ArmError(404, 'InvalidResourceType', `The request path '${path}' with method '${request.method}' is not served here.`)
+    return new ArmError(
+      404,
+      'InvalidResourceType',
+      `The request path '${path}' with method '${request.method}' is not served here.`,
+    )
   }
   const known = providers.find(({ namespace }) => namespace.toLowerCase() === match[2]!.toLowerCase())
   if (known === undefined) {

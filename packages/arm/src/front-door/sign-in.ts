@@ -13,7 +13,12 @@ export function signInRoutes(identity: Identity, tokens: Tokens): readonly Route
   const keySet = (): ArmResponse => ok({ keys: [tokens.publicJwk] })
   return [
     { ...open, method: 'GET', path: '/metadata/endpoints', handle: (request) => ok(metadata(request, identity)) },
-    { ...open, method: 'GET', path: '/common/discovery/instance', handle: (request) => ok(instances(request, identity)) },
+    {
+      ...open,
+      method: 'GET',
+      path: '/common/discovery/instance',
+      handle: (request) => ok(instances(request, identity)),
+    },
     { ...open, method: 'GET', path: '/:tenant/.well-known/openid-configuration', handle: discovery },
     { ...open, method: 'GET', path: '/:tenant/v2.0/.well-known/openid-configuration', handle: discovery },
     { ...open, method: 'GET', path: '/:tenant/discovery/v2.0/keys', handle: keySet },
@@ -48,7 +53,11 @@ function metadata(request: ArmRequest, identity: Identity): unknown {
     microsoftGraphResourceId: `${origin}/`,
     resourceManager: origin,
     activeDirectory: `${origin}/${identity.tenantId}`,
-    suffixes: { keyVaultDns: 'vault.aksel.local', storage: 'storage.aksel.local', acrLoginServer: 'registry.aksel.local' },
+    suffixes: {
+      keyVaultDns: 'vault.aksel.local',
+      storage: 'storage.aksel.local',
+      acrLoginServer: 'registry.aksel.local',
+    },
   }
   return version.startsWith('2019-') ? [cloud] : cloud
 }
@@ -64,7 +73,8 @@ function instances(request: ArmRequest, identity: Identity): unknown {
 
 function openIdDocument(request: ArmRequest, identity: Identity): ArmResponse {
   const tenant = param(request, 'tenant')
-  if (!isTenant(tenant, identity)) return refused(request, 400, 'invalid_tenant', 90002, `Tenant '${tenant}' not found.`)
+  if (!isTenant(tenant, identity))
+    return refused(request, 400, 'invalid_tenant', 90002, `Tenant '${tenant}' not found.`)
   const base = `${request.origin}/${tenant}`
   const version = tenant === 'adfs' ? '' : '/v2.0'
   return ok({
@@ -83,15 +93,28 @@ function openIdDocument(request: ArmRequest, identity: Identity): ArmResponse {
 
 async function issueToken(request: ArmRequest, identity: Identity, tokens: Tokens): Promise<ArmResponse> {
   const tenant = param(request, 'tenant')
-  if (!isTenant(tenant, identity)) return refused(request, 400, 'invalid_request', 90002, `Tenant '${tenant}' not found.`)
+  if (!isTenant(tenant, identity))
+    return refused(request, 400, 'invalid_request', 90002, `Tenant '${tenant}' not found.`)
   const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams()
   const grant = form.get('grant_type') ?? ''
   if (grant !== 'client_credentials') {
-    return refused(request, 400, 'unsupported_grant_type', 70003, `The app requested an unsupported grant type '${grant}'.`)
+    return refused(
+      request,
+      400,
+      'unsupported_grant_type',
+      70003,
+      `The app requested an unsupported grant type '${grant}'.`,
+    )
   }
   const clientId = form.get('client_id') ?? ''
   if (!identity.clients.some((client) => client.clientId.toLowerCase() === clientId.toLowerCase())) {
-    return refused(request, 400, 'unauthorized_client', 700016, `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`)
+    return refused(
+      request,
+      400,
+      'unauthorized_client',
+      700016,
+      `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`,
+    )
   }
   const client = tokens.authenticate(clientId, form.get('client_secret') ?? '')
   if (client === undefined) {

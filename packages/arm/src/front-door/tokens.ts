@@ -24,7 +24,10 @@ const lifetimeSeconds = 3_600
 export interface Tokens {
   /** The public key as a JSON web key. */
   readonly publicJwk: Readonly<Record<string, unknown>>
-  issue(scope: Scope, request: { readonly clientId: string; readonly audience: string; readonly origin: string }): Promise<string>
+  issue(
+    scope: Scope,
+    request: { readonly clientId: string; readonly audience: string; readonly origin: string },
+  ): Promise<string>
   /** The client's identity where the secret is right, else undefined. */
   authenticate(clientId: string, clientSecret: string): ClientIdentity | undefined
   /** Throws the 401 that tells what is wrong. */
@@ -70,7 +73,11 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
       }
       const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
       if (token === undefined) {
-        throw new ArmError(401, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is provided in an invalid format.")
+        throw new ArmError(
+          401,
+          'AuthenticationFailed',
+          "Authentication failed. The 'Authorization' header is provided in an invalid format.",
+        )
       }
       try {
         const { payload } = await jwtVerify(token, publicKey, {
@@ -107,7 +114,11 @@ function refusal(scope: Scope, error: unknown): ArmError {
   if (error instanceof errors.JWTExpired) {
     const at = new Date(Number(error.payload.exp) * 1000).toISOString()
     const now = new Date(scope.clock.now()).toISOString()
-    return new ArmError(401, 'ExpiredAuthenticationToken', `The access token expiry UTC time '${at}' is earlier than current UTC time '${now}'.`)
+    return new ArmError(
+      401,
+      'ExpiredAuthenticationToken',
+      `The access token expiry UTC time '${at}' is earlier than current UTC time '${now}'.`,
+    )
   }
   return new ArmError(401, 'InvalidAuthenticationToken', 'The access token is invalid.', { cause: error })
 }

@@ -19,3 +19,9 @@ export function objectAt(from: Json, name: string): Json {
   const value = from[name]
   return isObject(value) ? value : {}
 }
+
+/** The text at this name; undefined where there is none. */
+export function textAt(from: Json, name: string): string | undefined {
+  const value = from[name]
+  return typeof value === 'string' ? value : undefined
+}

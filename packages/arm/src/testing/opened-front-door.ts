@@ -128,13 +128,22 @@ function sender(url: string, ca: string): Send {
   return (method, path, { body, headers, token }) =>
     new Promise((resolve, reject) => {
       const isForm = body instanceof URLSearchParams
-      const text = body === undefined ? undefined : isForm ? body.toString() : typeof body === 'string' ? body : JSON.stringify(body)
+      const text =
+        body === undefined
+          ? undefined
+          : isForm
+            ? body.toString()
+            : typeof body === 'string'
+              ? body
+              : JSON.stringify(body)
       const outgoing = request(new URL(path, url), {
         method,
         ca,
         headers: {
           ...(token === null || token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(text === undefined ? {} : { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
+          ...(text === undefined
+            ? {}
+            : { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
           ...headers,
         },
       })

@@ -3,7 +3,7 @@
 import type { ClusterRecord, Json, PoolRecord, Tags } from '../../records.ts'
 
 /** Read by people and tools in the resource itself: hollow nodes stand behind it. */
-export const simulatedTag = 'aksel.dev/simulated'
+export const simulatedTag = 'aksel.simulated'
 
 export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]): Json {
   const { properties, progress } = cluster
@@ -28,7 +28,9 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
       azurePortalFQDN: cluster.fqdn.replace('.hcp.', '.portal.hcp.'),
       agentPoolProfiles: pools.map((pool) => ({ name: pool.name, ...poolProperties(pool) })),
       maxAgentPools: 100,
-      ...(cluster.kubeletIdentity === undefined ? {} : { identityProfile: { kubeletidentity: cluster.kubeletIdentity } }),
+      ...(cluster.kubeletIdentity === undefined
+        ? {}
+        : { identityProfile: { kubeletidentity: cluster.kubeletIdentity } }),
       resourceUID: cluster.uid,
       ...(progress.error === undefined ? {} : { status: { provisioningError: progress.error } }),
       aksel: { simulated, recorded: cluster.recorded },

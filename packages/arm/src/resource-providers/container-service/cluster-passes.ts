@@ -79,9 +79,17 @@ async function finishCluster(pass: Pass, cluster: ClusterRecord): Promise<boolea
 }
 
 /** Writes the resource's end, and the operation's where the operation is its own. */
-async function commitEnd(pass: Pass, resourceId: string, operationId: string, change: Change, error?: ArmErrorBody): Promise<boolean> {
+async function commitEnd(
+  pass: Pass,
+  resourceId: string,
+  operationId: string,
+  change: Change,
+  error?: ArmErrorBody,
+): Promise<boolean> {
   const end = await endOf(pass.scope, pass.store, subscriptionOf(resourceId), operationId, error)
-  const own = end?.kind === 'put' && (end.value as { readonly resourceId: string }).resourceId.toLowerCase() === resourceId.toLowerCase()
+  const own =
+    end?.kind === 'put' &&
+    (end.value as { readonly resourceId: string }).resourceId.toLowerCase() === resourceId.toLowerCase()
   return pass.store.commit(own ? [change, end] : [change])
 }
 
@@ -112,7 +120,8 @@ async function removeRecords(pass: Pass, cluster: ClusterRecord, pools: readonly
     const documents = ours ? await pass.store.list<DocumentRecord>(keys.below(groupId(ref))) : []
     const gone = [stored, ...pools, ...(ours && group !== undefined ? [group] : []), ...documents]
     const { operationId } = stored.value.progress
-    const end = operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
+    const end =
+      operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
     const changes: Change[] = gone.map(({ key, modRevision }) => ({ kind: 'delete', key, expected: modRevision }))
     return { changes: end === undefined ? changes : [...changes, end], result: undefined }
   })
@@ -164,7 +173,10 @@ async function endWith(
     const current = await pass.store.get<ClusterRecord | PoolRecord>(key)
     if (current === undefined || current.value.progress.operationId !== operationId) return
     const value = { ...current.value, progress }
-    if (await commitEnd(pass, resourceId, operationId, { kind: 'put', key, value, expected: current.modRevision }, error)) return
+    if (
+      await commitEnd(pass, resourceId, operationId, { kind: 'put', key, value, expected: current.modRevision }, error)
+    )
+      return
   }
 }
 

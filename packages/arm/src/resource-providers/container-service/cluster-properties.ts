@@ -2,7 +2,7 @@
 
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlap, parseIpv4, parseRange, type Ipv4Range } from '../../ip-ranges.ts'
-import { isObject, objectAt } from '../body.ts'
+import { isObject, objectAt, textAt } from '../body.ts'
 import { readShape } from './shape.ts'
 import { clusterShape } from './shapes.ts'
 import { resolveVersion, upgradesOf } from './kubernetes-versions.ts'
@@ -49,7 +49,11 @@ export function judgeClusterName(name: string): void {
   }
   const reserved = /microsoft|windows/i.test(name) || /^(login|xbox)/i.test(name) || /^azure$/i.test(name)
   if (reserved) {
-    throw new AksError(400, 'ReservedResourceName', `The resource name '${name}' or a part of the name is a trademarked or reserved word.`)
+    throw new AksError(
+      400,
+      'ReservedResourceName',
+      `The resource name '${name}' or a part of the name is a trademarked or reserved word.`,
+    )
   }
 }
 
@@ -79,10 +83,10 @@ export function clusterDefaults(names: ClusterNames): Json {
 /** The network as the service completes it. Azure without a mode is the older addressing by subnet. */
 export function networkDefaults(given: Json): Json {
   const named = Object.hasOwn(given, 'networkPlugin')
-  const plugin = String(given['networkPlugin'] ?? 'azure')
-  const overlaid = !named || String(given['networkPluginMode'] ?? '').toLowerCase() === 'overlay'
-  const podCidr = plugin === 'kubenet' || overlaid ? String(given['podCidr'] ?? defaultPodCidr) : undefined
-  const serviceCidr = String(given['serviceCidr'] ?? '10.0.0.0/16')
+  const plugin = textAt(given, 'networkPlugin') ?? 'azure'
+  const overlaid = !named || textAt(given, 'networkPluginMode')?.toLowerCase() === 'overlay'
+  const podCidr = plugin === 'kubenet' || overlaid ? (textAt(given, 'podCidr') ?? defaultPodCidr) : undefined
+  const serviceCidr = textAt(given, 'serviceCidr') ?? '10.0.0.0/16'
   return {
     networkPlugin: plugin,
     ...(overlaid ? { networkPluginMode: 'overlay' } : {}),
@@ -134,7 +138,9 @@ export function nextVersion(properties: ClusterProperties, existing: ClusterReco
       `Upgrading Kubernetes version ${existing.version} to ${version} is not allowed. Available upgrades: [${upgradesOf(existing.version).join(' ')}]. Please see https://aka.ms/aks-supported-k8s-ver for version details.`,
     )
   }
-  throw notAllowed(`Upgrading Kubernetes version ${existing.version} to ${version} is not available in this release: nothing was changed.`)
+  throw notAllowed(
+    `Upgrading Kubernetes version ${existing.version} to ${version} is not available in this release: nothing was changed.`,
+  )
 }
 
 function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
@@ -144,9 +150,20 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
   for (const name of ['dnsPrefix', 'fqdnSubdomain', 'nodeResourceGroup', 'enableRBAC'] as const) {
     if (!same(before[name], next[name])) throw changeNotAllowed(`properties.${name}`)
   }
-  const network = ['networkPlugin', 'networkPluginMode', 'podCidr', 'podCidrs', 'serviceCidr', 'serviceCidrs', 'dnsServiceIP', 'ipFamilies', 'loadBalancerSku']
+  const network = [
+    'networkPlugin',
+    'networkPluginMode',
+    'podCidr',
+    'podCidrs',
+    'serviceCidr',
+    'serviceCidrs',
+    'dnsServiceIP',
+    'ipFamilies',
+    'loadBalancerSku',
+  ]
   for (const name of network) {
-    if (!same(before.networkProfile[name], next.networkProfile[name])) throw changeNotAllowed(`properties.networkProfile.${name}`)
+    if (!same(before.networkProfile[name], next.networkProfile[name]))
+      throw changeNotAllowed(`properties.networkProfile.${name}`)
   }
 }
 
@@ -156,34 +173,49 @@ function judgeCluster(properties: ClusterProperties, existing: ClusterRecord | u
     judgeNetwork(properties.networkProfile)
   }
   if (properties['disableLocalAccounts'] === true && !isObject(properties['aadProfile'])) {
-    throw invalidParameter('disableLocalAccounts', 'Local accounts can only be disabled on clusters with an AAD profile')
+    throw invalidParameter(
+      'disableLocalAccounts',
+      'Local accounts can only be disabled on clusters with an AAD profile',
+    )
   }
   const keys = objectAt(objectAt(properties as Json, 'linuxProfile'), 'ssh')['publicKeys']
   if (Array.isArray(keys) && keys.length !== 1) {
-    throw invalidParameter('linuxProfile.ssh.publicKeys', `exactly one SSH public key must be given, not ${keys.length}`)
+    throw invalidParameter(
+      'linuxProfile.ssh.publicKeys',
+      `exactly one SSH public key must be given, not ${keys.length}`,
+    )
   }
   const group = properties.nodeResourceGroup
   if (!/^[\p{L}\p{Nd}\-._()]{1,80}$/u.test(group) || group.endsWith('.')) {
-    throw invalidParameter('nodeResourceGroup', `'${group}' is not a valid resource group name of at most 80 characters`)
+    throw invalidParameter(
+      'nodeResourceGroup',
+      `'${group}' is not a valid resource group name of at most 80 characters`,
+    )
   }
 }
 
-function judgeDnsPrefix(value: unknown): void {
+function judgeDnsPrefix(value: string | undefined): void {
   if (value === undefined || value === '') throw missingParameter('dnsPrefix')
-  if (typeof value === 'string' && /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,52}[a-zA-Z0-9])?$/.test(value)) return
+  if (/^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,52}[a-zA-Z0-9])?$/.test(value)) return
   throw invalidParameter(
     'dnsPrefix',
-    `DNS prefix '${String(value)}' is invalid. The DNS prefix must contain between 1 and 54 characters, only letters, numbers, and hyphens, and must start and end with a letter or a number`,
+    `DNS prefix '${value}' is invalid. The DNS prefix must contain between 1 and 54 characters, only letters, numbers, and hyphens, and must start and end with a letter or a number`,
   )
 }
 
 function judgeNetwork(network: NetworkProfile): void {
   const plugin = network.networkPlugin.toLowerCase()
   if (!['azure', 'kubenet', 'none'].includes(plugin)) {
-    throw invalidParameter('networkProfile.networkPlugin', `'${network.networkPlugin}' is not one of the allowed values: azure, kubenet, none`)
+    throw invalidParameter(
+      'networkProfile.networkPlugin',
+      `'${network.networkPlugin}' is not one of the allowed values: azure, kubenet, none`,
+    )
   }
   if (String(network['loadBalancerSku']).toLowerCase() === 'basic') {
-    throw invalidParameter('networkProfile.loadBalancerSku', 'Creating clusters with the Basic load balancer is no longer supported, use Standard')
+    throw invalidParameter(
+      'networkProfile.loadBalancerSku',
+      'Creating clusters with the Basic load balancer is no longer supported, use Standard',
+    )
   }
   const families = network['ipFamilies']
   if (Array.isArray(families) && families.some((family) => family !== 'IPv4')) {
@@ -191,33 +223,58 @@ function judgeNetwork(network: NetworkProfile): void {
   }
   const services = readRange('serviceCidr', network.serviceCidr)
   if (services.prefixLength < 12) {
-    throw new AksError(400, 'ServiceCidrTooLarge', `Service CIDR ${network.serviceCidr} must be smaller than /12.`, { target: 'networkProfile.serviceCidr' })
+    throw new AksError(400, 'ServiceCidrTooLarge', `Service CIDR ${network.serviceCidr} must be smaller than /12.`, {
+      target: 'networkProfile.serviceCidr',
+    })
   }
   judgeDnsService(network, services)
   const pods = readRange('podCidr', network.podCidr ?? defaultPodCidr)
-  if (pods.prefixLength > 24) throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} has no room for a /24 per node`)
+  if (pods.prefixLength > 24)
+    throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} has no room for a /24 per node`)
   if (overlap(services, pods)) {
-    throw new AksError(400, 'ServiceCidrOverlapPodCidr', `The specified service CIDR ${network.serviceCidr} is conflicted with the pod CIDR ${network.podCidr}.`)
+    throw new AksError(
+      400,
+      'ServiceCidrOverlapPodCidr',
+      `The specified service CIDR ${network.serviceCidr} is conflicted with the pod CIDR ${network.podCidr}.`,
+    )
   }
   const subnet = parseRange('10.224.0.0/16')!
   if (overlap(services, subnet)) {
-    throw new AksError(400, 'ServiceCidrOverlapExistingSubnetsCidr', `The specified service CIDR ${network.serviceCidr} is conflicted with an existing subnet CIDR 10.224.0.0/16`, {
-      target: 'networkProfile.serviceCIDR',
-    })
+    throw new AksError(
+      400,
+      'ServiceCidrOverlapExistingSubnetsCidr',
+      `The specified service CIDR ${network.serviceCidr} is conflicted with an existing subnet CIDR 10.224.0.0/16`,
+      {
+        target: 'networkProfile.serviceCIDR',
+      },
+    )
   }
-  if (overlap(pods, subnet)) throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} overlaps the subnet CIDR 10.224.0.0/16`)
+  if (overlap(pods, subnet))
+    throw invalidParameter(
+      'networkProfile.podCidr',
+      `pod CIDR ${network.podCidr} overlaps the subnet CIDR 10.224.0.0/16`,
+    )
 }
 
 function judgeDnsService(network: NetworkProfile, services: Ipv4Range): void {
   const address = parseIpv4(network.dnsServiceIP)
-  if (address === undefined) throw invalidParameter('networkProfile.dnsServiceIP', `'${network.dnsServiceIP}' is not an IPv4 address`)
+  if (address === undefined)
+    throw invalidParameter('networkProfile.dnsServiceIP', `'${network.dnsServiceIP}' is not an IPv4 address`)
   if (!contains(services, address)) {
-    throw new AksError(400, 'DnsServiceIpOutOfServiceCidr', `The DNS service IP ${network.dnsServiceIP} is out of the service CIDR ${network.serviceCidr}.`, {
-      target: 'networkProfile.dnsServiceIP',
-    })
+    throw new AksError(
+      400,
+      'DnsServiceIpOutOfServiceCidr',
+      `The DNS service IP ${network.dnsServiceIP} is out of the service CIDR ${network.serviceCidr}.`,
+      {
+        target: 'networkProfile.dnsServiceIP',
+      },
+    )
   }
   if (address === services.first || address === services.first + 1) {
-    throw invalidParameter('networkProfile.dnsServiceIP', `${network.dnsServiceIP} is the network address or the first address of the service CIDR, which kubernetes.default uses`)
+    throw invalidParameter(
+      'networkProfile.dnsServiceIP',
+      `${network.dnsServiceIP} is the network address or the first address of the service CIDR, which kubernetes.default uses`,
+    )
   }
 }
 

@@ -24,7 +24,11 @@ export function clusterRoutes(hub: Hub): readonly Route[] {
     (request) =>
       credentials(hub, request, role, name)
   return [
-    { method: 'GET', path: `/subscriptions/:subscription/${provider}`, handle: (request) => list(hub, request, `/subscriptions/${param(request, 'subscription')}`) },
+    {
+      method: 'GET',
+      path: `/subscriptions/:subscription/${provider}`,
+      handle: (request) => list(hub, request, `/subscriptions/${param(request, 'subscription')}`),
+    },
     { method: 'GET', path: inGroup, handle: (request) => listInGroup(hub, request) },
     { method: 'GET', path: clusterPath, handle: async (request) => ok(await read(hub, request)) },
     { method: 'PUT', path: clusterPath, handle: (request) => put(hub, request) },
@@ -32,8 +36,16 @@ export function clusterRoutes(hub: Hub): readonly Route[] {
     { method: 'DELETE', path: clusterPath, handle: (request) => remove(hub, request) },
     { method: 'POST', path: `${clusterPath}/listClusterAdminCredential`, handle: credential('admin', 'clusterAdmin') },
     { method: 'POST', path: `${clusterPath}/listClusterUserCredential`, handle: credential('user', 'clusterUser') },
-    { method: 'POST', path: `${clusterPath}/listClusterMonitoringUserCredential`, handle: credential('user', 'clusterMonitoringUser') },
-    { method: 'POST', path: `${clusterPath}/accessProfiles/:role/listCredential`, handle: (request) => accessProfile(hub, request) },
+    {
+      method: 'POST',
+      path: `${clusterPath}/listClusterMonitoringUserCredential`,
+      handle: credential('user', 'clusterMonitoringUser'),
+    },
+    {
+      method: 'POST',
+      path: `${clusterPath}/accessProfiles/:role/listCredential`,
+      handle: (request) => accessProfile(hub, request),
+    },
   ]
 }
 
@@ -47,7 +59,10 @@ export function clusterRef(request: ArmRequest): ClusterRef {
 
 async function bodyOf(hub: Hub, cluster: ClusterRecord): Promise<Json> {
   const pools = await poolsOf(hub.store, cluster.id)
-  return clusterBody(cluster, pools.map(({ value }) => value))
+  return clusterBody(
+    cluster,
+    pools.map(({ value }) => value),
+  )
 }
 
 async function read(hub: Hub, request: ArmRequest): Promise<Json> {
@@ -68,7 +83,10 @@ async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmRe
 async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const { created, cluster, pools, operation } = await putCluster(hub, request, clusterRef(request))
   hub.wake(cluster.id)
-  const recorded = [...cluster.recorded, ...pools.flatMap((pool) => pool.recorded.map((path) => `${pool.name}.${path}`))]
+  const recorded = [
+    ...cluster.recorded,
+    ...pools.flatMap((pool) => pool.recorded.map((path) => `${pool.name}.${path}`)),
+  ]
   return {
     status: created ? 201 : 200,
     body: clusterBody(cluster, pools),
@@ -82,7 +100,9 @@ async function patch(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
 
 async function remove(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const ref = clusterRef(request)
-  const operation = await beginClusterDelete(hub, request.scope, ref, (cluster) => judgePreconditions(request, cluster?.eTag))
+  const operation = await beginClusterDelete(hub, request.scope, ref, (cluster) =>
+    judgePreconditions(request, cluster?.eTag),
+  )
   if (operation === undefined) {
     await readGroup(hub.store, ref)
     return { status: 204 }
@@ -97,7 +117,9 @@ async function kubeconfig(hub: Hub, request: ArmRequest, role: 'admin' | 'user')
     throw badRequest('Getting static credential is not allowed because this cluster is set to disable local accounts.')
   }
   if (hub.suppliers.engine.status(engineId(value)) === undefined) {
-    throw notAllowed(`The control plane of managed cluster '${value.name}' is not there yet: its provisioning state is ${value.progress.provisioningState}.`)
+    throw notAllowed(
+      `The control plane of managed cluster '${value.name}' is not there yet: its provisioning state is ${value.progress.provisioningState}.`,
+    )
   }
   return hub.suppliers.engine.kubeconfig(engineId(value), role)
 }

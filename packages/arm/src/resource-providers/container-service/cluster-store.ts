@@ -21,7 +21,11 @@ export async function readCluster(store: ResourceStore, ref: ClusterRef): Promis
 }
 
 /** The cluster of a pool; throws ParentResourceNotFound. */
-export async function readParent(store: ResourceStore, ref: ClusterRef, action: 'read' | 'write'): Promise<Stored<ClusterRecord>> {
+export async function readParent(
+  store: ResourceStore,
+  ref: ClusterRef,
+  action: 'read' | 'write',
+): Promise<Stored<ClusterRecord>> {
   const stored = await findCluster(store, ref)
   if (stored !== undefined) return stored
   await readGroup(store, ref)
@@ -33,7 +37,10 @@ export async function listClusters(store: ResourceStore, below: string): Promise
   return all.flatMap(({ value }) => (value.kind === 'cluster' ? [value as ClusterRecord] : []))
 }
 
-export async function clustersOfGroup(store: ResourceStore, ref: { readonly subscriptionId: string; readonly resourceGroup: string }): Promise<readonly ClusterRecord[]> {
+export async function clustersOfGroup(
+  store: ResourceStore,
+  ref: { readonly subscriptionId: string; readonly resourceGroup: string },
+): Promise<readonly ClusterRecord[]> {
   return listClusters(store, groupId(ref))
 }
 

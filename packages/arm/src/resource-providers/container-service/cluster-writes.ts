@@ -16,7 +16,14 @@ import { isObject, objectAt, readObject } from '../body.ts'
 import { readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
 import { simulatedTag } from './bodies.ts'
-import { clusterDefaults, judgeClusterName, networkDefaults, nextCluster, nextVersion, readCluster as readBody } from './cluster-properties.ts'
+import {
+  clusterDefaults,
+  judgeClusterName,
+  networkDefaults,
+  nextCluster,
+  nextVersion,
+  readCluster as readBody,
+} from './cluster-properties.ts'
 import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './cluster-store.ts'
 import { judgePoolName, readPool } from './pool-properties.ts'
 import { putChange, writtenPool } from './pool-writes.ts'
@@ -43,7 +50,10 @@ export async function putCluster(hub: Hub, request: ArmRequest, ref: ClusterRef)
     const standing = current === undefined ? [] : await poolsOf(hub.store, current.value.id)
     if (current !== undefined) {
       judgeLocation(current.value, location)
-      judgeIdle(current.value, standing.map(({ value }) => value))
+      judgeIdle(
+        current.value,
+        standing.map(({ value }) => value),
+      )
     }
     const operation = newOperation(request.scope, {
       subscriptionId: ref.subscriptionId,
@@ -51,14 +61,30 @@ export async function putCluster(hub: Hub, request: ArmRequest, ref: ClusterRef)
       resourceId: current?.value.id ?? clusterId(ref),
       outcome: 'resource',
     })
-    const cluster = writtenCluster(request, { ref, group: group.name, location, body, given, current: current?.value, operation })
+    const cluster = writtenCluster(request, {
+      ref,
+      group: group.name,
+      location,
+      body,
+      given,
+      current: current?.value,
+      operation,
+    })
     const written = writePools(hub, request.scope, { ref, cluster, givenPools, standing, operation })
-    const pools = [...standing.map(({ value }) => value).filter(({ name }) => !written.some((pool) => pool.name === name)), ...written]
+    const pools = [
+      ...standing.map(({ value }) => value).filter(({ name }) => !written.some((pool) => pool.name === name)),
+      ...written,
+    ]
     judgeSystem(pools, givenPools)
     const changes: Change[] = [
       startOf(operation),
       { kind: 'put', key: keys.resource(cluster.id), value: cluster, expected: current?.modRevision ?? 0 },
-      ...written.map((pool) => putChange(pool, standing.find(({ value }) => value.name === pool.name))),
+      ...written.map((pool) =>
+        putChange(
+          pool,
+          standing.find(({ value }) => value.name === pool.name),
+        ),
+      ),
     ]
     return { changes, result: { created: current === undefined, cluster, pools: byName(pools), operation } }
   })
@@ -93,7 +119,9 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     type: clusterType,
     location,
     ...(tags === undefined ? {} : { tags }),
-    sku: isObject(body['sku']) ? { ...current?.sku, ...skuOf(body['sku']) } : (current?.sku ?? { name: 'Base', tier: 'Free' }),
+    sku: isObject(body['sku'])
+      ? { ...current?.sku, ...skuOf(body['sku']) }
+      : (current?.sku ?? { name: 'Base', tier: 'Free' }),
     ...(identity === undefined ? {} : { identity }),
     envelope: Object.fromEntries(Object.entries(body).filter(([name]) => ['extendedLocation', 'kind'].includes(name))),
     properties,
@@ -110,15 +138,24 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
 
 function skuOf(value: Json): Json {
   const { name = 'Base', tier = 'Free' } = value as { readonly name?: string; readonly tier?: string }
-  if (!['Base', 'Automatic', 'Basic'].includes(name)) throw invalidParameter('sku.name', `'${name}' is not one of the allowed values: Base, Automatic`)
-  if (!['Free', 'Standard', 'Premium', 'Paid'].includes(tier)) throw invalidParameter('sku.tier', `'${tier}' is not one of the allowed values: Free, Standard, Premium`)
+  if (!['Base', 'Automatic', 'Basic'].includes(name))
+    throw invalidParameter('sku.name', `'${name}' is not one of the allowed values: Base, Automatic`)
+  if (!['Free', 'Standard', 'Premium', 'Paid'].includes(tier))
+    throw invalidParameter('sku.tier', `'${tier}' is not one of the allowed values: Free, Standard, Premium`)
   if (name === 'Automatic') {
-    throw new AksError(400, 'SkuNotAvailable', "Clusters of the SKU 'Automatic' are not available here.", { target: 'sku.name' })
+    throw new AksError(400, 'SkuNotAvailable', "Clusters of the SKU 'Automatic' are not available here.", {
+      target: 'sku.name',
+    })
   }
   return { ...value, name: 'Base', tier: tier === 'Paid' ? 'Standard' : tier }
 }
 
-function identityOf(value: unknown, current: ClusterRecord | undefined, id: string, tenantId: string): Json | undefined {
+function identityOf(
+  value: unknown,
+  current: ClusterRecord | undefined,
+  id: string,
+  tenantId: string,
+): Json | undefined {
   if (!isObject(value)) return current?.identity
   if (String(value['type']).toLowerCase() !== 'systemassigned') return value
   return { type: 'SystemAssigned', principalId: objectIdOf(id), tenantId }
@@ -159,8 +196,10 @@ function writePools(
 ): readonly PoolRecord[] {
   const named = (write.givenPools ?? []).map((given) => ({ name: judgePoolName(given['name']), given }))
   const twice = named.find(({ name }, index) => named.findIndex((other) => other.name === name) !== index)
-  if (twice !== undefined) throw invalidParameter('agentPoolProfiles', `Agentpool name '${twice.name}' is used more than once`)
-  if (named.length > 100) throw invalidParameter('agentPoolProfiles', `${named.length} agent pools are more than the maximum of 100`)
+  if (twice !== undefined)
+    throw invalidParameter('agentPoolProfiles', `Agentpool name '${twice.name}' is used more than once`)
+  if (named.length > 100)
+    throw invalidParameter('agentPoolProfiles', `${named.length} agent pools are more than the maximum of 100`)
   const clusterSimulated = write.cluster.tags?.[simulatedTag] === 'true'
   return named.map(({ name, given }) =>
     writtenPool(scope, {
@@ -201,7 +240,10 @@ export async function patchClusterTags(hub: Hub, request: ArmRequest, ref: Clust
       eTag: uuid(request.scope.random),
       systemData: systemData(request, current.value.systemData),
     }
-    return { changes: [{ kind: 'put', key: current.key, value: cluster, expected: current.modRevision }], result: cluster }
+    return {
+      changes: [{ kind: 'put', key: current.key, value: cluster, expected: current.modRevision }],
+      result: cluster,
+    }
   })
 }
 
@@ -235,7 +277,12 @@ export async function beginClusterDelete(
     const changes: Change[] = [
       startOf(operation),
       { kind: 'put', key: current.key, value: cluster, expected: current.modRevision },
-      ...pools.map((pool) => ({ kind: 'put' as const, key: pool.key, value: deletingPool(pool.value), expected: pool.modRevision })),
+      ...pools.map((pool) => ({
+        kind: 'put' as const,
+        key: pool.key,
+        value: deletingPool(pool.value),
+        expected: pool.modRevision,
+      })),
       ...(await overtaken(hub, scope, ref.subscriptionId, current.value, pools)),
     ]
     return { changes, result: operation }
@@ -275,4 +322,3 @@ export function kubeletIdentity(cluster: ClusterRecord, subscriptionId: string):
   const clientId = `${clientHex.slice(0, 8)}-${clientHex.slice(8, 12)}-4${clientHex.slice(13, 16)}-8${clientHex.slice(17, 20)}-${clientHex.slice(20, 32)}`
   return { resourceId, clientId, objectId: objectIdOf(resourceId) }
 }
-

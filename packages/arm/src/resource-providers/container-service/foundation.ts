@@ -62,7 +62,11 @@ async function ensureNodeGroup(pass: Pass, cluster: ClusterRecord, network: Clus
   const key = keys.resource(groupId(ref))
   const standing = await pass.store.get<GroupRecord>(key)
   if (standing !== undefined && !sameId(standing.value.managedBy ?? '', cluster.id)) {
-    throw new AksError(409, 'NodeResourceGroupAlreadyExists', `The node resource group '${ref.resourceGroup}' exists already and is not managed by this cluster.`)
+    throw new AksError(
+      409,
+      'NodeResourceGroupAlreadyExists',
+      `The node resource group '${ref.resourceGroup}' exists already and is not managed by this cluster.`,
+    )
   }
   if (standing === undefined) {
     const group: GroupRecord = {

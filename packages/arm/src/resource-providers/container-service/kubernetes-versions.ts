@@ -9,7 +9,12 @@ export interface OfferedVersion {
 
 /** Oldest first; one patch of each minor is offered. */
 export const offeredVersions: readonly OfferedVersion[] = [
-  { version: '1.34.10', isDefault: false, isPreview: false, supportPlans: ['KubernetesOfficial', 'AKSLongTermSupport'] },
+  {
+    version: '1.34.10',
+    isDefault: false,
+    isPreview: false,
+    supportPlans: ['KubernetesOfficial', 'AKSLongTermSupport'],
+  },
   { version: '1.35.7', isDefault: true, isPreview: false, supportPlans: ['KubernetesOfficial', 'AKSLongTermSupport'] },
   { version: '1.36.3', isDefault: false, isPreview: false, supportPlans: ['KubernetesOfficial', 'AKSLongTermSupport'] },
 ]

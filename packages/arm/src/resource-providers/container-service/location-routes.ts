@@ -19,9 +19,21 @@ export function locationRoutes(hub: Hub): readonly Route[] {
     { method: 'GET', path: `${location}/kubernetesVersions`, handle: () => ok({ values: versionValues() }) },
     { method: 'GET', path: `${location}/orchestrators`, handle: (request) => ok(orchestrators(request)) },
     { method: 'GET', path: `${location}/operations/:operation`, handle: (request) => operationStatus(hub, request) },
-    { method: 'GET', path: `${location}/operationresults/:operation`, handle: (request) => operationResult(hub, request) },
-    { method: 'GET', path: `${clusterPath}/upgradeProfiles/default`, handle: (request) => upgradeProfile(hub, request) },
-    { method: 'GET', path: '/providers/Microsoft.ContainerService/operations', handle: () => ok({ value: operationList }) },
+    {
+      method: 'GET',
+      path: `${location}/operationresults/:operation`,
+      handle: (request) => operationResult(hub, request),
+    },
+    {
+      method: 'GET',
+      path: `${clusterPath}/upgradeProfiles/default`,
+      handle: (request) => upgradeProfile(hub, request),
+    },
+    {
+      method: 'GET',
+      path: '/providers/Microsoft.ContainerService/operations',
+      handle: () => ok({ value: operationList }),
+    },
   ]
 }
 
@@ -80,7 +92,12 @@ async function operationResult(hub: Hub, request: ArmRequest): Promise<ArmRespon
   if (stored === undefined) return { status: 204 }
   if (stored.value.kind === 'pool') return ok(poolBody(stored.value))
   const pools = await poolsOf(hub.store, stored.value.id)
-  return ok(clusterBody(stored.value, pools.map(({ value }) => value)))
+  return ok(
+    clusterBody(
+      stored.value,
+      pools.map(({ value }) => value),
+    ),
+  )
 }
 
 async function upgradeProfile(hub: Hub, request: ArmRequest): Promise<ArmResponse> {

@@ -17,7 +17,11 @@ export function isReady(node: Node): boolean {
 export async function waitForReady(
   scope: Scope,
   client: Client,
-  wait: { readonly names: readonly string[]; readonly signal: AbortSignal; readonly missing: (names: readonly string[]) => void },
+  wait: {
+    readonly names: readonly string[]
+    readonly signal: AbortSignal
+    readonly missing: (names: readonly string[]) => void
+  },
 ): Promise<void> {
   if (wait.names.length === 0) return
   await waitUntil<Node>(scope, client, {
@@ -139,7 +143,8 @@ async function evict(client: Client, pod: Pod, ignoreDisruptionBudgets: boolean)
 /** Pods of daemon sets and static pods belong to the node and go with it. */
 function mustLeave(pod: Pod): boolean {
   if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return false
-  if (pod.metadata.ownerReferences?.some(({ kind, controller }) => kind === 'DaemonSet' && controller === true)) return false
+  if (pod.metadata.ownerReferences?.some(({ kind, controller }) => kind === 'DaemonSet' && controller === true))
+    return false
   return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
 }
 

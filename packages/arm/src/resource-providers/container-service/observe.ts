@@ -16,7 +16,11 @@ export interface Wait<T> {
 const reconnectMs = 500
 
 /** Resolves when satisfied; rejects with the signal's reason. */
-export async function waitUntil<T extends KubernetesObject>(scope: Scope, client: Client, wait: Wait<T>): Promise<void> {
+export async function waitUntil<T extends KubernetesObject>(
+  scope: Scope,
+  client: Client,
+  wait: Wait<T>,
+): Promise<void> {
   while (true) {
     wait.signal.throwIfAborted()
     try {

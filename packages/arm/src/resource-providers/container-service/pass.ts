@@ -64,7 +64,11 @@ export function subscriptionOf(id: string): string {
 }
 
 /** Runs the work with at most `limit` at once; waits for all, then throws the first failure. */
-export async function inParallel<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const queue = [...items]
   const failures: unknown[] = []
   const worker = async (): Promise<void> => {

@@ -30,16 +30,28 @@ export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<
       nowMs: pass.scope.clock.now(),
     })
     if (plan.withoutPodCidr > 0) {
-      throw new AksError(400, 'InsufficientPodCidr', `The pod CIDR has no room for ${plan.withoutPodCidr} more node(s) of agent pool '${pool.value.name}': each node takes a /24.`)
+      throw new AksError(
+        400,
+        'InsufficientPodCidr',
+        `The pod CIDR has no room for ${plan.withoutPodCidr} more node(s) of agent pool '${pool.value.name}': each node takes a /24.`,
+      )
     }
     const changes = [...plan.add, ...plan.leave].map((machine): Change => {
       const key = keys.machine(cluster.id, machine.name)
-      return { kind: 'put', key, value: machine, expected: machines.find((known) => known.key === key)?.modRevision ?? 0 }
+      return {
+        kind: 'put',
+        key,
+        value: machine,
+        expected: machines.find((known) => known.key === key)?.modRevision ?? 0,
+      }
     })
     planned.push(pool.value)
     if (changes.length === 0) continue
     const counted: PoolRecord = { ...pool.value, nextInstance: plan.nextInstance }
-    const committed = await pass.store.commit([...changes, { kind: 'put', key: pool.key, value: counted, expected: pool.modRevision }])
+    const committed = await pass.store.commit([
+      ...changes,
+      { kind: 'put', key: pool.key, value: counted, expected: pool.modRevision },
+    ])
     if (!committed) return undefined
   }
   return planned
@@ -72,7 +84,12 @@ export async function reconcilePool(
   await inParallel(staying, limit, ({ value }) => bringUp(scoped, cluster, pool, value, controlPlane))
   await inParallel(staying, limit, (machine) => syncMachine(scoped, cluster, pool, machine))
   if (pool.progress.operationId !== undefined) {
-    await awaitNodes(scoped, cluster, pool, staying.map(({ value }) => value.name))
+    await awaitNodes(
+      scoped,
+      cluster,
+      pool,
+      staying.map(({ value }) => value.name),
+    )
   }
   await inParallel(leaving, limit, ({ value }) => letGo(scoped, cluster, pool, value))
 }
@@ -100,12 +117,22 @@ async function bringUp(
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new AksError(500, 'CreateVMSSAgentPoolFailed', `Machine '${machine.name}' of agent pool '${pool.name}' did not start: ${why}`, { cause: error })
+    throw new AksError(
+      500,
+      'CreateVMSSAgentPoolFailed',
+      `Machine '${machine.name}' of agent pool '${pool.name}' did not start: ${why}`,
+      { cause: error },
+    )
   }
   pass.seen.machines.add(key)
 }
 
-async function syncMachine(pass: Pass, cluster: ClusterRecord, pool: PoolRecord, machine: Stored<MachineRecord>): Promise<void> {
+async function syncMachine(
+  pass: Pass,
+  cluster: ClusterRecord,
+  pool: PoolRecord,
+  machine: Stored<MachineRecord>,
+): Promise<void> {
   const client = pass.suppliers.engine.client(engineId(cluster))
   if (!(await syncNode(client, pool, machine.value))) return
   await pass.store.update<MachineRecord>(machine.key, (current) => ({
@@ -115,7 +142,12 @@ async function syncMachine(pass: Pass, cluster: ClusterRecord, pool: PoolRecord,
   }))
 }
 
-async function awaitNodes(pass: Pass, cluster: ClusterRecord, pool: PoolRecord, names: readonly string[]): Promise<void> {
+async function awaitNodes(
+  pass: Pass,
+  cluster: ClusterRecord,
+  pool: PoolRecord,
+  names: readonly string[],
+): Promise<void> {
   const { clock } = pass.scope
   const operationKey = `${pool.id}/${pool.progress.operationId}`
   const since = pass.seen.waitingSince.get(operationKey) ?? clock.monotonicMs()
@@ -152,7 +184,12 @@ async function letGo(pass: Pass, cluster: ClusterRecord, pool: PoolRecord, machi
   await forgetMachine(pass, cluster, machine.name)
 }
 
-async function drainInTime(pass: Pass, cluster: ClusterRecord, pool: PoolRecord, machine: MachineRecord): Promise<void> {
+async function drainInTime(
+  pass: Pass,
+  cluster: ClusterRecord,
+  pool: PoolRecord,
+  machine: MachineRecord,
+): Promise<void> {
   const minutes = pool.properties.upgradeSettings?.['drainTimeoutInMinutes']
   const allowedMs = (typeof minutes === 'number' ? minutes : 30) * 60_000
   const leftMs = (machine.leavingSinceMs ?? 0) + allowedMs - pass.scope.clock.now()

@@ -1,6 +1,7 @@
 // An agent pool's properties: defaults as the service fills them in, and what may be.
 
 import { badRequest, changeNotAllowed, invalidParameter, missingParameter, AksError } from '../../azure-errors.ts'
+import { textAt } from '../body.ts'
 import { readShape } from './shape.ts'
 import { poolShape } from './shapes.ts'
 import { minorOf, resolveVersion } from './kubernetes-versions.ts'
@@ -24,7 +25,15 @@ const immutable = [
 ] as const
 
 /** Told by the service, never set by a caller. */
-const readOnly = ['provisioningState', 'currentOrchestratorVersion', 'eTag', 'powerState', 'nodeImageVersion', 'status', 'aksel']
+const readOnly = [
+  'provisioningState',
+  'currentOrchestratorVersion',
+  'eTag',
+  'powerState',
+  'nodeImageVersion',
+  'status',
+  'aksel',
+]
 
 export interface PoolContext {
   /** Full version of the cluster. */
@@ -96,14 +105,29 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   oneOf('mode', pool.mode, ['System', 'User', 'Gateway'])
   oneOf('osType', pool.osType, ['Linux', 'Windows'])
   if (pool.osType === 'Windows') {
-    throw new AksError(400, 'WindowsPoolsNotSupported', 'Windows agent pools are not available here: there is no Windows machine to run them on.')
+    throw new AksError(
+      400,
+      'WindowsPoolsNotSupported',
+      'Windows agent pools are not available here: there is no Windows machine to run them on.',
+    )
   }
-  oneOf('osSKU', pool.osSKU, ['Ubuntu', 'Ubuntu2204', 'Ubuntu2404', 'AzureLinux', 'AzureLinux3', 'AzureContainerLinux', 'CBLMariner'])
+  oneOf('osSKU', pool.osSKU, [
+    'Ubuntu',
+    'Ubuntu2204',
+    'Ubuntu2404',
+    'AzureLinux',
+    'AzureLinux3',
+    'AzureContainerLinux',
+    'CBLMariner',
+  ])
   oneOf('type', pool['type'], ['VirtualMachineScaleSets', 'VirtualMachines', 'AvailabilitySet'])
   oneOf('scaleSetPriority', pool['scaleSetPriority'] ?? 'Regular', ['Regular', 'Spot'])
   judgeCount(pool)
   if (pool.maxPods < 10 || pool.maxPods > 250) {
-    throw invalidParameter('agentPoolProfile.maxPods', `maxPods ${pool.maxPods} is out of range, it must be in the range [10, 250]`)
+    throw invalidParameter(
+      'agentPoolProfile.maxPods',
+      `maxPods ${pool.maxPods} is out of range, it must be in the range [10, 250]`,
+    )
   }
   if (existing?.vmSize !== pool.vmSize) judgeVmSize(pool, context.location)
   judgeDisk(pool)
@@ -111,23 +135,32 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   judgeLabels(pool)
   judgeTaints(pool.nodeTaints ?? [])
   judgeZones(pool)
-  const subnet = pool['vnetSubnetID']
+  const subnet = textAt(pool, 'vnetSubnetID')
   if (subnet !== undefined && subnet !== '') {
-    throw new AksError(400, 'InvalidResourceReference', `Resource ${String(subnet)} referenced by the agent pool was not found: virtual networks of your own are not available here.`, {
-      target: 'agentPoolProfile.vnetSubnetID',
-    })
+    throw new AksError(
+      400,
+      'InvalidResourceReference',
+      `Resource ${subnet} referenced by the agent pool was not found: virtual networks of your own are not available here.`,
+      {
+        target: 'agentPoolProfile.vnetSubnetID',
+      },
+    )
   }
 }
 
 function judgeCount(pool: PoolProperties): void {
   const least = pool.mode === 'System' ? 1 : 0
   if (pool.count < least || pool.count > 1000) {
-    throw invalidParameter('agentPoolProfile.count', `Agent pool count ${pool.count} is out of range, it must be in the range [${least}, 1000] for pools of mode ${pool.mode}`)
+    throw invalidParameter(
+      'agentPoolProfile.count',
+      `Agent pool count ${pool.count} is out of range, it must be in the range [${least}, 1000] for pools of mode ${pool.mode}`,
+    )
   }
   if (pool['enableAutoScaling'] !== true) return
   const [least2, most] = [pool['minCount'], pool['maxCount']]
   if (typeof least2 !== 'number' || typeof most !== 'number') throw missingParameter('agentPoolProfile.minCount')
-  if (least2 > most) throw invalidParameter('agentPoolProfile.minCount', `minCount ${least2} is greater than maxCount ${most}`)
+  if (least2 > most)
+    throw invalidParameter('agentPoolProfile.minCount', `minCount ${least2} is greater than maxCount ${most}`)
 }
 
 function judgeVmSize(pool: PoolProperties, location: string): void {
@@ -153,7 +186,10 @@ function judgeVmSize(pool: PoolProperties, location: string): void {
 function judgeDisk(pool: PoolProperties): void {
   const size = pool['osDiskSizeGB']
   if (typeof size === 'number' && (size < 30 || size > 2048)) {
-    throw invalidParameter('agentPoolProfile.osDiskSizeGB', `OS disk size ${size} is out of range, it must be in the range [30, 2048]`)
+    throw invalidParameter(
+      'agentPoolProfile.osDiskSizeGB',
+      `OS disk size ${size} is out of range, it must be in the range [30, 2048]`,
+    )
   }
   oneOf('osDiskType', pool['osDiskType'] ?? 'Managed', ['Managed', 'Ephemeral'])
 }
@@ -161,7 +197,10 @@ function judgeDisk(pool: PoolProperties): void {
 function judgeVersion(pool: PoolProperties, context: PoolContext): void {
   const version = resolveVersion(pool.orchestratorVersion)
   if (version === undefined) throw versionNotSupported('AgentPoolK8sVersionNotSupported', pool.orchestratorVersion)
-  const [pools, clusters] = [version, context.clusterVersion].map((text) => text.split('.').map(Number)) as [number[], number[]]
+  const [pools, clusters] = [version, context.clusterVersion].map((text) => text.split('.').map(Number)) as [
+    number[],
+    number[],
+  ]
   const ahead = pools[1]! > clusters[1]! || (pools[1] === clusters[1] && pools[2]! > clusters[2]!)
   if (ahead || clusters[1]! - pools[1]! > 3) {
     throw new AksError(
@@ -189,10 +228,18 @@ function judgeLabels(pool: PoolProperties): void {
   for (const [name, value] of Object.entries(pool.nodeLabels ?? {})) {
     const spotOurs = name === 'kubernetes.azure.com/scalesetpriority' && pool['scaleSetPriority'] === 'Spot'
     if (!spotOurs && reservedPrefixes.some((prefix) => name.startsWith(prefix))) {
-      throw invalidParameter('agentPoolProfile.nodeLabels', `Label key '${name}' uses a reserved prefix. Prefixes ${reservedPrefixes.join(', ')} are reserved`)
+      throw invalidParameter(
+        'agentPoolProfile.nodeLabels',
+        `Label key '${name}' uses a reserved prefix. Prefixes ${reservedPrefixes.join(', ')} are reserved`,
+      )
     }
-    if (!qualifiedName.test(name)) throw invalidParameter('agentPoolProfile.nodeLabels', `Label key '${name}' is not a valid Kubernetes label key`)
-    if (!labelValue.test(value)) throw invalidParameter('agentPoolProfile.nodeLabels', `Label value '${value}' of key '${name}' is not a valid Kubernetes label value`)
+    if (!qualifiedName.test(name))
+      throw invalidParameter('agentPoolProfile.nodeLabels', `Label key '${name}' is not a valid Kubernetes label key`)
+    if (!labelValue.test(value))
+      throw invalidParameter(
+        'agentPoolProfile.nodeLabels',
+        `Label value '${value}' of key '${name}' is not a valid Kubernetes label value`,
+      )
   }
 }
 
@@ -200,7 +247,10 @@ function judgeTaints(taints: readonly string[]): void {
   for (const taint of taints) {
     const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(taint)
     if (match === null || !qualifiedName.test(match[1]!) || !labelValue.test(match[2] ?? '')) {
-      throw invalidParameter('agentPoolProfile.nodeTaints', `Taint '${taint}' is invalid, it must have the form key=value:effect with effect NoSchedule, PreferNoSchedule or NoExecute`)
+      throw invalidParameter(
+        'agentPoolProfile.nodeTaints',
+        `Taint '${taint}' is invalid, it must have the form key=value:effect with effect NoSchedule, PreferNoSchedule or NoExecute`,
+      )
     }
   }
 }
@@ -208,11 +258,18 @@ function judgeTaints(taints: readonly string[]): void {
 function judgeZones(pool: PoolProperties): void {
   const wrong = (pool.availabilityZones ?? []).find((zone) => !['1', '2', '3'].includes(zone))
   if (wrong !== undefined) {
-    throw new AksError(400, 'AvailabilityZoneNotSupported', `The zone(s) '${wrong}' for resource 'agentPoolProfile' is not supported. The supported zones for location are '1,2,3'`)
+    throw new AksError(
+      400,
+      'AvailabilityZoneNotSupported',
+      `The zone(s) '${wrong}' for resource 'agentPoolProfile' is not supported. The supported zones for location are '1,2,3'`,
+    )
   }
 }
 
 function oneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (typeof value === 'string' && allowed.includes(value)) return
-  throw invalidParameter(`agentPoolProfile.${name}`, `'${String(value)}' is not one of the allowed values: ${allowed.join(', ')}`)
+  throw invalidParameter(
+    `agentPoolProfile.${name}`,
+    `'${String(value)}' is not one of the allowed values: ${allowed.join(', ')}`,
+  )
 }

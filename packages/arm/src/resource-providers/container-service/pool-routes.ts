@@ -18,12 +18,24 @@ export const poolPath = `${clusterPath}/agentPools/:pool`
 export function poolRoutes(hub: Hub): readonly Route[] {
   return [
     { method: 'GET', path: `${clusterPath}/agentPools`, handle: (request) => list(hub, request) },
-    { method: 'GET', path: poolPath, handle: async (request) => ok(poolBody((await readPoolRecord(hub.store, poolRef(request))).value)) },
+    {
+      method: 'GET',
+      path: poolPath,
+      handle: async (request) => ok(poolBody((await readPoolRecord(hub.store, poolRef(request))).value)),
+    },
     { method: 'PUT', path: poolPath, handle: (request) => put(hub, request) },
     { method: 'DELETE', path: poolPath, handle: (request) => remove(hub, request) },
     { method: 'GET', path: `${poolPath}/upgradeProfiles/default`, handle: (request) => upgradeProfile(hub, request) },
-    { method: 'GET', path: `${clusterPath}/availableAgentPoolVersions`, handle: (request) => availableVersions(hub, request) },
-    { method: 'GET', path: `${poolPath}/machines`, handle: async (request) => page(request, await machineBodies(hub, request)) },
+    {
+      method: 'GET',
+      path: `${clusterPath}/availableAgentPoolVersions`,
+      handle: (request) => availableVersions(hub, request),
+    },
+    {
+      method: 'GET',
+      path: `${poolPath}/machines`,
+      handle: async (request) => page(request, await machineBodies(hub, request)),
+    },
     { method: 'GET', path: `${poolPath}/machines/:machine`, handle: (request) => machine(hub, request) },
   ]
 }
@@ -35,7 +47,10 @@ function poolRef(request: ArmRequest): PoolRef {
 async function list(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const cluster = await readParent(hub.store, clusterRef(request), 'read')
   const pools = await poolsOf(hub.store, cluster.value.id)
-  return page(request, pools.map(({ value }) => poolBody(value)))
+  return page(
+    request,
+    pools.map(({ value }) => poolBody(value)),
+  )
 }
 
 async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
@@ -118,6 +133,7 @@ async function machineBodies(hub: Hub, request: ArmRequest): Promise<readonly Ma
 async function machine(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const name = param(request, 'machine')
   const found = (await machineBodies(hub, request)).find((known) => known.name === name)
-  if (found === undefined) throw new ArmError(404, 'NotFound', `Could not find machine '${name}' in agent pool '${param(request, 'pool')}'.`)
+  if (found === undefined)
+    throw new ArmError(404, 'NotFound', `Could not find machine '${name}' in agent pool '${param(request, 'pool')}'.`)
   return ok(found)
 }

@@ -9,7 +9,7 @@ import { newOperation, startOf } from '../../operations.ts'
 import { poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
 import type { ClusterRecord, Json, OperationRecord, PoolProperties, PoolRecord, Tags } from '../../records.ts'
-import { objectAt, readObject } from '../body.ts'
+import { objectAt, readObject, textAt } from '../body.ts'
 import { readTags } from '../resources/names.ts'
 import { simulatedTag } from './bodies.ts'
 import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
@@ -19,9 +19,9 @@ import { judgePreconditions } from './preconditions.ts'
 import { recordedOfPool } from './recorded.ts'
 
 export function poolContext(cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>): PoolContext {
-  const { networkPlugin, networkPluginMode } = cluster.properties.networkProfile
-  const overlay = String(networkPluginMode ?? '').toLowerCase() === 'overlay'
-  const flat = networkPlugin.toLowerCase() === 'azure' && !overlay
+  const network = cluster.properties.networkProfile
+  const overlay = textAt(network, 'networkPluginMode')?.toLowerCase() === 'overlay'
+  const flat = network.networkPlugin.toLowerCase() === 'azure' && !overlay
   return {
     clusterVersion: cluster.version,
     location: cluster.location,
@@ -51,7 +51,9 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   }
   const version = existing?.version ?? resolveVersion(properties.orchestratorVersion)!
   if (existing !== undefined && resolveVersion(properties.orchestratorVersion) !== version) {
-    throw notAllowed(`Upgrading agent pool '${ref.pool}' from ${version} to ${properties.orchestratorVersion} is not available in this release: nothing was changed.`)
+    throw notAllowed(
+      `Upgrading agent pool '${ref.pool}' from ${version} to ${properties.orchestratorVersion} is not available in this release: nothing was changed.`,
+    )
   }
   return {
     kind: 'pool',
@@ -154,7 +156,11 @@ export function clusterUnchanged(cluster: Stored<ClusterRecord>): Change {
 }
 
 /** Begins the delete of a pool; undefined where there is none. A second delete joins the first. */
-export async function beginPoolDelete(hub: Hub, request: ArmRequest, ref: PoolRef): Promise<OperationRecord | undefined> {
+export async function beginPoolDelete(
+  hub: Hub,
+  request: ArmRequest,
+  ref: PoolRef,
+): Promise<OperationRecord | undefined> {
   return hub.store.decide(async () => {
     const cluster = await readParent(hub.store, ref, 'write')
     const current = await findPool(hub.store, ref)
@@ -165,7 +171,8 @@ export async function beginPoolDelete(hub: Hub, request: ArmRequest, ref: PoolRe
       const key = keys.operation(ref.subscriptionId, progress.operationId)
       return { changes: [], result: (await hub.store.get<OperationRecord>(key))?.value }
     }
-    if (progress.operationId !== undefined) throw operationInProgress(`${current.value.name} - ${progress.provisioningState}`)
+    if (progress.operationId !== undefined)
+      throw operationInProgress(`${current.value.name} - ${progress.provisioningState}`)
     judgeIdle(cluster.value, [])
     const pools = (await poolsOf(hub.store, cluster.value.id)).map(({ value }) => value)
     judgeSystemPools(pools.filter(({ name }) => name !== current.value.name))
@@ -191,4 +198,3 @@ export async function beginPoolDelete(hub: Hub, request: ArmRequest, ref: PoolRe
 export function poolRefOf(ref: ClusterRef, pool: string): PoolRef {
   return { ...ref, pool }
 }
-

@@ -98,7 +98,12 @@ export const clusterShape: Shape = fields({
       backendPoolType: 'string',
     }),
   }),
-  aadProfile: fields({ managed: 'bool', enableAzureRBAC: 'bool', adminGroupObjectIDs: list('string'), tenantID: 'string' }),
+  aadProfile: fields({
+    managed: 'bool',
+    enableAzureRBAC: 'bool',
+    adminGroupObjectIDs: list('string'),
+    tenantID: 'string',
+  }),
   autoUpgradeProfile: fields({ upgradeChannel: 'string', nodeOSUpgradeChannel: 'string' }),
   autoScalerProfile: map('any'),
   apiServerAccessProfile: fields({
@@ -109,7 +114,10 @@ export const clusterShape: Shape = fields({
     enableVnetIntegration: 'bool',
     subnetId: 'string',
   }),
-  securityProfile: fields({ workloadIdentity: enabled, imageCleaner: fields({ enabled: 'bool', intervalHours: 'int' }) }),
+  securityProfile: fields({
+    workloadIdentity: enabled,
+    imageCleaner: fields({ enabled: 'bool', intervalHours: 'int' }),
+  }),
   storageProfile: fields({
     diskCSIDriver: enabled,
     fileCSIDriver: enabled,

@@ -10,7 +10,11 @@ import { beginClusterDelete } from '../container-service/cluster-writes.ts'
 import type { Pass } from '../container-service/pass.ts'
 
 /** A group waits for its clusters without a pass running: each cluster's end wakes it. */
-export async function reconcileGroup(pass: Pass, id: string, wake: (clusterId: string) => void): Promise<'done' | 'again'> {
+export async function reconcileGroup(
+  pass: Pass,
+  id: string,
+  wake: (clusterId: string) => void,
+): Promise<'done' | 'again'> {
   const key = keys.resource(id)
   const stored = await pass.store.get<GroupRecord>(key)
   if (stored === undefined || stored.value.progress.deleting !== true) return 'done'
@@ -25,8 +29,13 @@ export async function reconcileGroup(pass: Pass, id: string, wake: (clusterId: s
   if (clusters.length > 0) return 'done'
   const left = await pass.store.list<DocumentRecord>(keys.below(id))
   const { operationId } = stored.value.progress
-  const end = operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
-  const changes: Change[] = [stored, ...left].map(({ key: gone, modRevision }) => ({ kind: 'delete', key: gone, expected: modRevision }))
+  const end =
+    operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
+  const changes: Change[] = [stored, ...left].map(({ key: gone, modRevision }) => ({
+    kind: 'delete',
+    key: gone,
+    expected: modRevision,
+  }))
   return (await pass.store.commit(end === undefined ? changes : [...changes, end])) ? 'done' : 'again'
 }
 

@@ -20,10 +20,15 @@ export function groupRoutes(hub: Hub): readonly Route[] {
     {
       method: 'GET',
       path: all,
-      handle: async (request) => page(request, (await listGroups(hub.store, param(request, 'subscription'))).map(groupBody)),
+      handle: async (request) =>
+        page(request, (await listGroups(hub.store, param(request, 'subscription'))).map(groupBody)),
     },
     { method: 'PUT', path: one, handle: (request) => put(hub, request) },
-    { method: 'GET', path: one, handle: async (request) => ok(groupBody((await readGroup(hub.store, refOf(request))).value)) },
+    {
+      method: 'GET',
+      path: one,
+      handle: async (request) => ok(groupBody((await readGroup(hub.store, refOf(request))).value)),
+    },
     {
       method: 'HEAD',
       path: one,
@@ -92,7 +97,10 @@ async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmRe
   const filter = parseFilter(request.query['$filter'])
   const expanded = (request.query['$expand'] ?? '').toLowerCase().split(',').includes('provisioningstate')
   const found = (await listResources(hub.store, below)).filter((resource) => matchesFilter(resource, filter))
-  return page(request, found.map((resource) => genericBody(resource, expanded)))
+  return page(
+    request,
+    found.map((resource) => genericBody(resource, expanded)),
+  )
 }
 
 function genericBody(resource: Resource, expanded: boolean): Json {

@@ -69,7 +69,10 @@ export async function putGroup(
       progress: { provisioningState: 'Succeeded' },
     }
     const expected = current?.modRevision ?? 0
-    return { changes: [{ kind: 'put', key, value: group, expected }], result: { created: current === undefined, group } }
+    return {
+      changes: [{ kind: 'put', key, value: group, expected }],
+      result: { created: current === undefined, group },
+    }
   })
 }
 

@@ -8,7 +8,9 @@ import { contentInvalid } from '../../azure-errors.ts'
 
 export function judgeGroupName(name: string): void {
   if (name.length > 90) {
-    throw invalidGroup(`The provided resource group name '${name}' has a length of '${name.length}' which exceeds the maximum length of '90'.`)
+    throw invalidGroup(
+      `The provided resource group name '${name}' has a length of '${name.length}' which exceeds the maximum length of '90'.`,
+    )
   }
   const wrong = [...new Set(name.replaceAll(/[\p{L}\p{Nd}\-._()]/gu, ''))]
   if (wrong.length > 0) {
@@ -50,10 +52,15 @@ export function readLocation(value: unknown, type: string): string {
 /** Tags as a map of strings; undefined where there are none. */
 export function readTags(value: unknown): Tags | undefined {
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'object' || Array.isArray(value)) throw contentInvalid("The 'tags' property must be an object of strings")
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw contentInvalid("The 'tags' property must be an object of strings")
   const entries = Object.entries(value)
   if (entries.length > 50) {
-    throw new ArmError(400, 'TooManyTags', `The number of tags '${entries.length}' exceeds the maximum of '50' on a resource.`)
+    throw new ArmError(
+      400,
+      'TooManyTags',
+      `The number of tags '${entries.length}' exceeds the maximum of '50' on a resource.`,
+    )
   }
   for (const [name, text] of entries) judgeTag(name, text)
   return Object.fromEntries(entries) as Tags
@@ -62,10 +69,18 @@ export function readTags(value: unknown): Tags | undefined {
 function judgeTag(name: string, value: unknown): void {
   if (typeof value !== 'string') throw contentInvalid(`The value of tag '${name}' must be a string`)
   if (name.length > 512 || /[<>%&\\?/]/.test(name)) {
-    throw new ArmError(400, 'InvalidTagName', `The tag name '${name}' is longer than 512 characters or holds one of these reserved characters: <,>,%,&,\\,?,/.`)
+    throw new ArmError(
+      400,
+      'InvalidTagName',
+      `The tag name '${name}' is longer than 512 characters or holds one of these reserved characters: <,>,%,&,\\,?,/.`,
+    )
   }
   if (value.length > 256) {
-    throw new ArmError(400, 'InvalidTagValueLength', `The tag '${name}' has a value of '${value.length}' characters, more than the maximum of '256'.`)
+    throw new ArmError(
+      400,
+      'InvalidTagValueLength',
+      `The tag '${name}' has a value of '${value.length}' characters, more than the maximum of '256'.`,
+    )
   }
 }
 

@@ -38,7 +38,11 @@ export function subscriptionRoutes(hub: Hub): readonly Route[] {
     {
       method: 'GET',
       path: '/subscriptions',
-      handle: (request) => page(request, hub.subscriptions.map((known) => subscriptionBody(hub, known))),
+      handle: (request) =>
+        page(
+          request,
+          hub.subscriptions.map((known) => subscriptionBody(hub, known)),
+        ),
     },
     {
       method: 'GET',
@@ -52,7 +56,11 @@ export function subscriptionRoutes(hub: Hub): readonly Route[] {
     {
       method: 'GET',
       path: `${one}/locations`,
-      handle: (request) => page(request, regions.map((region) => locationBody(param(request, 'subscription'), region))),
+      handle: (request) =>
+        page(
+          request,
+          regions.map((region) => locationBody(param(request, 'subscription'), region)),
+        ),
     },
     ...providerRoutes(hub, one),
   ]
@@ -80,7 +88,11 @@ function providerRoutes(hub: Hub, one: string): readonly Route[] {
     {
       method: 'GET',
       path: `${one}/providers`,
-      handle: (request) => page(request, known.map((namespace) => body(param(request, 'subscription'), namespace))),
+      handle: (request) =>
+        page(
+          request,
+          known.map((namespace) => body(param(request, 'subscription'), namespace)),
+        ),
     },
     {
       method: 'GET',
@@ -104,7 +116,11 @@ function subscriptionBody(hub: Hub, { subscriptionId, displayName }: Subscriptio
     tenantId: hub.tenantId,
     displayName,
     state: 'Enabled',
-    subscriptionPolicies: { locationPlacementId: 'Public_2014-09-01', quotaId: 'PayAsYouGo_2014-09-01', spendingLimit: 'Off' },
+    subscriptionPolicies: {
+      locationPlacementId: 'Public_2014-09-01',
+      quotaId: 'PayAsYouGo_2014-09-01',
+      spendingLimit: 'Off',
+    },
   }
 }
 

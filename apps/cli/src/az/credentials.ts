@@ -1,0 +1,72 @@
+// `az aks get-credentials`: a cluster's kubeconfig, merged into the user's.
+
+import type { Command } from 'commander'
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { currentFile, type CurrentFile } from '../files.ts'
+import { clusterPath, named, type ClusterFlags } from './cluster-path.ts'
+import { AzError } from './az-error.ts'
+import { addLeaf } from './command.ts'
+import { mergeKubeconfig, NameTaken, readKubeconfig, writeKubeconfig } from './kubeconfig-merge.ts'
+import type { Session } from './session.ts'
+
+interface CredentialFlags extends ClusterFlags {
+  readonly admin?: boolean
+  readonly file?: string
+  readonly overwriteExisting?: boolean
+  readonly context?: string
+}
+
+export function addCredentials(aks: Command, session: Session): void {
+  addLeaf<CredentialFlags>(aks, session, 'get-credentials', {
+    description: 'Get access credentials for a managed Kubernetes cluster.',
+    flags: (command) =>
+      named(command)
+        .option('-a, --admin', 'get the cluster administrator credentials')
+        .option('-f, --file <path>', 'kubeconfig file to merge into; "-" prints instead')
+        .option('--overwrite-existing', 'replace entries of the same name')
+        .option('--context <name>', 'name of the context instead of the default one'),
+    run: (_, flags) => getCredentials(session, flags),
+  })
+}
+
+async function getCredentials(session: Session, flags: CredentialFlags): Promise<undefined> {
+  const action = flags.admin === true ? 'listClusterAdminCredential' : 'listClusterUserCredential'
+  const path = `${clusterPath(session, flags)}/${action}`
+  const { body } = await session
+    .arm()
+    .send<{ readonly kubeconfigs: readonly { readonly value: string }[] }>({ method: 'POST', path })
+  const first = body.kubeconfigs[0]
+  if (first === undefined) throw new AzError('No Kubernetes credentials found.')
+  const addition = Buffer.from(first.value, 'base64').toString()
+  if (flags.file === '-') {
+    session.terminal.out(addition)
+    return undefined
+  }
+  const file = resolve(flags.file ?? join(session.homeDirectory, '.kube', 'config'))
+  const { text, context } = await merge(session, flags, { existing: readKubeconfig(file), addition })
+  writeKubeconfig(file, text)
+  const current: CurrentFile = { resourceGroup: flags.resourceGroup, cluster: flags.name, kubeconfig: file }
+  writeFileSync(currentFile(session.options.dataDir), `${JSON.stringify(current)}\n`, { mode: 0o600 })
+  session.terminal.error(`Merged "${context}" as current context in ${file}\n`)
+  return undefined
+}
+
+/** Where somebody is at the terminal, a name that is taken is a question. */
+async function merge(
+  session: Session,
+  flags: CredentialFlags,
+  texts: { readonly existing: string; readonly addition: string },
+): Promise<{ readonly text: string; readonly context: string }> {
+  const request = { ...texts, ...(flags.context === undefined ? {} : { context: flags.context }) }
+  try {
+    return await mergeKubeconfig({ ...request, overwrite: flags.overwriteExisting === true })
+  } catch (error) {
+    if (!(error instanceof NameTaken) || !session.terminal.interactive) throw error
+    const answer = await session.terminal.ask(
+      `A different object named ${error.taken} already exists in your kubeconfig file.\nOverwrite? (y/n): `,
+    )
+    if (!/^y(es)?$/i.test(answer.trim())) throw error
+    return mergeKubeconfig({ ...request, overwrite: true })
+  }
+}

@@ -1,0 +1,74 @@
+// From flags to an agent pool's properties, shared by `az aks create` and `az aks nodepool add`.
+
+import type { Command } from 'commander'
+import { AzError } from './az-error.ts'
+import { parseCount } from './command.ts'
+import { parsePairs, present } from './resources.ts'
+
+export interface PoolFlags {
+  readonly nodeCount?: number
+  readonly nodeVmSize?: string
+  readonly maxPods?: number
+  readonly zones?: readonly string[]
+  readonly osSku?: string
+  readonly enableClusterAutoscaler?: boolean
+  readonly minCount?: number
+  readonly maxCount?: number
+  readonly nodeOsdiskSize?: number
+  readonly simulated?: boolean
+}
+
+export function poolFlags(command: Command): Command {
+  return command
+    .option('-c, --node-count <count>', 'number of nodes', parseCount)
+    .option('-s, --node-vm-size <size>', 'size of the virtual machines')
+    .option('-m, --max-pods <count>', 'pods a node may run', parseCount)
+    .option('-z, --zones <zone...>', 'availability zones')
+    .option('--os-sku <sku>', 'OS SKU: Ubuntu, AzureLinux')
+    .option('--node-osdisk-size <gb>', 'size of the OS disk in GB', parseCount)
+    .option('--enable-cluster-autoscaler', 'enable the cluster autoscaler')
+    .option('--min-count <count>', 'least number of nodes for the autoscaler', parseCount)
+    .option('--max-count <count>', 'greatest number of nodes for the autoscaler', parseCount)
+    .option('--simulated', 'hollow nodes: no container runs')
+}
+
+export const simulatedTag = 'aksel.dev/simulated'
+
+/** Properties that the flags ask for; what no flag names is left to the service. */
+export function poolProperties(
+  flags: PoolFlags,
+  more: {
+    readonly tags: readonly string[] | undefined
+    readonly labels: readonly string[] | undefined
+    readonly taints: string | undefined
+  },
+): Readonly<Record<string, unknown>> {
+  const autoscaled = flags.enableClusterAutoscaler === true
+  if (autoscaled && (flags.minCount === undefined || flags.maxCount === undefined)) {
+    throw new AzError('Please specify both min-count and max-count when --enable-cluster-autoscaler is set', 2)
+  }
+  if (!autoscaled && (flags.minCount !== undefined || flags.maxCount !== undefined)) {
+    throw new AzError('min-count and max-count are required for --enable-cluster-autoscaler, please use the flag', 2)
+  }
+  const tags = parsePairs(more.tags)
+  return present({
+    count: flags.nodeCount,
+    vmSize: flags.nodeVmSize,
+    maxPods: flags.maxPods,
+    availabilityZones: flags.zones,
+    osSKU: flags.osSku,
+    osDiskSizeGB: flags.nodeOsdiskSize,
+    nodeLabels: parsePairs(more.labels),
+    nodeTaints: more.taints === undefined ? undefined : splitTaints(more.taints),
+    tags: flags.simulated === true ? { ...tags, [simulatedTag]: 'true' } : tags,
+    ...(autoscaled ? { enableAutoScaling: true, minCount: flags.minCount, maxCount: flags.maxCount } : {}),
+  })
+}
+
+/** Taints stand in one word, joined by commas. */
+export function splitTaints(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((taint) => taint.trim())
+    .filter((taint) => taint !== '')
+}

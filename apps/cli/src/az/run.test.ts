@@ -1,0 +1,195 @@
+// Runs az commands in this process against a front door with fakes behind it.
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import {
+  clientId,
+  clientSecret,
+  openFrontDoor,
+  subscriptionId,
+  tenantId,
+  type OpenedFrontDoor,
+  type OpenOptions,
+} from '@aksel/arm/testing/opened-front-door'
+import { runAz } from './run.ts'
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly error: string
+}
+
+interface Bench extends AsyncDisposable {
+  readonly opened: OpenedFrontDoor
+  readonly home: string
+  readonly az: (line: string) => Promise<Ran>
+}
+
+async function open(options: OpenOptions = {}): Promise<Bench> {
+  const opened = await openFrontDoor(options)
+  const home = mkdtempSync(join(tmpdir(), 'aksel-az-'))
+  mkdirSync(join(home, 'server'))
+  const caPath = join(home, 'server', 'ca.pem')
+  writeFileSync(caPath, opened.caPem)
+  const connection = { armUrl: opened.url, caPath, tenantId, clientId, clientSecret, subscriptionId }
+  writeFileSync(join(home, 'server', 'connection.json'), JSON.stringify(connection))
+  return {
+    opened,
+    home,
+    async az(line) {
+      const words = line.match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ''))
+      let [out, error] = ['', '']
+      const terminal = {
+        out: (text: string) => void (out += text),
+        error: (text: string) => void (error += text),
+        interactive: false,
+        ask: async () => 'n',
+      }
+      const cli = { repositoryRoot: home, dataDir: home, isRoot: false, environment: { HOME: home } }
+      const code = await runAz(cli, words, terminal)
+      return { code, out, error }
+    },
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]()
+      rmSync(home, { recursive: true })
+    },
+  }
+}
+
+test('a cluster is created, shown, scaled and deleted with the flags of az', async () => {
+  await using bench = await open()
+  assert.equal((await bench.az('group create -n rg -l eastus --tags team=blue')).code, 0)
+  const created = await bench.az('aks create -g rg -n c1 --node-count 2 --generate-ssh-keys')
+  assert.deepEqual([created.code, created.error], [0, ''])
+  const cluster = JSON.parse(created.out) as Record<string, unknown>
+  assert.equal(cluster['provisioningState'], 'Succeeded')
+  assert.equal(cluster['resourceGroup'], 'rg')
+  assert.equal(cluster['dnsPrefix'], 'c1-rg-111111')
+
+  const shown = await bench.az("aks show -g rg -n c1 --query '[name,agentPoolProfiles[0].count]' -o tsv")
+  assert.equal(shown.out, 'c1\n2\n')
+  const table = await bench.az('aks list -o table')
+  assert.match(
+    table.out,
+    /^Name  Location  ResourceGroup  KubernetesVersion +CurrentKubernetesVersion +ProvisioningState +Fqdn\n-+/,
+  )
+  assert.match(table.out, /\nc1 +eastus +rg +1\.35\.7 +1\.35\.7 +Succeeded +c1-rg-111111-/)
+
+  assert.equal((await bench.az('aks scale -g rg -n c1 -c 3')).code, 0)
+  assert.equal(
+    (await bench.az('aks nodepool add -g rg --cluster-name c1 -n work -c 1 --labels team=blue --mode User')).code,
+    0,
+  )
+  const pools = await bench.az('aks nodepool list -g rg --cluster-name c1 -o table')
+  assert.equal(
+    pools.out,
+    `Name       OsType  KubernetesVersion  VmSize           Count  MaxPods  ProvisioningState  Mode
+---------  ------  -----------------  ---------------  -----  -------  -----------------  ------
+nodepool1  Linux   1.35.7             Standard_D2s_v5  3      250      Succeeded          System
+work       Linux   1.35.7             Standard_D2s_v5  1      250      Succeeded          User
+`,
+  )
+  assert.equal((await bench.az('aks nodepool scale -g rg --cluster-name c1 --nodepool-name work -c 2')).code, 0)
+  assert.equal((await bench.az('aks nodepool update -g rg --cluster-name c1 -n work --labels team=red')).code, 0)
+  const work = await bench.az(
+    "aks nodepool show -g rg --cluster-name c1 -n work --query '{count:count,labels:nodeLabels}'",
+  )
+  assert.deepEqual(JSON.parse(work.out), { count: 2, labels: { team: 'red' } })
+  assert.equal((await bench.az('aks nodepool delete -g rg --cluster-name c1 -n work')).code, 0)
+
+  const gone = await bench.az('aks delete -g rg -n c1 --yes')
+  assert.deepEqual(gone, { code: 0, out: '', error: '' })
+  assert.equal((await bench.az('group delete -n rg -y')).code, 0)
+  assert.equal((await bench.az('group exists -n rg')).out, 'false\n')
+})
+
+test('credentials are merged beside what the file holds, and become current', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  await bench.az('aks create -g rg -n c1 -c 1')
+  await bench.az('aks create -g rg -n c2 -c 1')
+  const first = await bench.az('aks get-credentials -g rg -n c1')
+  const path = join(bench.home, '.kube', 'config')
+  assert.deepEqual(first, { code: 0, out: '', error: `Merged "c1" as current context in ${path}\n` })
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  await bench.az('aks get-credentials -g rg -n c2 --admin')
+  const { parse } = await import('yaml')
+  const merged = parse(readFileSync(path, 'utf8')) as Record<string, never> & { contexts: { name: string }[] }
+  assert.deepEqual(
+    merged.contexts.map(({ name }) => name),
+    ['c1', 'c2-admin'],
+  )
+  assert.equal(merged['current-context'], 'c2-admin')
+  const again = await bench.az('aks get-credentials -g rg -n c1')
+  assert.equal(again.code, 0, 'the same object again is no conflict')
+  await bench.az('aks delete -g rg -n c1 -y')
+  await bench.az('aks create -g rg -n c1 -c 1')
+  const other = await bench.az('aks get-credentials -g rg -n c1')
+  assert.equal(other.code, 1)
+  assert.match(other.error, /^ERROR: A different object named c1 already exists in clusters in your kubeconfig file/)
+  assert.equal((await bench.az('aks get-credentials -g rg -n c1 --overwrite-existing')).code, 0)
+  const current = JSON.parse(readFileSync(join(bench.home, 'current.json'), 'utf8')) as Record<string, string>
+  assert.deepEqual(current, { resourceGroup: 'rg', cluster: 'c1', kubeconfig: path })
+  assert.match((await bench.az('aks get-credentials -g rg -n c1 -f -')).out, /^apiVersion: v1\n/)
+})
+
+const mistakes: readonly (readonly [line: string, code: number, text: RegExp])[] = [
+  ['aks show -g rg', 2, /^ERROR: the following arguments are required: --name\/-n\n$/],
+  ['aks show -g rg -n c1 --colour', 2, /^ERROR: unrecognized arguments: --colour\n$/],
+  ['aks sho', 2, /^ERROR: 'sho' is misspelled or not recognized by the system\.\n$/],
+  ['account list -o xml', 2, /^ERROR: argument --output\/-o: invalid choice: 'xml'/],
+  ["account list --query '[?'", 2, /^ERROR: argument --query: invalid jmespath_type value/],
+  [
+    'group show -n nothing',
+    3,
+    /^ERROR: \(ResourceGroupNotFound\) Resource group 'nothing' could not be found\.\nCode: ResourceGroupNotFound\nMessage: /,
+  ],
+  [
+    'aks show -g rg -n nothing',
+    3,
+    /^ERROR: \(ResourceNotFound\) The Resource 'Microsoft\.ContainerService\/managedClusters\/nothing' under resource group 'rg' was not found/,
+  ],
+  ['aks create -g rg -n c1 -s Standard_Huge', 1, /^ERROR: \(BadRequest\) The VM size of Standard_Huge is not allowed/],
+  ['aks create -g nothing -n c1', 3, /^ERROR: \(ResourceGroupNotFound\)/],
+  ['aks delete -g rg -n c1', 1, /^ERROR: Unable to prompt for confirmation as no tty available\. Use --yes\.\n$/],
+  ['group create -n rg2 -l nowhere', 1, /^ERROR: \(LocationNotAvailableForResourceGroup\)/],
+]
+
+test('mistakes end with the exit codes and words of az', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  for (const [line, code, text] of mistakes) {
+    const ran = await bench.az(line)
+    assert.match(ran.error, text, line)
+    assert.deepEqual([ran.code, ran.out], [code, ''], line)
+  }
+})
+
+test('without a server az says how to start one', async () => {
+  await using bench = await open()
+  rmSync(join(bench.home, 'server', 'connection.json'))
+  const ran = await bench.az('account show')
+  assert.equal(ran.code, 1)
+  assert.match(ran.error, /Start one with "\.\/aksel up"/)
+})
+
+test('versions, accounts and any other call can be asked for', async () => {
+  await using bench = await open()
+  assert.match((await bench.az('aks get-versions -l eastus -o table')).out, /1\.36\.3 +None available/)
+  assert.equal((await bench.az('account show --query id -o tsv')).out, `${subscriptionId}\n`)
+  const rest = await bench.az(`rest -m get -u '/subscriptions/{subscriptionId}?api-version=2022-12-01' --query state`)
+  assert.equal(rest.out, '"Enabled"\n')
+})
+
+test('a warning names what is recorded without effect', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  const ran = await bench.az(
+    'aks create -g rg -n c1 -c 1 --network-plugin azure --network-plugin-mode overlay --network-policy calico',
+  )
+  assert.equal(ran.code, 0)
+  assert.equal(ran.error, 'WARNING: recorded without effect: networkProfile.networkPolicy\n')
+})
