@@ -36,11 +36,13 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     agentArgv: [
       process.execPath,
       '--disable-warning=ExperimentalWarning',
+      // An agent makes little garbage at a time: a small young generation saves a third of its memory.
+      '--max-semi-space-size=1',
       join(options.repositoryRoot, 'apps', 'node', 'src', 'main.ts'),
     ],
     agentEnvironment: agentEnvironment(options),
     sandboxImage: pauseReference,
-    imageArchives: async () => (await images).map(({ path }) => path),
+    imageArchives: () => images,
     disksDirectory,
     undoAgentLedger: (own, directory) => undoLedger(own, directory),
   })
