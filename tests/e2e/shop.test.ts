@@ -171,7 +171,7 @@ test('pods reach pods on other nodes, and services by name', { timeout: 120_000 
   const store = await aksel.json<PodBody>('get pod shop-store-0')
   const elsewhere = items.find(({ spec }) => spec.nodeName !== store.spec.nodeName) ?? items[0]!
   const fetchFrom = (url: string): Promise<string> =>
-    aksel.kubectl(['exec', elsewhere.metadata.name, '--', 'wget', '-q', '-T', '5', '-O', '-', url])
+    aksel.kubectl(['exec', elsewhere.metadata.name, '--', 'timeout', '5', 'wget', '-q', '-O', '-', url])
   assert.notEqual(elsewhere.spec.nodeName, store.spec.nodeName, 'the pods stand on two nodes')
   assert.equal(await fetchFrom(`http://${store.status.podIP}:8080/healthz`), 'ok\n')
   assert.equal(await fetchFrom('http://shop-api:8080/healthz'), 'ok\n')

@@ -1,9 +1,11 @@
 // What a host with root and containerd offers: a ledger, the fabric, local machines and disk images.
 
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
 import { openLocalMachines } from '@aksel/compute/local/local-machines'
 import { createMachinePrograms } from '@aksel/compute/local/machine-programs'
+import { makeCgroup } from '@aksel/host/cgroups'
 import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Ledger } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
@@ -26,6 +28,9 @@ const BUSYBOX = '/bin/busybox'
 export async function openHost(scope: Scope, options: ServerOptions): Promise<HostParts> {
   const { dataDir } = options
   const ledger = await openFileLedger(scope, { directory: join(dataDir, 'ledger') })
+  // One parent per data folder: undoing it must not touch the machines of another server.
+  const cgroup = `/aksel-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`
+  await makeCgroup({ ledger, owner: 'host', path: cgroup })
   const disksDirectory = join(dataDir, 'disks')
   // Built while the first control plane starts; a machine waits for them only when it imports them.
   const images = buildImages(scope, { outDir: join(dataDir, 'images'), busyboxPath: BUSYBOX })
@@ -50,7 +55,7 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     ledger,
     fabric,
     machinesDirectory: join(dataDir, 'machines'),
-    cgroupRoot: '/aksel',
+    cgroupRoot: cgroup,
     programs,
     virtualNetworkOf: (subnetId) => subnetId.replace(/\/subnets\/[^/]+$/i, ''),
     undo: (own, owner) => undoAll(own, { ledger, owner }),

@@ -6,6 +6,7 @@ import { forbidden, invalid, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { StatefulSet } from '../types/apps-v1.ts'
+import type { PodTemplateSpec } from '../types/core-v1.ts'
 import { labelName } from '../validation/names.ts'
 import { nonNegative, requiredOneOf } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
@@ -38,7 +39,8 @@ function setDefaults({ spec }: Draft<StatefulSet>): void {
     claim.apiVersion ??= 'v1'
     claim.kind ??= 'PersistentVolumeClaim'
     setClaimDefaults(claim)
-    claim.status ??= { phase: 'Pending' }
+    claim.status ??= {}
+    claim.status.phase ??= 'Pending'
   }
 }
 
@@ -52,7 +54,7 @@ function validate({ spec }: StatefulSet): readonly FieldError[] {
     ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...nonNegative(spec.ordinals?.start, 'spec.ordinals.start'),
     ...validateSelection(spec, 'statefulset'),
-    ...validateTemplate(spec.template, 'spec.template'),
+    ...validateTemplate(withClaimedVolumes(spec), 'spec.template'),
     ...validateAlwaysRestarting(spec.template),
   ]
   if (strategy.type === 'OnDelete' && strategy.rollingUpdate !== undefined) {
@@ -69,6 +71,16 @@ function validate({ spec }: StatefulSet): readonly FieldError[] {
     errors.push(...requiredOneOf(policy, ['Delete', 'Retain'], `spec.persistentVolumeClaimRetentionPolicy.${part}`))
   }
   return errors
+}
+
+/** The template as its pods will have it: each claim template is a volume of that name. */
+function withClaimedVolumes({ template, volumeClaimTemplates }: StatefulSet['spec']): PodTemplateSpec {
+  const claimed = (volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name)
+  const own = (template.spec?.volumes ?? []).filter(({ name }) => !claimed.includes(name))
+  const volumes = claimed.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+  return template.spec === undefined
+    ? template
+    : { ...template, spec: { ...template.spec, volumes: [...own, ...volumes] } }
 }
 
 /** Everything else would need other pods or other disks. */

@@ -46,8 +46,8 @@ export interface MachineProgramsOptions {
   readonly agentArgv: readonly string[]
   readonly agentEnvironment: Readonly<Record<string, string>>
   readonly sandboxImage: string
-  /** OCI archives to import, once they are built. */
-  readonly imageArchives: () => Promise<readonly string[]>
+  /** OCI archives to import, once they are built; the digest tells whether a machine has one already. */
+  readonly imageArchives: () => Promise<readonly { readonly path: string; readonly digest: string }[]>
   /** `DATA/disks`. */
   readonly disksDirectory: string
   /** Undoes what the agent wrote into its own ledger. */
@@ -200,8 +200,8 @@ async function changeBelow(scope: Scope, directory: string, atMostMs: number): P
 /** Archives that this machine's containerd has not taken in yet; a marker per archive says which it has. */
 async function importImages(scope: Scope, options: MachineProgramsOptions, paths: MachinePaths): Promise<void> {
   await Promise.all(
-    (await options.imageArchives()).map(async (archive) => {
-      const marker = `${paths.containerdRoot}/imported-${basename(archive)}`
+    (await options.imageArchives()).map(async ({ path: archive, digest }) => {
+      const marker = `${paths.containerdRoot}/imported-${digest.replace(':', '-')}`
       if (await exists(marker)) return
       await run(
         scope,

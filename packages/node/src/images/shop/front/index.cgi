@@ -15,11 +15,11 @@ field() { # name of a string or a number in $state
 
 if [ "$REQUEST_METHOD" = POST ]; then
   body=$(head -c "${CONTENT_LENGTH:-0}")
-  wget -q -T 6 -O /dev/null --post-data "$body" "$api/cgi-bin/orders" ||
+  timeout 6 wget -q -O /dev/null --post-data "$body" "$api/cgi-bin/orders" ||
     page '502 Bad Gateway' '<p>The order was not taken.</p>'
 fi
 
-state=$(wget -q -T 6 -O - "$api/cgi-bin/orders") || page '502 Bad Gateway' '<p>The API does not answer.</p>'
+state=$(timeout 6 wget -q -O - "$api/cgi-bin/orders") || page '502 Bad Gateway' '<p>The API does not answer.</p>'
 catalogue=$(printf '%s' "$state" | sed -n 's/.*"catalogue":"\([^"]*\)".*/\1/p')
 buttons=$(printf '%s' "$catalogue" | tr ',' '\n' | while read -r item || [ -n "$item" ]; do
   printf '<button name="item" value="%s">%s</button> ' "$item" "$item"
