@@ -48,7 +48,7 @@ export class FakeClusterEngine implements ClusterEngine {
         tunnelSocket: `/run/fake/${this.#made}.sock`,
         certificateAuthority: pem('CERTIFICATE'),
       }
-      this.clusters.set(spec.id, { spec, client: new FakeClient(this.#options), status })
+      this.clusters.set(spec.id, { spec, client: this.#newClient(), status })
       return status
     })
   }
@@ -97,6 +97,16 @@ export class FakeClusterEngine implements ClusterEngine {
 
   client(id: string): FakeClient {
     return this.#known(id).client
+  }
+
+  /** Calls on a cluster's client are interfered with as well; there the hooks must not wait. */
+  #newClient(): FakeClient {
+    const { before, after } = this.#interference
+    return new FakeClient({
+      ...this.#options,
+      before: ({ verb, type, name }) => void before?.(`client.${verb} ${type.plural} ${name}`),
+      after: ({ verb, type, name }) => void after?.(`client.${verb} ${type.plural} ${name}`),
+    })
   }
 
   #known(id: string): FakeControlPlane {

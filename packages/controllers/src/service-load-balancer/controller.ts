@@ -4,7 +4,7 @@ import { keyOf } from '@aksel/api/resource'
 import { endpointSlices, nodes, services } from '@aksel/api/resources'
 import type { Node, Service } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
-import { ignoreReason } from '@aksel/base/errors'
+import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import { done } from '@aksel/runtime/controller'
 import type { Cache, Controller, Outcome, Source } from '@aksel/runtime/controller'
@@ -82,6 +82,8 @@ class ServiceLoadBalancerLoop {
     try {
       await this.#ensure(scope, key, service)
     } catch (error) {
+      // The cache was behind: nothing to tell anybody.
+      if (isReason(error, 'Conflict')) throw error
       this.#tell(
         scope,
         service,
