@@ -32,7 +32,7 @@ export function poolFlags(command: Command): Command {
     .option('--simulated', 'hollow nodes: no container runs')
 }
 
-export const simulatedTag = 'aksel.dev/simulated'
+export const simulatedTag = 'aksel.simulated'
 
 /** Properties that the flags ask for; what no flag names is left to the service. */
 export function poolProperties(

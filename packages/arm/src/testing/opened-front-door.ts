@@ -143,7 +143,10 @@ function sender(url: string, ca: string): Send {
           ...(token === null || token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(text === undefined
             ? {}
-            : { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
+            : {
+                'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json',
+                'content-length': String(Buffer.byteLength(text)),
+              }),
           ...headers,
         },
       })

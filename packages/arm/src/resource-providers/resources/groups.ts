@@ -81,6 +81,13 @@ export async function beginGroupDelete(scope: Scope, store: ResourceStore, ref: 
   return store.decide(async () => {
     const { key, value, modRevision } = await readGroup(store, ref)
     const running = await runningOperation(store, ref.subscriptionId, value)
+    if (value.managedBy !== undefined && (await store.get(keys.resource(value.managedBy))) !== undefined) {
+      throw new ArmError(
+        403,
+        'DenyAssignmentAuthorizationFailed',
+        `The resource group '${value.name}' is managed by '${value.managedBy}' and goes with it: delete that instead.`,
+      )
+    }
     if (running !== undefined) return { changes: [], result: running }
     const operation = newOperation(scope, {
       subscriptionId: ref.subscriptionId,
