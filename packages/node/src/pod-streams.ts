@@ -12,8 +12,10 @@ import type { PodLookup, StreamContainer, StreamPod } from './streams/pod-lookup
 export function podLookup(host: Pick<PodHost, 'podLogsDirectory'>, nodePods: NodePods): PodLookup {
   return {
     async find(namespace, name, uid) {
+      await nodePods.synced()
       const worker = nodePods.workerOf(namespace, name)
       if (worker === undefined || (uid !== undefined && worker.pod.metadata.uid !== uid)) return undefined
+      await worker.observed
       return streamPod(host, worker)
     },
   }

@@ -62,6 +62,11 @@ export class NodePods {
     return this.#workers
   }
 
+  /** Resolves when the node's pods are known. */
+  synced(): Promise<void> {
+    return this.#informer.synced(this.#scope.signal)
+  }
+
   workerOf(namespace: string, name: string): PodWorker | undefined {
     return [...this.#workers.values()].findLast(
       ({ pod }) => pod.metadata.name === name && pod.metadata.namespace === namespace,

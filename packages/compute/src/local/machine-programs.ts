@@ -109,7 +109,7 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   await ensureRunning(scope, options, machine, {
     argv: ['containerd', '--config', paths.containerdConfig, '--log-level', 'warn'],
     pidPath: `${paths.root}/containerd.pid`,
-    restartDelaySeconds: 1,
+    restartDelaySeconds: 0.2,
   })
   await socketAnswers(scope, paths.containerdSocket)
   await importImages(scope, options, paths)
@@ -117,7 +117,7 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
     argv: [...options.agentArgv, '--config', paths.agentConfig],
     environment: options.agentEnvironment,
     pidPath: `${paths.root}/agent.pid`,
-    restartDelaySeconds: 1,
+    restartDelaySeconds: 0.2,
   })
 }
 

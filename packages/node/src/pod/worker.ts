@@ -45,6 +45,7 @@ export class PodWorker {
   readonly #endNow = new AbortController()
   #pod: Pod
   #view: RuntimeView = emptyView
+  readonly #observed = Promise.withResolvers<void>()
   #resting: ReadonlyMap<string, string> = new Map()
   #failure: { readonly reason: string; readonly message: string } | undefined
   #removed = false
@@ -74,6 +75,11 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod
+  }
+
+  /** Resolves when the runtime has been looked at once: before, a restarted agent knows of no container. */
+  get observed(): Promise<void> {
+    return this.#observed.promise
   }
 
   get view(): RuntimeView {
@@ -227,6 +233,7 @@ export class PodWorker {
 
   async #observe(): Promise<void> {
     this.#view = await observePod(this.#host.runtime, this.#pod.metadata.uid ?? '', this.#ended)
+    this.#observed.resolve()
     const { sandboxes, containers } = this.#view
     const late = containers.some((run) => isRunning(run) && this.#host.hasExited(run.id))
     if (late || sandboxes.some(({ ready, id }) => ready && this.#host.hasExited(id)))
@@ -261,8 +268,8 @@ export class PodWorker {
     if (this.#removed) return
     const written = await this.#writer.write(this.#pod, (pod) => this.#status(pod, ended))
     if (written === undefined) this.#removed = true
-    // An update that came in meanwhile is newer than our own.
-    else if (!isEnding(this.#pod) || isEnding(written)) this.#pod = written
+    // An update that came in meanwhile may be newer than our own.
+    else if (revisionOf(written) >= revisionOf(this.#pod)) this.#pod = written
   }
 
   #status(pod: Pod, ended: boolean): PodStatus {
@@ -325,6 +332,10 @@ export class PodWorker {
       )
     }
   }
+}
+
+function revisionOf(pod: Pod): number {
+  return Number(pod.metadata.resourceVersion ?? 0)
 }
 
 function isEnding(pod: Pod): boolean {
