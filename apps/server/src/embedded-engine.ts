@@ -1,5 +1,6 @@
 // The embedded engine: control planes as objects in this process. It owns their records and their lives.
 
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -35,6 +36,8 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   /** Creations that have an index and no record yet. */
   readonly #creating = new Map<string, Promise<ClusterRecord>>()
   readonly #indexes = new Set<number>()
+  /** Those of `#running` that have started. */
+  readonly #alivePlanes = new Map<string, ControlPlane>()
 
   private constructor(scope: Scope, options: EmbeddedEngineOptions) {
     this.#scope = childScope(scope, { component: 'engine' })
@@ -154,8 +157,6 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     await Promise.all([...this.#running.keys()].map((id) => this.#halt(id)))
   }
 
-  readonly #alivePlanes = new Map<string, ControlPlane>()
-
   #alive(id: string): ControlPlane {
     const plane = this.#alivePlanes.get(id)
     if (plane === undefined) throw new Error(`The control plane of "${id}" does not run`)
@@ -165,19 +166,29 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   #record(spec: ControlPlaneSpec): Promise<ClusterRecord> {
     const known = this.#creating.get(spec.id)
     if (known !== undefined) return known
-    let index = 0
-    while (this.#indexes.has(index)) index += 1
-    this.#indexes.add(index)
-    const creating = newClusterRecord(this.#scope, { spec, index }).then((record) => this.#save(record))
+    const creating = this.#newRecord(spec).finally(() => this.#creating.delete(spec.id))
     this.#creating.set(spec.id, creating)
-    void creating.then(
-      () => this.#creating.delete(spec.id),
-      () => {
-        this.#creating.delete(spec.id)
-        this.#indexes.delete(index)
-      },
-    )
     return creating
+  }
+
+  async #newRecord(spec: ControlPlaneSpec): Promise<ClusterRecord> {
+    const index = await this.#takeIndex()
+    try {
+      return await this.#save(await newClusterRecord(this.#scope, { spec, index }))
+    } catch (error) {
+      this.#indexes.delete(index)
+      throw error
+    }
+  }
+
+  /** The lowest index that is free here and whose address no other server of this host listens on. */
+  async #takeIndex(): Promise<number> {
+    for (let index = 0; ; index += 1) {
+      if (this.#indexes.has(index)) continue
+      this.#indexes.add(index)
+      if (await canListen({ host: loopbackAddress(index), port: portOf(this.#options, index) })) return index
+      this.#indexes.delete(index)
+    }
   }
 
   #ensureRunning(record: ClusterRecord): Promise<ControlPlane> {
@@ -223,7 +234,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   }
 
   #portOf(record: ClusterRecord): number {
-    return this.#options.privileged ? API_PORT : 16_443 + record.index
+    return portOf(this.#options, record.index)
   }
 
   #localUrl(record: ClusterRecord): string {
@@ -251,6 +262,21 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
       certificateAuthority: record.authority.certificatePem,
     }
   }
+}
+
+function portOf(options: EmbeddedEngineOptions, index: number): number {
+  return options.privileged ? API_PORT : 16_443 + index
+}
+
+/** Rejects for any failure but a taken address. */
+function canListen(address: { readonly host: string; readonly port: number }): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    )
+    server.listen(address, () => server.close(() => resolve(true)))
+  })
 }
 
 function resourceGroupOf(id: string): string {
