@@ -1,18 +1,36 @@
 // The rules of every kind that has some of its own; all others get the common behaviour.
 
 import type { KindRules } from '../kind-row.ts'
+import { certificateSigningRequestRules } from './certificate-signing-request.ts'
 import { configMapRules } from './config-map.ts'
+import { controllerRevisionRules } from './controller-revision.ts'
+import { cronJobRules } from './cron-job.ts'
+import { csiDriverRules, csiNodeRules, volumeAttachmentRules } from './csi.ts'
+import { daemonSetRules } from './daemon-set.ts'
 import { deploymentRules } from './deployment.ts'
 import { endpointSliceRules } from './endpoint-slice.ts'
+import { endpointsRules } from './endpoints.ts'
+import { coreEventRules, newEventRules } from './event.ts'
+import { horizontalPodAutoscalerRules, oldHorizontalPodAutoscalerRules } from './horizontal-pod-autoscaler.ts'
+import { ingressClassRules, ingressRules } from './ingress.ts'
+import { jobRules } from './job.ts'
 import { leaseRules } from './lease.ts'
+import { limitRangeRules } from './limit-range.ts'
 import { namespaceRules } from './namespace.ts'
+import { networkPolicyRules } from './network-policy.ts'
 import { nodeRules } from './node.ts'
 import { persistentVolumeClaimRules } from './persistent-volume-claim.ts'
 import { persistentVolumeRules } from './persistent-volume.ts'
+import { podDisruptionBudgetRules } from './pod-disruption-budget.ts'
+import { podTemplateRules } from './pod-template.ts'
 import { podRules } from './pod.ts'
+import { priorityClassRules } from './priority-class.ts'
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts'
 import { replicaSetRules } from './replica-set.ts'
+import { replicationControllerRules } from './replication-controller.ts'
+import { resourceQuotaRules } from './resource-quota.ts'
 import { reviewRules } from './reviews.ts'
+import { runtimeClassRules } from './runtime-class.ts'
 import { secretRules } from './secret.ts'
 import { serviceAccountRules } from './service-account.ts'
 import { serviceRules } from './service.ts'
@@ -20,24 +38,47 @@ import { statefulSetRules } from './stateful-set.ts'
 import { storageClassRules } from './storage-class.ts'
 
 export const allRules: readonly KindRules[] = [
+  certificateSigningRequestRules,
   clusterRoleBindingRules,
   clusterRoleRules,
   configMapRules,
+  controllerRevisionRules,
+  coreEventRules,
+  cronJobRules,
+  csiDriverRules,
+  csiNodeRules,
+  daemonSetRules,
   deploymentRules,
   endpointSliceRules,
+  endpointsRules,
+  horizontalPodAutoscalerRules,
+  ingressClassRules,
+  ingressRules,
+  jobRules,
   leaseRules,
+  limitRangeRules,
   namespaceRules,
+  networkPolicyRules,
+  newEventRules,
   nodeRules,
+  oldHorizontalPodAutoscalerRules,
   persistentVolumeClaimRules,
   persistentVolumeRules,
+  podDisruptionBudgetRules,
   podRules,
+  podTemplateRules,
+  priorityClassRules,
   replicaSetRules,
+  replicationControllerRules,
+  resourceQuotaRules,
   ...reviewRules,
   roleBindingRules,
   roleRules,
+  runtimeClassRules,
   secretRules,
   serviceAccountRules,
   serviceRules,
   statefulSetRules,
   storageClassRules,
+  volumeAttachmentRules,
 ]

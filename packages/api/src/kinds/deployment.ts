@@ -8,7 +8,14 @@ import type { Deployment, DeploymentStrategy } from '../types/apps-v1.ts'
 import { selectorText } from '../validation/selectors.ts'
 import { intOrPercent, nonNegative, notOver100Percent, plainNumber, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
-import { defaultTemplate, replicaScale, selectorColumn, validateWorkload, workloadCells, workloadWideColumns } from './workload.ts'
+import {
+  defaultTemplate,
+  replicaScale,
+  selectorColumn,
+  validateWorkload,
+  workloadCells,
+  workloadWideColumns,
+} from './workload.ts'
 
 function setDefaults({ spec }: Draft<Deployment>): void {
   spec.replicas ??= 1
@@ -38,10 +45,16 @@ function validateSpec({ spec }: Deployment): readonly FieldError[] {
 
 function validateStrategy({ type, rollingUpdate }: DeploymentStrategy): readonly FieldError[] {
   const path = 'spec.strategy.rollingUpdate'
-  if (type === 'Recreate') return rollingUpdate === undefined ? [] : [forbidden(path, "may not be specified when strategy `type` is 'Recreate'")]
+  if (type === 'Recreate')
+    return rollingUpdate === undefined
+      ? []
+      : [forbidden(path, "may not be specified when strategy `type` is 'Recreate'")]
   if (type !== 'RollingUpdate') return [notSupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate'])]
   const { maxUnavailable, maxSurge } = rollingUpdate ?? {}
-  const errors: FieldError[] = [...intOrPercent(maxUnavailable, `${path}.maxUnavailable`), ...intOrPercent(maxSurge, `${path}.maxSurge`)]
+  const errors: FieldError[] = [
+    ...intOrPercent(maxUnavailable, `${path}.maxUnavailable`),
+    ...intOrPercent(maxSurge, `${path}.maxSurge`),
+  ]
   if (errors.length === 0 && plainNumber(maxUnavailable) === 0 && plainNumber(maxSurge) === 0) {
     errors.push(invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'))
   }
@@ -51,14 +64,23 @@ function validateStrategy({ type, rollingUpdate }: DeploymentStrategy): readonly
 function validateStatus({ status = {} }: Deployment, old: Deployment): readonly FieldError[] {
   const { replicas = 0, updatedReplicas = 0, readyReplicas = 0, availableReplicas = 0, collisionCount } = status
   const errors: FieldError[] = []
-  for (const field of ['observedGeneration', 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas', 'collisionCount'] as const) {
+  for (const field of [
+    'observedGeneration',
+    'replicas',
+    'updatedReplicas',
+    'readyReplicas',
+    'availableReplicas',
+    'unavailableReplicas',
+    'collisionCount',
+  ] as const) {
     errors.push(...nonNegative(status[field], `status.${field}`))
   }
   const cannotExceed = 'cannot be greater than status.replicas'
   if (updatedReplicas > replicas) errors.push(invalid('status.updatedReplicas', updatedReplicas, cannotExceed))
   if (readyReplicas > replicas) errors.push(invalid('status.readyReplicas', readyReplicas, cannotExceed))
   if (availableReplicas > replicas) errors.push(invalid('status.availableReplicas', availableReplicas, cannotExceed))
-  if (availableReplicas > readyReplicas) errors.push(invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'))
+  if (availableReplicas > readyReplicas)
+    errors.push(invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'))
   const before = old.status?.collisionCount
   if (before !== undefined && (collisionCount ?? 0) < before) {
     errors.push(invalid('status.collisionCount', collisionCount ?? 0, `cannot be less than ${before}`))
@@ -73,7 +95,10 @@ export const deploymentRules: KindRules<Deployment> = {
   generationFields: ['spec', 'metadata.annotations'],
   default: setDefaults,
   validateCreate: validateSpec,
-  validateUpdate: (next, old) => [...validateSpec(next), ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector')],
+  validateUpdate: (next, old) => [
+    ...validateSpec(next),
+    ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector'),
+  ],
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

@@ -27,10 +27,15 @@ interface Summary {
 
 export function podCells(pod: Pod, nowMs: number): readonly Cell[] {
   const { status } = pod
-  const sidecars = new Set((pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name))
+  const sidecars = new Set(
+    (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
+  )
   const summary = summarize(pod, sidecars)
   const total = (pod.spec.containers ?? []).length + sidecars.size
-  const restarts = summary.restarts === 0 || summary.lastRestart === '' ? String(summary.restarts) : `${summary.restarts} (${ageOf(summary.lastRestart, nowMs)} ago)`
+  const restarts =
+    summary.restarts === 0 || summary.lastRestart === ''
+      ? String(summary.restarts)
+      : `${summary.restarts} (${ageOf(summary.lastRestart, nowMs)} ago)`
   return [
     pod.metadata.name,
     `${summary.ready}/${total}`,
@@ -48,7 +53,8 @@ function summarize(pod: Pod, sidecars: ReadonlySet<string>): Summary {
   const { status } = pod
   const summary: Summary = { reason: status?.reason ?? status?.phase ?? '', restarts: 0, lastRestart: '', ready: 0 }
   const conditions = status?.conditions ?? []
-  if (conditions.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated')) summary.reason = 'SchedulingGated'
+  if (conditions.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated'))
+    summary.reason = 'SchedulingGated'
   const ofSidecars = { restarts: 0, lastRestart: '' }
   const initializing = readInit(pod, sidecars, summary, ofSidecars)
   if (!initializing || conditions.some((one) => one.type === 'Initialized' && one.status === 'True')) {
@@ -63,7 +69,12 @@ function summarize(pod: Pod, sidecars: ReadonlySet<string>): Summary {
 }
 
 /** True while an init container keeps the pod from starting. */
-function readInit(pod: Pod, sidecars: ReadonlySet<string>, summary: Summary, ofSidecars: Pick<Summary, 'restarts' | 'lastRestart'>): boolean {
+function readInit(
+  pod: Pod,
+  sidecars: ReadonlySet<string>,
+  summary: Summary,
+  ofSidecars: Pick<Summary, 'restarts' | 'lastRestart'>,
+): boolean {
   for (const [index, container] of (pod.status?.initContainerStatuses ?? []).entries()) {
     const isSidecar = sidecars.has(container.name)
     countRestarts(summary, container)
@@ -75,7 +86,8 @@ function readInit(pod: Pod, sidecars: ReadonlySet<string>, summary: Summary, ofS
       continue
     }
     if (terminated !== undefined) summary.reason = `Init:${endOf(terminated)}`
-    else if ((waiting?.reason ?? '') !== '' && waiting?.reason !== 'PodInitializing') summary.reason = `Init:${waiting?.reason}`
+    else if ((waiting?.reason ?? '') !== '' && waiting?.reason !== 'PodInitializing')
+      summary.reason = `Init:${waiting?.reason}`
     else summary.reason = `Init:${index}/${(pod.spec.initContainers ?? []).length}`
     return true
   }
@@ -112,8 +124,11 @@ function countRestarts(into: Pick<Summary, 'restarts' | 'lastRestart'>, containe
 
 function gatesText(pod: Pod): string {
   const gates = pod.spec.readinessGates ?? []
-  const isTrue = (wanted: string): boolean => (pod.status?.conditions ?? []).some(({ type, status }) => type === wanted && status === 'True')
-  return gates.length === 0 ? '<none>' : `${gates.filter(({ conditionType }) => isTrue(conditionType)).length}/${gates.length}`
+  const isTrue = (wanted: string): boolean =>
+    (pod.status?.conditions ?? []).some(({ type, status }) => type === wanted && status === 'True')
+  return gates.length === 0
+    ? '<none>'
+    : `${gates.filter(({ conditionType }) => isTrue(conditionType)).length}/${gates.length}`
 }
 
 export function podRowConditions(pod: Pod): readonly RowCondition[] {

@@ -17,7 +17,8 @@ export function qosClassOf({ spec }: Pod): string {
       const [request, limit] = [resources?.requests?.[name], resources?.limits?.[name]]
       if (isSome(request)) requests.add(name)
       if (isSome(limit)) limits.add(name)
-      if (!isSome(limit) || (isSome(request) && parseQuantity(request!).nano !== parseQuantity(limit!).nano)) isGuaranteed = false
+      if (!isSome(limit) || (isSome(request) && parseQuantity(request!).nano !== parseQuantity(limit!).nano))
+        isGuaranteed = false
     }
   }
   if (requests.size === 0 && limits.size === 0) return 'BestEffort'

@@ -13,14 +13,39 @@ export function validatePodUpdate(next: Pod, old: Pod): readonly FieldError[] {
   const errors: FieldError[] = []
   for (const field of ['containers', 'initContainers'] as const) {
     if ((next.spec[field] ?? []).length !== (old.spec[field] ?? []).length) {
-      return [forbidden(`spec.${field}`, `pod updates may not add or remove ${field === 'containers' ? 'containers' : 'init containers'}`)]
+      return [
+        forbidden(
+          `spec.${field}`,
+          `pod updates may not add or remove ${field === 'containers' ? 'containers' : 'init containers'}`,
+        ),
+      ]
     }
   }
-  errors.push(...validateDeadline(next.spec, old.spec), ...validateGates(next.spec, old.spec), ...validateTolerationsKept(next.spec, old.spec))
+  errors.push(
+    ...validateDeadline(next.spec, old.spec),
+    ...validateGates(next.spec, old.spec),
+    ...validateTolerationsKept(next.spec, old.spec),
+  )
   const rest = (spec: PodSpec): unknown => {
-    const { activeDeadlineSeconds: _a, tolerations: _b, schedulingGates: _c, terminationGracePeriodSeconds, containers, initContainers, ...others } = spec
-    const grace = terminationGracePeriodSeconds !== undefined && terminationGracePeriodSeconds < 0 ? 1 : terminationGracePeriodSeconds
-    return { ...(isGated(old) ? withoutNodeChoice(others, old.spec) : others), grace, containers: withoutImages(containers), initContainers: withoutImages(initContainers) }
+    const {
+      activeDeadlineSeconds: _a,
+      tolerations: _b,
+      schedulingGates: _c,
+      terminationGracePeriodSeconds,
+      containers,
+      initContainers,
+      ...others
+    } = spec
+    const grace =
+      terminationGracePeriodSeconds !== undefined && terminationGracePeriodSeconds < 0
+        ? 1
+        : terminationGracePeriodSeconds
+    return {
+      ...(isGated(old) ? withoutNodeChoice(others, old.spec) : others),
+      grace,
+      containers: withoutImages(containers),
+      initContainers: withoutImages(initContainers),
+    }
   }
   if (!deepEqual(rest(next.spec), rest(old.spec))) errors.push(forbidden('spec', mayChange))
   return errors
@@ -45,7 +70,8 @@ function withoutImages(containers: readonly Container[] | undefined): unknown {
 function validateDeadline(next: PodSpec, old: PodSpec): readonly FieldError[] {
   const [now, before] = [next.activeDeadlineSeconds, old.activeDeadlineSeconds]
   const path = 'spec.activeDeadlineSeconds'
-  if (now === undefined) return before === undefined ? [] : [invalid(path, null, 'must not update from a positive integer to nil value')]
+  if (now === undefined)
+    return before === undefined ? [] : [invalid(path, null, 'must not update from a positive integer to nil value')]
   if (before !== undefined && now > before) return [invalid(path, now, `must be less than or equal to previous value`)]
   return nonNegative(now, path)
 }
@@ -53,14 +79,21 @@ function validateDeadline(next: PodSpec, old: PodSpec): readonly FieldError[] {
 function validateGates(next: PodSpec, old: PodSpec): readonly FieldError[] {
   const before = new Set((old.schedulingGates ?? []).map(({ name }) => name))
   const added = (next.schedulingGates ?? []).filter(({ name }) => !before.has(name))
-  return added.map(({ name }) => forbidden('spec.schedulingGates', `only deletion is allowed, but found new scheduling gate '${name}'`))
+  return added.map(({ name }) =>
+    forbidden('spec.schedulingGates', `only deletion is allowed, but found new scheduling gate '${name}'`),
+  )
 }
 
 /** Tolerations may be added; of a NoExecute one the seconds may change. */
 function validateTolerationsKept(next: PodSpec, old: PodSpec): readonly FieldError[] {
-  const strip = ({ tolerationSeconds, ...others }: Toleration): unknown => (others.effect === 'NoExecute' ? others : { ...others, tolerationSeconds })
-  const kept = (old.tolerations ?? []).every((one) => (next.tolerations ?? []).some((other) => deepEqual(strip(one), strip(other))))
-  return kept ? [] : [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
+  const strip = ({ tolerationSeconds, ...others }: Toleration): unknown =>
+    others.effect === 'NoExecute' ? others : { ...others, tolerationSeconds }
+  const kept = (old.tolerations ?? []).every((one) =>
+    (next.tolerations ?? []).some((other) => deepEqual(strip(one), strip(other))),
+  )
+  return kept
+    ? []
+    : [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
 }
 
 export function validatePodStatus(next: Pod, old: Pod): readonly FieldError[] {
@@ -69,7 +102,8 @@ export function validatePodStatus(next: Pod, old: Pod): readonly FieldError[] {
   if ((before?.qosClass ?? '') !== '' && now?.qosClass !== before?.qosClass) {
     errors.push(invalid('status.qosClass', now?.qosClass, 'field is immutable'))
   }
-  if ((now?.observedGeneration ?? 0) < 0) errors.push(...nonNegative(now?.observedGeneration, 'status.observedGeneration'))
+  if ((now?.observedGeneration ?? 0) < 0)
+    errors.push(...nonNegative(now?.observedGeneration, 'status.observedGeneration'))
   if (next.spec.restartPolicy === 'Always') return errors
   for (const container of before?.containerStatuses ?? []) {
     const code = container.state?.terminated?.exitCode
@@ -77,7 +111,10 @@ export function validatePodStatus(next: Pod, old: Pod): readonly FieldError[] {
     const index = (now?.containerStatuses ?? []).findIndex(({ name }) => name === container.name)
     if (index < 0 || now!.containerStatuses![index]!.state?.terminated !== undefined) continue
     const rule = (old.spec.containers ?? []).find(({ name }) => name === container.name)?.restartPolicy
-    if (rule === undefined) errors.push(forbidden(`status.containerStatuses[${index}].state`, 'may not be transitioned to non-terminated state'))
+    if (rule === undefined)
+      errors.push(
+        forbidden(`status.containerStatuses[${index}].state`, 'may not be transitioned to non-terminated state'),
+      )
   }
   return errors
 }
@@ -87,9 +124,19 @@ export function validateEphemeralUpdate(next: Pod, old: Pod): readonly FieldErro
   for (const before of old.spec.ephemeralContainers ?? []) {
     const index = (next.spec.ephemeralContainers ?? []).findIndex(({ name }) => name === before.name)
     if (index < 0) {
-      errors.push(forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`))
+      errors.push(
+        forbidden(
+          'spec.ephemeralContainers',
+          `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`,
+        ),
+      )
     } else if (!deepEqual(next.spec.ephemeralContainers![index], before)) {
-      errors.push(forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n`))
+      errors.push(
+        forbidden(
+          'spec.ephemeralContainers',
+          `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n`,
+        ),
+      )
     }
   }
   return errors
@@ -100,16 +147,21 @@ export function validateResize(next: Pod, old: Pod): readonly FieldError[] {
   const rest = (spec: PodSpec): unknown => ({
     ...spec,
     containers: (spec.containers ?? []).map(({ resources: _r, resizePolicy: _p, ...others }) => others),
-    initContainers: (spec.initContainers ?? []).map(({ resources, resizePolicy, ...others }) => (others.restartPolicy === 'Always' ? others : { ...others, resources, resizePolicy })),
+    initContainers: (spec.initContainers ?? []).map(({ resources, resizePolicy, ...others }) =>
+      others.restartPolicy === 'Always' ? others : { ...others, resources, resizePolicy },
+    ),
   })
-  if (!deepEqual(rest(next.spec), rest(old.spec))) errors.push(forbidden('spec', 'only cpu and memory resources are mutable'))
+  if (!deepEqual(rest(next.spec), rest(old.spec)))
+    errors.push(forbidden('spec', 'only cpu and memory resources are mutable'))
   const before = old.status?.qosClass ?? qosClassOf(old)
-  if (qosClassOf(next) !== before) errors.push(invalid('spec', before, `Pod QOS Class may not change as a result of resizing`))
+  if (qosClassOf(next) !== before)
+    errors.push(invalid('spec', before, `Pod QOS Class may not change as a result of resizing`))
   for (const [index, container] of (next.spec.containers ?? []).entries()) {
     for (const part of ['limits', 'requests'] as const) {
       const had = old.spec.containers?.[index]?.resources?.[part] ?? {}
       for (const name of Object.keys(had)) {
-        if (container.resources?.[part]?.[name] === undefined) errors.push(forbidden(`spec.containers[${index}].resources.${part}`, `resource ${part} cannot be removed`))
+        if (container.resources?.[part]?.[name] === undefined)
+          errors.push(forbidden(`spec.containers[${index}].resources.${part}`, `resource ${part} cannot be removed`))
       }
     }
   }

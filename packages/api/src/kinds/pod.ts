@@ -17,7 +17,8 @@ type PodDraft = Draft<Pod>
 
 function validatePod(pod: Pod): readonly FieldError[] {
   const errors: FieldError[] = [...validatePodSpec(pod.spec, 'spec')]
-  if ((pod.spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'))
+  if ((pod.spec.ephemeralContainers ?? []).length > 0)
+    errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'))
   return errors
 }
 
@@ -38,25 +39,35 @@ const binding: SubresourceAction<Pod> = {
   apply(pod, body, context) {
     const target = (body['target'] ?? {}) as { readonly kind?: string; readonly name?: string }
     const errors: FieldError[] = []
-    if ((target.kind ?? '') !== '' && target.kind !== 'Node') errors.push(notSupported('target.kind', target.kind, ['Node', '<empty>']))
+    if ((target.kind ?? '') !== '' && target.kind !== 'Node')
+      errors.push(notSupported('target.kind', target.kind, ['Node', '<empty>']))
     if ((target.name ?? '') === '') errors.push(required('target.name'))
     if (errors.length > 0) throw invalidError({ group: '', kind: 'Binding', name: pod.metadata.name }, errors)
     refuseBinding(pod as Pod)
     pod.spec.nodeName = target.name!
     const metadata = (body['metadata'] ?? {}) as { readonly annotations?: Readonly<Record<string, string>> }
-    if (metadata.annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }
+    if (metadata.annotations !== undefined)
+      pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }
     pod.status ??= {}
     const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-    pod.status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(context.nowMs) }]
+    pod.status.conditions = [
+      ...others,
+      { type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(context.nowMs) },
+    ]
   },
 }
 
 function refuseBinding({ metadata, spec }: Pod): void {
   const conflict = (why: string): ApiError =>
-    new ApiError('Conflict', `Operation cannot be fulfilled on pods/binding "${metadata.name}": ${why}`, { details: { name: metadata.name, kind: 'pods/binding' } })
-  if (metadata.deletionTimestamp !== undefined) throw conflict(`pod ${metadata.name} is being deleted, cannot be assigned to a host`)
-  if ((spec.nodeName ?? '') !== '') throw conflict(`pod ${metadata.name} is already assigned to node "${spec.nodeName}"`)
-  if ((spec.schedulingGates ?? []).length > 0) throw conflict(`pod ${metadata.name} has non-empty .spec.schedulingGates`)
+    new ApiError('Conflict', `Operation cannot be fulfilled on pods/binding "${metadata.name}": ${why}`, {
+      details: { name: metadata.name, kind: 'pods/binding' },
+    })
+  if (metadata.deletionTimestamp !== undefined)
+    throw conflict(`pod ${metadata.name} is being deleted, cannot be assigned to a host`)
+  if ((spec.nodeName ?? '') !== '')
+    throw conflict(`pod ${metadata.name} is already assigned to node "${spec.nodeName}"`)
+  if ((spec.schedulingGates ?? []).length > 0)
+    throw conflict(`pod ${metadata.name} has non-empty .spec.schedulingGates`)
 }
 
 export const podRules: KindRules<Pod> = {
@@ -68,7 +79,14 @@ export const podRules: KindRules<Pod> = {
   prepareForCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod as Pod) }
     if ((pod.spec.schedulingGates ?? []).length > 0) {
-      pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }]
+      pod.status.conditions = [
+        {
+          type: 'PodScheduled',
+          status: 'False',
+          reason: 'SchedulingGated',
+          message: 'Scheduling is blocked due to non-empty scheduling gates',
+        },
+      ]
     }
   },
   validateCreate: validatePod,
@@ -78,9 +96,13 @@ export const podRules: KindRules<Pod> = {
       prepareForUpdate(next, old) {
         next.spec = specOf(old)
         if (old.metadata.ownerReferences === undefined) delete next.metadata.ownerReferences
-        else next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences) as NonNullable<PodDraft['metadata']['ownerReferences']>
+        else
+          next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences) as NonNullable<
+            PodDraft['metadata']['ownerReferences']
+          >
         next.status ??= {}
-        if ((next.status.qosClass ?? '') === '' && old.status?.qosClass !== undefined) next.status.qosClass = old.status.qosClass
+        if ((next.status.qosClass ?? '') === '' && old.status?.qosClass !== undefined)
+          next.status.qosClass = old.status.qosClass
       },
       validateUpdate: validatePodStatus,
     },

@@ -8,7 +8,14 @@ import type { ReplicaSet } from '../types/apps-v1.ts'
 import { selectorText } from '../validation/selectors.ts'
 import { nonNegative, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
-import { defaultTemplate, replicaScale, selectorColumn, validateWorkload, workloadCells, workloadWideColumns } from './workload.ts'
+import {
+  defaultTemplate,
+  replicaScale,
+  selectorColumn,
+  validateWorkload,
+  workloadCells,
+  workloadWideColumns,
+} from './workload.ts'
 
 function validateSpec({ spec }: ReplicaSet): readonly FieldError[] {
   return [
@@ -30,14 +37,22 @@ export interface ReplicaCounts {
 export function validateReplicaCounts(status: ReplicaCounts): readonly FieldError[] {
   const { replicas = 0, fullyLabeledReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = status
   const errors: FieldError[] = []
-  for (const field of ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration'] as const) {
+  for (const field of [
+    'replicas',
+    'fullyLabeledReplicas',
+    'readyReplicas',
+    'availableReplicas',
+    'observedGeneration',
+  ] as const) {
     errors.push(...nonNegative(status[field], `status.${field}`))
   }
   const cannotExceed = 'cannot be greater than status.replicas'
-  if (fullyLabeledReplicas > replicas) errors.push(invalid('status.fullyLabeledReplicas', fullyLabeledReplicas, cannotExceed))
+  if (fullyLabeledReplicas > replicas)
+    errors.push(invalid('status.fullyLabeledReplicas', fullyLabeledReplicas, cannotExceed))
   if (readyReplicas > replicas) errors.push(invalid('status.readyReplicas', readyReplicas, cannotExceed))
   if (availableReplicas > replicas) errors.push(invalid('status.availableReplicas', availableReplicas, cannotExceed))
-  if (availableReplicas > readyReplicas) errors.push(invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'))
+  if (availableReplicas > readyReplicas)
+    errors.push(invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'))
   return errors
 }
 
@@ -51,7 +66,10 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
     defaultTemplate(spec.template)
   },
   validateCreate: validateSpec,
-  validateUpdate: (next, old) => [...validateSpec(next), ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector')],
+  validateUpdate: (next, old) => [
+    ...validateSpec(next),
+    ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector'),
+  ],
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

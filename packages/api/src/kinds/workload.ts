@@ -19,14 +19,19 @@ export interface WorkloadSpec {
 /** Selector, template and their agreement. `owner` names the kind in upstream's complaint about an empty selector. */
 export function validateWorkload(spec: WorkloadSpec, owner: string): readonly FieldError[] {
   if (spec.template === undefined) return [...validateSelection(spec, owner), required('spec.template')]
-  return [...validateSelection(spec, owner), ...validateTemplate(spec.template, 'spec.template'), ...validateAlwaysRestarting(spec.template)]
+  return [
+    ...validateSelection(spec, owner),
+    ...validateTemplate(spec.template, 'spec.template'),
+    ...validateAlwaysRestarting(spec.template),
+  ]
 }
 
 export function validateSelection({ selector, template }: WorkloadSpec, owner = 'deployment'): readonly FieldError[] {
   if (selector === undefined) return [required('spec.selector')]
   const errors: FieldError[] = [...validateSelector(selector, 'spec.selector')]
   const labels = template?.metadata?.labels ?? {}
-  if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${owner}`))
+  if (isEmptySelector(selector))
+    errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${owner}`))
   else if (template !== undefined && !selectorPicks(selector, labels)) {
     errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
   }
@@ -37,9 +42,12 @@ export function validateSelection({ selector, template }: WorkloadSpec, owner = 
 export function validateAlwaysRestarting({ spec }: PodTemplateSpec): readonly FieldError[] {
   const errors: FieldError[] = []
   const policy = spec?.restartPolicy
-  if (policy !== undefined && policy !== 'Always') errors.push(notSupported('spec.template.spec.restartPolicy', policy, ['Always']))
+  if (policy !== undefined && policy !== 'Always')
+    errors.push(notSupported('spec.template.spec.restartPolicy', policy, ['Always']))
   if (spec?.activeDeadlineSeconds !== undefined) {
-    errors.push(forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicaSet is not Supported'))
+    errors.push(
+      forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicaSet is not Supported'),
+    )
   }
   return errors
 }

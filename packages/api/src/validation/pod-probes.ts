@@ -19,13 +19,21 @@ export function validateProbes(container: Container, path: string, graceSeconds:
 
 function validateProbe(probe: Probe, path: string, name: string): readonly FieldError[] {
   const errors: FieldError[] = [...validateHandler(probe, path)]
-  for (const field of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const) {
+  for (const field of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ] as const) {
     errors.push(...nonNegative(probe[field], `${path}.${field}`))
   }
   const grace = probe.terminationGracePeriodSeconds
-  if (grace !== undefined && grace <= 0) errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'))
+  if (grace !== undefined && grace <= 0)
+    errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'))
   if (name === 'readinessProbe') {
-    if (grace !== undefined) errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes'))
+    if (grace !== undefined)
+      errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes'))
   } else if (probe.successThreshold !== undefined && probe.successThreshold !== 1) {
     errors.push(invalid(`${path}.successThreshold`, probe.successThreshold, 'must be 1'))
   }
@@ -34,10 +42,14 @@ function validateProbe(probe: Probe, path: string, name: string): readonly Field
 
 function validateHandler(handlers: Handlers, path: string): readonly FieldError[] {
   const errors: FieldError[] = []
-  const given = (['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const).filter((name) => handlers[name] !== undefined)
-  for (const name of given.slice(1)) errors.push(forbidden(`${path}.${name}`, 'may not specify more than 1 handler type'))
+  const given = (['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const).filter(
+    (name) => handlers[name] !== undefined,
+  )
+  for (const name of given.slice(1))
+    errors.push(forbidden(`${path}.${name}`, 'may not specify more than 1 handler type'))
   if (given.length === 0) errors.push(required(path, 'must specify a handler type'))
-  if (handlers.exec !== undefined && (handlers.exec.command ?? []).length === 0) errors.push(required(`${path}.exec.command`))
+  if (handlers.exec !== undefined && (handlers.exec.command ?? []).length === 0)
+    errors.push(required(`${path}.exec.command`))
   if (handlers.httpGet !== undefined) errors.push(...validateHttpGet(handlers.httpGet, `${path}.httpGet`))
   if (handlers.tcpSocket !== undefined) errors.push(...validatePort(handlers.tcpSocket.port, `${path}.tcpSocket.port`))
   if (handlers.grpc !== undefined) errors.push(...validatePort(handlers.grpc.port, `${path}.grpc.port`))
@@ -49,7 +61,8 @@ function validateHttpGet(get: HTTPGetAction, path: string): readonly FieldError[
   if ((get.path ?? '') === '') errors.push(required(`${path}.path`))
   errors.push(...validatePort(get.port, `${path}.port`))
   errors.push(...requiredOneOf(get.scheme, ['HTTP', 'HTTPS'], `${path}.scheme`))
-  for (const { name } of get.httpHeaders ?? []) errors.push(...complain(`${path}.httpHeaders`, name, httpHeaderName(name)))
+  for (const { name } of get.httpHeaders ?? [])
+    errors.push(...complain(`${path}.httpHeaders`, name, httpHeaderName(name)))
   return errors
 }
 
@@ -58,19 +71,30 @@ function validatePort(port: number | string | undefined, path: string): readonly
   return complain(path, port, typeof port === 'number' ? portNumber(port) : portName(port))
 }
 
-function validateLifecycle(lifecycle: Lifecycle | undefined, path: string, graceSeconds: number): readonly FieldError[] {
+function validateLifecycle(
+  lifecycle: Lifecycle | undefined,
+  path: string,
+  graceSeconds: number,
+): readonly FieldError[] {
   return (['postStart', 'preStop'] as const).flatMap((name) => {
     const handler = lifecycle?.[name]
     if (handler === undefined) return []
     const seconds = handler.sleep?.seconds
     const tooLong = seconds !== undefined && (seconds < 0 || seconds > graceSeconds)
     const words = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`
-    return [...validateHandler(handler, `${path}.${name}`), ...(tooLong ? [invalid(`${path}.${name}.sleep`, seconds, words)] : [])]
+    return [
+      ...validateHandler(handler, `${path}.${name}`),
+      ...(tooLong ? [invalid(`${path}.${name}.sleep`, seconds, words)] : []),
+    ]
   })
 }
 
 /** Ports of one container; names are unique in it. */
-export function validateContainerPorts(ports: readonly ContainerPort[], path: string, isHostNetwork: boolean): readonly FieldError[] {
+export function validateContainerPorts(
+  ports: readonly ContainerPort[],
+  path: string,
+  isHostNetwork: boolean,
+): readonly FieldError[] {
   const errors: FieldError[] = []
   const names = new Set<string>()
   for (const [index, port] of ports.entries()) {
@@ -79,7 +103,12 @@ export function validateContainerPorts(ports: readonly ContainerPort[], path: st
     if (name !== '') {
       const wrong = portName(name)
       errors.push(...complain(`${at}.name`, name, wrong))
-      if (wrong.length === 0 && names.has(name)) errors.push({ reason: 'FieldValueDuplicate', field: `${at}.name`, message: `Duplicate value: ${JSON.stringify(name)}` })
+      if (wrong.length === 0 && names.has(name))
+        errors.push({
+          reason: 'FieldValueDuplicate',
+          field: `${at}.name`,
+          message: `Duplicate value: ${JSON.stringify(name)}`,
+        })
       names.add(name)
     }
     if (port.containerPort === 0) errors.push(required(`${at}.containerPort`))

@@ -19,7 +19,13 @@ export function validatePodSecurity(spec: PodSpec, path: string): readonly Field
   for (const [index, { name }] of (context.sysctls ?? []).entries()) {
     if (name === '') errors.push(required(`${at}.sysctls[${index}].name`))
     else if (name.length > 253 || !sysctlShape.test(name)) {
-      errors.push(invalid(`${at}.sysctls[${index}].name`, name, `must have at most 253 characters and match regex ${sysctlShape.source}`))
+      errors.push(
+        invalid(
+          `${at}.sysctls[${index}].name`,
+          name,
+          `must have at most 253 characters and match regex ${sysctlShape.source}`,
+        ),
+      )
     } else if (sysctls.has(name)) errors.push(duplicate(`${at}.sysctls[${index}].name`, name))
     sysctls.add(name)
   }
@@ -28,15 +34,25 @@ export function validatePodSecurity(spec: PodSpec, path: string): readonly Field
   errors.push(...oneOf(context.seLinuxChangePolicy, ['Recursive', 'MountOption'], `${at}.seLinuxChangePolicy`))
   errors.push(...validateProfile(context.seccompProfile, `${at}.seccompProfile`))
   if (spec.shareProcessNamespace === true && spec.hostPID === true) {
-    errors.push(invalid(`${at}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'))
+    errors.push(
+      invalid(`${at}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
+    )
   }
   for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) {
-    if (spec.hostUsers === false && spec[field] === true) errors.push({ reason: 'FieldValueForbidden', field: `${path}.${field}`, message: `Forbidden: when \`hostUsers\` is false` })
+    if (spec.hostUsers === false && spec[field] === true)
+      errors.push({
+        reason: 'FieldValueForbidden',
+        field: `${path}.${field}`,
+        message: `Forbidden: when \`hostUsers\` is false`,
+      })
   }
   return errors
 }
 
-function validateIds(context: { readonly runAsUser?: number; readonly runAsGroup?: number }, path: string): readonly FieldError[] {
+function validateIds(
+  context: { readonly runAsUser?: number; readonly runAsGroup?: number },
+  path: string,
+): readonly FieldError[] {
   return (['runAsUser', 'runAsGroup'] as const).flatMap((field) => {
     const id = context[field]
     return id === undefined ? [] : complain(`${path}.${field}`, id, unixId(id))
@@ -46,25 +62,38 @@ function validateIds(context: { readonly runAsUser?: number; readonly runAsGroup
 function validateProfile(profile: SeccompProfile | undefined, path: string): readonly FieldError[] {
   if (profile === undefined) return []
   const isLocal = profile.type === 'Localhost'
-  if (isLocal && (profile.localhostProfile ?? '') === '') return [required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost')]
+  if (isLocal && (profile.localhostProfile ?? '') === '')
+    return [required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost')]
   if (!isLocal && profile.localhostProfile !== undefined) {
-    return [invalid(`${path}.localhostProfile`, profile.localhostProfile, 'can only be set when seccomp type is Localhost')]
+    return [
+      invalid(`${path}.localhostProfile`, profile.localhostProfile, 'can only be set when seccomp type is Localhost'),
+    ]
   }
   return oneOf(profile.type, ['Localhost', 'RuntimeDefault', 'Unconfined'], `${path}.type`)
 }
 
-export function validateContainerSecurity({ securityContext: context }: Container, path: string, hostUsers: boolean | undefined): readonly FieldError[] {
+export function validateContainerSecurity(
+  { securityContext: context }: Container,
+  path: string,
+  hostUsers: boolean | undefined,
+): readonly FieldError[] {
   if (context === undefined) return []
   const at = `${path}.securityContext`
-  const errors: FieldError[] = [...validateIds(context, at), ...validateProfile(context.seccompProfile, `${at}.seccompProfile`)]
+  const errors: FieldError[] = [
+    ...validateIds(context, at),
+    ...validateProfile(context.seccompProfile, `${at}.seccompProfile`),
+  ]
   errors.push(...oneOf(context.procMount, ['Default', 'Unmasked'], `${at}.procMount`))
   if (context.procMount === 'Unmasked' && hostUsers !== false) {
     errors.push(invalid(`${at}.procMount`, context.procMount, '`hostUsers` must be false to use `Unmasked`'))
   }
   if (context.allowPrivilegeEscalation === false) {
-    if (context.privileged === true) errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'))
+    if (context.privileged === true)
+      errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'))
     if ((context.capabilities?.add ?? []).includes('CAP_SYS_ADMIN')) {
-      errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'))
+      errors.push(
+        invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'),
+      )
     }
   }
   return errors

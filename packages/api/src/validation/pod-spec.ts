@@ -30,7 +30,10 @@ export function validateTemplate(template: PodTemplateSpec, path: string): reado
 }
 
 export function validatePodSpec(spec: PodSpec, path: string): readonly FieldError[] {
-  const errors: FieldError[] = [...validateVolumes(spec.volumes ?? [], `${path}.volumes`), ...validateContainers(spec, path)]
+  const errors: FieldError[] = [
+    ...validateVolumes(spec.volumes ?? [], `${path}.volumes`),
+    ...validateContainers(spec, path),
+  ]
   errors.push(...requiredOneOf(spec.restartPolicy, restartPolicies, `${path}.restartPolicy`))
   errors.push(...validateDns(spec, path), ...validatePodSecurity(spec, path), ...validateScheduling(spec, path))
   errors.push(...validateNames(spec, path))
@@ -43,9 +46,11 @@ export function validatePodSpec(spec: PodSpec, path: string): readonly FieldErro
   errors.push(...oneOf(spec.preemptionPolicy, ['Never', 'PreemptLowerPriority'], `${path}.preemptionPolicy`))
   for (const [index, { ip, hostnames = [] }] of (spec.hostAliases ?? []).entries()) {
     if (!isIpAddress(ip)) errors.push(invalid(`${path}.hostAliases[${index}].ip`, ip, ipComplaint))
-    for (const [place, name] of hostnames.entries()) errors.push(...complain(`${path}.hostAliases[${index}].hostnames[${place}]`, name, dnsSubdomain(name)))
+    for (const [place, name] of hostnames.entries())
+      errors.push(...complain(`${path}.hostAliases[${index}].hostnames[${place}]`, name, dnsSubdomain(name)))
   }
-  for (const [name, quantity] of Object.entries(spec.overhead ?? {})) errors.push(...validateQuantity(quantity, `${path}.overhead[${name}]`))
+  for (const [name, quantity] of Object.entries(spec.overhead ?? {}))
+    errors.push(...validateQuantity(quantity, `${path}.overhead[${name}]`))
   return errors
 }
 
@@ -62,9 +67,12 @@ function validateNames(spec: PodSpec, path: string): readonly FieldError[] {
   const override = spec.hostnameOverride
   if (override !== undefined) {
     errors.push(...complain(`${path}.hostnameOverride`, override, dnsSubdomain(override)))
-    if (override.length > 64) errors.push(invalid(`${path}.hostnameOverride`, override, 'must be no more than 64 bytes'))
-    if (spec.hostNetwork === true) errors.push(forbidden(`${path}.hostnameOverride`, 'may not be set when `hostNetwork` is true'))
-    if (spec.setHostnameAsFQDN === true) errors.push(forbidden(`${path}.setHostnameAsFQDN`, 'may not be set when `hostnameOverride` is set'))
+    if (override.length > 64)
+      errors.push(invalid(`${path}.hostnameOverride`, override, 'must be no more than 64 bytes'))
+    if (spec.hostNetwork === true)
+      errors.push(forbidden(`${path}.hostnameOverride`, 'may not be set when `hostNetwork` is true'))
+    if (spec.setHostnameAsFQDN === true)
+      errors.push(forbidden(`${path}.setHostnameAsFQDN`, 'may not be set when `hostnameOverride` is set'))
   }
   return errors
 }
@@ -74,15 +82,31 @@ function validateDns(spec: PodSpec, path: string): readonly FieldError[] {
   const servers = spec.dnsConfig?.nameservers ?? []
   if (spec.dnsPolicy === 'None' && servers.length === 0) {
     const at = spec.dnsConfig === undefined ? `${path}.dnsConfig` : `${path}.dnsConfig.nameservers`
-    errors.push(required(at, spec.dnsConfig === undefined ? 'must provide `dnsConfig` when `dnsPolicy` is None' : 'must provide at least one DNS nameserver when `dnsPolicy` is None'))
+    errors.push(
+      required(
+        at,
+        spec.dnsConfig === undefined
+          ? 'must provide `dnsConfig` when `dnsPolicy` is None'
+          : 'must provide at least one DNS nameserver when `dnsPolicy` is None',
+      ),
+    )
   }
-  if (servers.length > 3) errors.push(invalid(`${path}.dnsConfig.nameservers`, servers, 'must not have more than 3 nameservers'))
+  if (servers.length > 3)
+    errors.push(invalid(`${path}.dnsConfig.nameservers`, servers, 'must not have more than 3 nameservers'))
   for (const [index, server] of servers.entries()) {
     if (!isIpAddress(server)) errors.push(invalid(`${path}.dnsConfig.nameservers[${index}]`, server, ipComplaint))
   }
   const searches = spec.dnsConfig?.searches ?? []
-  if (searches.length > 32) errors.push(invalid(`${path}.dnsConfig.searches`, searches, 'must not have more than 32 search paths'))
-  if (searches.join(' ').length > 2048) errors.push(invalid(`${path}.dnsConfig.searches`, searches, 'must not have more than 2048 characters (including spaces) in the search list'))
+  if (searches.length > 32)
+    errors.push(invalid(`${path}.dnsConfig.searches`, searches, 'must not have more than 32 search paths'))
+  if (searches.join(' ').length > 2048)
+    errors.push(
+      invalid(
+        `${path}.dnsConfig.searches`,
+        searches,
+        'must not have more than 2048 characters (including spaces) in the search list',
+      ),
+    )
   for (const [index, { name }] of (spec.dnsConfig?.options ?? []).entries()) {
     if ((name ?? '') === '') errors.push(required(`${path}.dnsConfig.options[${index}]`, 'must not be empty'))
   }
@@ -106,19 +130,34 @@ function validateContainers(spec: PodSpec, path: string): readonly FieldError[] 
       errors.push(...validateContainer(container, spec, at))
       if (field === 'initContainers') errors.push(...validateInit(container as Container, at))
       if (field === 'ephemeralContainers') errors.push(...validateEphemeral(container as EphemeralContainer, at))
-      else if (field === 'containers') errors.push(...oneOf((container as Container).restartPolicy, restartPolicies, `${at}.restartPolicy`))
+      else if (field === 'containers')
+        errors.push(...oneOf((container as Container).restartPolicy, restartPolicies, `${at}.restartPolicy`))
     }
   }
   return [...errors, ...validateHostPorts(spec, path)]
 }
 
-function validateContainer(container: Container | EphemeralContainer, spec: PodSpec, path: string): readonly FieldError[] {
+function validateContainer(
+  container: Container | EphemeralContainer,
+  spec: PodSpec,
+  path: string,
+): readonly FieldError[] {
   const { name, image = '' } = container
-  const errors: FieldError[] = name === '' ? [required(`${path}.name`)] : [...complain(`${path}.name`, name, dnsLabel(name))]
+  const errors: FieldError[] =
+    name === '' ? [required(`${path}.name`)] : [...complain(`${path}.name`, name, dnsLabel(name))]
   if (image === '') errors.push(required(`${path}.image`))
-  else if (image !== image.trim()) errors.push(invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'))
-  errors.push(...requiredOneOf(container.terminationMessagePolicy, ['File', 'FallbackToLogsOnError'], `${path}.terminationMessagePolicy`))
-  errors.push(...requiredOneOf(container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.imagePullPolicy`))
+  else if (image !== image.trim())
+    errors.push(invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'))
+  errors.push(
+    ...requiredOneOf(
+      container.terminationMessagePolicy,
+      ['File', 'FallbackToLogsOnError'],
+      `${path}.terminationMessagePolicy`,
+    ),
+  )
+  errors.push(
+    ...requiredOneOf(container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.imagePullPolicy`),
+  )
   const volumes = new Set((spec.volumes ?? []).map((volume) => volume.name))
   const claims = new Set((spec.resourceClaims ?? []).map((claim) => claim.name))
   errors.push(
@@ -138,17 +177,27 @@ function validateInit(container: Container, path: string): readonly FieldError[]
   if (container.restartPolicy === 'Always') return []
   const errors: FieldError[] = [...oneOf(container.restartPolicy, restartPolicies, `${path}.restartPolicy`)]
   for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
-    if (container[field] !== undefined) errors.push(forbidden(`${path}.${field}`, 'may not be set for init containers without restartPolicy=Always'))
+    if (container[field] !== undefined)
+      errors.push(forbidden(`${path}.${field}`, 'may not be set for init containers without restartPolicy=Always'))
   }
   return errors
 }
 
 function validateEphemeral(container: EphemeralContainer, path: string): readonly FieldError[] {
   const errors: FieldError[] = []
-  for (const field of ['ports', 'lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe', 'resizePolicy'] as const) {
-    if (container[field] !== undefined) errors.push(forbidden(`${path}.${field}`, `cannot be set for an Ephemeral Container`))
+  for (const field of [
+    'ports',
+    'lifecycle',
+    'livenessProbe',
+    'readinessProbe',
+    'startupProbe',
+    'resizePolicy',
+  ] as const) {
+    if (container[field] !== undefined)
+      errors.push(forbidden(`${path}.${field}`, `cannot be set for an Ephemeral Container`))
   }
-  if (Object.keys(container.resources ?? {}).length > 0) errors.push(forbidden(`${path}.resources`, 'cannot be set for an Ephemeral Container'))
+  if (Object.keys(container.resources ?? {}).length > 0)
+    errors.push(forbidden(`${path}.resources`, 'cannot be set for an Ephemeral Container'))
   return errors
 }
 

@@ -31,18 +31,26 @@ function validateResourceName(name: string, path: string): readonly FieldError[]
   const wrong = qualifiedName(name)
   if (wrong.length > 0) return complain(path, name, wrong)
   if (!name.includes('/') && !standardResources.includes(name) && !isHugePages(name)) {
-    return [invalid(path, name, 'must be a standard resource type or fully qualified'), invalid(path, name, 'must be a standard resource for containers')]
+    return [
+      invalid(path, name, 'must be a standard resource type or fully qualified'),
+      invalid(path, name, 'must be a standard resource for containers'),
+    ]
   }
   return []
 }
 
 function validateResource(name: string, quantity: string | number, path: string): readonly FieldError[] {
   const errors = [...validateResourceName(name, path), ...validateQuantity(quantity, path)]
-  if (isExtendedResource(name) && parseQuantity(quantity).nano % 10n ** 9n !== 0n) errors.push(invalid(path, String(quantity), 'must be an integer'))
+  if (isExtendedResource(name) && parseQuantity(quantity).nano % 10n ** 9n !== 0n)
+    errors.push(invalid(path, String(quantity), 'must be an integer'))
   return errors
 }
 
-export function validateResources(requirements: ResourceRequirements | undefined, path: string, claims: ReadonlySet<string>): readonly FieldError[] {
+export function validateResources(
+  requirements: ResourceRequirements | undefined,
+  path: string,
+  claims: ReadonlySet<string>,
+): readonly FieldError[] {
   const limits: Quantities = requirements?.limits ?? {}
   const requests: Quantities = requirements?.requests ?? {}
   const errors: FieldError[] = []
@@ -50,18 +58,27 @@ export function validateResources(requirements: ResourceRequirements | undefined
     errors.push(...validateResource(name, quantity, `${path}.limits[${name}]`))
   }
   for (const [name, quantity] of Object.entries(requests)) {
-    errors.push(...validateResource(name, quantity, `${path}.requests[${name}]`), ...validateAgainstLimit(name, quantity, limits, path))
+    errors.push(
+      ...validateResource(name, quantity, `${path}.requests[${name}]`),
+      ...validateAgainstLimit(name, quantity, limits, path),
+    )
   }
   for (const [index, claim] of (requirements?.claims ?? []).entries()) {
     if (!claims.has(claim.name)) errors.push(notFound(`${path}.claims[${index}]`, claim.name))
   }
   const usesHugePages = [...Object.keys(limits), ...Object.keys(requests)].some(isHugePages)
   const names = new Set([...Object.keys(limits), ...Object.keys(requests)])
-  if (usesHugePages && !names.has('cpu') && !names.has('memory')) errors.push(forbidden(path, 'HugePages require cpu or memory'))
+  if (usesHugePages && !names.has('cpu') && !names.has('memory'))
+    errors.push(forbidden(path, 'HugePages require cpu or memory'))
   return errors
 }
 
-function validateAgainstLimit(name: string, quantity: string | number, limits: Quantities, path: string): readonly FieldError[] {
+function validateAgainstLimit(
+  name: string,
+  quantity: string | number,
+  limits: Quantities,
+  path: string,
+): readonly FieldError[] {
   const at = `${path}.requests`
   const limit = limits[name]
   const mustMatch = isHugePages(name) || isExtendedResource(name)

@@ -15,17 +15,20 @@ export function validateSelector(selector: LabelSelector | undefined, path: stri
     switch (requirement.operator) {
       case 'In':
       case 'NotIn':
-        if (values.length === 0) errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
+        if (values.length === 0)
+          errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
         break
       case 'Exists':
       case 'DoesNotExist':
-        if (values.length > 0) errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+        if (values.length > 0)
+          errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
         break
       default:
         errors.push(invalid(`${at}.operator`, requirement.operator, 'not a valid selector operator'))
     }
     errors.push(...complain(`${at}.key`, requirement.key, qualifiedName(requirement.key)))
-    for (const [place, value] of values.entries()) errors.push(...complain(`${at}.values[${place}]`, value, labelValue(value)))
+    for (const [place, value] of values.entries())
+      errors.push(...complain(`${at}.values[${place}]`, value, labelValue(value)))
   }
   return errors
 }

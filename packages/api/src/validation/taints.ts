@@ -22,11 +22,20 @@ export function validateTolerations(tolerations: readonly Toleration[], path: st
   return tolerations.flatMap((toleration, index) => validateToleration(toleration, `${path}[${index}]`))
 }
 
-function validateToleration({ key = '', operator = '', value = '', effect, tolerationSeconds }: Toleration, path: string): readonly FieldError[] {
+function validateToleration(
+  { key = '', operator = '', value = '', effect, tolerationSeconds }: Toleration,
+  path: string,
+): readonly FieldError[] {
   const errors: FieldError[] = []
   if (key !== '') errors.push(...complain(`${path}.key`, key, qualifiedName(key)))
   else if (operator !== 'Exists') {
-    errors.push(invalid(`${path}.operator`, operator, "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
+    errors.push(
+      invalid(
+        `${path}.operator`,
+        operator,
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      ),
+    )
   }
   if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
     errors.push(invalid(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
@@ -34,7 +43,7 @@ function validateToleration({ key = '', operator = '', value = '', effect, toler
   if (operator === '' || operator === 'Equal') {
     errors.push(...complain(`${path}.operator`, value, labelValue(value)))
   } else if (operator === 'Exists') {
-    if (value !== '') errors.push(invalid(`${path}.operator`, value, 'value must be empty when `operator` is \'Exists\''))
+    if (value !== '') errors.push(invalid(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
   } else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))
   if (effect !== undefined && effect !== '') errors.push(...validateEffect(effect, `${path}.effect`))
   return errors

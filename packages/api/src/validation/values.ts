@@ -32,7 +32,11 @@ export function oneOf(value: string | undefined, supported: readonly string[], p
 }
 
 /** An absent or empty value is refused. */
-export function requiredOneOf(value: string | undefined, supported: readonly string[], path: string): readonly FieldError[] {
+export function requiredOneOf(
+  value: string | undefined,
+  supported: readonly string[],
+  path: string,
+): readonly FieldError[] {
   return value === undefined || value === '' ? [required(path)] : oneOf(value, supported, path)
 }
 
@@ -45,7 +49,13 @@ export function intOrPercent(value: number | string | undefined, path: string): 
   if (value === undefined) return []
   if (typeof value === 'number') return nonNegative(value, path)
   if (percentText(value).length === 0) return []
-  return [invalid(path, value, `a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')`)]
+  return [
+    invalid(
+      path,
+      value,
+      `a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')`,
+    ),
+  ]
 }
 
 export function notOver100Percent(value: number | string | undefined, path: string): readonly FieldError[] {
