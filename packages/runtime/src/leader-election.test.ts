@@ -1,0 +1,95 @@
+// Candidates for one lease, on simulated time.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { leases } from '@aksel/api/resources'
+import { FakeClient } from '@aksel/testing/fake-client'
+import { FakeObjects } from '@aksel/testing/fake-objects'
+import { SimulatedClock } from '@aksel/testing/simulated-clock'
+import { testScope } from '@aksel/testing/test-scope'
+import { runAsLeader } from './leader-election.ts'
+
+const lease = { namespace: 'kube-system', name: 'loops' }
+
+class Candidate {
+  readonly scope
+  readonly client: FakeClient
+  leads = false
+  isCutOff = false
+  readonly ended: Promise<void>
+
+  constructor(identity: string, seed: number, clock: SimulatedClock, objects: FakeObjects) {
+    this.scope = testScope({ clock, seed })
+    this.client = new FakeClient({
+      clock,
+      random: this.scope.random,
+      objects,
+      before: () => {
+        if (this.isCutOff) throw new Error('The network is down')
+      },
+    })
+    this.ended = runAsLeader(this.scope, {
+      client: this.client,
+      lease,
+      identity,
+      run: (scope) => {
+        this.leads = true
+        return new Promise((resolve) => {
+          scope.signal.addEventListener('abort', () => {
+            this.leads = false
+            resolve()
+          })
+        })
+      },
+    })
+  }
+}
+
+test('one of two candidates leads, and the other takes over at once when it leaves', async () => {
+  const clock = new SimulatedClock()
+  const objects = new FakeObjects()
+  const first = new Candidate('first', 1, clock, objects)
+  await clock.run(10)
+  const second = new Candidate('second', 2, clock, objects)
+  await clock.run(60_000)
+  assert.deepEqual([first.leads, second.leads], [true, false])
+  const spec = (): { holderIdentity?: string; leaseTransitions?: number } =>
+    second.client.peek(leases, 'kube-system/loops')!.spec!
+  assert.equal(spec().leaseTransitions, 0)
+  first.scope.abort()
+  await first.ended
+  await clock.run(5_000)
+  assert.deepEqual([first.leads, second.leads], [false, true])
+  assert.deepEqual([spec().holderIdentity, spec().leaseTransitions], ['second', 1])
+  second.scope.abort()
+  await second.ended
+  assert.equal(spec().holderIdentity, '')
+})
+
+test('a leader that cannot renew stops before another can begin', async () => {
+  const clock = new SimulatedClock()
+  const objects = new FakeObjects()
+  const first = new Candidate('first', 1, clock, objects)
+  await clock.run(10)
+  const second = new Candidate('second', 2, clock, objects)
+  await clock.run(10_000)
+  first.isCutOff = true
+  let both = 0
+  let stoppedMs: number | undefined
+  let begunMs: number | undefined
+  for (let passedMs = 0; passedMs < 30_000; passedMs += 100) {
+    await clock.run(100)
+    if (first.leads && second.leads) both += 1
+    if (!first.leads) stoppedMs ??= passedMs
+    if (second.leads) begunMs ??= passedMs
+  }
+  assert.equal(both, 0)
+  assert.ok(stoppedMs! <= 10_000, `stopped after ${stoppedMs} ms`)
+  assert.ok(begunMs! >= 12_000 && begunMs! < 20_000, `began after ${begunMs} ms`)
+  first.isCutOff = false
+  await clock.run(10_000)
+  assert.deepEqual([first.leads, second.leads], [false, true])
+  first.scope.abort()
+  second.scope.abort()
+  await Promise.all([first.ended, second.ended])
+})
