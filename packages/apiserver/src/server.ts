@@ -26,6 +26,7 @@ import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
 import { Documents } from './discovery/documents.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
+import { LiveCalls } from './http/live-calls.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { RequestMetrics } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
@@ -90,35 +91,37 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
   const pipeline = pipelineOf(options, scope, catalog, registry, auth, late)
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
-  const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, stopping.signal)
+  const calls = new LiveCalls()
+  const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
   if (options.nodeConnector !== undefined) {
     const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }))
     late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
   }
-  return serverOf(scope, run, transportFor, stopping)
+  return serverOf({ scope, run, calls, stopping, transportFor })
 }
 
 type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
 
-function serverOf(
-  scope: Scope,
-  run: Run,
-  transportFor: ApiServer['transportFor'],
-  stopping: AbortController,
-): ApiServer {
+interface ServerParts {
+  readonly scope: Scope
+  readonly run: Run
+  readonly calls: LiveCalls
+  readonly stopping: AbortController
+  readonly transportFor: ApiServer['transportFor']
+}
+
+function serverOf({ scope, run, calls, stopping, transportFor }: ServerParts): ApiServer {
   const listeners = new Set<Listener>()
   const close = async (): Promise<void> => {
-    stopping.abort(new Error('the API server is shutting down'))
+    const reason = new Error('the API server is shutting down')
+    stopping.abort(reason)
+    calls.end(reason)
     await Promise.all([...listeners].map((listener) => listener[Symbol.asyncDispose]()))
     listeners.clear()
   }
   return {
     async listen(where) {
-      const listener = await listenTls(
-        scope.clock,
-        (call) => run({ ...call, signal: AbortSignal.any([call.signal, stopping.signal]) }),
-        where,
-      )
+      const listener = await listenTls({ clock: scope.clock, run, calls }, where)
       listeners.add(listener)
       return listener
     },

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { STATUS_CODES } from 'node:http'
 import type { Outcome } from '../pipeline.ts'
+import type { LiveCalls } from './live-calls.ts'
 import { isPushed, type Answer, type IncomingCall, type Peer, type Sink } from './message.ts'
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest
@@ -26,34 +27,37 @@ export function peerReader(): PeerOf {
   }
 }
 
-export async function handleRequest(
-  run: Run,
-  peerOf: PeerOf,
-  request: AnyRequest,
-  response: AnyResponse,
-): Promise<void> {
-  const gone = new AbortController()
-  response.once('close', () => gone.abort())
+/** What every request of a listener needs. */
+export interface Serving {
+  readonly run: Run
+  readonly peerOf: PeerOf
+  readonly calls: LiveCalls
+}
+
+export async function handleRequest(serving: Serving, request: AnyRequest, response: AnyResponse): Promise<void> {
+  const { run, peerOf, calls } = serving
+  const live = calls.begin()
+  response.once('close', () => live.abort())
   // HTTP/2 keeps one stand-in per session for its socket; it is gone with the session.
   const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as Duplex | undefined
   if (socket === undefined) return
-  const outcome = await run(callOf(request, gone.signal, peerOf(socket)))
-  if (outcome === 'upgraded' || gone.signal.aborted) return
-  await writeAnswer(request, response, outcome, gone.signal)
+  const outcome = await run(callOf(request, live.signal, peerOf(socket)))
+  if (outcome === 'upgraded' || response.destroyed) return
+  await writeAnswer(request, response, outcome, live.signal)
 }
 
 export async function handleUpgrade(
-  run: Run,
-  peerOf: PeerOf,
+  serving: Serving,
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
 ): Promise<void> {
-  const gone = new AbortController()
-  socket.once('close', () => gone.abort())
-  socket.on('error', () => gone.abort())
-  const outcome = await run({ ...callOf(request, gone.signal, peerOf(socket)), upgrade: { socket, head } })
-  if (outcome === 'upgraded' || gone.signal.aborted) return
+  const { run, peerOf, calls } = serving
+  const live = calls.begin()
+  socket.once('close', () => live.abort())
+  socket.on('error', () => live.abort())
+  const outcome = await run({ ...callOf(request, live.signal, peerOf(socket)), upgrade: { socket, head } })
+  if (outcome === 'upgraded' || socket.destroyed) return
   await writeRawAnswer(socket, outcome)
 }
 

@@ -4,29 +4,38 @@ import { AsyncQueue } from '@aksel/base/queue'
 import type { ApiRequest, ApiResponse, Transport } from '@aksel/client/transport'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { Outcome } from '../pipeline.ts'
+import type { LiveCalls } from './live-calls.ts'
 import { isPushed, type AnswerBody, type IncomingCall, type Sink } from './message.ts'
 
 export function inProcessTransport(
   run: (call: IncomingCall) => Promise<Outcome>,
   user: UserInfo,
-  closed: AbortSignal,
+  calls: LiveCalls,
 ): Transport {
   return {
     async send(request: ApiRequest): Promise<ApiResponse> {
       request.signal?.throwIfAborted()
-      const done = new AbortController()
-      const signal = AbortSignal.any([closed, done.signal, ...(request.signal === undefined ? [] : [request.signal])])
+      const live = calls.begin()
+      const abort = (): void => live.abort()
+      request.signal?.addEventListener('abort', abort, { once: true })
+      const over = (): void => {
+        request.signal?.removeEventListener('abort', abort)
+        live.abort()
+      }
       const outcome = await run({
         method: request.method,
         url: request.path,
         headers: request.headers,
         body: once(request.body),
-        signal,
+        signal: live.signal,
         peer: { kind: 'user', user },
         remoteAddress: '127.0.0.1',
       })
       if (outcome === 'upgraded') throw new Error('Cannot upgrade a call inside the process: it has no connection')
-      return { status: outcome.status, headers: outcome.headers, body: readable(outcome.body, done, request.signal) }
+      const { status, headers, body } = outcome
+      if (!(body instanceof Uint8Array)) return { status, headers, body: readable(body, over, request.signal) }
+      over()
+      return { status, headers, body: once(body) }
     },
   }
 }
@@ -37,14 +46,10 @@ async function* once(body: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
 
 /** Ends the call when its reader stops reading. */
 async function* readable(
-  body: AnswerBody,
-  done: AbortController,
+  body: Exclude<AnswerBody, Uint8Array>,
+  over: () => void,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  if (body instanceof Uint8Array) {
-    yield body
-    return
-  }
   try {
     if (isPushed(body)) {
       const sink = new QueueSink()
@@ -56,7 +61,7 @@ async function* readable(
     } else yield* body
     signal?.throwIfAborted()
   } finally {
-    done.abort()
+    over()
   }
 }
 

@@ -4,7 +4,8 @@ import { createSecureServer, type Http2SecureServer, type Http2Session } from 'n
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@aksel/base/clock'
-import { handleRequest, handleUpgrade, peerReader, type Run } from './http-listener.ts'
+import { handleRequest, handleUpgrade, peerReader, type Run, type Serving } from './http-listener.ts'
+import type { LiveCalls } from './live-calls.ts'
 
 export interface ListenOptions {
   readonly host: string
@@ -26,10 +27,16 @@ export interface Listener extends AsyncDisposable {
 /** How long a request that is under way may go on when the listener closes. */
 const CLOSE_GRACE_MS = 2_000
 
-export async function listenTls(clock: Clock, run: Run, options: ListenOptions): Promise<Listener> {
+export interface ListenerParts {
+  readonly clock: Clock
+  readonly run: Run
+  readonly calls: LiveCalls
+}
+
+export async function listenTls(parts: ListenerParts, options: ListenOptions): Promise<Listener> {
   const { host, tls } = options
   const open = new OpenConnections()
-  const peerOf = peerReader()
+  const serving: Serving = { run: parts.run, calls: parts.calls, peerOf: peerReader() }
   const server: Http2SecureServer = createSecureServer(
     {
       allowHTTP1: true,
@@ -41,9 +48,9 @@ export async function listenTls(clock: Clock, run: Run, options: ListenOptions):
       rejectUnauthorized: false,
       settings: { maxConcurrentStreams: 1000 },
     },
-    (request, response) => open.track(handleRequest(run, peerOf, request, response)),
+    (request, response) => open.track(handleRequest(serving, request, response)),
   )
-  server.on('upgrade', (request, socket, head) => open.track(handleUpgrade(run, peerOf, request, socket, head)))
+  server.on('upgrade', (request, socket, head) => open.track(handleUpgrade(serving, request, socket, head)))
   server.on('secureConnection', (socket) => open.add(socket))
   server.on('session', (session: Http2Session) => session.on('error', () => session.destroy()))
   server.on('tlsClientError', () => {})
@@ -60,7 +67,7 @@ export async function listenTls(clock: Clock, run: Run, options: ListenOptions):
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      await open.finish(clock)
+      await open.finish(parts.clock)
       await closed
     },
   }
