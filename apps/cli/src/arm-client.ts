@@ -17,6 +17,7 @@ export interface ArmRequest {
   /** Path below the front door, or a whole URL of it; `api-version` is added where it is missing. */
   readonly path: string
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 const API_VERSION = '2026-05-01'
@@ -46,6 +47,7 @@ export class ArmClient {
       authorization: `Bearer ${await this.#token}`,
       accept: 'application/json',
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...request.headers,
     }
     const answer = await this.#exchange<T>(url, {
       method: request.method,
@@ -63,7 +65,11 @@ export class ArmClient {
     const clock = systemClock()
     const asynchronous = header(started, 'azure-asyncoperation') !== undefined
     for (;;) {
-      const answer = await this.send<OperationState | undefined>({ method: 'GET', path: address })
+      const answer = await this.send<OperationState | undefined>({
+        method: 'GET',
+        path: address,
+        headers: { prefer: 'wait=1' },
+      })
       const state = answer.body ?? {}
       seen(state)
       if (state.error !== undefined) throw new ArmError(400, state.error.code, state.error.message)
@@ -138,6 +144,8 @@ function isTerminal(status: string | undefined): boolean {
 
 /** The server says when to come back; a server on the same host need not be left alone for long. */
 function pollDelayMs(answer: ArmAnswer<unknown>): number {
+  // Our own server holds the answer back while nothing changes: waiting here as well would only add to it.
+  if (header(answer, 'preference-applied') !== undefined) return 0
   const seconds = Number(header(answer, 'retry-after') ?? '1')
   return Math.min(250, (Number.isFinite(seconds) ? seconds : 1) * 1000)
 }

@@ -66,7 +66,15 @@ class World {
       prepareCluster: async () => this.#call(),
       simulatedByDefault: false,
     }
-    return { store: this.store, suppliers, subscriptions: [], tenantId: 't', region: 'eastus', wake: () => {} }
+    return {
+      store: this.store,
+      suppliers,
+      subscriptions: [],
+      tenantId: 't',
+      region: 'eastus',
+      stepOf: () => undefined,
+      wake: () => {},
+    }
   }
 
   request(method: string, body: unknown, query: ArmRequest['query'] = {}): ArmRequest {

@@ -90,7 +90,7 @@ test('lists come in pages whose link can be followed', async () => {
   assert.ok(link.startsWith(opened.url))
   const second = await opened.call('GET', link)
   assert.deepEqual(
-    (second.body?.['value'] as unknown as { name: string }[]).map(({ name }) => name),
+    (second.body!['value'] as unknown as { name: string }[]).map(({ name }) => name),
     ['c'],
   )
   assert.equal(second.body?.['nextLink'], undefined)
@@ -103,8 +103,8 @@ test('a cluster is filled in as the service fills it in', async () => {
   const got = await properties(opened)
   assert.equal(body?.['type'], 'Microsoft.ContainerService/ManagedClusters')
   assert.deepEqual(body?.['sku'], { name: 'Base', tier: 'Free' })
-  assert.equal((body?.['identity'] as unknown as { tenantId: string }).tenantId, tenantId)
-  assert.equal((body?.['systemData'] as unknown as { createdBy: string }).createdBy, clientId)
+  assert.equal((body!['identity'] as unknown as { tenantId: string }).tenantId, tenantId)
+  assert.equal((body!['systemData'] as unknown as { createdBy: string }).createdBy, clientId)
   assert.deepEqual(
     [
       got['kubernetesVersion'],
@@ -227,4 +227,22 @@ test('the cloud describes itself in the shapes that clients ask for', async () =
   assert.match(await ask('2019-05-01'), /^\[/)
   const openId = await opened.call('GET', `/${tenantId}/v2.0/.well-known/openid-configuration`, { token: null })
   assert.equal(openId.body?.['token_endpoint'], `${opened.url}/${tenantId}/oauth2/v2.0/token`)
+})
+
+test('a running operation says what is being done, and answers early when asked to', async () => {
+  let release: () => void = () => {}
+  const held = new Promise<void>((resolve) => (release = resolve))
+  await using opened = await openFrontDoor({ prepareCluster: () => held })
+  await opened.call('PUT', group, { body: { location: 'eastus' } })
+  const put = await opened.call('PUT', `${clusters}/c1`, {
+    body: { location: 'eastus', properties: { dnsPrefix: 'c1', agentPoolProfiles: [system] } },
+  })
+  assert.equal(put.headers['retry-after'], '1')
+  const address = String(put.headers['azure-asyncoperation'])
+  const running = await opened.call('GET', address, { headers: { prefer: 'wait=0' } })
+  assert.equal(running.body?.['status'], 'InProgress')
+  assert.deepEqual(running.body?.['properties'], { step: 'Installing what every cluster has in c1' })
+  assert.equal(running.headers['preference-applied'], 'wait')
+  release()
+  assert.equal((await opened.call('GET', address)).body?.['status'], 'Succeeded')
 })

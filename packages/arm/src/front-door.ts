@@ -17,6 +17,7 @@ import type { ReconcileLimits } from './resource-providers/container-service/pas
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
+import { Steps } from './steps.ts'
 import { ResourceStore } from './store-keyspace.ts'
 
 export interface FrontDoorOptions {
@@ -31,7 +32,7 @@ export interface FrontDoorOptions {
   readonly identity: Identity
   readonly subscriptions: readonly Subscription[]
   readonly prepareCluster: PrepareCluster
-  /** Name of an Azure region, `eastus` when absent: where things go whose caller named no place. */
+  /** Name of an Azure region, `eastus` when absent: the one that the list of locations begins with. */
   readonly region?: string
   readonly limits?: Partial<ReconcileLimits>
 }
@@ -62,9 +63,11 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     prepareCluster: options.prepareCluster,
     simulatedByDefault: options.simulatedByDefault === true,
   }
+  const steps = new Steps()
   const reconciler = new Reconciler(scope, {
     store,
     suppliers,
+    steps,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const tokens = await openTokens(store, options.identity)
@@ -74,6 +77,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     subscriptions: options.subscriptions,
     tenantId: options.identity.tenantId,
     region: options.region ?? 'eastus',
+    stepOf: (id) => steps.of(id),
     wake: (id) => reconciler.wake(id),
   }
   const routes = [

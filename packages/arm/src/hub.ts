@@ -41,8 +41,10 @@ export interface Hub {
   readonly suppliers: Suppliers
   readonly subscriptions: readonly Subscription[]
   readonly tenantId: string
-  /** Where things go whose caller named no place. */
+  /** The server's own location: listed first. */
   readonly region: string
+  /** What is being done for a cluster or pool right now, in words. */
+  readonly stepOf: (resourceId: string) => string | undefined
   /** Something about this cluster or group was written. */
   readonly wake: (id: string) => void
 }

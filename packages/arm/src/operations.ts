@@ -9,8 +9,9 @@ import type { Json, OperationRecord } from './records.ts'
 /** Seconds a client is told to wait between polls; the status address itself answers as soon as the operation ends. */
 export const retryAfterSeconds = 1
 
-/** How long a poll is held open for the end of the operation. */
-export const pollHoldMs = 5_000
+/** How long a poll is held open for the end of the operation, unless it says `Prefer: wait=SECONDS`. */
+const pollHoldSeconds = 5
+const pollHoldSecondsMax = 50
 
 /** Status documents are kept this long after the end. */
 const keptMs = 48 * 3_600_000
@@ -51,8 +52,8 @@ export async function endOf(
   return { kind: 'put', key, value: ended, expected: stored.modRevision }
 }
 
-/** The body of an Azure-AsyncOperation address. */
-export function statusDocument(operation: OperationRecord): Json {
+/** The body of an Azure-AsyncOperation address. While it runs, `properties.step` says in words what is being done. */
+export function statusDocument(operation: OperationRecord, step?: string): Json {
   const { id, subscriptionId, location, status, startTime, endTime, error } = operation
   return {
     id: `/subscriptions/${subscriptionId}/providers/Microsoft.ContainerService/locations/${location}/operations/${id}`,
@@ -61,6 +62,7 @@ export function statusDocument(operation: OperationRecord): Json {
     startTime,
     ...(endTime === undefined ? {} : { endTime }),
     ...(error === undefined ? {} : { error }),
+    ...(step === undefined || status !== 'InProgress' ? {} : { properties: { step } }),
   }
 }
 
@@ -83,11 +85,12 @@ export async function heldOperation(
   store: ResourceStore,
   subscriptionId: string,
   id: string,
+  prefer: string | undefined,
 ): Promise<OperationRecord | undefined> {
   const key = keys.operation(subscriptionId, id)
   const read = (): Promise<Stored<OperationRecord> | undefined> => store.get<OperationRecord>(key)
   const hold = new AbortController()
-  using timer = scope.clock.after(pollHoldMs, () => hold.abort())
+  using timer = scope.clock.after(holdSeconds(prefer) * 1_000, () => hold.abort())
   await store.changed(
     key,
     async () => (await read())?.value.status !== 'InProgress',
@@ -95,6 +98,11 @@ export async function heldOperation(
   )
   timer[Symbol.dispose]()
   return (await read())?.value
+}
+
+function holdSeconds(prefer: string | undefined): number {
+  const asked = /\bwait=(\d{1,4})\b/.exec(prefer ?? '')?.[1]
+  return asked === undefined ? pollHoldSeconds : Math.min(Number(asked), pollHoldSecondsMax)
 }
 
 /** Forgets operations that ended long ago. */

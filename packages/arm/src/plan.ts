@@ -47,7 +47,7 @@ export function planPool(facts: PoolFacts): PoolPlan {
       withoutPodCidr: 0,
     }
   }
-  return planAdditions(facts, staying, -surplus)
+  return planAdditions(facts, staying, wanted - staying.length)
 }
 
 function planAdditions(facts: PoolFacts, staying: readonly MachineRecord[], missing: number): PoolPlan {

@@ -6,6 +6,7 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import type { Suppliers } from './hub.ts'
 import { pruneOperations } from './operations.ts'
 import type { ClusterRecord, GroupRecord } from './records.ts'
+import type { Steps } from './steps.ts'
 import { keys, type ResourceStore } from './store-keyspace.ts'
 import {
   failCluster,
@@ -37,6 +38,7 @@ export interface ReconcilerParts {
   readonly store: ResourceStore
   readonly suppliers: Suppliers
   readonly limits?: Partial<ReconcileLimits>
+  readonly steps?: Steps
 }
 
 export class Reconciler {
@@ -64,11 +66,14 @@ export class Reconciler {
     if (this.#scope.signal.aborted) return
     const worker: Worker = { news: true, interrupt: new AbortController(), failures: 0, done: Promise.resolve() }
     this.#workers.set(key, worker)
-    worker.done = this.#work(key, worker).finally(() => {
-      this.#workers.delete(key)
-      // News that came after the last look would be lost with the worker.
-      if (worker.news) this.wake(key)
-    })
+    worker.done = this.#work(key, worker)
+      .catch((error: unknown) => this.#broken(key, error))
+      .finally(() => {
+        this.#workers.delete(key)
+        this.#parts.steps?.clear(key)
+        // News that came after the last look would be lost with the worker.
+        if (worker.news) this.wake(key)
+      })
   }
 
   /** Takes up everything: unfinished operations, and clusters that should be running. */
@@ -88,6 +93,12 @@ export class Reconciler {
     while (this.#workers.size > 0) await Promise.all([...this.#workers.values()].map(({ done }) => done))
   }
 
+  /** Not even the failure could be written down: the store is closed or broken. The next start takes it up. */
+  #broken(id: string, error: unknown): void {
+    if (this.#scope.signal.aborted) return
+    this.#scope.log.error('reconciling has stopped', { resource: id, error })
+  }
+
   async #work(id: string, worker: Worker): Promise<void> {
     while (worker.news && !this.#scope.signal.aborted) {
       worker.news = false
@@ -99,6 +110,7 @@ export class Reconciler {
         suppliers: this.#parts.suppliers,
         limits: this.#limits,
         seen: this.#seen,
+        tell: (clusterId, step) => this.#parts.steps?.set(clusterId, step),
       }
       try {
         const outcome = isClusterId(id) ? await this.#cluster(pass, id) : await this.#group(pass, id)

@@ -98,11 +98,13 @@ async function tearDown(pass: Pass, cluster: ClusterRecord): Promise<void> {
   const id = engineId(cluster)
   const pools = await poolsOf(pass.store, cluster.id)
   const machines = await machinesOf(pass.store, cluster.id)
+  pass.tell(id, `Deleting the machines of ${cluster.name} (${machines.length})`)
   await inParallel(machines, pass.limits.machinesAtOnce, async ({ value }) => {
     const pool = pools.find((known) => known.value.name === value.pool)
     await machinesOfPool(pass, pool?.value ?? { simulated: false }).delete(pass.scope, id, value.name)
     await forgetMachine(pass, cluster, value.name)
   })
+  pass.tell(id, `Deleting the control plane of ${cluster.name}`)
   await pass.suppliers.engine.delete(pass.scope, id)
   pass.seen.prepared.delete(id)
   const network = networkOf(cluster, subscriptionOf(cluster.id))

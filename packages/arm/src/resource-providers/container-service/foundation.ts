@@ -17,8 +17,10 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const running = engine.status(id)
   if (running?.state === 'Running' && pass.seen.prepared.has(id)) return running
   const network = networkOf(cluster, subscriptionOf(cluster.id))
+  pass.tell(id, `Preparing the network of ${cluster.name}`)
   await ensureNodeGroup(pass, cluster, network)
   const fabricAddress = await ensureNetwork(pass, network)
+  pass.tell(id, `Starting the control plane of ${cluster.name}`)
   const { dnsServiceIP, serviceCidr } = cluster.properties.networkProfile
   const status = await engine.create(pass.scope, {
     id,
@@ -29,6 +31,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     fqdn: cluster.fqdn,
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })
+  pass.tell(id, `Installing what every cluster has in ${cluster.name}`)
   await pass.suppliers.prepareCluster(pass.scope, {
     id,
     client: engine.client(id),

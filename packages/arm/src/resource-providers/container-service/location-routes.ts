@@ -71,21 +71,33 @@ function orchestrators(request: ArmRequest): unknown {
 
 async function readOperation(hub: Hub, request: ArmRequest): Promise<OperationRecord> {
   const id = param(request, 'operation')
-  const operation = await heldOperation(request.scope, hub.store, param(request, 'subscription'), id)
+  const operation = await heldOperation(
+    request.scope,
+    hub.store,
+    param(request, 'subscription'),
+    id,
+    request.headers['prefer'],
+  )
   if (operation === undefined) throw new ArmError(404, 'OperationNotFound', `The operation '${id}' could not be found.`)
   return operation
 }
 
 async function operationStatus(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const operation = await readOperation(hub, request)
-  const running = operation.status === 'InProgress'
-  return ok(statusDocument(operation), running ? { 'retry-after': String(retryAfterSeconds) } : {})
+  const body = statusDocument(operation, hub.stepOf(operation.resourceId))
+  return ok(body, operation.status === 'InProgress' ? stillRunning(request) : {})
+}
+
+function stillRunning(request: ArmRequest): Readonly<Record<string, string>> {
+  const held = request.headers['prefer'] === undefined ? {} : { 'preference-applied': 'wait' }
+  return { 'retry-after': String(retryAfterSeconds), ...held }
 }
 
 /** 202 while it runs; afterwards what the call would have answered had it waited. */
 async function operationResult(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const operation = await readOperation(hub, request)
-  if (operation.status === 'InProgress') return { status: 202, headers: operationHeaders(operation, request.origin) }
+  if (operation.status === 'InProgress')
+    return { status: 202, headers: { ...operationHeaders(operation, request.origin), ...stillRunning(request) } }
   if (operation.error !== undefined) throw new ArmError(400, operation.error.code, operation.error.message)
   if (operation.outcome === 'nothing') return { status: 204 }
   const stored = await hub.store.get<ClusterRecord | PoolRecord>(keys.resource(operation.resourceId))

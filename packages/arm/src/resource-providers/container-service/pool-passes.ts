@@ -81,6 +81,7 @@ export async function reconcilePool(
   const leaving = machines.filter(({ value }) => value.leavingSinceMs !== undefined)
   const scoped: Pass = { ...pass, scope: childScope(pass.scope, { pool: pool.name }) }
   const limit = pass.limits.machinesAtOnce
+  pass.tell(cluster.id, `Starting machines of pool ${pool.name} (${staying.length})`)
   await inParallel(staying, limit, ({ value }) => bringUp(scoped, cluster, pool, value, controlPlane))
   await inParallel(staying, limit, (machine) => syncMachine(scoped, cluster, pool, machine))
   if (pool.progress.operationId !== undefined) {
@@ -91,6 +92,7 @@ export async function reconcilePool(
       staying.map(({ value }) => value.name),
     )
   }
+  if (leaving.length > 0) pass.tell(cluster.id, `Draining ${leaving.length} nodes of pool ${pool.name}`)
   await inParallel(leaving, limit, ({ value }) => letGo(scoped, cluster, pool, value))
 }
 
@@ -160,6 +162,10 @@ async function awaitNodes(
     signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
     missing: (still: readonly string[]) => {
       missing = still
+      pass.tell(
+        cluster.id,
+        `Waiting for nodes of pool ${pool.name}: ${names.length - still.length} of ${names.length} Ready`,
+      )
     },
   }
   try {

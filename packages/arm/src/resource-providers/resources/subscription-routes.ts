@@ -59,7 +59,7 @@ export function subscriptionRoutes(hub: Hub): readonly Route[] {
       handle: (request) =>
         page(
           request,
-          regions.map((region) => locationBody(param(request, 'subscription'), region)),
+          byDistance(hub.region).map((region) => locationBody(param(request, 'subscription'), region)),
         ),
     },
     ...providerRoutes(hub, one),
@@ -122,6 +122,11 @@ function subscriptionBody(hub: Hub, { subscriptionId, displayName }: Subscriptio
       spendingLimit: 'Off',
     },
   }
+}
+
+/** The server's own region first. */
+function byDistance(own: string): readonly (typeof regions)[number][] {
+  return [...regions.filter(({ name }) => name === own), ...regions.filter(({ name }) => name !== own)]
 }
 
 function locationBody(subscriptionId: string, region: (typeof regions)[number]): unknown {
