@@ -55,6 +55,7 @@ export interface MachineProgramsOptions {
 }
 
 const SOCKET_DEADLINE_MS = 20_000
+const IMPORT_TIMEOUT_MS = 120_000
 
 export function createMachinePrograms(options: MachineProgramsOptions): MachinePrograms {
   return {
@@ -197,20 +198,18 @@ async function changeBelow(scope: Scope, directory: string, atMostMs: number): P
   }
 }
 
-/** Archives that this machine's containerd has not taken in yet; a marker per archive says which it has. */
+/**
+ * Archives that this machine's containerd has not taken in yet; a marker per archive says which it has. One after the
+ * other: imports at the same time wait for one another's locks in containerd, and for seconds.
+ */
 async function importImages(scope: Scope, options: MachineProgramsOptions, paths: MachinePaths): Promise<void> {
-  await Promise.all(
-    (await options.imageArchives()).map(async ({ path: archive, digest }) => {
-      const marker = `${paths.containerdRoot}/imported-${digest.replace(':', '-')}`
-      if (await exists(marker)) return
-      await run(
-        scope,
-        ['ctr', '--address', paths.containerdSocket, '--namespace', 'k8s.io', 'images', 'import', archive],
-        { timeoutMs: 120_000 },
-      )
-      await writeFile(marker, '')
-    }),
-  )
+  for (const { path, digest } of await options.imageArchives()) {
+    const marker = `${paths.containerdRoot}/imported-${digest.replace(':', '-')}`
+    if (await exists(marker)) continue
+    const ctr = ['ctr', '--address', paths.containerdSocket, '--namespace', 'k8s.io', 'images', 'import', path]
+    await run(scope, ctr, { timeoutMs: IMPORT_TIMEOUT_MS })
+    await writeFile(marker, '')
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
