@@ -27,6 +27,10 @@ import { runControllers } from '@aksel/runtime/runner'
 import { controllersFor } from './all.ts'
 import { newClaim, newDeployment, newStatefulSet } from './testing/objects.ts'
 
+function inShop({ metadata }: KubernetesObject): boolean {
+  return metadata.namespace === 'shop'
+}
+
 /** Resolves when the cache shows what is asked for; fails with what it shows instead when that takes too long. */
 async function until<T extends KubernetesObject>(
   caches: Caches,
@@ -90,8 +94,8 @@ test('the loops make a deployment, a stateful set, a service and a claim real on
   try {
     using _ = runPods(client, caches)
     await client.create(namespaces, { metadata: { name: 'shop' }, spec: {} })
-    await until(caches, serviceAccounts, (all) => all.some(({ metadata }) => metadata.namespace === 'shop'))
-    await until(caches, configMaps, (all) => all.some(({ metadata }) => metadata.namespace === 'shop'))
+    await until(caches, serviceAccounts, (all) => all.some(inShop))
+    await until(caches, configMaps, (all) => all.some(inShop))
     await client.create(deployments, newDeployment('web'))
     await client.create(services, {
       metadata: { name: 'web', namespace: 'shop' },
@@ -110,7 +114,7 @@ test('the loops make a deployment, a stateful set, a service and a claim real on
     await client.create(persistentVolumeClaims, newClaim('data', { storageClassName: '' }))
     await until(caches, deployments, ([web]) => web?.status?.availableReplicas === 3)
     await until(caches, statefulSets, ([db]) => db?.status?.availableReplicas === 3)
-    await until(caches, endpointSlices, (all) => all.flatMap(({ endpoints }) => endpoints).length === 3)
+    await until(caches, endpointSlices, (all) => all.filter(inShop).flatMap(({ endpoints }) => endpoints).length === 3)
     await until(caches, persistentVolumeClaims, ([claim]) => claim?.status?.phase === 'Bound')
 
     const image = [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'web:2' }]
