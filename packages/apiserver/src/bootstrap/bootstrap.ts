@@ -33,8 +33,14 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions): 
     await ensure(registry, priorityClass(name, value))
   }
   await ensure(registry, kubernetesService(options))
+  // Endpoints may not be loopback addresses, and nothing in a cluster could reach one: a simulated cluster has none.
+  if (isLoopback(options.advertiseAddress)) return
   await replace(registry, kubernetesEndpoints(options))
   await replace(registry, kubernetesSlice(options))
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1'
 }
 
 function rowOf(registry: Registry, object: KubernetesObject): WriteCall['row'] {
