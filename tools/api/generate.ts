@@ -2,7 +2,8 @@
 // Run: `node tools/api/generate.ts [--facts DIR]`; the test beside it keeps the files fresh.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { renderTables, type ApiFacts } from './tables.ts'
 import { renderTypes, type GroupVersionFacts } from './types.ts'
@@ -56,7 +57,7 @@ export function generated(factsDir: string): ReadonlyMap<string, string> {
   const tables = files.get(tablesPath(typesMinor)) ?? readFileSync(join(checkout, tablesPath(typesMinor)), 'utf8')
   const facts = JSON.parse(tables) as { readonly groupVersions: GroupVersionFacts }
   const types = renderTypes(facts.groupVersions, typeRoots)
-  for (const [name, text] of types) files.set(`packages/api/src/types/${name}.ts`, formatted(`${name}.ts`, text))
+  for (const [name, text] of formatted(types)) files.set(`packages/api/src/types/${name}.ts`, text)
   return files
 }
 
@@ -68,9 +69,17 @@ function readFacts(factsDir: string, minor: string): ApiFacts {
   return JSON.parse(readFileSync(join(factsDir, `api-${minor}.json`), 'utf8')) as ApiFacts
 }
 
-function formatted(fileName: string, text: string): string {
-  const oxfmt = join(checkout, 'node_modules/.bin/oxfmt')
-  return execFileSync(oxfmt, ['--stdin-filepath', fileName], { cwd: checkout, input: text, encoding: 'utf8' })
+/** All files through one run of the formatter, in a folder of their own. */
+function formatted(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), 'aksel-types-'))
+  try {
+    for (const [name, text] of files) writeFileSync(join(folder, `${name}.ts`), text)
+    copyFileSync(join(checkout, '.oxfmtrc.json'), join(folder, '.oxfmtrc.json'))
+    execFileSync(join(checkout, 'node_modules/.bin/oxfmt'), ['.'], { cwd: folder, stdio: 'ignore' })
+    return new Map([...files.keys()].map((name) => [name, readFileSync(join(folder, `${name}.ts`), 'utf8')]))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 /** Writes what differs from the tree; returns the paths written. */

@@ -4,7 +4,7 @@
 
 import { ApiError } from '@aksel/base/errors'
 import { arrayReader, goTypeName, mapReader, scalarReader, shapeReader } from './schema-readers.ts'
-import { DecodeFailure, DecodeState, type Reader } from './schema-state.ts'
+import { DecodeState, type DecodeFailure, type Reader } from './schema-state.ts'
 import { fieldsOf, messageOf, type ApiTables, type FieldFact } from './tables.ts'
 
 export interface Decoded {

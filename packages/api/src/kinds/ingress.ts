@@ -15,7 +15,7 @@ const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
 const badSequences = ['//', '/./', '/../', '%2f', '%2F']
 const badEndings = ['/..', '/.']
 
-function validate({ metadata, spec = {} }: Ingress): readonly FieldError[] {
+function validate({ metadata, spec }: Ingress): readonly FieldError[] {
   const errors: FieldError[] = []
   if ((spec.rules ?? []).length === 0 && spec.defaultBackend === undefined) {
     errors.push(invalid('spec', spec, 'either `defaultBackend` or `rules` must be specified'))
@@ -126,7 +126,7 @@ export const ingressRules: KindRules<Ingress> = {
   ],
 }
 
-function validateClass({ spec = {} }: IngressClass): readonly FieldError[] {
+function validateClass({ spec }: IngressClass): readonly FieldError[] {
   const controller = spec.controller ?? ''
   const errors: FieldError[] = []
   if (controller.length > 250)

@@ -7,7 +7,7 @@ import type { Lease } from '../types/coordination-v1.ts'
 import { nonNegative, positive } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 
-function validateSpec({ spec = {} }: Lease): readonly FieldError[] {
+function validateSpec({ spec }: Lease): readonly FieldError[] {
   const errors: FieldError[] = [
     ...positive(spec.leaseDurationSeconds, 'spec.leaseDurationSeconds'),
     ...nonNegative(spec.leaseTransitions, 'spec.leaseTransitions'),

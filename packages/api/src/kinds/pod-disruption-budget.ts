@@ -9,7 +9,7 @@ import { validateSelector } from '../validation/selectors.ts'
 import { intOrPercent, nonNegative, notOver100Percent, oneOf } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 
-function validate({ spec = {} }: PodDisruptionBudget): readonly FieldError[] {
+function validate({ spec }: PodDisruptionBudget): readonly FieldError[] {
   const errors: FieldError[] = []
   if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
     errors.push(invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set'))

@@ -28,7 +28,7 @@ function validateList(list: Quantities, path: string): readonly FieldError[] {
   ])
 }
 
-function validate({ spec = {} }: ResourceQuota): readonly FieldError[] {
+function validate({ spec }: ResourceQuota): readonly FieldError[] {
   const errors: FieldError[] = [...validateList(spec.hard ?? {}, 'spec.hard')]
   const given = spec.scopes ?? []
   for (const scope of given)

@@ -140,7 +140,7 @@ function validateAddresses(spec: Spec): readonly FieldError[] {
       errors.push(invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'))
     else if (/^0\.0\.0\.0$|^::$/.test(address))
       errors.push(invalid(path, address, 'may not be unspecified (0.0.0.0 or ::)'))
-    else if (/^169\.254\./.test(address))
+    else if (address.startsWith('169.254.'))
       errors.push(invalid(path, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'))
   }
   return errors
