@@ -1,8 +1,10 @@
 // The loops of one cluster: the controller manager's and the cloud's. The app adds what other packages bring.
 
 import type { Controller } from '@aksel/runtime/controller'
+import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
+import { endpointsController } from './endpoints/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import type { KindSource } from './garbage-collector/kinds.ts'
 import { namespaceController } from './namespace/controller.ts'
@@ -45,6 +47,8 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     replicaSetController(parts),
     statefulSetController(parts),
     endpointSliceController(parts),
+    endpointsController(parts),
+    clusterRoleAggregationController(parts),
     nodeLifecycleController({
       ...parts,
       ...(nodeGracePeriodMs === undefined ? {} : { gracePeriodMs: nodeGracePeriodMs }),

@@ -82,8 +82,13 @@ function endpointOf(
   }
 }
 
+/** A port of a service as a pod has it. */
+export interface ResolvedPort extends EndpointPort {
+  readonly port: number
+}
+
 /** The service's ports as this pod has them; one whose name the pod does not know is left out. */
-export function portsOf({ spec }: Service, pod: Pod): readonly EndpointPort[] {
+export function portsOf({ spec }: Service, pod: Pod): readonly ResolvedPort[] {
   return (spec.ports ?? []).flatMap(({ name = '', protocol = 'TCP', port, targetPort, appProtocol }) => {
     const found = findPort(pod, targetPort ?? port, protocol)
     if (found === undefined) return []
