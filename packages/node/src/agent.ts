@@ -20,7 +20,7 @@ import { NodeRegistration } from './node/registration.ts'
 import { aksReserved } from './node/node-object.ts'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
 import { ObjectWatches } from './object-watches.ts'
-import { parseResolvConf } from './pod/dns.ts'
+import { readNodeDns } from './pod/dns.ts'
 import type { PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
 import { NodePods, RecentExits } from './pods.ts'
@@ -58,8 +58,8 @@ export interface AgentOptions {
   readonly cgroupRoot: string
   /** In the ledger: `machine/<machine>`. */
   readonly owner: string
-  /** The node's own; `/etc/resolv.conf` when absent. */
-  readonly resolvConfPath?: string
+  /** The node's own, the first that names a server pods can reach. */
+  readonly resolvConfPaths?: readonly string[]
 }
 
 export interface RunningAgent {
@@ -106,7 +106,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     nodeAddress: options.nodeAddress,
     clusterDns: options.clusterDns,
     clusterDomain: options.clusterDomain,
-    nodeDns: parseResolvConf(await readFile(options.resolvConfPath ?? '/etc/resolv.conf', 'utf8').catch(() => '')),
+    nodeDns: await readNodeDns(options.resolvConfPaths ?? ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']),
     capacity: options.capacity,
     cgroupRoot: options.cgroupRoot,
     podLogsDirectory: options.podLogsDirectory,

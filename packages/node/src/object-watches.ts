@@ -8,6 +8,7 @@ import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { Informer } from '@aksel/runtime/informer'
+import { allContainers } from './pod/names.ts'
 
 export interface PodObjects extends Disposable {
   /** Resolves when all are read once, or known to be missing. */
@@ -98,7 +99,7 @@ export function referencesOf(pod: Pod): {
   const add = (set: Set<string>, name: string | undefined): void => {
     if (name !== undefined && name !== '') set.add(name)
   }
-  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+  for (const container of allContainers(pod)) {
     for (const { configMapRef, secretRef } of container.envFrom ?? []) {
       add(maps, configMapRef?.name)
       add(secretNames, secretRef?.name)

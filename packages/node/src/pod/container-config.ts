@@ -32,6 +32,8 @@ export interface ContainerFacts {
   readonly env: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
   readonly capacity: NodeCapacity
+  /** Whose processes an ephemeral container is to see: a running container's id. */
+  readonly targetId?: string
 }
 
 /** Throws a ContainerConfigError where the rights asked for contradict the image. */
@@ -54,7 +56,7 @@ export function containerConfig(pod: Pod, container: Container, facts: Container
     tty: container.tty === true,
     linux: {
       resources: linuxResources(pod, container, facts.capacity),
-      securityContext: securityContext(pod, container, facts.image),
+      securityContext: securityContext(pod, container, facts),
     },
   }
 }
@@ -97,7 +99,11 @@ const maskedPaths = [
 ]
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
-function securityContext(pod: Pod, container: Container, image: ImageEntry | undefined): ContainerSecurityContext {
+function securityContext(
+  pod: Pod,
+  container: Container,
+  { image, targetId }: ContainerFacts,
+): ContainerSecurityContext {
   const own = container.securityContext ?? {}
   const ofPod = pod.spec.securityContext ?? {}
   const privileged = own.privileged === true
@@ -108,7 +114,7 @@ function securityContext(pod: Pod, container: Container, image: ImageEntry | und
   return {
     capabilities: { addCapabilities: own.capabilities?.add ?? [], dropCapabilities: own.capabilities?.drop ?? [] },
     privileged,
-    namespaceOptions: namespacesOf(pod),
+    namespaceOptions: targetId === undefined ? namespacesOf(pod) : { ...namespacesOf(pod), pid: 'TARGET', targetId },
     ...userOf(runAsUser, runAsGroup, image),
     ...(runAsGroup === undefined ? {} : { runAsGroup: { value: runAsGroup } }),
     readonlyRootfs: own.readOnlyRootFilesystem === true,

@@ -27,17 +27,19 @@ export function containerStatus(container: Container, facts: ContainerFacts): Co
   const verdict = isRunning(run) ? facts.probes(run) : { started: false, ready: false }
   const state = stateOf(run, facts)
   const last = lastState(run, before, state, facts)
-  const completed = facts.isInit && !isSidecar(container) && run.state === 'CONTAINER_EXITED' && run.exitCode === 0
+  // An init container is ready when it has done its work, not while it runs.
+  const runsOnce = facts.isInit && !isSidecar(container)
+  const completed = run.state === 'CONTAINER_EXITED' && run.exitCode === 0
   return {
     name: container.name,
     state,
     lastState: last,
-    ready: completed || (verdict.ready && verdict.started),
+    ready: runsOnce ? completed : verdict.ready && verdict.started,
     restartCount: run.attempt,
     image: run.image === '' ? (container.image ?? '') : run.image,
     imageID: run.imageRef,
     containerID: `containerd://${run.id}`,
-    started: facts.isInit && !isSidecar(container) ? isRunning(run) : verdict.started,
+    started: runsOnce ? isRunning(run) : verdict.started,
     ...resourcesOf(container),
     ...mountsOf(container),
   }

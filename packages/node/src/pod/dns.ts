@@ -1,5 +1,6 @@
 // What stands in a container's resolv.conf, from the pod's DNS policy, the cluster's DNS and the node's own.
 
+import { readFile } from 'node:fs/promises'
 import type { Pod } from '@aksel/api/types/core-v1'
 import type { DnsConfig } from '../cri/types.ts'
 
@@ -42,6 +43,16 @@ function mergedOptions(base: readonly string[], own: readonly string[]): readonl
 
 function unique(values: readonly string[]): readonly string[] {
   return [...new Set(values)]
+}
+
+/** The first file whose servers pods can reach: a resolver on the host's loopback is none of them. */
+export async function readNodeDns(files: readonly string[]): Promise<DnsConfig> {
+  for (const file of files) {
+    const found = parseResolvConf(await readFile(file, 'utf8').catch(() => ''))
+    const servers = found.servers.filter((server) => !server.startsWith('127.') && server !== '::1')
+    if (servers.length > 0) return { ...found, servers }
+  }
+  return { servers: [], searches: [], options: [] }
 }
 
 export function parseResolvConf(text: string): DnsConfig {

@@ -150,6 +150,11 @@ class Judgement {
     for (const container of this.#facts.pod.spec.containers) {
       this.#keepRunning(container, latestRun(this.#facts.view, container.name), this.#policy)
     }
+    // Each is run once and never again.
+    for (const container of this.#facts.pod.spec.ephemeralContainers ?? []) {
+      const run = latestRun(this.#facts.view, container.name)
+      if (run === undefined) this.#start(container, undefined, undefined)
+    }
   }
 
   /** Starts, restarts or stops one container as its state and probes ask; true when it runs and has started up. */

@@ -57,13 +57,15 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always'
 }
 
-/** Init containers, in order, then the others. */
+/** Init containers, in order, then the others, then those that were added to look into the pod. */
 export function allContainers(pod: Pod): readonly Container[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...(pod.spec.ephemeralContainers ?? [])]
 }
 
 /** `spec.containers{web}`: where in the pod an event points to. */
 export function fieldPathOf(pod: Pod, name: string): string {
-  const list = pod.spec.initContainers?.some((container) => container.name === name) ? 'initContainers' : 'containers'
-  return `spec.${list}{${name}}`
+  const holds = (list: readonly { readonly name: string }[] | undefined): boolean =>
+    list?.some((container) => container.name === name) === true
+  const list = holds(pod.spec.initContainers) ? 'initContainers' : 'containers'
+  return `spec.${holds(pod.spec.ephemeralContainers) ? 'ephemeralContainers' : list}{${name}}`
 }

@@ -110,6 +110,8 @@ export class PodActions {
     const sandbox = currentSandbox(view)
     if (sandbox === undefined) return
     if (latestRun(view, container.name) !== undefined) this.#delays.restarted(container.name, this.#scope.clock.now())
+    const targetName = pod.spec.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName
+    const target = targetName === undefined ? undefined : latestRun(view, targetName)?.id
     try {
       await startContainer(this.#scope, this.#host, {
         pod,
@@ -121,6 +123,7 @@ export class PodActions {
         volumes: this.#volumes.mounted,
         objects: this.#objects,
         signal,
+        ...(target === undefined ? {} : { targetId: target }),
       })
       this.#holds.delete(container.name)
     } catch (error) {
@@ -128,6 +131,7 @@ export class PodActions {
       this.#holds.set(container.name, { reason: error.reason, message: error.message, untilMs: error.retryAtMs })
     }
     await this.#forgetOldRuns(view, container.name)
+    await this.#forgetOldSandboxes(view)
   }
 
   async #stopContainer(
@@ -144,6 +148,14 @@ export class PodActions {
   async #forgetOldRuns(view: RuntimeView, name: string): Promise<void> {
     const dead = view.containers.filter((run) => run.name === name && !isRunning(run))
     for (const { id } of dead.slice(DEAD_RUNS_KEPT)) await unlessGone(this.#host.runtime.removeContainer(id))
+  }
+
+  /** Removing a sandbox removes its containers, so those that still hold a last run are kept. */
+  async #forgetOldSandboxes(view: RuntimeView): Promise<void> {
+    for (const { id, ready } of view.sandboxes.slice(1)) {
+      const kept = view.containers.some((run) => run.sandboxId === id && latestRun(view, run.name)?.id === run.id)
+      if (!ready && !kept) await unlessGone(this.#host.runtime.removePodSandbox(id))
+    }
   }
 }
 

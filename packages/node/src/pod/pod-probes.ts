@@ -61,8 +61,11 @@ export class PodProbes implements Disposable {
     if (container === undefined) return
     const ip = view.sandboxes.find(({ id }) => id === run.sandboxId)?.ips[0]
     const podIp = pod.spec.hostNetwork === true ? this.#host.nodeAddress : (ip ?? this.#host.nodeAddress)
+    const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
+    const known = statuses.find(({ containerID }) => containerID === `containerd://${run.id}`)
     const prober = new ContainerProber(this.#scope, {
       container,
+      ...(known === undefined ? {} : { known: { started: known.started === true, ready: known.ready } }),
       startedAtMs: run.startedAtMs,
       check: (handler, timeoutMs) =>
         check(this.#scope, this.#host.runtime, { handler, container, containerId: run.id, podIp, timeoutMs }),

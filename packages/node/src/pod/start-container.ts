@@ -24,6 +24,8 @@ export interface StartRequest {
   readonly volumes: ReadonlyMap<string, MountedVolume>
   readonly objects: PodObjects
   readonly signal: AbortSignal
+  /** Of an ephemeral container: whose processes it is to see. */
+  readonly targetId?: string
 }
 
 /** Why a container is not started; reason and message are those of its waiting state. */
@@ -77,7 +79,7 @@ export async function startContainer(scope: Scope, host: PodHost, request: Start
 async function prepare(
   scope: Scope,
   host: PodHost,
-  { pod, container, attempt, podIps, volumes, objects, signal }: StartRequest,
+  { pod, container, attempt, podIps, volumes, objects, signal, targetId }: StartRequest,
   tell: (type: 'Normal' | 'Warning', reason: string, message: string) => void,
 ): Promise<ReturnType<typeof containerConfig>> {
   const pullSecrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => objects.secret(name ?? '') ?? [])
@@ -104,7 +106,16 @@ async function prepare(
   if ((container.volumeDevices ?? []).length > 0) {
     throw new ContainerConfigError('this node does not offer volumes as block devices')
   }
-  return containerConfig(pod, container, { attempt, imageRef: image.id, image, env, mounts, capacity: host.capacity })
+  const target = targetId === undefined ? {} : { targetId }
+  return containerConfig(pod, container, {
+    attempt,
+    imageRef: image.id,
+    image,
+    env,
+    mounts,
+    capacity: host.capacity,
+    ...target,
+  })
 }
 
 /** A hook that fails takes its container down, and the restart policy decides what follows. */

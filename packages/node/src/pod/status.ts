@@ -32,6 +32,9 @@ export function podStatus(facts: StatusFacts): PodStatus {
     containerStatus(container, containerFacts(facts, container, true)),
   )
   const statuses = pod.spec.containers.map((container) => containerStatus(container, containerFacts(facts, container)))
+  const ephemeral = (pod.spec.ephemeralContainers ?? []).map((container) =>
+    containerStatus(container, containerFacts(facts, container)),
+  )
   const phase = phaseOf(facts)
   const ips = podIps(facts)
   const generation = pod.metadata.generation
@@ -44,6 +47,7 @@ export function podStatus(facts: StatusFacts): PodStatus {
     hostIPs: [{ ip: facts.hostIp }],
     startTime: old.startTime ?? formatTime(nowMs),
     containerStatuses: statuses,
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
     ...(facts.failure === undefined ? {} : { reason: facts.failure.reason, message: facts.failure.message }),

@@ -13,6 +13,8 @@ type Result = ProbeVerdicts['startup']
 export interface ProberOptions {
   readonly container: Container
   readonly startedAtMs: number
+  /** What an earlier agent found of this same run: kept until a probe says otherwise. */
+  readonly known?: { readonly started: boolean; readonly ready: boolean }
   readonly check: (probe: Probe, timeoutMs: number) => Promise<CheckResult>
   /** A verdict changed. */
   readonly onChange: () => void
@@ -25,13 +27,15 @@ export class ContainerProber implements Disposable {
   readonly #loops: Readonly<Record<ProbeKind, ProbeLoop | undefined>>
 
   constructor(scope: Scope, options: ProberOptions) {
-    const { container } = options
-    const startup = loopOf(scope, options, 'startup', container.startupProbe, 'unknown', () => true)
+    const { container, known } = options
+    const begun: Result = known?.started === true ? 'success' : 'unknown'
+    const ready: Result = known?.ready === true ? 'success' : 'failure'
+    const startup = loopOf(scope, options, 'startup', container.startupProbe, begun, () => true)
     const afterStartup = (): boolean => startup === undefined || startup.result === 'success'
     this.#loops = {
       startup,
       liveness: loopOf(scope, options, 'liveness', container.livenessProbe, 'success', afterStartup),
-      readiness: loopOf(scope, options, 'readiness', container.readinessProbe, 'failure', afterStartup),
+      readiness: loopOf(scope, options, 'readiness', container.readinessProbe, ready, afterStartup),
     }
   }
 

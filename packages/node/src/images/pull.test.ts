@@ -1,0 +1,113 @@
+// When images are pulled, what is said about it, and how failures rest.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { testScope } from '@aksel/testing/test-scope'
+import type { ContainerRuntime, ImageAuth, ImageEntry } from '../cri/types.ts'
+import { authFor } from './credentials.ts'
+import { ImageError, ImagePuller } from './pull.ts'
+
+const pod: Pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [] } }
+
+function setUp(present: readonly string[]) {
+  const scope = testScope()
+  const images = new Set(present)
+  const pulls: (readonly [string, ImageAuth | undefined])[] = []
+  const news: string[] = []
+  const state = { failure: undefined as string | undefined }
+  const runtime = {
+    imageStatus: async (image: string): Promise<ImageEntry | undefined> =>
+      images.has(image)
+        ? { id: `sha256:${image}`, repoTags: [image], repoDigests: [], size: 10, uid: null, username: '' }
+        : undefined,
+    pullImage: async (image: string, auth: ImageAuth | undefined) => {
+      pulls.push([image, auth])
+      if (state.failure !== undefined) throw new Error(`PullImage: ${state.failure}`)
+      images.add(image)
+      return image
+    },
+  } as unknown as ContainerRuntime
+  const puller = new ImagePuller(scope, runtime)
+  const ensure = (container: Partial<Container>): Promise<ImageEntry> =>
+    puller.ensure({
+      pod,
+      container: { name: 'main', ...container },
+      pullSecrets: [],
+      tell: (type, reason, message) => news.push(`${type} ${reason} ${message}`),
+      signal: scope.signal,
+    })
+  return { scope, puller, ensure, pulls, news, state }
+}
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  )
+  assert.ok(error instanceof ImageError)
+  return `${error.reason}: ${error.message}`
+}
+
+test('an image that is there is not pulled, unless the policy says Always', async () => {
+  const { ensure, pulls, news } = setUp(['busybox:1.36'])
+  assert.equal((await ensure({ image: 'busybox:1.36' })).id, 'sha256:busybox:1.36')
+  assert.deepEqual([pulls, news], [[], ['Normal Pulled Container image "busybox:1.36" already present on machine']])
+  await ensure({ image: 'busybox:1.36', imagePullPolicy: 'Always' })
+  assert.equal(pulls.length, 1)
+})
+
+test('a missing image is pulled, with latest and untagged ones every time', async () => {
+  const { ensure, pulls, news } = setUp([])
+  await ensure({ image: 'web:1' })
+  await ensure({ image: 'web:1' })
+  await ensure({ image: 'web' })
+  await ensure({ image: 'web' })
+  assert.deepEqual(
+    pulls.map(([image]) => image),
+    ['web:1', 'web', 'web'],
+  )
+  assert.match(
+    news[1]!,
+    /^Normal Pulled Successfully pulled image "web:1" in 0\.000s \(0\.000s including waiting\)\. Image size: 10 bytes\.$/,
+  )
+})
+
+test('a failed pull rests for 10 s, then 20 s, and is forgotten with its pod', async () => {
+  const { scope, puller, ensure, pulls, state } = setUp([])
+  state.failure = 'no such host'
+  assert.equal(await failureOf(ensure({ image: 'web:1' })), 'ErrImagePull: failed to pull image "web:1": no such host')
+  assert.equal(await failureOf(ensure({ image: 'web:1' })), 'ImagePullBackOff: Back-off pulling image "web:1"')
+  await scope.clock.run(10_000)
+  assert.match(await failureOf(ensure({ image: 'web:1' })), /^ErrImagePull/)
+  await scope.clock.run(10_000)
+  assert.match(await failureOf(ensure({ image: 'web:1' })), /^ImagePullBackOff/)
+  puller.forget('u')
+  assert.match(await failureOf(ensure({ image: 'web:1' })), /^ErrImagePull/)
+  assert.equal(pulls.length, 3)
+})
+
+test('Never and names that are no names are refused without a pull', async () => {
+  const { ensure, pulls } = setUp([])
+  assert.match(
+    await failureOf(ensure({ image: 'web:1', imagePullPolicy: 'Never' })),
+    /^ErrImageNeverPull: Container image "web:1" is not present/,
+  )
+  for (const image of ['UPPER:1', 'a b', '', 'x:y:z'])
+    assert.match(await failureOf(ensure({ image })), /^InvalidImageName/, image)
+  assert.equal(pulls.length, 0)
+})
+
+test('authFor() takes the entry that names most of the path', () => {
+  const auths = {
+    'https://index.docker.io/v1/': { auth: btoa('hub:one') },
+    'reg.example:5000': { username: 'a', password: 'b' },
+    'reg.example:5000/team': { auth: btoa('team:two:three') },
+  }
+  const secret = { metadata: { name: 's' }, data: { '.dockerconfigjson': btoa(JSON.stringify({ auths })) } }
+  assert.equal(authFor('busybox', [secret])?.username, 'hub')
+  assert.equal(authFor('reg.example:5000/other/x:1', [secret])?.username, 'a')
+  assert.deepEqual(authFor('reg.example:5000/team/x:1', [secret]), { username: 'team', password: 'two:three' })
+  assert.equal(authFor('elsewhere.example/x', [secret]), undefined)
+  assert.equal(authFor('busybox', [{ metadata: { name: 'bad' }, data: { '.dockerconfigjson': btoa('{') } }]), undefined)
+})
