@@ -230,7 +230,10 @@ test('a killed agent comes back and its containers never stopped', { timeout: 12
   for (const pid of agents) if (await isNode(pid)) process.kill(pid, 'SIGKILL')
   // The kernel goes on carrying packets; names are answered again once the agent is back.
   assert.equal((await fetchText(`http://${await publicAddress()}/healthz`)).body, 'ok\n')
-  assert.equal(await aksel.kubectl(['exec', 'shop-store-0', '--', 'sh', '-c', 'wc -l < /data/orders'], { timeoutMs: 60_000 }), '3\n')
+  assert.equal(
+    await aksel.kubectl(['exec', 'shop-store-0', '--', 'sh', '-c', 'wc -l < /data/orders'], { timeoutMs: 60_000 }),
+    '3\n',
+  )
   await fetchText(`http://${await publicAddress()}/`, { method: 'POST', body: 'item=tea' })
   assert.equal(await orderCount(), 4)
   const afterwards = await aksel.json<PodBody>('get pod shop-store-0')

@@ -85,7 +85,7 @@ async function startAgent(
     },
     ...(options.reserved === undefined ? {} : { reserved: options.reserved }),
     kubernetesVersion: options.kubernetesVersion,
-    osImage: osImageOf(options.nodeImage),
+    osImage: await hostSystem(),
     providerId: options.providerId,
     podCidr: options.podCidr,
     clusterDns: options.clusterDns,
@@ -146,12 +146,8 @@ async function diskBytes(path: string): Promise<number> {
   return blocks * bsize
 }
 
-/** What the image's name says about the system on it. */
-function osImageOf(nodeImage: string): string {
-  const known: readonly (readonly [string, string])[] = [
-    ['AKSUbuntu-2404', 'Ubuntu 24.04.3 LTS'],
-    ['AKSUbuntu-2204', 'Ubuntu 22.04.5 LTS'],
-    ['AKSAzureLinux', 'Microsoft Azure Linux 3.0'],
-  ]
-  return known.find(([prefix]) => nodeImage.startsWith(prefix))?.[1] ?? nodeImage
+/** The system that really runs here: a machine shares the host's kernel and files, whatever its node image is called. */
+async function hostSystem(): Promise<string> {
+  const text = await readFile('/etc/os-release', 'utf8').catch(() => '')
+  return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(text)?.[1] ?? 'Linux'
 }

@@ -14,7 +14,7 @@ import type {
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import { issue } from '@aksel/runtime/pki'
 import type { Store } from '@aksel/store/store'
-import { ClusterRecords, clusterKey, loopbackAddress, newClusterRecord, type ClusterRecord } from './cluster-record.ts'
+import { ClusterRecords, loopbackAddress, newClusterRecord, type ClusterRecord } from './cluster-record.ts'
 import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 
 const API_PORT = 443

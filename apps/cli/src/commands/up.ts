@@ -15,7 +15,6 @@ import {
   serverLog,
   type ConnectionFile,
   type CurrentFile,
-  type ServerFile,
 } from '../files.ts'
 import type { CliOptions } from '../options.ts'
 import { terminalProgress, type Progress } from '../progress.ts'

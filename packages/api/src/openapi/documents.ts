@@ -77,7 +77,7 @@ function messageReference(
     ({ group, version, kind, listKind }) =>
       group === wanted.group && version === wanted.version && (kind === wanted.kind || listKind === wanted.kind),
   )
-  if (fact === undefined || /Options$/.test(wanted.kind)) return undefined
+  if (fact === undefined || wanted.kind.endsWith('Options')) return undefined
   const groupVersion = fact.msg.slice(0, fact.msg.lastIndexOf('.'))
   const reference = fact.kind === wanted.kind ? fact.msg : `${groupVersion}.${wanted.kind}`
   const message = tables.groupVersions[groupVersion]
