@@ -201,7 +201,7 @@ test('a replica set name that another template holds is passed by', async () => 
   await cluster.still()
   const [set] = cluster.all(replicaSets)
   await cluster.stop()
-  for (const each of [...cluster.all(pods)]) cluster.end(each)
+  for (const each of cluster.all(pods)) cluster.end(each)
   cluster.objects.remove(replicaSets, `shop/${set!.metadata.name}`)
   cluster.client.put(replicaSets, {
     metadata: { name: set!.metadata.name, namespace: 'shop' },

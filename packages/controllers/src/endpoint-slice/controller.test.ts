@@ -156,7 +156,7 @@ test('at rest nothing is written, and no kill leaves a second slice', async () =
       await cluster.still()
     },
     (cluster, kill) => {
-      const names = endpoints(cluster).map(({ targetRef }) => targetRef!.name)
+      const names = endpoints(cluster).map(({ targetRef }) => targetRef!.name!)
       assert.deepEqual(names.toSorted(), ['web-000', 'web-002'], `killed after write ${kill}`)
       assert.equal(cluster.all(endpointSlices).length, 1)
     },
