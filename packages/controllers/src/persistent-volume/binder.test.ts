@@ -171,7 +171,7 @@ test('a binding that is killed after any write is finished by the next process',
     },
     (cluster, kill) => {
       assert.equal(claim(cluster)[0], 'Bound', `killed after write ${kill}`)
-      assert.deepEqual(Object.values(phases(cluster)).toSorted(), ['Available', 'Bound'])
+      assert.deepEqual(new Set(Object.values(phases(cluster))), new Set(['Available', 'Bound']))
     },
   )
 })

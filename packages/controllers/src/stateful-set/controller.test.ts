@@ -144,7 +144,7 @@ test('going back to an earlier template moves its revision to the end of the his
     cluster
       .all(controllerRevisions)
       .map(({ revision }) => revision)
-      .toSorted(),
+      .toSorted((left, right) => left - right),
     [2, 3],
   )
 })
