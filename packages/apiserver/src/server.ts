@@ -30,6 +30,7 @@ import { LiveCalls } from './http/live-calls.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { RequestMetrics } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
+import { pooledRandom } from './pooled-random.ts'
 import { ProtobufDecoder } from './protobuf/decode.ts'
 import { AllocationPools } from './registry/allocation-pools.ts'
 import { enterEpoch, RecordStore } from './registry/record-store.ts'
@@ -80,7 +81,10 @@ export interface ApiServer extends AsyncDisposable {
 /** Resolves when the bootstrap objects are there and requests can be answered. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const stopping = new AbortController()
-  const scope = childScope(options.scope, { component: 'apiserver' }, stopping.signal)
+  const scope: Scope = {
+    ...childScope(options.scope, { component: 'apiserver' }, stopping.signal),
+    random: pooledRandom(options.scope.random),
+  }
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion)))
   const records = await openRecords(options, catalog)
   const auth = authorities(options, scope, records, catalog)

@@ -185,4 +185,15 @@ export const clientContract: readonly ContractCase[] = [
       same((await client.get(namespaces, { name: namespace })).metadata.name, namespace)
     },
   },
+  {
+    name: 'a body that is read late is whole',
+    async check(client, namespace) {
+      const late = await client.send({ path: `/api/v1/namespaces/${namespace}` })
+      for (let n = 0; n < 3; n += 1) await client.get(namespaces, { name: namespace })
+      const object = JSON.parse(new TextDecoder().decode(await readBody(late.body))) as {
+        readonly metadata: { readonly name: string }
+      }
+      same(object.metadata.name, namespace)
+    },
+  },
 ]

@@ -190,7 +190,7 @@ class HttpsTransport implements Transport, AsyncDisposable {
 
 async function* http2Body(stream: ClientHttp2Stream, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of stream) yield chunk as Uint8Array
+    yield* chunksOf(stream)
   } catch (error) {
     throw signal?.aborted === true ? (signal.reason as Error) : error
   } finally {
@@ -199,6 +199,29 @@ async function* http2Body(stream: ClientHttp2Stream, signal: AbortSignal | undef
   if (signal?.aborted === true) throw signal.reason as Error
   // A session that breaks ends its streams as if they were complete.
   if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw connectionLost('server')
+}
+
+/**
+ * What a stream holds and still gets. Not `for await`: that takes a stream whose whole body arrived before its reader
+ * came for one that broke.
+ */
+async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array> {
+  let wake = (): void => {}
+  const onEvent = (): void => wake()
+  const events = ['readable', 'end', 'close', 'error'] as const
+  for (const event of events) stream.on(event, onEvent)
+  try {
+    while (true) {
+      const chunk = stream.read() as Uint8Array | null
+      if (chunk !== null) yield chunk
+      else if (stream.readableEnded) return
+      else if (stream.errored !== null) throw stream.errored
+      else if (stream.destroyed) throw connectionLost('server')
+      else await new Promise<void>((resolve) => (wake = resolve))
+    }
+  } finally {
+    for (const event of events) stream.off(event, onEvent)
+  }
 }
 
 async function* http1Body(message: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {

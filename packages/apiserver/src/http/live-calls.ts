@@ -9,6 +9,8 @@ export interface LiveCall {
   done(): void
 }
 
+const callOver = new Error('the call is over')
+
 export class LiveCalls {
   readonly #controllers = new Set<AbortController>()
   #reason: Error | undefined
@@ -22,7 +24,8 @@ export class LiveCalls {
       signal: controller.signal,
       abort() {
         done()
-        controller.abort()
+        // A reason that is there already: making one costs more than the rest.
+        controller.abort(callOver)
       },
       done,
     }
