@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url'
 
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
 
+/** How the data folders of these stories are named. */
+export const e2ePrefix = 'aksel-e2e-'
+
 export interface Outcome {
   readonly code: number
   readonly stdout: string
@@ -54,7 +57,7 @@ export class Aksel implements AsyncDisposable {
   }
 
   static async inNewFolder(): Promise<Aksel> {
-    return new Aksel(await mkdtemp(join(tmpdir(), 'aksel-e2e-')))
+    return new Aksel(await mkdtemp(join(tmpdir(), e2ePrefix)))
   }
 
   run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
