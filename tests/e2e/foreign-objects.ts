@@ -1,6 +1,6 @@
 // What other data folders on this host have made, by the word of their ledgers.
 
-import { readFile, readdir } from 'node:fs/promises'
+import { glob, readFile, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { e2ePrefix } from './aksel.ts'
@@ -12,7 +12,7 @@ export interface ForeignObjects {
 
 export async function foreignObjects(): Promise<ForeignObjects> {
   const folders = await otherDataFolders()
-  const names = new Set((await Promise.all(folders.map(namesInLedgers))).flat())
+  const names = new Set((await Promise.all(folders.map(namesOf))).flat())
   return {
     own: (line) =>
       folders.some((folder) => line.includes(`${folder}/`) || line.includes(`${folder} `)) ||
@@ -30,6 +30,18 @@ async function otherDataFolders(): Promise<readonly string[]> {
   }
   for (const name of await readdir(tmpdir())) folders.add(join(tmpdir(), name))
   return [...folders].filter((folder) => !basename(folder).startsWith(e2ePrefix))
+}
+
+async function namesOf(folder: string): Promise<readonly string[]> {
+  return [...(await namesInLedgers(folder)), ...(await shimSockets(folder))]
+}
+
+/** The sockets of its shims lie in a folder that all containerds of a host share. */
+async function shimSockets(folder: string): Promise<readonly string[]> {
+  const found: string[] = []
+  for await (const path of glob(join(folder, 'machines/*/run/io.containerd.runtime.v2.task/*/*/address')))
+    found.push(basename(await readFile(path, 'utf8').catch(() => '')))
+  return found
 }
 
 /** Names of namespaces, links, tables and cgroups; paths need none, they lie below the data folder. */

@@ -78,6 +78,8 @@ async function processesOfAksel(): Promise<readonly string[]> {
   const found: string[] = []
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     try {
+      // A zombie has ended; only its parent has not looked yet.
+      if (/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'utf8'))) continue
       const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim()
       const cgroup = /:(\/aksel[^/\n]*)/.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8'))?.[1]
       if (cgroup !== undefined || commandsOfAksel.test(command)) found.push(`${cgroup ?? '/'} ${command}`)

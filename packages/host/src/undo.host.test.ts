@@ -152,6 +152,29 @@ test('namespaces, links, tables, routes and sysctls are undone, also those that 
     assert.equal((await readFile(`/proc/sys/${sysctl.replaceAll('.', '/')}`, 'utf8')).trim(), before)
   }))
 
+test('the sockets of killed shims go, by the addresses in their bundles, and no other file does', () =>
+  withLedger(async (ledger, directory) => {
+    const sockets = '/run/containerd/s'
+    const name = `${process.pid}`.padStart(64, 'a')
+    await mkdir(sockets, { recursive: true })
+    await writeFile(join(sockets, name), '')
+    await writeFile(join(directory, 'kept'), '')
+    const bundles = join(directory, 'run', 'io.containerd.runtime.v2.task', 'k8s.io')
+    for (const [id, address] of [
+      ['one', `unix://${sockets}/${name}`],
+      ['other', `unix://${directory}/kept`],
+    ] as const) {
+      await mkdir(join(bundles, id), { recursive: true })
+      await writeFile(join(bundles, id, 'address'), address)
+    }
+    await mkdir(join(bundles, 'without'))
+    await ledger.record('m', { kind: 'shim-sockets', path: join(directory, 'run') })
+    await ledger.record('m', { kind: 'shim-sockets', path: join(directory, 'never-made') })
+    await undoAll(scope, { ledger })
+    assert.equal(await isThere(join(sockets, name)), false)
+    assert.equal(await isThere(join(directory, 'kept')), true)
+  }))
+
 test('a failing command is named with its exit code and its words', async () => {
   await assert.rejects(run(scope, ['sh', '-c', 'echo no such luck >&2; exit 3']), {
     code: 3,

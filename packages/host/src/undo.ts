@@ -9,6 +9,7 @@ import { CommandError, run, type CommandRunner } from './command.ts'
 import type { HostObject, Ledger, LedgerEntry } from './ledger.ts'
 import { isAtOrBelow, mountsBelow } from './mount-table.ts'
 import { isRunning, signalProcess } from './process-table.ts'
+import { removeShimSockets } from './shim-sockets.ts'
 
 /** How long one object may take to go: a killed process that waits for a disk, a device that is still held. */
 const PATIENCE_MS = 10_000
@@ -72,6 +73,8 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
       return unmountBelow(scope, runner, object.path)
     case 'loop-devices':
       return detachLoopDevices(scope, runner, object.path)
+    case 'shim-sockets':
+      return removeShimSockets(object.path)
     case 'cgroup':
       return removeCgroup(scope, object.path)
     case 'path':

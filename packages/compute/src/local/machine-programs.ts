@@ -100,6 +100,7 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   const owner = ownerOf(paths)
   // Mounts of volumes, sandboxes and snapshots lie below the machine's folder.
   await recordOnce(options.ledger, owner, { kind: 'mounts', path: paths.root })
+  await recordOnce(options.ledger, owner, { kind: 'shim-sockets', path: paths.containerdState })
   await makeCgroup({
     ledger: options.ledger,
     owner,
@@ -234,17 +235,17 @@ async function stop(scope: Scope, options: MachineProgramsOptions, paths: Machin
   }
   await options.undoAgentLedger(scope, paths.agentLedger)
   for (const entry of options.ledger.entries(owner))
-    if (entry.object.kind === 'mounts') await undoEntry(scope, options, entry)
+    if (entry.object.kind === 'mounts' || entry.object.kind === 'shim-sockets') await undoEntry(scope, options, entry)
 }
 
 async function recordOnce(
   ledger: Ledger,
   owner: string,
-  object: { readonly kind: 'mounts'; readonly path: string },
+  object: { readonly kind: 'mounts' | 'shim-sockets'; readonly path: string },
 ): Promise<void> {
   const known = ledger
     .entries(owner)
-    .some((entry) => entry.object.kind === 'mounts' && entry.object.path === object.path)
+    .some((entry) => entry.object.kind === object.kind && entry.object.path === object.path)
   if (!known) await ledger.record(owner, object)
 }
 
