@@ -25,6 +25,7 @@ import { nodeRules } from './bootstrap/rbac-objects.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
 import { Documents } from './discovery/documents.ts'
+import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
@@ -92,6 +93,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
   await bootstrap(registry, { serviceIp, advertiseAddress, advertisePort })
+  await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
   const pipeline = pipelineOf(options, scope, catalog, registry, auth, late)
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
