@@ -1,0 +1,36 @@
+// The groups of benchmarks by name. A group is loaded when it is asked for.
+
+import type { Scope } from '@aksel/base/scope'
+import { CommandError } from '../command-error.ts'
+import type { CliOptions } from '../options.ts'
+import type { BenchRow } from './row.ts'
+
+export interface BenchRequest {
+  readonly options: CliOptions
+  /** Measured runs; one more before them warms caches and is not counted. */
+  readonly runs: number
+  /** Nodes of the cluster; what `up` takes by itself when absent. */
+  readonly nodes?: number
+  /** Says what is going on, for people. */
+  readonly say: (line: string) => void
+}
+
+export type BenchGroup = (scope: Scope, request: BenchRequest) => Promise<readonly BenchRow[]>
+
+const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
+  up: async () => (await import('./up/group.ts')).upGroup,
+}
+
+export const groupNames: readonly string[] = Object.keys(loaders)
+
+/** All groups where none is named. Throws a CommandError that lists them for a name that is none. */
+export function chooseGroups(names: readonly string[]): readonly string[] {
+  const unknown = names.find((name) => !Object.hasOwn(loaders, name))
+  if (unknown !== undefined)
+    throw new CommandError(`Unknown benchmark group "${unknown}"; the groups are: ${groupNames.join(', ')}.`, 2)
+  return names.length === 0 ? groupNames : [...new Set(names)]
+}
+
+export function loadGroup(name: string): Promise<BenchGroup> {
+  return loaders[name]!()
+}
