@@ -25,7 +25,8 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions): 
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
     await ensure(registry, { kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
   }
-  for (const object of rbacObjects()) await ensure(registry, object)
+  // All at once, so that the store makes them durable together.
+  await Promise.all(rbacObjects().map((object) => ensure(registry, object)))
   for (const [name, value] of [
     ['system-node-critical', 2_000_001_000],
     ['system-cluster-critical', 2_000_000_000],
