@@ -137,9 +137,18 @@ class Compiler {
       operation: isDropped ? 'dropped' : isPlain ? (fact.t as Operation) : 'nested',
       read: this.#type(fact.t),
       typeName: goTypeName(fact.t),
-      omitEmpty: fact.ptr !== 1 && (fact.oe === 1 || fact.oz === 1),
+      omitEmpty: fact.ptr !== 1 && (fact.oe === 1 || fact.oz === 1) && !this.#isVerbatim(fact.t),
       zero,
     }
+  }
+
+  /** Raw JSON is kept as it is, an empty object too. */
+  #isVerbatim(t: string): boolean {
+    return (
+      !/^(\[\]|map\[)/.test(t) &&
+      t.includes('.') &&
+      ['object', 'any', 'envelope'].includes(messageOf(this.#tables, t).js ?? '')
+    )
   }
 
   /** What Go writes for a field that was never set. Times and raw values, which Go writes as null, are left out. */

@@ -1,17 +1,20 @@
 // EndpointSlice: a part of what stands behind a service.
 
 import type { Draft } from '@aksel/base/draft'
-import { invalid, required, tooMany, type FieldError } from '../field-errors.ts'
+import { duplicate, invalid, required, tooMany, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
-import type { EndpointSlice } from '../types/discovery-v1.ts'
-import { portName } from '../validation/names.ts'
-import { complain, oneOf, requiredOneOf, unchanged } from '../validation/values.ts'
+import type { Endpoint, EndpointSlice } from '../types/discovery-v1.ts'
+import { ipComplaint, isIpAddress, isIpv4 } from '../validation/addresses.ts'
+import { dnsLabel, dnsSubdomain, qualifiedName } from '../validation/names.ts'
+import { complain, requiredOneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
+import { validateReachable } from './endpoints.ts'
 
 const ENDPOINTS_MAX = 1000
 const PORTS_MAX = 20_000
 const ADDRESSES_MAX = 100
+const HINTS_MAX = 8
 
 function setDefaults(slice: Draft<EndpointSlice>): void {
   for (const port of slice.ports ?? []) {
@@ -22,38 +25,48 @@ function setDefaults(slice: Draft<EndpointSlice>): void {
 
 function validate(slice: EndpointSlice): readonly FieldError[] {
   const errors: FieldError[] = [...requiredOneOf(slice.addressType, ['FQDN', 'IPv4', 'IPv6'], 'addressType')]
-  if ((slice.endpoints ?? []).length > ENDPOINTS_MAX)
-    errors.push(tooMany('endpoints', slice.endpoints!.length, ENDPOINTS_MAX))
-  if ((slice.ports ?? []).length > PORTS_MAX) errors.push(tooMany('ports', slice.ports!.length, PORTS_MAX))
-  slice.endpoints?.forEach((endpoint, index) => {
-    const at = `endpoints[${index}]`
-    if (endpoint.addresses.length === 0) errors.push(required(`${at}.addresses`, 'must contain at least 1 address'))
-    if (endpoint.addresses.length > ADDRESSES_MAX)
-      errors.push(tooMany(`${at}.addresses`, endpoint.addresses.length, ADDRESSES_MAX))
-    endpoint.addresses.forEach((address, place) =>
-      errors.push(...addressErrors(slice.addressType, address, `${at}.addresses[${place}]`)),
-    )
-  })
+  const { endpoints = [], ports = [] } = slice
+  if (endpoints.length > ENDPOINTS_MAX) errors.push(tooMany('endpoints', endpoints.length, ENDPOINTS_MAX))
+  if (ports.length > PORTS_MAX) errors.push(tooMany('ports', ports.length, PORTS_MAX))
+  for (const [index, endpoint] of endpoints.entries()) {
+    errors.push(...validateEndpoint(endpoint, slice.addressType, `endpoints[${index}]`))
+  }
   const names = new Set<string>()
-  slice.ports?.forEach((port, index) => {
-    const name = port.name ?? ''
-    if (names.has(name))
-      errors.push({
-        reason: 'FieldValueDuplicate',
-        field: `ports[${index}].name`,
-        message: `Duplicate value: ${JSON.stringify(name)}`,
-      })
+  for (const [index, { name = '', protocol, appProtocol }] of ports.entries()) {
+    const at = `ports[${index}]`
+    if (names.has(name)) errors.push(duplicate(`${at}.name`, name))
     names.add(name)
-    if (name !== '') errors.push(...complain(`ports[${index}].name`, name, portName(name)))
-    errors.push(...oneOf(port.protocol, ['SCTP', 'TCP', 'UDP'], `ports[${index}].protocol`))
-  })
+    if (name !== '') errors.push(...complain(`${at}.name`, name, dnsLabel(name)))
+    errors.push(...requiredOneOf(protocol, ['SCTP', 'TCP', 'UDP'], `${at}.protocol`))
+    if (appProtocol !== undefined)
+      errors.push(...complain(`${at}.appProtocol`, appProtocol, qualifiedName(appProtocol)))
+  }
   return errors
 }
 
-function addressErrors(type: string, address: string, at: string): readonly FieldError[] {
-  const isIpv4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((part) => Number(part) <= 255)
-  if (type === 'IPv4' && !isIpv4) return [invalid(at, address, 'must be a valid IPv4 address')]
-  return type === 'IPv6' && !address.includes(':') ? [invalid(at, address, 'must be a valid IPv6 address')] : []
+function validateEndpoint(endpoint: Endpoint, type: string, path: string): readonly FieldError[] {
+  const { addresses, hostname, hints } = endpoint
+  const errors: FieldError[] = []
+  if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'))
+  if (addresses.length > ADDRESSES_MAX) errors.push(tooMany(`${path}.addresses`, addresses.length, ADDRESSES_MAX))
+  const seen = new Set<string>()
+  for (const [index, address] of addresses.entries()) {
+    const at = `${path}.addresses[${index}]`
+    errors.push(...validateAddress(address, type, at))
+    if (seen.has(address)) errors.push(duplicate(at, address))
+    seen.add(address)
+  }
+  if (hostname !== undefined) errors.push(...complain(`${path}.hostname`, hostname, dnsLabel(hostname)))
+  const zones = hints?.forZones ?? []
+  if (zones.length > HINTS_MAX) errors.push(tooMany(`${path}.hints.forZones`, zones.length, HINTS_MAX))
+  return errors
+}
+
+function validateAddress(address: string, type: string, path: string): readonly FieldError[] {
+  if (type === 'FQDN') return complain(path, address, dnsSubdomain(address))
+  if (!isIpAddress(address)) return [invalid(path, address, ipComplaint)]
+  if (isIpv4(address) !== (type === 'IPv4')) return [invalid(path, address, `must be an ${type} address`)]
+  return validateReachable(address, path)
 }
 
 export const endpointSliceRules: KindRules<EndpointSlice> = {

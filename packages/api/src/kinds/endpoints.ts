@@ -44,7 +44,8 @@ function validate({ subsets = [] }: Endpoints): readonly FieldError[] {
   })
 }
 
-function validateReachable(ip: string, path: string): readonly FieldError[] {
+/** Addresses that lead nowhere, or back to who asks. */
+export function validateReachable(ip: string, path: string): readonly FieldError[] {
   if (ip === '0.0.0.0' || ip === '::') return [invalid(path, ip, 'may not be unspecified (0.0.0.0 or ::)')]
   if (ip.startsWith('127.') || ip === '::1')
     return [invalid(path, ip, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')]

@@ -7,7 +7,8 @@ import { forbidden, invalid, required, type FieldError } from '../field-errors.t
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core-v1.ts'
-import { oneOf } from '../validation/values.ts'
+import { dnsSubdomain } from '../validation/names.ts'
+import { complain, oneOf, unchanged } from '../validation/values.ts'
 import { validateSelector } from '../validation/selectors.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
 
@@ -37,6 +38,19 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, at = 'spec'):
     errors.push(forbidden(`${at}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
   }
   errors.push(...validateSelector(spec.selector, `${at}.selector`))
+  for (const field of ['storageClassName', 'volumeAttributesClassName'] as const) {
+    const name = spec[field] ?? ''
+    if (name !== '') errors.push(...complain(`${at}.${field}`, name, dnsSubdomain(name)))
+  }
+  if (
+    spec.dataSource !== undefined &&
+    spec.dataSourceRef !== undefined &&
+    !deepEqual(spec.dataSource, spec.dataSourceRef)
+  ) {
+    errors.push(
+      invalid(at, `dataSource: ${JSON.stringify(spec.dataSource)}`, 'dataSource and dataSourceRef must match'),
+    )
+  }
   const storage = spec.resources?.requests?.['storage']
   if (storage === undefined) errors.push(required(`${at}.resources[storage]`))
   else {
@@ -47,39 +61,54 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, at = 'spec'):
   return [...errors, ...oneOf(spec.volumeMode, ['Block', 'Filesystem'], `${at}.volumeMode`)]
 }
 
-/** Once made, a claim may be bound and may grow, and that is all. */
+const frozenSpec =
+  'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
+
+/** Once made, a claim may be bound, may grow and may change its attributes, and that is all. */
 function validateUpdate(next: PersistentVolumeClaim, old: PersistentVolumeClaim): readonly FieldError[] {
   const errors: FieldError[] = [...validateClaimSpec(next.spec)]
-  const frozen = ({ spec }: PersistentVolumeClaim): object => ({
-    ...spec,
-    resources: undefined,
-    volumeAttributesClassName: undefined,
-    volumeName: (old.spec.volumeName ?? '') === '' ? undefined : spec.volumeName,
-    storageClassName: old.spec.storageClassName === undefined ? undefined : spec.storageClassName,
-  })
-  if (!deepEqual(frozen(next), frozen(old))) {
-    errors.push(
-      forbidden(
-        'spec',
-        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
-      ),
-    )
-    return errors
-  }
-  const [before, after] = [old.spec.resources?.requests?.['storage'], next.spec.resources?.requests?.['storage']]
-  if (before === undefined || after === undefined || before === after) return errors
-  const [small, large] = [tryParseQuantity(before), tryParseQuantity(after)]
-  if (small !== undefined && large !== undefined && compareQuantities(large, small) < 0) {
-    errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'))
-  } else if (old.status?.phase !== 'Bound') {
-    errors.push(
-      forbidden(
-        'spec',
-        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
-      ),
-    )
+  if (!deepEqual(frozenPart(next.spec, old), frozenPart(old.spec, old))) errors.push(forbidden('spec', frozenSpec))
+  errors.push(...validateSize(next, old), ...unchanged(next.spec.volumeMode, old.spec.volumeMode, 'spec.volumeMode'))
+  const [now, before] = [next.spec.volumeAttributesClassName, old.spec.volumeAttributesClassName]
+  if (before !== undefined && now === undefined) {
+    errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'))
   }
   return errors
+}
+
+function frozenPart(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaim): unknown {
+  const { resources, volumeAttributesClassName, volumeName, storageClassName, ...others } = spec
+  const { requests, ...otherResources } = resources ?? {}
+  const isBound = old.status?.phase === 'Bound'
+  return {
+    ...others,
+    otherResources,
+    requests: isBound ? { ...requests, storage: undefined } : requests,
+    volumeAttributesClassName: isBound ? undefined : volumeAttributesClassName,
+    volumeName: (old.spec.volumeName ?? '') === '' ? undefined : volumeName,
+    storageClassName: old.spec.storageClassName === undefined ? undefined : storageClassName,
+  }
+}
+
+/** A bound claim whose growth failed may ask for less again, but for more than it has. */
+function validateSize(next: PersistentVolumeClaim, old: PersistentVolumeClaim): readonly FieldError[] {
+  const size = (claim: PersistentVolumeClaim) => tryParseQuantity(claim.spec.resources?.requests?.['storage'] ?? '')
+  const [now, before] = [size(next), size(old)]
+  if (old.status?.phase !== 'Bound' || now === undefined || before === undefined || compareQuantities(now, before) >= 0)
+    return []
+  const has = tryParseQuantity(old.status.capacity?.['storage'] ?? '')
+  if (has !== undefined && compareQuantities(now, has) > 0) return []
+  return [forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')]
+}
+
+/** The older field and the newer one say the same. */
+function alignDataSources(spec: Draft<PersistentVolumeClaimSpec>): void {
+  const { dataSource, dataSourceRef } = spec
+  if (dataSource !== undefined && dataSourceRef === undefined) spec.dataSourceRef = { ...dataSource }
+  else if (dataSource === undefined && dataSourceRef !== undefined && dataSourceRef.namespace === undefined) {
+    const { namespace: _namespace, ...source } = dataSourceRef
+    spec.dataSource = source
+  }
 }
 
 export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
@@ -87,7 +116,11 @@ export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
   version: 'v1',
   kind: 'PersistentVolumeClaim',
   default: setClaimDefaults,
-  prepareForCreate: (claim) => void (claim.status = { phase: 'Pending' }),
+  prepareForCreate(claim) {
+    claim.status = { phase: 'Pending' }
+    alignDataSources(claim.spec)
+  },
+  prepareForUpdate: (next) => alignDataSources(next.spec),
   validateCreate: ({ spec }) => validateClaimSpec(spec),
   validateUpdate,
   columns: [

@@ -3,11 +3,12 @@
 import type { Draft } from '@aksel/base/draft'
 import { tryParseQuantity } from '@aksel/base/quantity'
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, required, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolume } from '../types/core-v1.ts'
-import { oneOf } from '../validation/values.ts'
+import { validateNodeSelector } from '../validation/pod-scheduling.ts'
+import { oneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
 import { accessModes, accessModesText } from './persistent-volume-claim.ts'
 
@@ -38,29 +39,65 @@ function validate(volume: PersistentVolume): readonly FieldError[] {
   const errors: FieldError[] = []
   if ((spec.accessModes ?? []).length === 0) errors.push(required('spec.accessModes'))
   for (const mode of spec.accessModes ?? []) errors.push(...oneOf(mode, accessModes, 'spec.accessModes'))
-  const storage = spec.capacity?.['storage']
-  if (storage === undefined) errors.push(required('spec.capacity'))
-  else if ((tryParseQuantity(storage)?.nano ?? 0n) <= 0n)
-    errors.push(invalid('spec.capacity[storage]', String(storage), 'must be greater than zero'))
-  const sources = Object.keys(sourcesOf(volume))
-  if (sources.length === 0) errors.push(required('spec', 'must specify a volume type'))
-  for (const extra of sources.slice(1))
-    errors.push(forbidden(`spec.${extra}`, 'may not specify more than 1 volume type'))
+  if (spec.accessModes?.includes('ReadWriteOncePod') === true && spec.accessModes.length > 1) {
+    errors.push(forbidden('spec.accessModes', 'may not use ReadWriteOncePod with other access modes'))
+  }
+  const capacity = spec.capacity ?? {}
+  if (Object.keys(capacity).length === 0) errors.push(required('spec.capacity'))
+  else if (capacity['storage'] === undefined || Object.keys(capacity).length > 1) {
+    errors.push(notSupported('spec.capacity', capacity, ['storage']))
+  }
+  for (const [name, quantity] of Object.entries(capacity)) {
+    const isPositive = (tryParseQuantity(quantity)?.nano ?? 0n) > 0n
+    if (!isPositive) errors.push(invalid(`spec.capacity[${name}]`, String(quantity), 'must be greater than zero'))
+  }
   return [
     ...errors,
     ...oneOf(spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain'], 'spec.persistentVolumeReclaimPolicy'),
+    ...validateSource(volume),
+    ...validateAffinity(spec.nodeAffinity),
     ...oneOf(spec.volumeMode, ['Block', 'Filesystem'], 'spec.volumeMode'),
   ]
 }
 
+function validateSource(volume: PersistentVolume): readonly FieldError[] {
+  const { spec } = volume
+  const errors: FieldError[] = []
+  const sources = Object.keys(sourcesOf(volume))
+  if (sources.length === 0) errors.push(required('spec', 'must specify a volume type'))
+  for (const extra of sources.slice(1)) {
+    errors.push(forbidden(`spec.${extra}`, 'may not specify more than 1 volume type'))
+  }
+  const { hostPath, csi, local } = spec
+  if (hostPath?.path === '') errors.push(required('spec.hostPath.path'))
+  if (hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    errors.push(forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"))
+  }
+  if (local?.path === '') errors.push(required('spec.local.path'))
+  if (local !== undefined && spec.nodeAffinity === undefined) {
+    errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'))
+  }
+  if (csi?.driver === '') errors.push(required('spec.csi.driver'))
+  if (csi?.volumeHandle === '') errors.push(required('spec.csi.volumeHandle'))
+  return errors
+}
+
+function validateAffinity(affinity: PersistentVolume['spec']['nodeAffinity']): readonly FieldError[] {
+  if (affinity === undefined) return []
+  if (affinity.required === undefined) {
+    return [required('spec.nodeAffinity.required', 'must specify required node constraints')]
+  }
+  return validateNodeSelector(affinity.required, 'spec.nodeAffinity.required')
+}
+
 function validateUpdate(next: PersistentVolume, old: PersistentVolume): readonly FieldError[] {
-  const same = deepEqual(sourcesOf(next), sourcesOf(old))
-  return same
-    ? validate(next)
-    : [
-        ...validate(next),
-        forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'),
-      ]
+  const errors: FieldError[] = [...validate(next)]
+  if (!deepEqual(sourcesOf(next), sourcesOf(old))) {
+    errors.push(forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'))
+  }
+  errors.push(...unchanged(next.spec.volumeMode, old.spec.volumeMode, 'spec.volumeMode'))
+  if (old.spec.nodeAffinity === undefined) return errors
+  return [...errors, ...unchanged(next.spec.nodeAffinity, old.spec.nodeAffinity, 'spec.nodeAffinity')]
 }
 
 export const persistentVolumeRules: KindRules<PersistentVolume> = {

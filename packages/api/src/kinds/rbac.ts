@@ -14,8 +14,9 @@ import type {
   RoleRef,
   Subject,
 } from '../types/rbac-v1.ts'
-import { pathSegmentName } from '../validation/names.ts'
+import { dnsSubdomain, pathSegmentName } from '../validation/names.ts'
 import { validateSelector } from '../validation/selectors.ts'
+import { complain } from '../validation/values.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
@@ -117,6 +118,7 @@ function bindingErrors({ roleRef, subjects }: Binding, roles: readonly string[])
 function subjectErrors(subject: Subject, at: string, namespaced: boolean): readonly FieldError[] {
   const errors: FieldError[] = subject.name === '' ? [required(`${at}.name`)] : []
   if (subject.kind === 'ServiceAccount') {
+    if (subject.name !== '') errors.push(...complain(`${at}.name`, subject.name, dnsSubdomain(subject.name)))
     if ((subject.apiGroup ?? '') !== '') errors.push(notSupported(`${at}.apiGroup`, subject.apiGroup, ['']))
     if (!namespaced && (subject.namespace ?? '') === '') errors.push(required(`${at}.namespace`))
   } else if (subject.kind === 'User' || subject.kind === 'Group') {

@@ -29,7 +29,11 @@ export interface Change {
 export const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 export interface RowHarness {
+  rows(): readonly KindRow[]
+  /** By kind, and where it is in several groups by `Kind.group`; `Event.` is the core group's. */
   row(kind: string): KindRow
+  /** An empty object with a name. */
+  decoded(row: KindRow): KubernetesObject
   create(kind: string, object: unknown): Outcome
   /** Creates `object`, then writes it again as changed. */
   update(kind: string, object: unknown, change: Change): Outcome
@@ -45,7 +49,9 @@ export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
   }
   const row = (kind: string): KindRow => {
     const [name = '', group] = kind.split('.')
-    const found = catalog.rows.find((one) => one.kind === name && (group === undefined || one.group.startsWith(group)))
+    const found = catalog.rows.find(
+      (one) => one.kind === name && (group === undefined || one.group.split('.')[0] === group),
+    )
     if (found === undefined) throw new Error(`no row for kind "${kind}"`)
     return found
   }
@@ -61,7 +67,10 @@ export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
     return outcome(draft, rules.validateCreate(draft as KubernetesObject, context))
   }
   return {
+    rows: () => catalog.rows,
     row,
+    decoded: (of) =>
+      catalog.schemas.get(of.message).decode({ metadata: { name: 'a' } }).value as unknown as KubernetesObject,
     create,
     update(kind, object, { subresource = '', change }) {
       const old = create(kind, object).object as unknown as KubernetesObject
