@@ -27,13 +27,20 @@ export function renderTable(rows: readonly BenchRow[]): string {
 function behind(rows: readonly BenchRow[]): readonly string[] {
   const stages = new Set(rows.map(({ details }) => stageLine(details.stages)))
   const processes = new Set(rows.flatMap(({ details }) => processLines(details['processes'])))
-  return [...stages, ...processes]
+  const milestones = new Set(rows.flatMap(({ details }) => milestoneLine(details['milestones'])))
+  return [...stages, ...milestones, ...processes]
 }
 
 function stageLine(stages: BenchRow['details']['stages']): string {
   const named = (ran: boolean): string => stageNames.filter((name) => stages[name].ran === ran).join(', ')
   const missing = named(false)
   return `Stages that ran: ${named(true)}${missing === '' ? '' : `; not shown: ${missing}`}`
+}
+
+function milestoneLine(milestones: unknown): readonly string[] {
+  if (typeof milestones !== 'object' || milestones === null) return []
+  const steps = Object.entries(milestones as Readonly<Record<string, number>>)
+  return [`Steps: ${steps.map(([step, seconds]) => `${step} ${inUnit(seconds, 's')}`).join(', ')}`]
 }
 
 interface ProcessLine {

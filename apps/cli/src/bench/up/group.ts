@@ -62,7 +62,7 @@ export function upRows(
     stages: last.stages,
     details: {
       processes: last.processes,
-      commandSeconds: runs.map(({ commandSeconds }) => commandSeconds),
+      milestones: last.milestones,
       eventLoopDelayMs: { bench: last.benchLoopDelayMs, server: 'not published by the server' },
     },
   }

@@ -25,8 +25,8 @@ export interface UpRun {
   readonly apiSeconds: number
   readonly podSeconds: number
   readonly dnsSeconds: number
-  /** When the command itself ended: all nodes Ready. */
-  readonly commandSeconds: number
+  /** Seconds from the command's start to each step, in the order in which they came. */
+  readonly milestones: Readonly<Record<string, number>>
   readonly processes: readonly RoleCost[]
   readonly stages: StageReport
   /** Of the benchmark's own process; the server does not publish its own. */
@@ -44,40 +44,46 @@ export async function timedUp(outer: Scope, options: CliOptions, request: { read
   const scope = childScope(outer, {}, AbortSignal.any([instance.failed, deadline]))
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
-  const sinceStart = (): number => (performance.now() - instance.startedMs) / 1000
-  const access = await apiAnswers(scope, instance)
-  const apiSeconds = sinceStart()
+  const milestones: Record<string, number> = {}
+  const reached: Reached = (step, atMs = performance.now()) => (milestones[step] = (atMs - instance.startedMs) / 1000)
+  const access = await apiAnswers(scope, instance, reached)
+  const apiSeconds = reached('API answers')
   await using adminTransport = createHttpsTransport(access)
   const user = await prepareBenchUser(createClient(adminTransport))
   const { server, caPem, serverName } = access
   const own = { server, caPem, token: user.token, ...(serverName === undefined ? {} : { serverName }) }
   await using transport = createHttpsTransport(own)
   const client = createClient(transport)
-  await podRuns(scope, client, user)
-  const podSeconds = sinceStart()
+  await podRuns(scope, client, user, reached)
+  const podSeconds = reached('pod Running')
   await dnsAnswers(scope, client, user)
-  const dnsSeconds = sinceStart()
+  const dnsSeconds = reached('DNS answers')
   delay.disable()
-  const commandSeconds = ((await instance.upEnded) - instance.startedMs) / 1000
+  reached('command ended, all nodes Ready', await instance.upEnded)
   const processes = costByRole(instance.dataDir)
   const stages = await stagesOf(scope, instance, own, user)
   assertWholePath(stages)
   const benchLoopDelayMs = { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 }
-  return { apiSeconds, podSeconds, dnsSeconds, commandSeconds, processes, stages, benchLoopDelayMs }
+  return { apiSeconds, podSeconds, dnsSeconds, milestones, processes, stages, benchLoopDelayMs }
 }
 
+/** Notes a step as reached, now or at this time of `performance.now()`; returns seconds since the command's start. */
+type Reached = (step: string, atMs?: number) => number
+
 /** Asks for the administrator's credentials as `az aks get-credentials` does, then for a list, until both are answered. */
-async function apiAnswers(scope: Scope, instance: Instance): Promise<ClusterAccess> {
+async function apiAnswers(scope: Scope, instance: Instance, reached: Reached): Promise<ClusterAccess> {
   const connection = await until(scope, () => readJsonFile<ConnectionFile>(connectionFile(instance.dataDir)))
+  reached('front door answers')
   const arm = new ArmClient(connection)
   const path = `/subscriptions/${connection.subscriptionId}/resourceGroups/${CLUSTER}/listClusterAdminCredential`
   const credentials = await until(scope, () =>
     arm.send<{ readonly kubeconfigs: readonly { readonly value: string }[] }>({ method: 'POST', path }),
   )
+  reached('credentials issued')
   const access = await parseKubeconfig(Buffer.from(credentials.body.kubeconfigs[0]!.value, 'base64').toString())
   await until(scope, async () => {
     await using transport = createHttpsTransport(access)
-    return createClient(transport).list(pods, { namespace: 'default' })
+    return await createClient(transport).list(pods, { namespace: 'default' })
   })
   return access
 }
@@ -120,13 +126,19 @@ function podOf({ namespace, serviceAccount }: BenchUser): Pod {
 }
 
 /** The pod waits for a node like any other; it is Running when its status says so. */
-async function podRuns(scope: Scope, client: Client, user: BenchUser): Promise<void> {
+async function podRuns(scope: Scope, client: Client, user: BenchUser, reached: Reached): Promise<void> {
   const { namespace } = user
   const created = await until(scope, () => client.create(pods, podOf(user)).catch(retryRefused))
+  reached('pod created')
   const resourceVersion = created.metadata.resourceVersion!
+  let scheduled = false
   const { signal } = scope
   try {
     for await (const event of client.watch(pods, { namespace, resourceVersion, signal })) {
+      if (!scheduled && event.object.spec?.nodeName !== undefined) {
+        scheduled = true
+        reached('pod has a node')
+      }
       if (event.object.status?.phase === 'Running') return
     }
   } catch (error) {
