@@ -9,16 +9,15 @@ import { makeCgroup } from '@aksel/host/cgroups'
 import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Ledger } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
-import { openFabric } from '@aksel/network/fabric/fabric'
+import { openFabric, type LocalFabric } from '@aksel/network/fabric/fabric'
 import { buildImages, pauseReference } from '@aksel/node/images/builder'
-import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import { fileDiskImages, type DiskImages } from '@aksel/storage/disk-images'
 import type { ServerOptions } from './options.ts'
 
 export interface HostParts extends AsyncDisposable {
   readonly ledger: Ledger
-  readonly fabric: Fabric
+  readonly fabric: LocalFabric
   readonly machines: MachineProvider
   readonly diskImages: DiskImages
 }

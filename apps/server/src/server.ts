@@ -38,6 +38,8 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),
   )
+  // Control planes listen on addresses of the fabric, which a restart of the host or a "down" has taken away.
+  await host?.fabric.restore(scope)
   await engine.resume()
   const simulated = await openSimulatedMachines(scope, {
     directory: join(dataDir, 'simulated'),

@@ -10,7 +10,7 @@ export interface Clock {
   now(): number
   /** Milliseconds that never go backwards; only differences mean anything. */
   monotonicMs(): number
-  /** Calls `fire` once after `delayMs`; disposing it cancels. A timer never keeps the process alive by itself. */
+  /** Calls `fire` once after `delayMs`; disposing it cancels. A pending timer keeps the process alive. */
   after(delayMs: number, fire: () => void): Timer
 }
 

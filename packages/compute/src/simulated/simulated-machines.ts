@@ -4,7 +4,13 @@ import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
-import type { Machine, MachineProvider, MachineSpec, MachineState } from '@aksel/provider/machine-provider'
+import type {
+  CredentialsFor,
+  Machine,
+  MachineProvider,
+  MachineSpec,
+  MachineState,
+} from '@aksel/provider/machine-provider'
 import { runHollowNode } from './hollow-node.ts'
 
 export interface SimulatedMachinesOptions {
@@ -51,10 +57,14 @@ class SimulatedMachines implements MachineProvider {
     }
   }
 
-  async create(_scope: Scope, spec: MachineSpec): Promise<Machine> {
+  async create(_scope: Scope, spec: MachineSpec, credentialsFor: CredentialsFor): Promise<Machine> {
     const key = keyOf(spec.clusterId, spec.name)
-    const held = this.#held.get(key) ?? { spec, address: this.#freeAddress(spec.clusterId), state: 'Creating' as const }
+    const known = this.#held.get(key)
+    if (known?.halt !== undefined) return machineOf(known)
+    const held = known ?? { spec, address: this.#freeAddress(spec.clusterId), state: 'Creating' as const }
     this.#held.set(key, held)
+    // A node inside the server's process needs no file to prove who it is; that it may join is asked all the same.
+    await credentialsFor({ name: spec.name, addresses: [held.address] })
     return this.#run(held)
   }
 
