@@ -56,8 +56,9 @@ export async function up(options: CliOptions, request: UpRequest): Promise<void>
     return
   }
   using progress = terminalProgress(process.stderr)
-  if (running?.ready !== true) await startServer(options, { ...request, simulated }, progress)
-  const result = await ensureDemo(options, { ...request, simulated }, progress)
+  const restarted = running?.ready !== true
+  if (restarted) await startServer(options, { ...request, simulated }, progress)
+  const result = await ensureDemo(options, { ...request, simulated, restarted }, progress)
   progress.done()
   process.stdout.write(request.output === 'json' ? `${JSON.stringify(result, undefined, 2)}\n` : summary(result))
 }
@@ -146,6 +147,7 @@ function lastLines(path: string): string {
 interface ManagedCluster {
   readonly properties: {
     readonly provisioningState: string
+    readonly powerState?: { readonly code: string }
     readonly currentKubernetesVersion?: string
     readonly kubernetesVersion?: string
     readonly agentPoolProfiles: readonly { readonly name: string; readonly count: number }[]
@@ -154,7 +156,7 @@ interface ManagedCluster {
 
 async function ensureDemo(
   options: CliOptions,
-  request: UpRequest & { readonly simulated: boolean },
+  request: UpRequest & { readonly simulated: boolean; readonly restarted: boolean },
   progress: Progress,
 ): Promise<UpResult> {
   const connection = readJsonFile<ConnectionFile>(connectionFile(options.dataDir))
@@ -186,6 +188,10 @@ async function ensureDemo(
   await settled(arm, path, progress)
   const after = (await arm.send<ManagedCluster>({ method: 'GET', path })).body
   const kubeconfig = await writeCredentials(options, arm, path)
+  if (request.restarted && before !== undefined && after.properties.powerState?.code !== 'Stopped') {
+    const { nodesAnswer } = await import('./nodes-answer.ts')
+    await nodesAnswer(kubeconfig, progress)
+  }
   return {
     resourceGroup: RESOURCE_GROUP,
     cluster: CLUSTER,

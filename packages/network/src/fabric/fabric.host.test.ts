@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { undoAll } from '@aksel/host/undo'
 import type { Fabric, VirtualNetwork } from '@aksel/provider/fabric'
 import { withHost, type HostBench } from '../testing/host-bench.ts'
 import { openFabric } from './fabric.ts'
@@ -148,6 +149,23 @@ test('a fabric that is opened again takes up what stands, and mends what was tor
     assert.equal(await third.hostAddress(bench.scope, { virtualNetworkId: '/vnets/one', name: 'c1' }), host)
     assert.match(await bench.ask(address, 80), /^b /)
     assert.match(await bench.ask(b.address, 30080, a.networkNamespace), /^b /)
+  }))
+
+test('a fabric whose networks were taken down puts its addresses in force again before anyone asks for them', () =>
+  withHost(async (bench) => {
+    const options = { ledger: bench.ledger, stateDir: join(bench.directory, 'fabric') }
+    const first = await openFabric(bench.scope, options)
+    const places = await twoMachines(bench, first, '/vnets/one')
+    const host = await first.hostAddress(bench.scope, { virtualNetworkId: '/vnets/one', name: 'c1' })
+    await undoAll(bench.scope, { ledger: bench.ledger })
+
+    const second = await openFabric(bench.scope, options)
+    await second.restore(bench.scope)
+    const listener = createServer()
+    listener.listen(443, host)
+    await once(listener, 'listening')
+    listener.close()
+    assert.deepEqual(await twoMachines(bench, second, '/vnets/one'), places)
   }))
 
 test('a machine that is detached is gone, its address is free again, and a VNet takes its machines along', () =>

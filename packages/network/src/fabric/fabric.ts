@@ -39,8 +39,14 @@ export interface FabricOptions {
 
 type AttachRequest = Parameters<Fabric['attach']>[1]
 
-/** Takes up what an earlier process made. Nothing on the host changes before the first VNet is ensured. */
-export async function openFabric(scope: Scope, options: FabricOptions): Promise<Fabric> {
+/** A fabric whose networks live on this host, and go when the host restarts or everything is taken down. */
+export interface LocalFabric extends Fabric {
+  /** Puts every known VNet with its addresses in force again. Control planes listen on those: call it before they start. */
+  restore(scope: Scope): Promise<void>
+}
+
+/** Takes up what an earlier process made. Nothing on the host changes before the first VNet is ensured or restored. */
+export async function openFabric(scope: Scope, options: FabricOptions): Promise<LocalFabric> {
   const file = await StateFile.open(join(options.stateDir, 'fabric.json'), () => ({
     key: hexKey(scope.random),
     networks: {},
@@ -52,7 +58,7 @@ export async function openFabric(scope: Scope, options: FabricOptions): Promise<
 /** Key of the lock on what belongs to the host itself; no ARM id looks like it. */
 const HOST_LOCK = 'host'
 
-class HostFabric implements Fabric {
+class HostFabric implements LocalFabric {
   readonly #host: FabricHost
   readonly #file: StateFile
   readonly #routers: Routers
@@ -67,6 +73,10 @@ class HostFabric implements Fabric {
 
   get #state(): FabricState {
     return this.#file.state
+  }
+
+  async restore(scope: Scope): Promise<void> {
+    await settleAll(Object.values(this.#state.networks).map(({ spec }) => this.ensureVirtualNetwork(scope, spec)))
   }
 
   async ensureVirtualNetwork(scope: Scope, spec: VirtualNetwork): Promise<void> {
