@@ -4,9 +4,9 @@ import { isObject } from '../body.ts'
 import type { Json } from '../../records.ts'
 
 /** `true`: every value is honoured; a list: these values are. */
-type Effects = Readonly<Record<string, true | readonly unknown[]>>
+export type Effects = Readonly<Record<string, true | readonly unknown[]>>
 
-const clusterEffects: Effects = {
+export const clusterEffects: Effects = {
   kubernetesVersion: true,
   dnsPrefix: true,
   nodeResourceGroup: true,
@@ -24,7 +24,7 @@ const clusterEffects: Effects = {
   'networkProfile.outboundType': ['loadBalancer'],
 }
 
-const poolEffects: Effects = {
+export const poolEffects: Effects = {
   count: true,
   vmSize: true,
   mode: true,
