@@ -33,7 +33,7 @@ async function otherDataFolders(): Promise<readonly string[]> {
 }
 
 async function namesOf(folder: string): Promise<readonly string[]> {
-  return [...(await namesInLedgers(folder)), ...(await shimSockets(folder))]
+  return [...(await namesInLedgers(folder)), ...(await shimSockets(folder)), ...(await networkResults(folder))]
 }
 
 /** The sockets of its shims lie in a folder that all containerds of a host share. */
@@ -41,6 +41,14 @@ async function shimSockets(folder: string): Promise<readonly string[]> {
   const found: string[] = []
   for await (const path of glob(join(folder, 'machines/*/run/io.containerd.runtime.v2.task/*/*/address')))
     found.push(basename(await readFile(path, 'utf8').catch(() => '')))
+  return found
+}
+
+/** As do the answers of the network plugins, each with the path of its pod's namespace. */
+async function networkResults(folder: string): Promise<readonly string[]> {
+  const found: string[] = []
+  for await (const path of glob('/var/lib/cni/results/*'))
+    if ((await readFile(path, 'utf8').catch(() => '')).includes(`"${folder}/`)) found.push(basename(path))
   return found
 }
 

@@ -19,8 +19,8 @@ export type HostObject =
   | { readonly kind: 'mounts'; readonly path: string }
   /** Every loop device whose backing file lies at or below the path. */
   | { readonly kind: 'loop-devices'; readonly path: string }
-  /** The sockets of the shims whose bundles lie below a containerd's state folder; shims put them into one folder of the host. */
-  | { readonly kind: 'shim-sockets'; readonly path: string }
+  /** What the containerd with this state folder keeps in folders that all of a host's share: shims' sockets, results of CNI. */
+  | { readonly kind: 'containerd-files'; readonly path: string }
   /** A cgroup of this path under every mounted hierarchy; what runs in it or below is killed. */
   | { readonly kind: 'cgroup'; readonly path: string }
   /** A file or a folder with all it holds; only below a path that Aksel made or documents. */

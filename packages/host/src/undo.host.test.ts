@@ -152,7 +152,7 @@ test('namespaces, links, tables, routes and sysctls are undone, also those that 
     assert.equal((await readFile(`/proc/sys/${sysctl.replaceAll('.', '/')}`, 'utf8')).trim(), before)
   }))
 
-test('the sockets of killed shims go, by the addresses in their bundles, and no other file does', () =>
+test('what a killed containerd left in shared folders goes, and nothing of another does', () =>
   withLedger(async (ledger, directory) => {
     const sockets = '/run/containerd/s'
     const name = `${process.pid}`.padStart(64, 'a')
@@ -168,11 +168,23 @@ test('the sockets of killed shims go, by the addresses in their bundles, and no 
       await writeFile(join(bundles, id, 'address'), address)
     }
     await mkdir(join(bundles, 'without'))
-    await ledger.record('m', { kind: 'shim-sockets', path: join(directory, 'run') })
-    await ledger.record('m', { kind: 'shim-sockets', path: join(directory, 'never-made') })
+    const results = '/var/lib/cni/results'
+    await mkdir(results, { recursive: true })
+    for (const [id, state] of [
+      ['ours', `${directory}/run`],
+      ['theirs', `${directory}/running`],
+    ] as const) {
+      const result = { interfaces: [{ name: 'veth1' }, { name: 'eth0', sandbox: `${state}/netns/cni-1` }] }
+      await writeFile(join(results, `${name}-${id}`), JSON.stringify({ kind: 'cniCacheV1', result }))
+    }
+    await ledger.record('m', { kind: 'containerd-files', path: join(directory, 'run') })
+    await ledger.record('m', { kind: 'containerd-files', path: join(directory, 'never-made') })
     await undoAll(scope, { ledger })
     assert.equal(await isThere(join(sockets, name)), false)
     assert.equal(await isThere(join(directory, 'kept')), true)
+    assert.equal(await isThere(join(results, `${name}-ours`)), false)
+    assert.equal(await isThere(join(results, `${name}-theirs`)), true)
+    await rm(join(results, `${name}-theirs`))
   }))
 
 test('a failing command is named with its exit code and its words', async () => {

@@ -5,11 +5,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import { cgroupFolders, processesIn, removeCgroupFolder } from './cgroups.ts'
+import { removeContainerdFiles } from './containerd-files.ts'
 import { CommandError, run, type CommandRunner } from './command.ts'
 import type { HostObject, Ledger, LedgerEntry } from './ledger.ts'
 import { isAtOrBelow, mountsBelow } from './mount-table.ts'
 import { isRunning, signalProcess } from './process-table.ts'
-import { removeShimSockets } from './shim-sockets.ts'
 
 /** How long one object may take to go: a killed process that waits for a disk, a device that is still held. */
 const PATIENCE_MS = 10_000
@@ -73,8 +73,8 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
       return unmountBelow(scope, runner, object.path)
     case 'loop-devices':
       return detachLoopDevices(scope, runner, object.path)
-    case 'shim-sockets':
-      return removeShimSockets(object.path)
+    case 'containerd-files':
+      return removeContainerdFiles(object.path)
     case 'cgroup':
       return removeCgroup(scope, object.path)
     case 'path':

@@ -100,7 +100,7 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   const owner = ownerOf(paths)
   // Mounts of volumes, sandboxes and snapshots lie below the machine's folder.
   await recordOnce(options.ledger, owner, { kind: 'mounts', path: paths.root })
-  await recordOnce(options.ledger, owner, { kind: 'shim-sockets', path: paths.containerdState })
+  await recordOnce(options.ledger, owner, { kind: 'containerd-files', path: paths.containerdState })
   await makeCgroup({
     ledger: options.ledger,
     owner,
@@ -235,13 +235,14 @@ async function stop(scope: Scope, options: MachineProgramsOptions, paths: Machin
   }
   await options.undoAgentLedger(scope, paths.agentLedger)
   for (const entry of options.ledger.entries(owner))
-    if (entry.object.kind === 'mounts' || entry.object.kind === 'shim-sockets') await undoEntry(scope, options, entry)
+    if (entry.object.kind === 'mounts' || entry.object.kind === 'containerd-files')
+      await undoEntry(scope, options, entry)
 }
 
 async function recordOnce(
   ledger: Ledger,
   owner: string,
-  object: { readonly kind: 'mounts' | 'shim-sockets'; readonly path: string },
+  object: { readonly kind: 'mounts' | 'containerd-files'; readonly path: string },
 ): Promise<void> {
   const known = ledger
     .entries(owner)
