@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto'
 import type { Catalog } from '@aksel/api/catalog'
 import { aggregatedDiscovery, coreVersions, groupDocument, groupList, resourceList } from '@aksel/api/discovery'
 import { openApiGroupVersions, openApiV2, openApiV3 } from '@aksel/api/openapi/documents'
+import { encodeOpenApiV2 } from '@aksel/api/openapi/v2-protobuf'
 import { encodeJson } from '@aksel/base/json'
 import { parseAccept } from '../http/accept.ts'
-import { bytesAnswer, jsonAnswer } from '../http/answer.ts'
+import { bytesAnswer, errorAnswer, jsonAnswer } from '../http/answer.ts'
 import type { Answer, IncomingCall } from '../http/message.ts'
+import { notAcceptable } from '../refusals.ts'
 import type { RequestInfo } from '../request-info.ts'
 
 export interface DocumentOptions {
@@ -19,6 +21,13 @@ export interface DocumentOptions {
   readonly issuer: string
   readonly jwks: () => unknown
 }
+
+/** Clients before and after the `@` was found to be no part of a media type; the answer never has it. */
+const protobufTypes = [
+  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+] as const
+const jsonTypes = ['application/json', 'application/*', '*/*'] as const
 
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
 
@@ -48,7 +57,7 @@ export class Documents {
       case '/apis':
         return this.#roots(call, path)
       case '/openapi/v2':
-        return this.#document(call, path, () => openApiV2(this.#openApi()))
+        return this.#openApiV2(call, path)
       case '/openapi/v3':
         return jsonAnswer(200, { paths: this.#openApiIndex() })
       default:
@@ -89,6 +98,18 @@ export class Documents {
     return this.#document(call, path, () => (path === '/api' ? coreVersions(serverAddress) : groupList(catalog.rows)))!
   }
 
+  /** In protobuf for kubectl, which reads nothing else here. */
+  #openApiV2(call: IncomingCall, path: string): Answer | undefined {
+    for (const { type } of parseAccept(call.headers['accept'])) {
+      if (jsonTypes.some((one) => one === type)) return this.#document(call, path, () => openApiV2(this.#openApi()))
+      if (protobufTypes.some((one) => one === type)) {
+        const make = (): Uint8Array => encodeOpenApiV2(openApiV2(this.#openApi()))
+        return this.#document(call, `${path}#protobuf`, make, protobufTypes[0])
+      }
+    }
+    return errorAnswer(notAcceptable(['application/json', ...protobufTypes]))
+  }
+
   /** Made once; answered with its ETag, and with 304 where the caller has it. */
   #document(
     call: IncomingCall,
@@ -100,7 +121,7 @@ export class Documents {
     if (made === undefined) {
       const document = make()
       if (document === undefined) return undefined
-      const bytes = encodeJson(document)
+      const bytes = document instanceof Uint8Array ? document : encodeJson(document)
       made = { bytes, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` }
       this.#made.set(key, made)
     }
