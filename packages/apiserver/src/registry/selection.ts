@@ -40,10 +40,13 @@ function checkFields(row: KindRow, fields: readonly string[]): void {
   const offered = row.selectableFields(empty)
   const unknown = fields.find((field) => !Object.hasOwn(offered, field))
   if (unknown === undefined) return
-  const groupVersion = row.group === '' ? row.version : `${row.group}/${row.version}`
+  const known = Object.keys(offered)
+  // Kinds with fields of their own and kinds without are refused in different words; kubectl puts the selector before them.
   throw new ApiError(
     'BadRequest',
-    `Unable to find "${groupVersion}, Resource=${row.plural}" that match label selector "", field selector "${unknown}": field label not supported: ${unknown}`,
+    known.every((field) => field.startsWith('metadata.'))
+      ? `${JSON.stringify(unknown)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+      : `field label not supported: ${unknown}`,
   )
 }
 
