@@ -25,7 +25,7 @@ function setDefaults(slice: Draft<EndpointSlice>): void {
 
 function validate(slice: EndpointSlice): readonly FieldError[] {
   const errors: FieldError[] = [...requiredOneOf(slice.addressType, ['FQDN', 'IPv4', 'IPv6'], 'addressType')]
-  const { endpoints = [], ports = [] } = slice
+  const { endpoints, ports } = slice
   if (endpoints.length > ENDPOINTS_MAX) errors.push(tooMany('endpoints', endpoints.length, ENDPOINTS_MAX))
   if (ports.length > PORTS_MAX) errors.push(tooMany('ports', ports.length, PORTS_MAX))
   for (const [index, endpoint] of endpoints.entries()) {

@@ -319,7 +319,8 @@ test('a pod is bound once', () => {
 })
 
 test('a pod that no node runs goes at once, another after its grace', () => {
-  const grace = harness.row('Pod').deletion.gracePeriodSeconds!
+  const { deletion } = harness.row('Pod')
+  const grace = (object: never, seconds: number | undefined) => deletion.gracePeriodSeconds?.(object, seconds)
   const of = (values: Readonly<Record<string, unknown>>) =>
     harness.create('Pod', withValues(pod, values)).object as never
   assert.equal(grace(of({}), undefined), 0)
