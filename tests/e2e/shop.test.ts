@@ -257,7 +257,7 @@ test('a killed server comes back with everything, and the containers never stopp
   await aksel.ok(['up'], { timeoutMs: 90_000 })
   const afterwards = await aksel.json<ListBody<PodBody>>('get pods')
   const ids = (list: ListBody<PodBody>): unknown =>
-    list.items.map(({ status }) => status.containerStatuses.map(({ containerID }) => containerID)).sort()
+    list.items.flatMap(({ status }) => status.containerStatuses.map(({ containerID }) => containerID)).sort()
   assert.deepEqual(ids(afterwards), ids(before))
   assert.equal(await orderCount(), 4)
 })

@@ -17,8 +17,8 @@ import { parseResolvConf } from './upstream.ts'
 interface Bench {
   readonly caches: MemoryCaches
   readonly port: number
-  udp(query: Buffer): Promise<DecodedPacket>
-  tcp(query: Buffer): Promise<DecodedPacket>
+  readonly udp: (query: Buffer) => Promise<DecodedPacket>
+  readonly tcp: (query: Buffer) => Promise<DecodedPacket>
 }
 
 async function withServer(work: (bench: Bench) => Promise<void>): Promise<void> {

@@ -30,7 +30,7 @@ export interface HostBench {
   ask(address: string, port: number, networkNamespace?: string): Promise<string>
   /** The same, from one of the namespace's addresses. */
   askFrom(source: string, address: string, port: number, networkNamespace: string): Promise<string>
-  inside(networkNamespace: string, argv: readonly string[], input?: string): Promise<string>
+  readonly inside: (networkNamespace: string, argv: readonly string[], input?: string) => Promise<string>
 }
 
 /** Runs the work, takes back everything in the ledger, and asserts that the host is as before. */

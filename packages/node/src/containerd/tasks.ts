@@ -195,7 +195,7 @@ class RunningExec implements ExecSession {
     this.stderr = streams.stderr
     // The shim closes its ends when the process is deleted, also where a background child still holds them.
     this.exit = exit.then((code) => {
-      this.#remove()
+      void this.#remove()
       return code
     })
     this.exit.catch(() => {})
