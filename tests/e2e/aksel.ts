@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-/** How the data folders of these stories are named. */
-export const e2ePrefix = 'aksel-e2e-'
+/** How the data folders of this story are named; another story of the same host has its own. */
+export const e2ePrefix = `aksel-e2e-${process.pid}-`
 
 export interface Outcome {
   readonly code: number

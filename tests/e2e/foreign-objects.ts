@@ -20,7 +20,7 @@ export async function foreignObjects(): Promise<ForeignObjects> {
   }
 }
 
-/** Those of servers that run, and every folder with a ledger below the folder for temporary files, the stories' own excepted. */
+/** Those of servers that run, and every folder with a ledger below the folder for temporary files, this story's own excepted. */
 async function otherDataFolders(): Promise<readonly string[]> {
   const folders = new Set<string>()
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, openSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ArmError } from '@aksel/base/errors'
 import { ArmClient, type ArmAnswer } from '../arm-client.ts'
@@ -12,7 +12,9 @@ import {
   currentFile,
   readJsonFile,
   runningServer,
+  serverFile,
   serverLog,
+  startTicksOf,
   type ConnectionFile,
   type CurrentFile,
 } from '../files.ts'
@@ -106,6 +108,7 @@ async function startServer(
     stdio: ['ignore', output, output],
     env: options.environment,
   })
+  claimServer(options, child)
   let exited: number | undefined
   child.on('exit', (code) => (exited = code ?? 1))
   child.unref()
@@ -117,6 +120,15 @@ async function startServer(
       throw new CommandError(`The server did not answer within ${START_DEADLINE_MS / 1000} s. Its log: ${log}`)
     await fileChange(dirname(log), child)
   }
+}
+
+/** In the server's name, which says so itself a moment later: whoever runs `down` in between must know of it. */
+function claimServer({ dataDir }: CliOptions, { pid }: ChildProcess): void {
+  const startTicks = pid === undefined ? undefined : startTicksOf(pid)
+  if (pid === undefined || startTicks === undefined) return
+  const path = serverFile(dataDir)
+  writeFileSync(`${path}.claim`, `${JSON.stringify({ pid, startTicks, ready: false })}\n`, { mode: 0o600 })
+  renameSync(`${path}.claim`, path)
 }
 
 /** Resolves at the next change in the folder, when the child ends, or after half a second. */

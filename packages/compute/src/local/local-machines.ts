@@ -47,7 +47,7 @@ class LocalMachines implements MachineProvider {
     return this.#inTurn(paths.key, async () => {
       const known = this.#records.get(paths.key)
       if (known?.state === 'Running') return this.#bringUp(scope, paths, known)
-      await this.#options.ledger.record(owner(paths), { kind: 'path', path: paths.root })
+      await this.#recordFolder(paths)
       await mkdir(paths.root, { recursive: true, mode: 0o700 })
       const creating = await this.#save(paths, { spec, state: 'Creating' })
       const attachment = await this.#options.fabric.attach(scope, {
@@ -60,6 +60,13 @@ class LocalMachines implements MachineProvider {
       await this.#options.programs.prepare(scope, { paths, spec, attachment, credentials })
       return this.#bringUp(scope, paths, await this.#save(paths, { ...creating, attachment }))
     })
+  }
+
+  /** Once: what is recorded later is undone earlier, and the folder has to go after all that is mounted below it. */
+  async #recordFolder(paths: MachinePaths): Promise<void> {
+    const { ledger } = this.#options
+    const isKnown = ledger.entries(owner(paths)).some(({ object }) => object.kind === 'path')
+    if (!isKnown) await ledger.record(owner(paths), { kind: 'path', path: paths.root })
   }
 
   start(scope: Scope, clusterId: string, name: string): Promise<Machine> {
