@@ -1,0 +1,158 @@
+// The Kubernetes project's own JavaScript client, unmodified, against a simulated cluster.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { after, before, suite, test } from 'node:test'
+import {
+  ApiException,
+  AppsV1Api,
+  CoreV1Api,
+  Exec,
+  KubeConfig,
+  KubernetesObjectApi,
+  makeInformer,
+  Watch,
+  type V1ConfigMap,
+  type V1Status,
+} from '@kubernetes/client-node'
+import { Aksel } from './aksel.ts'
+
+const namespace = 'default'
+const deadline = { timeout: 60_000 }
+
+void suite('@kubernetes/client-node', () => {
+  let aksel: Aksel
+  let config: KubeConfig
+  let core: CoreV1Api
+
+  before(async () => {
+    aksel = await Aksel.inNewFolder()
+    await aksel.ok(['up', '--simulated', '--nodes', '1'])
+    config = new KubeConfig()
+    config.loadFromFile(join(aksel.dataDir, 'kubeconfig'))
+    core = config.makeApiClient(CoreV1Api)
+  })
+  after(async () => {
+    await aksel[Symbol.asyncDispose]()
+  })
+
+  void test('creates, reads, lists, replaces, patches and deletes', deadline, async () => {
+    const created = await core.createNamespacedConfigMap({
+      namespace,
+      body: { metadata: { name: 'settings', labels: { app: 'web' } }, data: { colour: 'blue' } },
+    })
+    assert.ok(created.metadata?.creationTimestamp instanceof Date)
+    const replaced = await core.replaceNamespacedConfigMap({
+      namespace,
+      name: 'settings',
+      body: { metadata: created.metadata, data: { colour: 'red' } },
+    })
+    assert.notEqual(replaced.metadata?.resourceVersion, created.metadata.resourceVersion)
+    await core.patchNamespacedConfigMap({
+      namespace,
+      name: 'settings',
+      body: [{ op: 'add', path: '/data/size', value: 'large' }],
+    })
+    const { items } = await core.listNamespacedConfigMap({ namespace, labelSelector: 'app=web' })
+    assert.deepEqual(
+      items.map(({ data }) => data),
+      [{ colour: 'red', size: 'large' }],
+    )
+    await core.deleteNamespacedConfigMap({ namespace, name: 'settings' })
+    await assert.rejects(core.readNamespacedConfigMap({ namespace, name: 'settings' }), (error) => {
+      assert.ok(error instanceof ApiException)
+      assert.equal(error.code, 404)
+      assert.match(String(error.body), /configmaps \\"settings\\" not found/)
+      return true
+    })
+  })
+
+  void test('a stale replace is a conflict', deadline, async () => {
+    const name = 'contended'
+    const old = await core.createNamespacedConfigMap({ namespace, body: { metadata: { name } } })
+    await core.replaceNamespacedConfigMap({ namespace, name, body: { metadata: old.metadata!, data: { a: 'b' } } })
+    await assert.rejects(
+      core.replaceNamespacedConfigMap({ namespace, name, body: { metadata: old.metadata!, data: { c: 'd' } } }),
+      (error) => error instanceof ApiException && error.code === 409,
+    )
+  })
+
+  void test('finds the resource of a kind by itself', deadline, async () => {
+    const objects = KubernetesObjectApi.makeApiClient(config)
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'any', namespace }, stringData: { a: 'b' } }
+    await objects.create(secret)
+    const read = await objects.read<{ data?: Record<string, string> } & typeof secret>(secret)
+    assert.equal(read.data?.['a'], 'Yg==')
+  })
+
+  void test('watches what happens', deadline, async () => {
+    const seen: string[] = []
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const path = `/api/v1/namespaces/${namespace}/configmaps`
+    const watching = await new Watch(config).watch(
+      path,
+      { labelSelector: 'story=watch' },
+      (phase, object: V1ConfigMap) => {
+        seen.push(`${phase} ${object.metadata?.name}`)
+        if (phase === 'DELETED') resolve()
+      },
+      (error: unknown) => reject(error),
+    )
+    await core.createNamespacedConfigMap({
+      namespace,
+      body: { metadata: { name: 'watched', labels: { story: 'watch' } } },
+    })
+    await core.deleteNamespacedConfigMap({ namespace, name: 'watched' })
+    await promise
+    watching.abort()
+    assert.deepEqual(seen, ['ADDED watched', 'DELETED watched'])
+  })
+
+  void test('an informer follows a deployment until its pods are ready', deadline, async () => {
+    const labels = { app: 'informed' }
+    const list = (): ReturnType<CoreV1Api['listNamespacedPod']> => core.listNamespacedPod({ namespace })
+    const informer = makeInformer(config, `/api/v1/namespaces/${namespace}/pods`, list)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    informer.on('error', reject)
+    informer.on('change', () => {
+      const ready = informer
+        .list(namespace)
+        .filter(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'))
+      if (ready.length === 2) resolve()
+    })
+    await informer.start()
+    await config.makeApiClient(AppsV1Api).createNamespacedDeployment({
+      namespace,
+      body: {
+        metadata: { name: 'informed' },
+        spec: {
+          replicas: 2,
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'nginx:1.28' }] } },
+        },
+      },
+    })
+    await promise
+    assert.ok(informer.list(namespace).every(({ spec }) => spec?.nodeName?.startsWith('aks-nodepool1-')))
+    await informer.stop()
+  })
+
+  void test('exec on a simulated node is refused in words', deadline, async () => {
+    const { items } = await core.listNamespacedPod({ namespace })
+    const pod = items[0]?.metadata?.name
+    assert.ok(pod !== undefined)
+    const output = new PassThrough()
+    const attempt = new Promise<V1Status>((resolve, reject) => {
+      new Exec(config)
+        .exec(namespace, pod, 'web', ['true'], output, output, null, false, resolve)
+        .then((socket) => once(socket, 'close'), reject)
+        .catch(reject)
+    })
+    await assert.rejects(attempt, (error) => {
+      assert.match(String((error as { message?: string }).message ?? error), /Unexpected server response: 50\d/)
+      return true
+    })
+  })
+})

@@ -1,0 +1,42 @@
+// Transcripts: commands, each with exactly what it prints. Times, ages and names with chance in them are masked.
+// `UPDATE=1` writes down what is printed now.
+
+import { readFile, writeFile } from 'node:fs/promises'
+
+export interface Step {
+  /** A line for the shell. */
+  readonly command: string
+  readonly output: string
+}
+
+/** The steps of a transcript file: a prompt, then the output up to the next prompt. */
+export async function readTranscript(path: string): Promise<readonly Step[]> {
+  const steps = (await readFile(path, 'utf8')).split(/^\$ /m).slice(1)
+  return steps.map((step) => {
+    const end = step.indexOf('\n')
+    return { command: step.slice(0, end), output: step.slice(end + 1).trimEnd() }
+  })
+}
+
+export async function writeTranscript(path: string, steps: readonly Step[]): Promise<void> {
+  const text = steps.map(({ command, output }) => `$ ${command}\n${output === '' ? '' : `${output}\n`}`)
+  await writeFile(path, text.join(''))
+}
+
+const masks: readonly (readonly [RegExp, string])[] = [
+  [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000/g, 'TIME'],
+  [/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}/g, 'TIME'],
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME'],
+  [/aks-nodepool1-\d{8}-/g, 'aks-nodepool1-00000000-'],
+  // The last five letters of a pod's name, behind the hash of its template.
+  [/(-[a-z0-9]{8,10}-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '$1xxxxx'],
+]
+
+/** A short age fits under its title: its column keeps its width, whatever the age. */
+export function masked(text: string): string {
+  const plain = masks.reduce((sofar, [pattern, mask]) => sofar.replaceAll(pattern, mask), text)
+  return plain
+    .replaceAll(/(?<=\s)\d{1,2}s( *)(?=$|\s)/gm, (found) => 'AGE'.padEnd(found.length))
+    .replaceAll(/ +$/gm, '')
+    .trimEnd()
+}
