@@ -1,5 +1,6 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
+import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -44,6 +45,11 @@ export interface ControlPlane extends AsyncDisposable {
 
 const FABRIC_PORT = 443
 
+/** No agent ever dials for a simulated node: whoever asks for its containers hears it at once. */
+const simulatedNodes: NodeConnector = {
+  open: (node) => Promise.reject(new Error(`node "${node}" is simulated: no container runs there`)),
+}
+
 /** Resolves when the API server answers on all its addresses and the loops run. */
 export async function startControlPlane(scope: Scope, options: ControlPlaneOptions): Promise<ControlPlane> {
   const stopping = new AbortController()
@@ -81,7 +87,7 @@ async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: Tu
     advertisePort: onFabric ? FABRIC_PORT : options.localPort,
     clientAuthority: record.authority.certificatePem,
     serviceAccounts: { issuer: `https://${spec.fqdn}`, key: record.signingKey },
-    nodeConnector: tunnel.connector,
+    nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     audit: options.audit,
   })
 }
