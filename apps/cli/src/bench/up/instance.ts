@@ -44,20 +44,25 @@ export async function startInstance(options: CliOptions, request: { readonly nod
   }
 }
 
+/** No `up` or `down` may hold a benchmark up for longer. */
+const COMMAND_MS = 180_000
+
 /** Rejects with what the command wrote when it fails. */
 function command(options: CliOptions, args: readonly string[]): Promise<void> {
   const child = spawn(join(options.repositoryRoot, 'aksel'), [...args], {
     cwd: options.repositoryRoot,
     env: options.environment,
     stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: COMMAND_MS,
   })
   const said: Buffer[] = []
   child.stderr.on('data', (piece: Buffer) => said.push(piece))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
+      const how = signal === null ? 'failed' : `was ended by ${signal}`
       if (code === 0) resolve()
-      else reject(new CommandError(`"aksel ${args.join(' ')}" failed:\n${Buffer.concat(said).toString()}`))
+      else reject(new CommandError(`"aksel ${args.join(' ')}" ${how}:\n${Buffer.concat(said).toString()}`))
     })
   })
 }
