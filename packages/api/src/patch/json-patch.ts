@@ -59,7 +59,7 @@ function applyOperation(document: Json, operation: Operation): Json {
     case 'remove':
       return remove(document, path)
     case 'replace':
-      return add(remove(document, path), path, needed(operation), { replacing: true })
+      return replace(document, path, needed(operation))
     case 'move': {
       const moved = read(document, from!)
       return add(remove(document, from!), path, moved)
@@ -80,12 +80,21 @@ function needed(operation: Operation): Json {
   return structuredClone(operation.value)
 }
 
-function add(
-  document: Json,
-  path: readonly string[],
-  value: Json,
-  options: { readonly replacing?: boolean } = {},
-): Json {
+/** What is replaced must be there. */
+function replace(document: Json, path: readonly string[], value: Json): Json {
+  if (path.length === 0) return value
+  const parent = read(document, path.slice(0, -1))
+  const last = path.at(-1)!
+  if (Array.isArray(parent)) {
+    parent[arrayIndex(parent, last, { mayAppend: false })] = value
+    return document
+  }
+  if (!isPlainObject(parent) || !Object.hasOwn(parent, last))
+    throw unappliable(`replace operation does not apply: doc is missing key: ${pointerOf(path)}: missing value`)
+  return add(document, path, value)
+}
+
+function add(document: Json, path: readonly string[], value: Json): Json {
   if (path.length === 0) return value
   const parent = read(document, path.slice(0, -1))
   const last = path.at(-1)!
@@ -95,7 +104,7 @@ function add(
   } else if (isPlainObject(parent)) {
     Object.defineProperty(parent, last, { value, enumerable: true, configurable: true, writable: true })
   } else {
-    throw missing(options.replacing === true ? 'replace' : 'add', path)
+    throw missing('add', path)
   }
   return document
 }

@@ -46,9 +46,9 @@ export class Documents {
     const { catalog } = this.#options
     switch (path) {
       case '/':
-        return jsonAnswer(200, { paths: this.#paths() })
+        return indented({ paths: this.#paths() })
       case '/version':
-        return jsonAnswer(200, versionOf(this.#options.gitVersion))
+        return indented(versionOf(this.#options.gitVersion))
       case '/.well-known/openid-configuration':
         return jsonAnswer(200, openIdConfiguration(this.#options.issuer))
       case '/openid/v1/jwks':
@@ -166,6 +166,11 @@ export class Documents {
     }
     return paths.toSorted()
   }
+}
+
+/** People read these with curl and `kubectl get --raw`: upstream indents them. */
+function indented(value: unknown): Answer {
+  return bytesAnswer(200, 'application/json', Buffer.from(JSON.stringify(value, null, 2)))
 }
 
 function versionOf(gitVersion: string): Readonly<Record<string, string>> {

@@ -24,7 +24,7 @@ export function patchTypeOf(contentType: string | undefined): PatchMediaType {
   if (type.startsWith('application/apply-patch+')) {
     throw new ApiError(
       'UnsupportedMediaType',
-      `server-side apply (${type}) is not offered by this server yet: use client-side apply, or a merge or strategic merge patch`,
+      `server-side apply (${type}) is not offered by this server yet: use client-side apply (with Helm: --server-side=false), or a merge or strategic merge patch`,
     )
   }
   throw unsupportedMediaType(patchMediaTypes)
