@@ -277,7 +277,12 @@ function initialState(type: ResourceType, object: AnyObject): KubernetesObject {
 
 /** A write of an object leaves its status alone; a write of a subresource changes only that. */
 function mergeFor(known: AnyObject, sent: AnyObject, subresource: string | undefined): KubernetesObject {
-  if (subresource === 'status') return { ...known, status: sent.status } as KubernetesObject
+  // Annotations may be written with the status, as in a real server; the revision of a deployment is.
+  if (subresource === 'status') {
+    const { annotations = known.metadata.annotations } = sent.metadata
+    const metadata = annotations === undefined ? known.metadata : { ...known.metadata, annotations }
+    return { ...known, metadata, status: sent.status } as KubernetesObject
+  }
   if (subresource === 'finalize') return { ...known, spec: sent.spec } as KubernetesObject
   const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = known.metadata
   const fixed = {

@@ -148,13 +148,17 @@ export class DeploymentPass {
     this.tell('Warning', 'ReplicaSetCreateError', message)
   }
 
-  /** The annotation lives on the deployment itself: kubectl shows it as the current revision. */
+  /**
+   * The annotation lives on the deployment itself: kubectl shows it as the current revision. Written with the status, which
+   * leaves the generation alone.
+   */
   async #noteRevision(revision: string | undefined): Promise<void> {
     const { metadata } = this.deployment
     if (revision === undefined || metadata.annotations?.[revisionAnnotation] === revision) return
     const { resourceVersion } = metadata
     const body = { metadata: { resourceVersion, annotations: { [revisionAnnotation]: revision } } }
-    this.deployment = await this.#client.patch(deployments, metadata, { kind: 'merge', body })
+    const patch = { kind: 'merge', body } as const
+    this.deployment = await this.#client.patch(deployments, metadata, patch, { subresource: 'status' })
   }
 
   async #update(
