@@ -20,7 +20,7 @@ import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
 import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
-import { bootstrap } from './bootstrap/bootstrap.ts'
+import { bootstrap, keepKubernetesService } from './bootstrap/bootstrap.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
@@ -92,7 +92,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = registryOf(options, scope, records, catalog, auth)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
-  await bootstrap(registry, { serviceIp, advertiseAddress, advertisePort })
+  const addresses = { serviceIp, advertiseAddress, advertisePort }
+  await bootstrap(registry, addresses)
+  keepKubernetesService(scope, registry, addresses)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
   const pipeline = pipelineOf(options, scope, catalog, registry, auth, late)

@@ -4,6 +4,7 @@
 import type { KubernetesObject } from '@aksel/api/resource'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { isReason } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
 import { decodeBody, bodyTypeOf } from '../registry/decode.ts'
 import { createObject } from '../registry/create.ts'
 import type { Registry, WriteCall } from '../registry/registry.ts'
@@ -34,10 +35,30 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions): 
     await ensure(registry, priorityClass(name, value))
   }
   await ensure(registry, kubernetesService(options))
+  for (const object of kubernetesAddresses(options)) await replace(registry, object)
+}
+
+/** Makes the `kubernetes` service and its endpoints again when somebody deletes them, until the scope ends. */
+export function keepKubernetesService(scope: Scope, registry: Registry, options: BootstrapOptions): void {
+  for (const object of [kubernetesService(options), ...kubernetesAddresses(options)]) {
+    const row = rowOf(registry, object)
+    registry.records.onChange(row, scope.signal, (changes) => {
+      const isGone = changes.some(({ type, record }) => {
+        const { metadata } = record.object
+        return type === 'DELETED' && metadata.name === name && metadata.namespace === namespace
+      })
+      if (!isGone) return
+      void ensure(registry, object).catch((error: unknown) => {
+        scope.log.error('the kubernetes service could not be made again', { kind: object.kind, error })
+      })
+    })
+  }
+}
+
+function kubernetesAddresses(options: BootstrapOptions): readonly KubernetesObject[] {
   // Endpoints may not be loopback addresses, and nothing in a cluster could reach one: a simulated cluster has none.
-  if (isLoopback(options.advertiseAddress)) return
-  await replace(registry, kubernetesEndpoints(options))
-  await replace(registry, kubernetesSlice(options))
+  if (isLoopback(options.advertiseAddress)) return []
+  return [kubernetesEndpoints(options), kubernetesSlice(options)]
 }
 
 function isLoopback(address: string): boolean {
