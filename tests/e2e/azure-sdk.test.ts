@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ContainerServiceClient } from '@azure/arm-containerservice'
@@ -95,6 +96,61 @@ test('a pool scales from one node to three, and kubectl accepts the credentials'
   assert.match(await aksel.kubectl('get nodes'), /aks-nodepool1-\d{8}-vmss\w{6} +Ready/)
 })
 
+test('the two clusters have the same addresses, and each reaches its own', { timeout: 120_000 }, async () => {
+  const theirs = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+  const seen: { readonly nodes: string; readonly service: string; readonly answer: string }[] = []
+  for (const [own, answer] of [
+    [[], 'the first'],
+    [theirs, 'the other'],
+  ] as const) {
+    const kubectl = (...args: readonly string[]): Promise<string> => aksel.kubectl([...own, ...args])
+    await aksel.kubectl([...own, 'apply', '-f', '-'], { input: echoing(answer) })
+    await kubectl('rollout', 'status', 'deployment/echo', '--timeout=60s')
+    const nodes = (await kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].status.addresses[0].address}')).split(' ')
+    const fetchByName = ['timeout', '10', 'wget', '-q', '-O', '-', 'http://echo.default.svc.cluster.local:8080/']
+    seen.push({
+      nodes: nodes.toSorted().join(' '),
+      service: await kubectl('get', 'service', 'echo', '-o', 'jsonpath={.spec.clusterIP}'),
+      answer: await kubectl('exec', 'deployment/echo', '--', ...fetchByName),
+    })
+  }
+  assert.equal(seen[0]!.nodes, '10.224.0.4')
+  assert.equal(seen[1]!.nodes, '10.224.0.4 10.224.0.5 10.224.0.6 10.224.0.7')
+  assert.equal(seen[1]!.service, seen[0]!.service)
+  assert.deepEqual(
+    seen.map(({ answer }) => answer),
+    ['the first\n', 'the other\n'],
+  )
+})
+
+/** A service that answers with these words, at the same address in every cluster. */
+function echoing(words: string): string {
+  return `
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec:
+  clusterIP: 10.0.77.7
+  selector: {app: echo}
+  ports: [{port: 8080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
+spec:
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: echo
+          image: docker.io/library/busybox:1.36
+          command: [sh, -c, "mkdir /www; echo ${words} > /www/index.html; exec httpd -f -p 8080 -h /www"]
+          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+`
+}
+
 test('`az` sees and changes the same things', { timeout: 120_000 }, async () => {
   const shown = JSON.parse(await aksel.ok(['az', 'aks', 'show', '-g', group, '-n', name])) as {
     provisioningState: string
@@ -112,34 +168,126 @@ test('`az` sees and changes the same things', { timeout: 120_000 }, async () => 
   )
 })
 
+test('`az` creates, grows, opens and deletes a cluster of its own', { timeout: 180_000 }, async () => {
+  const own = ['-g', 'az-group', '-n', 'az-cluster'] as const
+  const pool = ['-g', 'az-group', '--cluster-name', 'az-cluster', '-n', 'more'] as const
+  const az = (...args: readonly string[]): Promise<string> => aksel.ok(['az', ...args], { timeoutMs: 60_000 })
+  await az('group', 'create', '-n', 'az-group', '-l', 'westeurope')
+  await az('aks', 'create', ...own, '--node-count', '1')
+  await az('aks', 'nodepool', 'add', ...pool, '-c', '1')
+  await az('aks', 'scale', ...own, '--nodepool-name', 'nodepool1', '-c', '2')
+  const table = await az('aks', 'list', '-o', 'table')
+  for (const each of ['demo', name, 'az-cluster']) assert.match(table, new RegExp(`^${each} .* Succeeded `, 'm'))
+  await az('aks', 'get-credentials', ...own, '--admin', '--file', join(aksel.dataDir, 'az-kubeconfig'))
+  const nodes = await aksel.kubectl('get nodes')
+  assert.equal(nodes.match(/aks-(nodepool1|more)-\d{8}-vmss\w{6} +Ready/g)?.length, 3, nodes)
+  await az('aks', 'nodepool', 'delete', ...pool)
+  assert.doesNotMatch(await aksel.kubectl('get nodes'), /aks-more-/)
+  await az('aks', 'delete', ...own, '--yes')
+  assert.match(await aksel.fails(['az', 'aks', 'show', ...own]), /\(ResourceNotFound\)/)
+  assert.match(await aksel.fails(['kubectl', 'get', 'nodes']), /There is no current cluster/)
+  await az('group', 'delete', '-n', 'az-group', '--yes')
+  assert.match(await aksel.fails(['az', 'group', 'show', '-n', 'az-group']), /\(ResourceGroupNotFound\)/)
+  // The first cluster is the current one again.
+  await aksel.ok(['up'])
+  assert.match(await aksel.kubectl('get nodes'), /aks-nodepool1-\d{8}-vmss000000 +Ready/)
+})
+
 test('what Azure refuses is refused in its words, and nothing is made', { timeout: 60_000 }, async () => {
   const base = {
     location: 'westeurope',
     dnsPrefix: 'x',
     agentPoolProfiles: [{ name: 'np', mode: 'System' as const, count: 1, vmSize: 'Standard_D2s_v5' }],
   }
-  const code = async (
-    cluster: Parameters<typeof client.managedClusters.createOrUpdate>[2],
-    clusterName = 'bad',
-  ): Promise<string> => {
+  type Cluster = Parameters<typeof client.managedClusters.createOrUpdate>[2]
+  const refusal = async (cluster: Cluster, clusterName = 'bad'): Promise<string> => {
     try {
       await client.managedClusters.createOrUpdate(group, clusterName, cluster)
       return 'accepted'
     } catch (error) {
-      return (error as { code?: string }).code ?? String(error)
+      const { statusCode, code, message } = error as { statusCode?: number; code?: string; message: string }
+      return `${statusCode} ${code}: ${message}`
     }
   }
-  assert.notEqual(
-    await code({ ...base, agentPoolProfiles: [{ ...base.agentPoolProfiles[0]!, vmSize: 'Standard_Nonsense' }] }),
-    'accepted',
+  const profile = base.agentPoolProfiles[0]!
+  assert.match(
+    await refusal({ ...base, agentPoolProfiles: [{ ...profile, vmSize: 'Standard_Nonsense' }] }),
+    /^400 BadRequest: The VM size of Standard_Nonsense is not allowed in your subscription in location 'westeurope'/,
   )
-  assert.notEqual(await code(base, 'bad_name!'), 'accepted')
-  assert.notEqual(await code({ ...base, kubernetesVersion: '1.2.3' }), 'accepted')
+  assert.match(
+    await refusal({ ...base, agentPoolProfiles: [{ ...profile, name: 'Bad-Pool' }] }),
+    /^400 InvalidParameter: .*Invalid agentpool name 'Bad-Pool'/,
+  )
+  assert.match(await refusal(base, 'bad_name!'), /^400 InvalidParameter: .*Resource name 'bad_name!' must be/)
+  assert.match(
+    await refusal({ ...base, kubernetesVersion: '1.2.3' }),
+    /^400 K8sVersionNotSupported: Version 1\.2\.3 is not supported in this region/,
+  )
   assert.match(await aksel.fails(['az', 'aks', 'show', '-g', group, '-n', 'none']), /\(ResourceNotFound\)/)
+  assert.match(
+    await aksel.fails(['az', 'aks', 'create', '-g', 'no-group', '-n', 'bad']),
+    /\(ResourceGroupNotFound\) Resource group 'no-group' could not be found\./,
+  )
   const names: string[] = []
   for await (const cluster of client.managedClusters.listByResourceGroup(group)) names.push(cluster.name!)
   assert.deepEqual(names, [name])
 })
+
+test('without the right token, secret or version nobody comes in', { timeout: 60_000 }, async () => {
+  const { armUrl, tenantId, clientId, clientSecret, subscriptionId } = connection
+  const form = (secret: string): string =>
+    new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: secret,
+      scope: `${armUrl}/.default`,
+    }).toString()
+  const tokenUrl = `${armUrl}/${tenantId}/oauth2/v2.0/token`
+  const wrongSecret = await ask(tokenUrl, { body: form('wrong') })
+  assert.equal(wrongSecret.status, 401)
+  assert.match(wrongSecret.body, /"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret/)
+  const { access_token: token } = JSON.parse((await ask(tokenUrl, { body: form(clientSecret) })).body) as {
+    access_token: string
+  }
+  const clusters = `${armUrl}/subscriptions/${subscriptionId}/providers/Microsoft.ContainerService/managedClusters`
+  const asked = async (url: string, bearer?: string): Promise<readonly [number, string | undefined]> => {
+    const { status, body } = await ask(url, bearer === undefined ? {} : { bearer })
+    return [status, (JSON.parse(body) as { error?: { code: string } }).error?.code]
+  }
+  const version = '?api-version=2025-05-01'
+  assert.deepEqual(await asked(clusters + version, token), [200, undefined])
+  assert.deepEqual(await asked(clusters + version), [401, 'AuthenticationFailed'])
+  assert.deepEqual(await asked(clusters + version, 'wrong'), [401, 'InvalidAuthenticationToken'])
+  assert.deepEqual(await asked(clusters + version, `${token.slice(0, -8)}AAAAAAAA`), [
+    401,
+    'InvalidAuthenticationToken',
+  ])
+  assert.deepEqual(await asked(clusters, token), [400, 'MissingApiVersionParameter'])
+  assert.deepEqual(await asked(`${clusters}?api-version=1999-01-01`, token), [400, 'NoRegisteredProviderFound'])
+})
+
+/** One request to the front door, with the authority that it tells; POST where there is a body. */
+async function ask(
+  url: string,
+  options: { readonly bearer?: string; readonly body?: string },
+): Promise<{ readonly status: number; readonly body: string }> {
+  const ca = await readFile(connection.caPath)
+  const headers = {
+    ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer}` }),
+    ...(options.body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+  }
+  return new Promise((resolve, reject) => {
+    const method = options.body === undefined ? 'GET' : 'POST'
+    const outgoing = request(url, { ca, headers, method, agent: false, timeout: 10_000 }, (response) => {
+      const pieces: Buffer[] = []
+      response.on('data', (piece: Buffer) => pieces.push(piece))
+      response.on('end', () => resolve({ status: response.statusCode!, body: Buffer.concat(pieces).toString() }))
+    })
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer from ${url} within 10 s`)))
+    outgoing.on('error', reject)
+    outgoing.end(options.body)
+  })
+}
 
 test('the SDK deletes the cluster, and the first goes on', { timeout: 120_000 }, async () => {
   await client.managedClusters.delete(group, name)

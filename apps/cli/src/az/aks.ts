@@ -6,7 +6,7 @@ import { AzError } from './az-error.ts'
 import { addLeaf, parseCount, required } from './command.ts'
 import { clusterPath, groupPath, named, provider, type ClusterFlags } from './cluster-path.ts'
 import { clusterBody, createFlags, type CreateFlags } from './cluster-body.ts'
-import { addCredentials } from './credentials.ts'
+import { addCredentials, forgetCurrent } from './credentials.ts'
 import { addNodepool } from './nodepool.ts'
 import { flatten, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
 import { confirm, follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
@@ -137,6 +137,7 @@ function addDelete(aks: Command, session: Session): void {
     run: async (_, flags) => {
       await confirm(session, flags.yes, 'Are you sure you want to perform this operation?')
       const started = await session.arm().send({ method: 'DELETE', path: clusterPath(session, flags) })
+      forgetCurrent(session, flags)
       if (flags.wait !== false) await follow(session, started, flags)
       return undefined
     },

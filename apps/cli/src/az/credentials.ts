@@ -1,9 +1,9 @@
 // `az aks get-credentials`: a cluster's kubeconfig, merged into the user's.
 
 import type { Command } from 'commander'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { currentFile, type CurrentFile } from '../files.ts'
+import { currentFile, readJsonFile, type CurrentFile } from '../files.ts'
 import { clusterPath, named, type ClusterFlags } from './cluster-path.ts'
 import { AzError } from './az-error.ts'
 import { addLeaf } from './command.ts'
@@ -28,6 +28,15 @@ export function addCredentials(aks: Command, session: Session): void {
         .option('--context <name>', 'name of the context instead of the default one'),
     run: (_, flags) => getCredentials(session, flags),
   })
+}
+
+/** What points at a deleted cluster would only say that nobody answers there. */
+export function forgetCurrent({ options }: Session, cluster: ClusterFlags): void {
+  const path = currentFile(options.dataDir)
+  const current = readJsonFile<CurrentFile>(path)
+  const same = (left: string, right: string): boolean => left.toLowerCase() === right.toLowerCase()
+  if (current === undefined) return
+  if (same(current.resourceGroup, cluster.resourceGroup) && same(current.cluster, cluster.name)) rmSync(path)
 }
 
 async function getCredentials(session: Session, flags: CredentialFlags): Promise<undefined> {
