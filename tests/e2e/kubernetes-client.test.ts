@@ -1,4 +1,4 @@
-// The Kubernetes project's own JavaScript client, unmodified, against a simulated cluster.
+// The Kubernetes project's own JavaScript client, unmodified, against a simulated cluster and a real container.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -139,7 +139,7 @@ void suite('@kubernetes/client-node', () => {
     await informer.stop()
   })
 
-  void test('exec on a simulated node is refused in words', deadline, async () => {
+  void test('exec on a simulated node is refused', deadline, async () => {
     const { items } = await core.listNamespacedPod({ namespace })
     const pod = items[0]?.metadata?.name
     assert.ok(pod !== undefined)
@@ -155,4 +155,29 @@ void suite('@kubernetes/client-node', () => {
       return true
     })
   })
+})
+
+void test('exec in a real container: both outputs, input, and the exit code; and its log', deadline, async () => {
+  await using aksel = await Aksel.inNewFolder()
+  await aksel.ok(['up', '--nodes', '1'])
+  const config = new KubeConfig()
+  config.loadFromFile(join(aksel.dataDir, 'kubeconfig'))
+  const core = config.makeApiClient(CoreV1Api)
+  const image = 'docker.io/library/busybox:1.36'
+  const container = { name: 'shell', image, command: ['sh', '-c', 'echo hello; exec sleep 1000'] }
+  const spec = { terminationGracePeriodSeconds: 0, containers: [container] }
+  await core.createNamespacedPod({ namespace, body: { metadata: { name: 'real' }, spec } })
+  await aksel.kubectl('wait --for=condition=Ready pod/real --timeout=30s')
+
+  const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  const script = 'read word; echo got $word; echo oops >&2; exit 3'
+  const status = await new Promise<V1Status>((resolve, reject) => {
+    new Exec(config)
+      .exec(namespace, 'real', 'shell', ['sh', '-c', script], output, errors, input, false, resolve)
+      .then(() => input.write('this\n'), reject)
+  })
+  assert.equal(status.reason, 'NonZeroExitCode')
+  assert.deepEqual(status.details?.causes, [{ reason: 'ExitCode', message: '3' }])
+  assert.deepEqual([String(output.read()), String(errors.read())], ['got this\n', 'oops\n'])
+  assert.equal(await core.readNamespacedPodLog({ namespace, name: 'real' }), 'hello\n')
 })
