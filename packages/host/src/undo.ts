@@ -1,6 +1,6 @@
 // Takes back what the ledger says was made on this host, newest first. Every step may run twice, and after a crash at any point.
 
-import { access, lstat, rm, writeFile } from 'node:fs/promises'
+import { access, lstat, writeFile } from 'node:fs/promises'
 import { readdir, readFile } from 'node:fs/promises'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
@@ -78,7 +78,7 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
     case 'cgroup':
       return removeCgroup(scope, object.path)
     case 'path':
-      return removePath(object.path)
+      return removePath(scope, runner, object.path)
     case 'sysctl':
       return writeFile(sysctlPath(object.name), object.before)
     default:
@@ -181,13 +181,14 @@ export async function loopDevicesBelow(path: string): Promise<readonly string[]>
   return found.flat()
 }
 
-async function removePath(path: string): Promise<void> {
+/** By `rm`, which has a deadline and stays on its file system: a mount that slipped in between is not emptied. */
+async function removePath(scope: Scope, runner: CommandRunner, path: string): Promise<void> {
   if (!path.startsWith('/') || path.split('/').filter((part) => part !== '').length < 2) {
     throw new Error(`"${path}" is too near the root to be removed`)
   }
   const mounts = await mountsBelow(path)
   if (mounts.length > 0) throw new Error(`${mounts.length} mounts are still below ${path}, such as ${mounts[0]}`)
-  if (await exists(path, lstat)) await rm(path, { recursive: true, force: true })
+  if (await exists(path, lstat)) await runner(scope, ['rm', '-rf', '--one-file-system', '--', path])
 }
 
 async function exists(path: string, probe: (path: string) => Promise<unknown> = access): Promise<boolean> {

@@ -17,7 +17,8 @@ interface Waiting {
   /** Order of arrival among equals. */
   readonly sequence: number
   attempts: number
-  place: 'active' | 'backoff' | 'unschedulable' | 'taken'
+  /** `backoff` after a change that may help, `error` after a failure such as a lost binding. */
+  place: 'active' | 'backoff' | 'error' | 'unschedulable' | 'taken'
   /** What would help; every change when it was turned away by nothing in particular. */
   wokenBy: ReadonlySet<WakeUp>
   /** A change that might help came while it was being tried. */
@@ -39,6 +40,10 @@ export class SchedulingQueue {
 
   get length(): number {
     return this.#waiting.size
+  }
+
+  has(key: string): boolean {
+    return this.#waiting.has(key)
   }
 
   /** A new pod, or a changed one: its change may be what helps it. */
@@ -66,24 +71,33 @@ export class SchedulingQueue {
     this.#waiting.delete(key)
   }
 
-  /** The next pod to try: highest priority first, then in order of arrival. */
+  /**
+   * The next pod to try: highest priority first, then in order of arrival. When none is due, one that only waits out
+   * its back-off is tried early, as upstream does: an idle scheduler has nothing to protect. Failures wait to the end.
+   */
   take(): string | undefined {
-    let next: Waiting | undefined
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.place !== 'active') continue
-      if (
-        next === undefined ||
-        waiting.priority > next.priority ||
-        (waiting.priority === next.priority && waiting.sequence < next.sequence)
-      ) {
-        next = waiting
-      }
-    }
+    const next = this.#first('active') ?? this.#first('backoff')
     if (next === undefined) return undefined
+    next.timer?.[Symbol.dispose]()
     next.place = 'taken'
     next.attempts += 1
     next.wokenWhileTaken = false
     return next.key
+  }
+
+  #first(place: Waiting['place']): Waiting | undefined {
+    let first: Waiting | undefined
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.place !== place) continue
+      if (
+        first === undefined ||
+        waiting.priority > first.priority ||
+        (waiting.priority === first.priority && waiting.sequence < first.sequence)
+      ) {
+        first = waiting
+      }
+    }
+    return first
   }
 
   /** No node took it: it sleeps until one of these changes. */
@@ -91,7 +105,7 @@ export class SchedulingQueue {
     const waiting = this.#waiting.get(key)
     if (waiting === undefined) return
     waiting.wokenBy = wokenBy
-    if (waiting.wokenWhileTaken) return this.#backOff(waiting)
+    if (waiting.wokenWhileTaken) return this.#backOff(waiting, 'backoff')
     waiting.place = 'unschedulable'
     waiting.timer?.[Symbol.dispose]()
     waiting.timer = this.#clock.after(FORGOTTEN_AFTER_MS, () => this.#activate(waiting))
@@ -100,7 +114,7 @@ export class SchedulingQueue {
   /** Something else failed, such as the binding: it is tried again after its back-off. */
   retry(key: string): void {
     const waiting = this.#waiting.get(key)
-    if (waiting !== undefined) this.#backOff(waiting)
+    if (waiting !== undefined) this.#backOff(waiting, 'error')
   }
 
   /** Something changed that may help pods which were turned away. */
@@ -115,14 +129,15 @@ export class SchedulingQueue {
   #wake(waiting: Waiting, change: WakeUp): void {
     if (waiting.place === 'taken') waiting.wokenWhileTaken = true
     if (waiting.place !== 'unschedulable') return
-    if (waiting.wokenBy.size === 0 || waiting.wokenBy.has(change)) this.#backOff(waiting)
+    if (waiting.wokenBy.size === 0 || waiting.wokenBy.has(change)) this.#backOff(waiting, 'backoff')
   }
 
-  #backOff(waiting: Waiting): void {
-    waiting.place = 'backoff'
+  #backOff(waiting: Waiting, place: 'backoff' | 'error'): void {
+    waiting.place = place
     waiting.timer?.[Symbol.dispose]()
     const delayMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.max(0, waiting.attempts - 1))
     waiting.timer = this.#clock.after(delayMs, () => this.#activate(waiting))
+    if (place === 'backoff') this.#onActive()
   }
 
   #activate(waiting: Waiting): void {

@@ -132,7 +132,7 @@ class DefaultScheduler implements Scheduler {
       this.#snapshot.setPod(now)
       this.#queue.drop(key)
       this.#queue.wake('pod-changed')
-    } else if (this.#isOurs(now) && !this.#assumed.has(key)) {
+    } else if (this.#isOurs(now) && !this.#assumed.has(key) && (!this.#queue.has(key) || differs(now, before))) {
       this.#queue.put(now)
     }
   }
@@ -187,8 +187,8 @@ class DefaultScheduler implements Scheduler {
   async #reportFailure(pod: Pod, message: string): Promise<void> {
     const conditions = pod.status?.conditions ?? []
     const known = conditions.find(({ type }) => type === 'PodScheduled')
-    await this.#event(pod, 'Warning', 'FailedScheduling', message)
-    if (known?.status === 'False' && known.message === message) return
+    const told = this.#event(pod, 'Warning', 'FailedScheduling', message)
+    if (known?.status === 'False' && known.message === message) return told
     const condition = {
       type: 'PodScheduled',
       status: 'False',
@@ -222,6 +222,11 @@ class DefaultScheduler implements Scheduler {
       if (!this.#scope.signal.aborted) this.#scope.log.warn(what, { error })
     }
   }
+}
+
+/** Our own word on why a pod waits changes it too, and must not wake it. */
+function differs(now: Pod, before: Pod | undefined): boolean {
+  return JSON.stringify([now.spec, now.metadata.labels]) !== JSON.stringify([before?.spec, before?.metadata.labels])
 }
 
 /** Heartbeats change a node too; only what plug-ins look at may help a pod. */

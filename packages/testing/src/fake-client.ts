@@ -24,7 +24,11 @@ import type { ApiRequest, ApiResponse } from '@aksel/client/transport'
 import { matchesSelector, parseSelector } from '@aksel/runtime/selectors'
 import { discoveryOf } from './fake-discovery.ts'
 import { FakeObjects } from './fake-objects.ts'
-import { applyJsonPatch, applyMergePatch } from './patches.ts'
+import { jsonPatch } from '@aksel/api/patch/json-patch'
+import { mergePatch } from '@aksel/api/patch/merge-patch'
+import { patchSchemaOf, type PatchSchema } from '@aksel/api/patch/patch-schema'
+import { strategicMergePatch } from '@aksel/api/patch/strategic-merge-patch'
+import { loadTables } from '@aksel/api/tables'
 
 export interface FakeCall {
   readonly verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete'
@@ -127,9 +131,10 @@ export class FakeClient implements Client {
     patch: Patch,
     options: WriteOptions = {},
   ): Promise<T> {
+    const schema = patch.kind === 'strategic' ? await patchSchema(type) : undefined
     this.#before('patch', type, ref.name, options)
     const known = this.objects.find(type, keyOf({ metadata: ref }))
-    const patched = patchedBy(known, patch) as KubernetesObject
+    const patched = patchedBy(known, patch, schema) as KubernetesObject
     const { uid, resourceVersion } = patched.metadata
     if (uid !== known.metadata.uid || resourceVersion !== known.metadata.resourceVersion) throw conflict(type, ref.name)
     const stored = this.#store(type, mergeFor(known, patched, options.subresource), known)
@@ -296,10 +301,18 @@ function mergeFor(known: AnyObject, sent: AnyObject, subresource: string | undef
   return { ...rest, ...status, metadata: { ...sent.metadata, ...fixed } } as KubernetesObject
 }
 
-function patchedBy(known: KubernetesObject, patch: Patch): unknown {
-  if (patch.kind === 'merge') return applyMergePatch(known, patch.body)
-  if (patch.kind === 'json') return applyJsonPatch(known, patch.body)
+function patchedBy(known: KubernetesObject, patch: Patch, schema: PatchSchema | undefined): unknown {
+  if (patch.kind === 'merge') return mergePatch(known, patch.body)
+  if (patch.kind === 'json') return jsonPatch(known, patch.body)
+  if (schema !== undefined) return strategicMergePatch(known as unknown as Record<string, unknown>, patch.body, schema)
   throw new ApiError('UnsupportedMediaType', `the fake client does not know patches of kind "${patch.kind}"`)
+}
+
+async function patchSchema({ group, version, kind }: ResourceType): Promise<PatchSchema> {
+  const tables = await loadTables('1.35')
+  const fact = tables.kinds.find((each) => each.group === group && each.version === version && each.kind === kind)
+  if (fact === undefined) throw new ApiError('NotFound', `the tables have no kind "${kind}"`)
+  return patchSchemaOf(tables, fact.msg)
 }
 
 function isSelected(object: KubernetesObject, { labelSelector, fieldSelector }: ListOptions): boolean {

@@ -47,7 +47,6 @@ async function createNamed(
   const context = writeContext(registry, call)
   stampIdentity(registry, object)
   row.default(object)
-  row.prepareForCreate(object, context)
   const request: AdmissionRequest = {
     operation: 'CREATE',
     row,
@@ -61,6 +60,8 @@ async function createNamed(
     warnings,
   }
   if (await registry.admission.mutate(request)) row.default(object)
+  // After admission, as upstream: what the kind computes (a pod's QoS class) must see what admission filled in.
+  row.prepareForCreate(object, context)
   const errors = row.validateCreate(object as KubernetesObject, context)
   if (errors.length > 0)
     throw invalidError({ group: row.group, kind: row.kind, name: object.metadata.name ?? '' }, errors)

@@ -1,0 +1,69 @@
+// The scheduler against an API in memory: it binds, explains what it cannot bind, and does not talk to itself.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { events, nodes, pods } from '@aksel/api/resources'
+import type { Node, Pod } from '@aksel/api/types/core-v1'
+import { createCaches } from '@aksel/runtime/caches'
+import type { Caches } from '@aksel/runtime/controller'
+import { FakeClient } from '@aksel/testing/fake-client'
+import { settled } from '@aksel/testing/simulated-clock'
+import { testScope } from '@aksel/testing/test-scope'
+import { createScheduler } from './scheduler.ts'
+
+const node = (name: string, cpu: string): Node => ({
+  metadata: { name },
+  spec: {},
+  status: { allocatable: { cpu, memory: '4Gi', pods: '10' } },
+})
+
+const pod = (name: string, cpu: string): Pod => ({
+  metadata: { name, namespace: 'default' },
+  spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] },
+})
+
+async function withScheduler(work: (client: FakeClient, caches: Caches) => Promise<void>): Promise<void> {
+  using scope = testScope()
+  const client = new FakeClient(scope)
+  await using caches = createCaches(scope, client)
+  const running = createScheduler(scope, { client, caches }).run()
+  running.catch(() => {})
+  await settled()
+  await work(client, caches)
+}
+
+/** The pod as soon as it is so. */
+function seen(caches: Caches, isSo: (pod: Pod) => boolean): Promise<Pod> {
+  const { promise, resolve } = Promise.withResolvers<Pod>()
+  const subscription = caches.of(pods).subscribe((now) => (now !== undefined && isSo(now) ? resolve(now) : undefined))
+  return promise.finally(() => subscription[Symbol.dispose]())
+}
+
+test('a pod that fits nowhere is explained once, and bound as soon as a node can take it', () =>
+  withScheduler(async (client, caches) => {
+    await client.create(nodes, node('small', '1'))
+    await client.create(pods, pod('big', '2'))
+    const waiting = await seen(
+      caches,
+      ({ status }) => status?.conditions?.some(({ type }) => type === 'PodScheduled') === true,
+    )
+    const condition = waiting.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+    assert.equal(condition?.reason, 'Unschedulable')
+    assert.match(condition?.message ?? '', /^0\/1 nodes are available: 1 Insufficient cpu\./)
+    const failures = (await client.list(events)).items.filter(({ reason }) => reason === 'FailedScheduling')
+    assert.deepEqual(
+      failures.map(({ count }) => count),
+      [1],
+    )
+    await client.create(nodes, node('large', '4'))
+    assert.equal((await seen(caches, ({ spec }) => (spec.nodeName ?? '') !== '')).spec.nodeName, 'large')
+  }))
+
+test('pods bound one after the other never take more than a node has', () =>
+  withScheduler(async (client) => {
+    await client.create(nodes, node('a', '2'))
+    for (const name of ['p1', 'p2', 'p3']) await client.create(pods, pod(name, '1'))
+    await settled()
+    const placed = (await client.list(pods)).items.filter(({ spec }) => spec.nodeName === 'a')
+    assert.equal(placed.length, 2)
+  }))
