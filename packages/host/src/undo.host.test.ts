@@ -16,6 +16,7 @@ import type { Ledger } from './ledger.ts'
 import { mountsBelow } from './mount-table.ts'
 import { startProcess } from './process-start.ts'
 import { isRunning } from './process-table.ts'
+import { holdSysctl, sysctlPath } from './sysctl.ts'
 import { loopDevicesBelow, undoAll } from './undo.ts'
 
 const scope: Scope = {
@@ -151,6 +152,25 @@ test('namespaces, links, tables, routes and sysctls are undone, also those that 
     assert.doesNotMatch((await run(scope, ['nft', 'list', 'tables'])).stdout, new RegExp(name))
     assert.equal((await readFile(`/proc/sys/${sysctl.replaceAll('.', '/')}`, 'utf8')).trim(), before)
   }))
+
+test('a setting that two data folders need is set back by the last of them', () =>
+  withLedger((first) =>
+    withLedger(async (second) => {
+      const name = 'net.ipv4.neigh.default.gc_stale_time'
+      const read = async (): Promise<string> => (await readFile(sysctlPath(name), 'utf8')).trim()
+      const before = await read()
+      const value = String(Number(before) + 7)
+      const hold = (ledger: Ledger, holder: string): Promise<void> =>
+        holdSysctl({ ledger, owner: 'f', name, value, holder })
+      await hold(first, 'one')
+      await hold(second, 'two')
+      await hold(second, 'two')
+      await undoAll(scope, { ledger: first })
+      assert.equal(await read(), value)
+      await undoAll(scope, { ledger: second })
+      assert.equal(await read(), before)
+    }),
+  ))
 
 test('what a killed containerd left in shared folders goes, and nothing of another does', () =>
   withLedger(async (ledger, directory) => {

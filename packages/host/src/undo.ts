@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import { cgroupFolders, processesIn, removeCgroupFolder } from './cgroups.ts'
+import { releaseSysctl } from './sysctl.ts'
 import { removeContainerdFiles } from './containerd-files.ts'
 import { CommandError, run, type CommandRunner } from './command.ts'
 import type { HostObject, Ledger, LedgerEntry } from './ledger.ts'
@@ -80,15 +81,10 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
     case 'path':
       return removePath(scope, runner, object.path)
     case 'sysctl':
-      return writeFile(sysctlPath(object.name), object.before)
+      return releaseSysctl(object)
     default:
       return object satisfies never
   }
-}
-
-/** `net.ipv4.ip_forward`, or with slashes where a part holds a dot itself. */
-export function sysctlPath(name: string): string {
-  return `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`
 }
 
 /** The words of ip and nft for "there is no such thing", which is what an undo wants. */

@@ -45,31 +45,31 @@ test('a change that comes while a pod is being tried is not lost', () => {
   assert.equal(queue.take(), 'n/a')
 })
 
-test('a pod whose binding failed waits out its back-off, longer each time', async () => {
+test('a pod whose binding failed waits out its back-off, longer each time', () => {
   const { queue, clock } = queueOf(pod('a'))
   queue.retry(queue.take()!)
   assert.equal(queue.take(), undefined)
-  await clock.advance(1000)
+  clock.advance(1000)
   queue.retry(queue.take()!)
-  await clock.advance(1999)
+  clock.advance(1999)
   assert.equal(queue.take(), undefined)
-  await clock.advance(1)
+  clock.advance(1)
   assert.equal(queue.take(), 'n/a')
 })
 
-test('a pod that was turned away is tried again after five minutes, whatever was seen', async () => {
+test('a pod that was turned away is tried again after five minutes, whatever was seen', () => {
   const { queue, clock } = queueOf(pod('a'))
   queue.turnAway(queue.take()!, new Set(['node']))
-  await clock.advance(5 * 60_000)
+  clock.advance(5 * 60_000)
   assert.equal(queue.take(), 'n/a')
 })
 
-test('a dropped pod is not tried again, and leaves no timer', async () => {
+test('a dropped pod is not tried again, and leaves no timer', () => {
   const { queue, clock, calls } = queueOf(pod('a'))
   queue.retry(queue.take()!)
   queue.drop('n/a')
   const before = calls()
-  await clock.advance(60_000)
+  clock.advance(60_000)
   assert.equal(calls(), before)
   assert.equal(queue.take(), undefined)
 })

@@ -17,6 +17,9 @@ const unitPatterns = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 
 const hostPatterns = ['packages/*/src/**/*.host.test.ts', 'apps/*/src/**/*.host.test.ts']
 const e2ePatterns = ['tests/e2e/**/*.test.ts']
 
+/** The longest story takes about a minute. */
+const FILE_TIMEOUT_MS = 400_000
+
 const parts = ['check', 'unit', 'host', 'e2e', 'all'] as const
 type Part = (typeof parts)[number]
 
@@ -62,8 +65,10 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
     { name: 'types', argv: [bin('tsc'), '--noEmit'] },
     unit,
   ]
-  const host: Task = { name: 'host', argv: [...nodeTest, '--test-concurrency=1', ...filesOf(options, hostPatterns)] }
-  const e2e: Task = { name: 'e2e', argv: [...nodeTest, '--test-concurrency=1', ...filesOf(options, e2ePatterns)] }
+  // A file that hangs must fail, not hold up the gate.
+  const isolated = [...nodeTest, '--test-concurrency=1', '--test-force-exit', `--test-timeout=${FILE_TIMEOUT_MS}`]
+  const host: Task = { name: 'host', argv: [...isolated, ...filesOf(options, hostPatterns)] }
+  const e2e: Task = { name: 'e2e', argv: [...isolated, ...filesOf(options, e2ePatterns)] }
   switch (part) {
     case 'check':
       return [check]

@@ -1,8 +1,8 @@
 // The little that the fabric changes in the host's own namespace: forwarding, and masquerading of what leaves the host.
 
-import { readFile, writeFile } from 'node:fs/promises'
 import type { CommandRunner } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
+import { holdSysctl } from '@aksel/host/sysctl'
 import type { Scope } from '@aksel/base/scope'
 import { spawnedNft } from '../nft/runner.ts'
 import type { FabricRanges } from './allocate.ts'
@@ -36,14 +36,5 @@ export async function ensureHostNetwork(
   }
 }`,
   ])
-  await ensureForwarding(ledger)
-}
-
-async function ensureForwarding(ledger: Ledger): Promise<void> {
-  const path = `/proc/sys/${FORWARD.replaceAll('.', '/')}`
-  const before = (await readFile(path, 'utf8')).trim()
-  if (before === '1') return
-  const known = ledger.entries(HOST_OWNER).some(({ object }) => object.kind === 'sysctl' && object.name === FORWARD)
-  if (!known) await ledger.record(HOST_OWNER, { kind: 'sysctl', name: FORWARD, before })
-  await writeFile(path, '1')
+  await holdSysctl({ ledger, owner: HOST_OWNER, name: FORWARD, value: '1', holder: table })
 }
