@@ -31,11 +31,9 @@ export async function runTests(options: CliOptions, args: readonly string[]): Pr
       2,
     )
   }
-  // `all` asks the tests that have a larger size for it.
-  const environment = { ...options.environment, ...(wanted === 'all' ? { AKSEL_TEST_SIZE: 'full' } : {}) }
   if (wanted === undefined || wanted === 'all' || wanted === 'host' || wanted === 'e2e') await prepareHost(options)
   for (const stage of stagesOf(options, wanted as Part | undefined)) {
-    const failed = await runStage(options, stage, environment)
+    const failed = await runStage(options, stage)
     if (failed) return 1
   }
   return 0
@@ -94,28 +92,18 @@ function filesOf(options: CliOptions, patterns: readonly string[], without?: str
 }
 
 /** Runs the stage's tasks side by side. A lone task writes straight to the terminal. */
-async function runStage(
-  options: CliOptions,
-  tasks: readonly Task[],
-  environment: CliOptions['environment'],
-): Promise<boolean> {
-  const results = await Promise.all(
-    tasks.map((task) => runTask(options, task, { environment, quiet: tasks.length > 1 })),
-  )
+async function runStage(options: CliOptions, tasks: readonly Task[]): Promise<boolean> {
+  const results = await Promise.all(tasks.map((task) => runTask(options, task, { quiet: tasks.length > 1 })))
   return results.includes(false)
 }
 
-async function runTask(
-  options: CliOptions,
-  task: Task,
-  how: { readonly environment: CliOptions['environment']; readonly quiet: boolean },
-): Promise<boolean> {
+async function runTask(options: CliOptions, task: Task, how: { readonly quiet: boolean }): Promise<boolean> {
   const startedMs = performance.now()
   const [program, ...args] = task.argv
   // Standard input is closed: no test may wait for a person.
   const child = spawn(program!, args, {
     cwd: options.repositoryRoot,
-    env: how.environment,
+    env: options.environment,
     stdio: ['ignore', how.quiet ? 'pipe' : 'inherit', how.quiet ? 'pipe' : 'inherit'],
   })
   const output: Buffer[] = []
