@@ -1,21 +1,11 @@
-// Label selectors and node selector terms, as the API defines them.
+// Node selector terms and the requirements they are made of, as the API defines them.
 
-import type { LabelSelector } from '@aksel/api/types/meta-v1'
 import type { Node, NodeSelector, NodeSelectorTerm } from '@aksel/api/types/core-v1'
-
-type Labels = Readonly<Record<string, string>>
 
 interface Requirement {
   readonly key: string
   readonly operator: string
   readonly values?: readonly string[]
-}
-
-/** An absent selector matches nothing, an empty one everything. */
-export function matchesLabels(selector: LabelSelector | undefined, labels: Labels): boolean {
-  if (selector === undefined) return false
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false
-  return (selector.matchExpressions ?? []).every((requirement) => meets(requirement, labels[requirement.key]))
 }
 
 export function meets(requirement: Requirement, value: string | undefined): boolean {

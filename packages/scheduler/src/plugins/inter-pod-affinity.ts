@@ -1,8 +1,9 @@
 // Affinity and anti-affinity between pods, both ways: what the pod asks of those that stand, and what they ask of it.
 
 import type { Pod, PodAffinityTerm } from '@aksel/api/types/core-v1'
+import { matchesSelector } from '@aksel/runtime/selectors'
 import { scaleToHundred, type Plugin, type World } from '../plugin.ts'
-import { matchesLabels, meets } from '../selectors.ts'
+import { meets } from '../selectors.ts'
 import type { NodeState } from '../snapshot.ts'
 
 const wordsAffinity = "node(s) didn't match pod affinity rules"
@@ -87,7 +88,7 @@ function matchesTerm(term: PodAffinityTerm, owner: Pod, other: Pod, world: World
 
 function matchesWithKeys(term: PodAffinityTerm, owner: Pod, other: Pod): boolean {
   const labels = other.metadata.labels ?? {}
-  if (!matchesLabels(term.labelSelector, labels)) return false
+  if (!matchesSelector(term.labelSelector, labels)) return false
   const ownLabels = owner.metadata.labels ?? {}
   const same = (key: string): boolean =>
     ownLabels[key] === undefined || meets({ key, operator: 'In', values: [ownLabels[key]] }, labels[key])
@@ -100,7 +101,7 @@ function namespaceMatches(term: PodAffinityTerm, owner: Pod, namespace: string, 
   const named = term.namespaces ?? []
   if (named.includes(namespace)) return true
   if (term.namespaceSelector !== undefined)
-    return matchesLabels(term.namespaceSelector, world.namespaceLabels(namespace))
+    return matchesSelector(term.namespaceSelector, world.namespaceLabels(namespace))
   return named.length === 0 && owner.metadata.namespace === namespace
 }
 

@@ -1,8 +1,9 @@
 // Spreads pods over zones, hosts or any other topology, by the pod's own constraints.
 
 import type { Pod, TopologySpreadConstraint } from '@aksel/api/types/core-v1'
+import { matchesSelector } from '@aksel/runtime/selectors'
 import { scaleToHundred, type Plugin, type World } from '../plugin.ts'
-import { matchesLabels, matchesNode, meets } from '../selectors.ts'
+import { matchesNode, meets } from '../selectors.ts'
 import type { NodeState } from '../snapshot.ts'
 import { tolerates } from './node-basics.ts'
 
@@ -73,7 +74,7 @@ function matchesConstraint(constraint: TopologySpreadConstraint, pod: Pod, other
   const labels = other.metadata.labels ?? {}
   const own = pod.metadata.labels ?? {}
   return (
-    matchesLabels(constraint.labelSelector, labels) &&
+    matchesSelector(constraint.labelSelector, labels) &&
     (constraint.matchLabelKeys ?? []).every(
       (key) => own[key] === undefined || meets({ key, operator: 'In', values: [own[key]] }, labels[key]),
     )
