@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
 import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
-import { readJson, writeDurableFile } from './durable-file.ts'
+import { readJson, writeDurableFile } from '@aksel/host/durable-file'
 
 export interface ClusterRecord {
   /** Short and safe in paths: 12 hex digits of the id's SHA-256. */

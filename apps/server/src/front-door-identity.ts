@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
-import { readJson, writeDurableFile } from './durable-file.ts'
+import { readJson, writeDurableFile } from '@aksel/host/durable-file'
 
 export interface FrontDoorIdentity {
   readonly authority: KeyPair

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ServerOptions } from './options.ts'
-import { writeDurableFile } from './durable-file.ts'
+import { writeDurableFile } from '@aksel/host/durable-file'
 
 export const serverVersion = '0.1.0'
 

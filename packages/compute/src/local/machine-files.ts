@@ -1,8 +1,9 @@
 // Where a local machine keeps what it is, and the record that says so. A machine is its folder: whatever the server
 // process knows of it can be read again from here.
 
-import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises'
+import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Attachment } from '@aksel/provider/fabric'
 import type { MachineSpec, MachineState } from '@aksel/provider/machine-provider'
 
@@ -64,20 +65,7 @@ export function machinePaths(machinesDirectory: string, cgroupRoot: string, key:
 }
 
 export async function writeRecord(path: string, record: MachineRecord): Promise<void> {
-  await writeDurably(path, `${JSON.stringify(record, undefined, 1)}\n`, 0o600)
-}
-
-/** Written beside, synced and renamed: a reader sees the old text or the new one, also after a power cut. */
-export async function writeDurably(path: string, text: string, mode: number): Promise<void> {
-  const partial = `${path}.new`
-  const file = await open(partial, 'w', mode)
-  try {
-    await file.writeFile(text)
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
-  await rename(partial, path)
+  await writeDurableFile(path, `${JSON.stringify(record, undefined, 1)}\n`, 0o600)
 }
 
 /** The records of all machines, by key. */

@@ -9,6 +9,7 @@ import { cgroupFolders, makeCgroup, processesIn } from '@aksel/host/cgroups'
 import { renderCniConfig } from '@aksel/host/cni-config'
 import { run } from '@aksel/host/command'
 import { renderContainerdConfig } from '@aksel/host/containerd-config'
+import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Ledger } from '@aksel/host/ledger'
 import { startProcess } from '@aksel/host/process-start'
 import { undoEntry } from '@aksel/host/undo'
@@ -16,7 +17,7 @@ import { connect } from 'node:net'
 import type { Attachment } from '@aksel/provider/fabric'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { agentConfig } from './agent-config.ts'
-import { writeDurably, type MachinePaths } from './machine-files.ts'
+import type { MachinePaths } from './machine-files.ts'
 import { supervisedArgv, type SupervisedProgram } from './supervise.ts'
 
 export interface PreparedMachine {
@@ -88,10 +89,10 @@ async function prepare(
   await Promise.all([
     writeFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni),
     writeFile(paths.containerdConfig, containerd),
-    writeDurably(paths.kubeconfig, credentials.kubeconfig, 0o600),
-    writeDurably(paths.servingCertificate, credentials.servingCertificate, 0o600),
-    writeDurably(paths.servingKey, credentials.servingKey, 0o600),
-    writeDurably(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),
+    writeDurableFile(paths.kubeconfig, credentials.kubeconfig, 0o600),
+    writeDurableFile(paths.servingCertificate, credentials.servingCertificate, 0o600),
+    writeDurableFile(paths.servingKey, credentials.servingKey, 0o600),
+    writeDurableFile(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),
   ])
 }
 
@@ -141,7 +142,11 @@ async function ensureRunning(
     cgroup: `${paths.cgroup}/system`,
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
   })
-  await writeDurably(loopPath(paths, name), JSON.stringify({ pid: started.pid, startTicks: started.startTicks }), 0o600)
+  await writeDurableFile(
+    loopPath(paths, name),
+    JSON.stringify({ pid: started.pid, startTicks: started.startTicks }),
+    0o600,
+  )
   scope.log.info('machine program started', { machine: paths.key, program: name, pid: started.pid })
 }
 
