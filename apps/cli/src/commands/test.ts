@@ -15,12 +15,17 @@ interface Task {
 /** Test files that need nothing but Node run in one process; the others make things on the host and run one file at a time. */
 const unitPatterns = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts']
 const hostPatterns = ['packages/*/src/**/*.host.test.ts', 'apps/*/src/**/*.host.test.ts']
+/** Faults and long histories, small in the gate; some make processes, none makes anything on the host. */
+const trustPatterns = ['packages/*/src/**/*.trust.test.ts', 'apps/*/src/**/*.trust.test.ts', 'tests/trust/**/*.test.ts']
+const conformancePatterns = ['tests/conformance/**/*.test.ts']
 const e2ePatterns = ['tests/e2e/**/*.test.ts']
 
-/** The longest story takes about a minute. */
-const FILE_TIMEOUT_MS = 400_000
+/** The longest story of the gate takes about a minute; full sizes take their time. */
+const FILE_TIMEOUT_MS = { gate: 400_000, full: 3_600_000 }
 
-const parts = ['check', 'unit', 'host', 'e2e', 'all'] as const
+const parts = ['check', 'unit', 'trust', 'host', 'conformance', 'e2e', 'all'] as const
+/** Parts that make real nodes. */
+const hostParts: ReadonlySet<string> = new Set(['host', 'conformance', 'e2e', 'all'])
 type Part = (typeof parts)[number]
 
 export async function runTests(options: CliOptions, args: readonly string[]): Promise<number> {
@@ -31,9 +36,10 @@ export async function runTests(options: CliOptions, args: readonly string[]): Pr
       2,
     )
   }
-  if (wanted === undefined || wanted === 'all' || wanted === 'host' || wanted === 'e2e') await prepareHost(options)
+  if (wanted === undefined || hostParts.has(wanted)) await prepareHost(options)
+  const size = wanted === 'all' ? 'full' : 'gate'
   for (const stage of stagesOf(options, wanted as Part | undefined)) {
-    const failed = await runStage(options, stage)
+    const failed = await runStage({ ...options, environment: { ...options.environment, AKSEL_TEST_SIZE: size } }, stage)
     if (failed) return 1
   }
   return 0
@@ -55,7 +61,7 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
   const nodeTest = [node, '--disable-warning=ExperimentalWarning', '--test']
   const unit: Task = {
     name: 'unit',
-    argv: [...nodeTest, '--test-isolation=none', ...filesOf(options, unitPatterns, '.host.test.ts')],
+    argv: [...nodeTest, '--test-isolation=none', ...filesOf(options, unitPatterns, /\.(host|trust)\.test\.ts$/)],
   }
   const check: readonly Task[] = [
     { name: 'format', argv: [bin('oxfmt'), '--check'] },
@@ -64,29 +70,40 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
     unit,
   ]
   // A file that hangs must fail, not hold up the gate.
-  const isolated = [...nodeTest, '--test-concurrency=1', '--test-force-exit', `--test-timeout=${FILE_TIMEOUT_MS}`]
+  const isolated = [
+    ...nodeTest,
+    '--test-concurrency=1',
+    '--test-force-exit',
+    `--test-timeout=${FILE_TIMEOUT_MS[part === 'all' ? 'full' : 'gate']}`,
+  ]
   const host: Task = { name: 'host', argv: [...isolated, ...filesOf(options, hostPatterns)] }
+  const trust: Task = { name: 'trust', argv: [...isolated, ...filesOf(options, trustPatterns)] }
+  const conformance: Task = { name: 'conformance', argv: [...isolated, ...filesOf(options, conformancePatterns)] }
   const e2e: Task = { name: 'e2e', argv: [...isolated, ...filesOf(options, e2ePatterns)] }
   switch (part) {
     case 'check':
       return [check]
     case 'unit':
       return [[unit]]
+    case 'trust':
+      return [[trust]]
     case 'host':
       return [[host]]
+    case 'conformance':
+      return [[conformance]]
     case 'e2e':
       return [[e2e]]
     case 'all':
     case undefined:
-      return [check, [host], [e2e]]
+      return [check, [trust], [host], [conformance], [e2e]]
     default:
       return part satisfies never
   }
 }
 
-function filesOf(options: CliOptions, patterns: readonly string[], without?: string): readonly string[] {
+function filesOf(options: CliOptions, patterns: readonly string[], without?: RegExp): readonly string[] {
   const files = globSync([...patterns], { cwd: options.repositoryRoot, exclude: ['**/node_modules/**'] })
-  const chosen = files.filter((file) => without === undefined || !file.endsWith(without)).sort()
+  const chosen = files.filter((file) => without === undefined || !without.test(file)).sort()
   if (chosen.length === 0) throw new CommandError(`No test file matches ${patterns.join(', ')}`)
   return chosen
 }

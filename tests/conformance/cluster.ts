@@ -1,0 +1,72 @@
+// A cluster for the conformance tests: the real launcher and server, its controllers and scheduler, reached over TLS with
+// the Kubernetes project's own JavaScript client and the bundled kubectl. One cluster a file, one namespace a test.
+
+import { join } from 'node:path'
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import { Aksel } from '../e2e/aksel.ts'
+
+export interface ConformanceCluster extends AsyncDisposable {
+  readonly aksel: Aksel
+  /** The administrator's credentials; `config.makeApiClient(CoreV1Api)` gives a typed client. */
+  readonly config: KubeConfig
+  readonly core: CoreV1Api
+  /** The JSON of a path of the API; rejects with the status and the body where it is no 2xx. */
+  get<T>(path: string, headers?: Readonly<Record<string, string>>): Promise<T>
+  /** Makes a namespace `NAME-xxxxx` and answers its name; it goes with the cluster. */
+  namespace(name: string): Promise<string>
+}
+
+export interface ClusterWish {
+  /** `simulated`: no container runs, so only tests of the API and of the loops may use it. */
+  readonly nodes: 'simulated' | 'real'
+  readonly count?: number
+}
+
+export async function conformanceCluster({ nodes, count = 2 }: ClusterWish): Promise<ConformanceCluster> {
+  const aksel = await Aksel.inNewFolder()
+  await aksel.ok(['up', ...(nodes === 'simulated' ? ['--simulated'] : []), '--nodes', String(count)])
+  const config = new KubeConfig()
+  config.loadFromFile(join(aksel.dataDir, 'kubeconfig'))
+  const core = config.makeApiClient(CoreV1Api)
+  return {
+    aksel,
+    config,
+    core,
+    async get<T>(path: string, headers: Readonly<Record<string, string>> = {}) {
+      const args = Object.entries(headers)
+      // kubectl cannot set headers; who needs some goes through the client's own transport.
+      if (args.length > 0) return getWithHeaders<T>(config, path, headers)
+      return JSON.parse(await aksel.kubectl(['get', '--raw', path])) as T
+    },
+    async namespace(name) {
+      const made = await core.createNamespace({ body: { metadata: { generateName: `${name}-` } } })
+      return made.metadata!.name!
+    },
+    [Symbol.asyncDispose]: () => aksel[Symbol.asyncDispose](),
+  }
+}
+
+async function getWithHeaders<T>(
+  config: KubeConfig,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<T> {
+  const { request } = await import('node:https')
+  const url = new URL(path, config.getCurrentCluster()!.server)
+  const options: import('node:https').RequestOptions = { headers }
+  await config.applyToHTTPSOptions(options)
+  return new Promise((resolve, reject) => {
+    const call = request(url, { ...options, headers }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString()
+        if (response.statusCode !== 200) reject(new Error(`GET ${path}: ${response.statusCode} ${text}`))
+        else resolve(JSON.parse(text) as T)
+      })
+    })
+    call.on('error', reject)
+    call.end()
+  })
+}
