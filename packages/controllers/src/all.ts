@@ -2,6 +2,7 @@
 
 import type { Controller } from '@aksel/runtime/controller'
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
+import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
@@ -46,6 +47,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     deploymentController(parts),
     replicaSetController(parts),
     statefulSetController(parts),
+    daemonSetController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
     clusterRoleAggregationController(parts),

@@ -12,7 +12,7 @@ import { tell } from '../pod-control.ts'
 import { claimOwners, isLeftOver } from './claims.ts'
 import { claimsOf, missingIdentity, newPod, ordinalOf, podName } from './identity.ts'
 import type { Slots, Step } from './plan.ts'
-import { templateOf } from './revisions.ts'
+import { templateOf } from '../revision-history.ts'
 import type { Revisions } from './revisions.ts'
 
 export interface ApplyParts {
@@ -44,7 +44,7 @@ async function create(parts: ApplyParts, ordinal: number, revision: Revisions['c
   const what = `create Pod ${name} in StatefulSet ${set.metadata.name}`
   try {
     await ensureClaims(parts, ordinal)
-    await client.create(pods, newPod(set, templateOf(revision), revision.metadata.name, ordinal))
+    await client.create(pods, newPod(set, templateOf(revision) ?? set.spec.template, revision.metadata.name, ordinal))
   } catch (error) {
     // The cache does not show the pod of a pass before.
     if (isReason(error, 'AlreadyExists')) return

@@ -12,10 +12,11 @@ import { claim, controllerOf, controllerUidIndex, controllerUidOf, orphansOf, ow
 import { writeStatus } from '../parts.ts'
 import type { LoopParts } from '../parts.ts'
 import { isNamespaceTerminating } from '../pod-control.ts'
+import { forgetRevision } from '../revision-history.ts'
 import { applyStep, syncClaims } from './apply.ts'
 import { isMember } from './identity.ts'
 import { planPods, slotsOf } from './plan.ts'
-import { forgetRevision, revisionsToForget, syncRevisions } from './revisions.ts'
+import { revisionsToForget, syncRevisions } from './revisions.ts'
 import { availabilityRecheckMs, judgeStatus } from './status.ts'
 
 export function statefulSetController(parts: LoopParts): Controller {

@@ -134,6 +134,7 @@ export async function killEverywhere(
   make: MakeLoops,
   story: (cluster: TestCluster) => Promise<void>,
   check: (cluster: TestCluster, killedAfter: number) => void,
+  nodes: NodeRules = {},
 ): Promise<number> {
   for (let kill = 1; ; kill += 1) {
     await using cluster = new TestCluster(make)
@@ -152,7 +153,7 @@ export async function killEverywhere(
     const wasKilled = dead()
     await cluster.stop()
     cluster.start()
-    await cluster.still()
+    await cluster.still(nodes)
     check(cluster, kill)
     if (!wasKilled) return kill - 1
   }
