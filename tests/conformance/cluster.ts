@@ -1,6 +1,7 @@
 // A cluster for the conformance tests: the real launcher and server, its controllers and scheduler, reached over TLS with
 // the Kubernetes project's own JavaScript client and the bundled kubectl. One cluster a file, one namespace a test.
 
+import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { Aksel } from '../e2e/aksel.ts'
@@ -53,7 +54,7 @@ async function getWithHeaders<T>(
 ): Promise<T> {
   const { request } = await import('node:https')
   const url = new URL(path, config.getCurrentCluster()!.server)
-  const options: import('node:https').RequestOptions = { headers }
+  const options: RequestOptions = { headers }
   await config.applyToHTTPSOptions(options)
   return new Promise((resolve, reject) => {
     const call = request(url, { ...options, headers }, (response) => {

@@ -94,7 +94,7 @@ test('a daemon set updates node by node, keeps its revisions, and one made anew 
     cluster
       .all(controllerRevisions)
       .map(({ revision }) => revision)
-      .toSorted(),
+      .toSorted((left, right) => left - right),
     [2, 3],
   )
 })
