@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { catalogOf } from './catalog.ts'
 import { allRules } from './kinds/all.ts'
-import { aggregatedDiscovery, groupList, resourceList } from './discovery.ts'
+import { aggregatedDiscovery, groupList, groupVersionsOf, inDiscoveryOrder, resourceList } from './discovery.ts'
 import { minors } from './tables.ts'
 
 test('every file of rules has its kind in every minor’s tables', async () => {
@@ -36,7 +36,7 @@ test('the storage version hash is upstream’s', async () => {
 })
 
 test('discovery lists the resources with short names, verbs and subresources', async () => {
-  const { rows } = await catalogOf('1.35')
+  const rows = groupVersionsOf((await catalogOf('1.35')).rows)
   const core = resourceList(rows, '', 'v1') as { readonly resources: readonly Readonly<Record<string, unknown>>[] }
   const pods = core.resources.find(({ name }) => name === 'pods')
   assert.deepEqual([pods?.['kind'], pods?.['shortNames'], pods?.['namespaced']], ['Pod', ['po'], true])
@@ -51,4 +51,69 @@ test('discovery lists the resources with short names, verbs and subresources', a
   assert.ok(groups.includes('apps') && groups.includes('rbac.authorization.k8s.io'))
   const aggregated = aggregatedDiscovery(rows, 'apis') as { readonly kind?: string; readonly items: readonly unknown[] }
   assert.equal(aggregated.items.length, groups.length)
+})
+
+test('betas and alphas are off, and a runtime config switches them on by stage, version and resource', async () => {
+  const versionsOf = async (runtimeConfig: Record<string, boolean>) => {
+    const { rows } = await catalogOf('1.34', { runtimeConfig })
+    return new Set(rows.map(({ group, version, plural }) => `${group}/${version}/${plural}`))
+  }
+  const beta = 'storage.k8s.io/v1beta1/volumeattributesclasses'
+  assert.equal((await versionsOf({})).has(beta), false)
+  assert.equal((await versionsOf({ 'api/beta': true })).has(beta), true)
+  assert.equal((await versionsOf({ 'api/beta': true })).has(beta.replace('v1beta1', 'v1alpha1')), false)
+  assert.equal((await versionsOf({ 'storage.k8s.io/v1beta1': true })).has(beta), true)
+  assert.equal((await versionsOf({ 'api/all': true, 'storage.k8s.io/v1beta1': false })).has(beta), false)
+  assert.equal((await versionsOf({ 'batch/v1/cronjobs': false })).has('batch/v1/cronjobs'), false)
+  await assert.rejects(versionsOf({ 'no.such/v1': true }), { message: 'unknown api groups no.such/v1' })
+})
+
+test('a beta is stored as its stable sister and read back in its own version', async () => {
+  const catalog = await catalogOf('1.34', { runtimeConfig: { 'storage.k8s.io/v1beta1': true } })
+  const row = catalog.row('storage.k8s.io', 'v1beta1', 'volumeattributesclasses')!
+  const object = {
+    apiVersion: 'storage.k8s.io/v1beta1',
+    kind: 'VolumeAttributesClass',
+    metadata: { name: 'gold' },
+    driverName: 'disk.csi',
+    parameters: { iops: '4000' },
+  }
+  const stored = row.storedAs!.toStored(structuredClone(object) as never)
+  assert.equal(stored.apiVersion, 'storage.k8s.io/v1')
+  assert.deepEqual(row.storedAs!.fromStored(stored as never), object)
+  assert.equal(row.storagePrefix, catalog.row('storage.k8s.io', 'v1', 'volumeattributesclasses')!.storagePrefix)
+  assert.deepEqual(row.deprecated, {
+    since: '1.34',
+    removedIn: '1.37',
+    replacement: 'storage.k8s.io/v1/VolumeAttributesClass',
+  })
+})
+
+test('gates have their state of each minor, and an operator may set them', async () => {
+  const kept = async (minor: (typeof minors)[number], featureGates: Record<string, boolean> = {}) => {
+    const { schemas } = await catalogOf(minor, { featureGates })
+    const { value } = schemas.get('core/v1.PodSpec').decode({ containers: [], hostnameOverride: 'web.example' })
+    return value['hostnameOverride']
+  }
+  assert.equal(await kept('1.34'), undefined)
+  assert.equal(await kept('1.35'), 'web.example')
+  assert.equal(await kept('1.34', { HostnameOverride: true }), 'web.example')
+  assert.equal(await kept('1.34', { AllAlpha: true }), 'web.example')
+  assert.equal(await kept('1.35', { AllBeta: false }), undefined)
+  await assert.rejects(kept('1.35', { NoSuchGate: true }), { message: 'unrecognized feature gate: NoSuchGate' })
+  await assert.rejects(kept('1.36', { ImageVolume: false }), /feature is locked to true/)
+})
+
+test('groups of other servers take their place by priority, then by name', async () => {
+  const builtIn = groupVersionsOf((await catalogOf('1.35')).rows)
+  const more = [
+    { group: 'z.example', version: 'v1beta1', priority: { group: 1000, version: 100 } },
+    { group: 'a.example', version: 'v1', priority: { group: 1000, version: 100 } },
+    { group: 'z.example', version: 'v1', priority: { group: 1000, version: 100 } },
+    { group: 'metrics.k8s.io', version: 'v1beta1', priority: { group: 17_050, version: 100 } },
+  ].map((one) => ({ ...one, rows: [], freshness: 'Stale' as const }))
+  const order = inDiscoveryOrder([...builtIn, ...more]).map(({ group, version }) => `${group}/${version}`)
+  assert.deepEqual(order.slice(-3), ['a.example/v1', 'z.example/v1', 'z.example/v1beta1'])
+  assert.ok(order.indexOf('metrics.k8s.io/v1beta1') === order.indexOf('rbac.authorization.k8s.io/v1') - 1)
+  assert.equal(order[0], '/v1')
 })

@@ -3,7 +3,11 @@
 import { allRules } from './kinds/all.ts'
 import type { KindRow, KindRules } from './kind-row.ts'
 import { completeRow, type ResourceFact } from './complete-row.ts'
+import { featureGatesOf } from './feature-gates.ts'
+import { builtInPriority, compareVersions } from './group-priority.ts'
 import { schemasOf, type Schemas } from './schema.ts'
+import { checkRuntimeConfig, isOffered, type RuntimeConfig } from './served-versions.ts'
+import { sisterRules, storageSisterOf } from './sister-versions.ts'
 import { storageVersionHash } from './storage-version-hash.ts'
 import { loadTables, type ApiTables, type KindFact, type Minor } from './tables.ts'
 
@@ -33,33 +37,26 @@ const unserved = new Set([
 
 const unservedKinds = new Set(['ComponentStatus', 'PodStatusResult', 'RangeAllocation'])
 
-/** Upstream's order of groups in discovery. */
-const groupOrder = [
-  '',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-]
+export interface CatalogOptions {
+  readonly runtimeConfig?: RuntimeConfig
+  /** By upstream's names; the minor's defaults where absent. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
+}
 
-export async function catalogOf(minor: Minor): Promise<Catalog> {
+/** Throws for a runtime config or a feature gate that the minor does not know. */
+export async function catalogOf(minor: Minor, options: CatalogOptions = {}): Promise<Catalog> {
   const tables = await loadTables(minor)
-  const schemas = schemasOf(tables)
+  const runtimeConfig = options.runtimeConfig ?? {}
+  checkRuntimeConfig(runtimeConfig, tables.kinds)
+  const schemas = schemasOf(tables, featureGatesOf(minor, options.featureGates))
   const rules = new Map(allRules.map((each) => [kindKey(each), each]))
-  const facts = tables.kinds.filter(isServed).toSorted(byDiscovery)
+  const facts = tables.kinds
+    .filter((fact): fact is ResourceFact => isServed(fact) && isOffered(runtimeConfig, fact))
+    .toSorted(byDiscovery)
   const rows = await Promise.all(
-    facts.map(async (fact) => completeRow(schemas, fact, rulesOf(rules, fact), await storageVersionHash(fact))),
+    facts.map(async (fact) =>
+      completeRow(schemas, fact, rulesOf(rules, schemas, fact), await storageVersionHash(fact)),
+    ),
   )
   const byPath = new Map(rows.map((row) => [`${row.group}/${row.version}/${row.plural}`, row]))
   const byKind = new Map(rows.map((row) => [kindKey(row), row]))
@@ -86,31 +83,30 @@ function kindKey({
   return `${group}/${version}/${kind}`
 }
 
-/** Stable versions only: betas and alphas are off by default, as upstream has them. */
 function isServed(fact: KindFact): fact is ResourceFact {
   return (
     fact.plural !== undefined &&
-    /^v\d+$/.test(fact.version) &&
     !unserved.has(fact.group) &&
     !unservedKinds.has(fact.kind) &&
-    fact.removed === undefined
+    // What a table still has though it is removed was removed before this minor, or will be after it.
+    (fact.removed === undefined || !/^v\d+$/.test(fact.version))
   )
 }
 
 function byDiscovery(a: KindFact, b: KindFact): number {
-  return rankOf(a.group) - rankOf(b.group) || newestFirst(a.version, b.version) || (a.plural! < b.plural! ? -1 : 1)
+  return (
+    builtInPriority(b.group, b.version).group - builtInPriority(a.group, a.version).group ||
+    (a.group < b.group ? -1 : a.group > b.group ? 1 : 0) ||
+    compareVersions(a.version, b.version) ||
+    (a.plural! < b.plural! ? -1 : 1)
+  )
 }
 
-/** Groups that upstream's order does not know come last. */
-function rankOf(group: string): number {
-  const place = groupOrder.indexOf(group)
-  return place < 0 ? groupOrder.length : place
-}
-
-function newestFirst(a: string, b: string): number {
-  return Number(b.slice(1)) - Number(a.slice(1))
-}
-
-function rulesOf(rules: ReadonlyMap<string, KindRules>, fact: KindFact): KindRules {
-  return rules.get(kindKey(fact)) ?? { group: fact.group, version: fact.version, kind: fact.kind }
+/** A version without a file of its own that has a stabler sister is stored as that one, under her rules. */
+function rulesOf(rules: ReadonlyMap<string, KindRules>, schemas: Schemas, fact: ResourceFact): KindRules {
+  const own = rules.get(kindKey(fact))
+  if (own !== undefined) return own
+  const plain = { group: fact.group, version: fact.version, kind: fact.kind }
+  const stored = storageSisterOf(schemas.tables, fact)
+  return stored === undefined ? plain : sisterRules(schemas, fact, stored, rules.get(kindKey(stored)))
 }

@@ -4,7 +4,7 @@ import { deepEqual } from './deep-equal.ts'
 import type { Column, KindRow, KindRules, SubresourceFact, SubresourceUpdate } from './kind-row.ts'
 import type { KubernetesObject } from './resource.ts'
 import type { Schemas } from './schema.ts'
-import { fieldsOf, type ApiTables, type KindFact } from './tables.ts'
+import { fieldsOf, type ApiTables, type KindFact, type Minor } from './tables.ts'
 import { validateMetadata, validateMetadataUpdate, type MetadataRules } from './validation/metadata.ts'
 import { subdomainName } from './validation/names.ts'
 
@@ -31,7 +31,7 @@ export function completeRow(
     allowCreateOnUpdate: rules.allowCreateOnUpdate ?? false,
     allowUnconditionalUpdate: rules.allowUnconditionalUpdate ?? true,
     defaultPropagation: rules.defaultPropagation ?? 'Background',
-    deprecated: deprecationOf(fact),
+    deprecated: deprecationOf(schemas.tables.release, fact),
     default: (object) => rules.default?.(object),
     ...writeHooks(schemas, fact, rules, meta),
     warnings: (object, old) => rules.warnings?.(object, old) ?? [],
@@ -83,9 +83,22 @@ function subresourcesOf(tables: ApiTables, fact: ResourceFact): Readonly<Record<
   return Object.fromEntries(entries)
 }
 
-function deprecationOf(fact: KindFact): KindRow['deprecated'] {
-  if (fact.deprecated === undefined) return undefined
-  return { since: fact.deprecated, removedIn: fact.removed, replacement: fact.replacement }
+/** Upstream declares these in code that the tables were not made from. */
+const deprecatedElsewhere: Readonly<Record<string, { readonly deprecated: string; readonly replacement?: string }>> = {
+  Endpoints: { deprecated: '1.33', replacement: 'discovery.k8s.io/v1/EndpointSlice' },
+  ComponentStatus: { deprecated: '1.19' },
+}
+
+/** Undefined in a minor that does not deprecate the kind yet. */
+function deprecationOf(minor: Minor, fact: KindFact): KindRow['deprecated'] {
+  const said: Pick<KindFact, 'deprecated' | 'removed' | 'replacement'> | undefined =
+    fact.group === '' ? deprecatedElsewhere[fact.kind] : fact
+  if (said?.deprecated === undefined || minorNumber(said.deprecated) > minorNumber(minor)) return undefined
+  return { since: said.deprecated, removedIn: said.removed, replacement: said.replacement }
+}
+
+function minorNumber(version: string): number {
+  return Number(version.split('.')[1])
 }
 
 function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta: MetadataRules) {

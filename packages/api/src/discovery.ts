@@ -1,5 +1,6 @@
 // What a server says it serves: the legacy lists and the aggregated document, made from the rows.
 
+import { builtInPriority, compareVersions, type GroupVersionPriority } from './group-priority.ts'
 import type { KindRow, SubresourceFact } from './kind-row.ts'
 
 type Document = Readonly<Record<string, unknown>>
@@ -21,6 +22,42 @@ export type DiscoveredRow = Pick<
   | 'virtual'
 >
 
+/** One group version as discovery shows it, whoever serves it: built-in kinds, custom resources, other API servers. */
+export interface ServedGroupVersion {
+  /** '' for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly priority: GroupVersionPriority
+  readonly rows: readonly DiscoveredRow[]
+  /** Entries of aggregated discovery as another server wrote them, in place of those made from `rows`. */
+  readonly resources?: readonly Document[]
+  /** `Stale`: its server could not be asked lately. */
+  readonly freshness: 'Current' | 'Stale'
+}
+
+/** The built-in rows as group versions, in the order of discovery. */
+export function groupVersionsOf(rows: readonly DiscoveredRow[]): readonly ServedGroupVersion[] {
+  const grouped = Map.groupBy(rows, ({ group, version }) => `${group}/${version}`)
+  const served = [...grouped.values()].map((own): ServedGroupVersion => {
+    const { group, version } = own[0]!
+    return { group, version, priority: builtInPriority(group, version), rows: own, freshness: 'Current' }
+  })
+  return inDiscoveryOrder(served)
+}
+
+/** Groups by their highest priority, then by name; versions of a group by theirs, then as Kubernetes ranks versions. */
+export function inDiscoveryOrder(served: readonly ServedGroupVersion[]): readonly ServedGroupVersion[] {
+  const highest = new Map<string, number>()
+  for (const { group, priority } of served) highest.set(group, Math.max(highest.get(group) ?? 0, priority.group))
+  return served.toSorted(
+    (a, b) =>
+      highest.get(b.group)! - highest.get(a.group)! ||
+      (a.group < b.group ? -1 : a.group > b.group ? 1 : 0) ||
+      b.priority.version - a.priority.version ||
+      compareVersions(a.version, b.version),
+  )
+}
+
 /** `GET /api` */
 export function coreVersions(serverAddress: string): Document {
   return {
@@ -31,57 +68,70 @@ export function coreVersions(serverAddress: string): Document {
 }
 
 /** `GET /apis` */
-export function groupList(rows: readonly DiscoveredRow[]): Document {
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups: groupNames(rows).map((group) => groupBody(rows, group)) }
+export function groupList(served: readonly ServedGroupVersion[]): Document {
+  const names = groupNames(served).filter((group) => group !== '')
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups: names.map((group) => groupBody(served, group)) }
 }
 
 /** `GET /apis/GROUP`, or undefined for a group that is not served. */
-export function groupDocument(rows: readonly DiscoveredRow[], group: string): Document | undefined {
-  return rows.some((row) => row.group === group)
-    ? { kind: 'APIGroup', apiVersion: 'v1', ...groupBody(rows, group) }
+export function groupDocument(served: readonly ServedGroupVersion[], group: string): Document | undefined {
+  return group !== '' && served.some((one) => one.group === group)
+    ? { kind: 'APIGroup', apiVersion: 'v1', ...groupBody(served, group) }
     : undefined
 }
 
 /** `GET /api/v1` and `GET /apis/GROUP/VERSION`, or undefined for one that is not served. */
-export function resourceList(rows: readonly DiscoveredRow[], group: string, version: string): Document | undefined {
-  const own = rows.filter((row) => row.group === group && row.version === version)
-  if (own.length === 0) return undefined
-  return {
-    kind: 'APIResourceList',
-    apiVersion: 'v1',
-    groupVersion: group === '' ? version : `${group}/${version}`,
-    resources: own.flatMap(legacyResources),
-  }
+export function resourceList(
+  served: readonly ServedGroupVersion[],
+  group: string,
+  version: string,
+): Document | undefined {
+  const own = served.find((one) => one.group === group && one.version === version)
+  if (own === undefined) return undefined
+  const resources = own.rows
+    .flatMap(legacyResources)
+    .toSorted((a, b) => (String(a['name']) < String(b['name']) ? -1 : 1))
+  const groupVersion = group === '' ? version : `${group}/${version}`
+  // The core group's list has never had an apiVersion.
+  return { kind: 'APIResourceList', ...(group === '' ? {} : { apiVersion: 'v1' }), groupVersion, resources }
 }
 
 /** The aggregated document for `GET /api` (core) or `GET /apis` (all others). */
-export function aggregatedDiscovery(rows: readonly DiscoveredRow[], part: 'api' | 'apis'): Document {
-  const wanted = rows.filter(({ group }) => (part === 'api') === (group === ''))
+export function aggregatedDiscovery(
+  served: readonly ServedGroupVersion[],
+  part: 'api' | 'apis',
+  version: 'v2' | 'v2beta1' = 'v2',
+): Document {
+  const wanted = served.filter(({ group }) => (part === 'api') === (group === ''))
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: 'apidiscovery.k8s.io/v2',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
-    items: [...new Set(wanted.map(({ group }) => group))].map((group) => ({
+    items: groupNames(wanted).map((group) => ({
       metadata: group === '' ? {} : { name: group },
-      versions: versionsOf(wanted, group).map((version) => ({
-        version,
-        resources: wanted.filter((row) => row.group === group && row.version === version).map(aggregatedResource),
-        freshness: 'Current',
-      })),
+      versions: wanted
+        .filter((one) => one.group === group)
+        .map((one) => ({
+          version: one.version,
+          resources: one.resources ?? one.rows.map(aggregatedResource).toSorted(byResource),
+          freshness: one.freshness,
+        })),
     })),
   }
 }
 
-function groupNames(rows: readonly DiscoveredRow[]): readonly string[] {
-  return [...new Set(rows.map(({ group }) => group))].filter((group) => group !== '')
+function byResource(a: Document, b: Document): number {
+  return String(a['resource']) < String(b['resource']) ? -1 : 1
 }
 
-function versionsOf(rows: readonly DiscoveredRow[], group: string): readonly string[] {
-  return [...new Set(rows.filter((row) => row.group === group).map(({ version }) => version))]
+function groupNames(served: readonly ServedGroupVersion[]): readonly string[] {
+  return [...new Set(served.map(({ group }) => group))]
 }
 
-function groupBody(rows: readonly DiscoveredRow[], group: string): Document {
-  const versions = versionsOf(rows, group).map((version) => ({ groupVersion: `${group}/${version}`, version }))
+function groupBody(served: readonly ServedGroupVersion[], group: string): Document {
+  const versions = served
+    .filter((one) => one.group === group)
+    .map(({ version }) => ({ groupVersion: `${group}/${version}`, version }))
   return { name: group, versions, preferredVersion: versions[0] }
 }
 

@@ -7,6 +7,7 @@ import type { ConnectHandler } from './connect-handler.ts'
 import { connect, isConnect } from './connect-route.ts'
 import type { Documents } from './discovery/documents.ts'
 import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
+import { deprecationWarning } from './deprecation.ts'
 import { textAnswer } from './http/answer.ts'
 import type { RequestMetrics } from './metrics.ts'
 import type { Outcome, Route } from './pipeline.ts'
@@ -35,7 +36,7 @@ export function routeOf(parts: RouteParts): Route {
 
 async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promise<Outcome | undefined> {
   if (call.method !== 'GET' && call.method !== 'HEAD')
-    return parts.documents.answer(call, info) === undefined ? undefined : refuseMethod()
+    return (await parts.documents.answer(call, info)) === undefined ? undefined : refuseMethod()
   if (isHealthPath(info.path)) return healthAnswer(info, parts.liveness, parts.readiness)
   if (info.path === '/metrics') {
     const answer = textAnswer(200, parts.metrics.text())
@@ -55,6 +56,7 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
   const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
   if (isNamespacePath && !row.namespaced) return undefined
   const context: ResourceCall = { ...base, row }
+  if (row.deprecated !== undefined) base.warnings.add(deprecationWarning(row, row.deprecated))
   const review = parts.reviews[`${row.group}/${row.plural}`]
   if (row.namespaced && info.namespace === '') {
     // Without a namespace there are only the lists over all of them.

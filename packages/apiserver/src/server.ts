@@ -68,6 +68,10 @@ export interface ApiServerOptions {
   readonly audit?: AuditSink
   readonly nodePorts?: { readonly from: number; readonly to: number }
   readonly seats?: SeatLimits
+  /** API versions beside the stable ones, by the names of upstream's `--runtime-config`: `api/beta=true`, `resource.k8s.io/v1beta1=true`. */
+  readonly runtimeConfig?: Readonly<Record<string, boolean>>
+  /** Feature gates that differ from the minor's defaults, by upstream's names. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
 }
 
 export interface ApiServer extends AsyncDisposable {
@@ -86,7 +90,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ...childScope(options.scope, { component: 'apiserver' }, stopping.signal),
     random: pooledRandom(options.scope.random),
   }
-  const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion)))
+  const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
   const records = await openRecords(options, catalog)
   const auth = authorities(options, scope, records, catalog)
   const registry = registryOf(options, scope, records, catalog, auth)

@@ -1,19 +1,30 @@
-// The paths that are no resources: discovery, version, OpenAPI, OpenID. Documents are made when first asked for and kept.
+// The paths that are no resources: discovery, version, OpenID, and OpenAPI beside. Documents are made when first asked for
+// and kept until something that is served changes.
 
-import { createHash } from 'node:crypto'
 import type { Catalog } from '@aksel/api/catalog'
-import { aggregatedDiscovery, coreVersions, groupDocument, groupList, resourceList } from '@aksel/api/discovery'
-import { openApiGroupVersions, openApiV2, openApiV3 } from '@aksel/api/openapi/documents'
-import { encodeOpenApiV2 } from '@aksel/api/openapi/v2-protobuf'
+import {
+  aggregatedDiscovery,
+  coreVersions,
+  groupDocument,
+  groupList,
+  groupVersionsOf,
+  inDiscoveryOrder,
+  resourceList,
+  type ServedGroupVersion,
+} from '@aksel/api/discovery'
 import { encodeJson } from '@aksel/base/json'
 import { parseAccept } from '../http/accept.ts'
-import { bytesAnswer, errorAnswer, jsonAnswer } from '../http/answer.ts'
+import { bytesAnswer, jsonAnswer } from '../http/answer.ts'
 import type { Answer, IncomingCall } from '../http/message.ts'
-import { notAcceptable } from '../refusals.ts'
 import type { RequestInfo } from '../request-info.ts'
+import type { ApiSource } from './api-source.ts'
+import { etagOf, withEtag } from './etag.ts'
+import { OpenApiDocuments } from './open-api.ts'
 
 export interface DocumentOptions {
   readonly catalog: Catalog
+  /** What is served beside the built-in kinds. */
+  readonly sources?: readonly ApiSource[]
   /** `v1.35.7` */
   readonly gitVersion: string
   /** `10.0.0.1:443`: what clients outside see in the legacy document. */
@@ -22,28 +33,34 @@ export interface DocumentOptions {
   readonly jwks: () => unknown
 }
 
-/** Clients before and after the `@` was found to be no part of a media type; the answer never has it. */
-const protobufTypes = [
-  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
-] as const
-const jsonTypes = ['application/json', 'application/*', '*/*'] as const
-
-const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+interface MadeDocument {
+  readonly bytes: Uint8Array
+  readonly etag: string
+}
 
 export class Documents {
   readonly #options: DocumentOptions
-  /** By path; what never changes while the server runs. */
-  readonly #made = new Map<string, { readonly bytes: Uint8Array; readonly etag: string }>()
+  readonly #sources: readonly ApiSource[]
+  readonly #openApi: OpenApiDocuments
+  readonly #builtIn: readonly ServedGroupVersion[]
+  /** By path, as long as no source changes. */
+  #made = new Map<string, MadeDocument>()
+  #served: readonly ServedGroupVersion[]
+  #revision: string
 
   constructor(options: DocumentOptions) {
     this.#options = options
+    this.#sources = options.sources ?? []
+    this.#openApi = new OpenApiDocuments(options.catalog, options.gitVersion, this.#sources)
+    this.#builtIn = groupVersionsOf(options.catalog.rows)
+    this.#served = this.#builtIn
+    this.#revision = ''
   }
 
   /** Undefined for a path that is not a document. */
-  answer(call: IncomingCall, info: RequestInfo): Answer | undefined {
+  answer(call: IncomingCall, info: RequestInfo): Answer | Promise<Answer> | undefined {
+    this.#refresh()
     const path = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path
-    const { catalog } = this.#options
     switch (path) {
       case '/':
         return indented({ paths: this.#paths() })
@@ -53,100 +70,63 @@ export class Documents {
         return jsonAnswer(200, openIdConfiguration(this.#options.issuer))
       case '/openid/v1/jwks':
         return bytesAnswer(200, 'application/jwk-set+json', encodeJson(this.#options.jwks()))
-      case '/api':
-      case '/apis':
-        return this.#roots(call, path)
-      case '/openapi/v2':
-        return this.#openApiV2(call, path)
-      case '/openapi/v3':
-        return jsonAnswer(200, { paths: this.#openApiIndex() })
       default:
         break
     }
     const [first = '', ...rest] = path.slice(1).split('/')
-    if (first === 'openapi' && rest[0] === 'v3') {
-      const key = rest.slice(1).join('/')
-      if (!openApiGroupVersions(catalog.facts).includes(key)) return undefined
-      return this.#document(call, path, () => openApiV3(this.#openApi(), key))
+    if (first === 'openapi') return this.#openApi.answer(call, info.query, rest)
+    if (first !== 'api' && first !== 'apis') return undefined
+    return this.#discovery(call, path, rest)
+  }
+
+  /** Discovery is made anew after a source changed. */
+  #refresh(): void {
+    const revision = this.#sources.map((source) => source.revision).join(' ')
+    if (revision === this.#revision) return
+    this.#revision = revision
+    this.#made = new Map()
+    this.#served = inDiscoveryOrder([...this.#builtIn, ...this.#sources.flatMap((source) => source.groupVersions())])
+  }
+
+  #discovery(call: IncomingCall, path: string, rest: readonly string[]): Answer | undefined {
+    const served = this.#served
+    const [group = '', version = ''] = rest
+    if (rest.length === 0) return this.#roots(call, path as '/api' | '/apis')
+    if (path.startsWith('/api/')) {
+      return rest.length === 1 ? this.#document(call, path, () => resourceList(served, '', group)) : undefined
     }
-    if (first === 'api' && rest.length === 1)
-      return this.#document(call, path, () => resourceList(catalog.rows, '', rest[0]!))
-    if (first === 'apis' && rest.length === 1)
-      return this.#document(call, path, () => groupDocument(catalog.rows, rest[0]!))
-    if (first === 'apis' && rest.length === 2)
-      return this.#document(call, path, () => resourceList(catalog.rows, rest[0]!, rest[1]!))
+    if (rest.length === 1) return this.#document(call, path, () => groupDocument(served, group))
+    if (rest.length === 2) return this.#document(call, path, () => resourceList(served, group, version))
     return undefined
   }
 
-  #openApi(): Parameters<typeof openApiV2>[0] {
-    const { catalog, gitVersion } = this.#options
-    return { tables: catalog.tables, kinds: catalog.facts, gitVersion }
-  }
-
   #roots(call: IncomingCall, path: '/api' | '/apis'): Answer {
-    const { catalog, serverAddress } = this.#options
-    const wantsAggregated = parseAccept(call.headers['accept']).some(
-      ({ parameters }) =>
-        parameters['as'] === 'APIGroupDiscoveryList' &&
-        parameters['g'] === 'apidiscovery.k8s.io' &&
-        parameters['v'] === 'v2',
-    )
-    if (wantsAggregated) {
-      const part = path === '/api' ? 'api' : 'apis'
-      return this.#document(call, `${path}#aggregated`, () => aggregatedDiscovery(catalog.rows, part), aggregatedType)!
+    const version = aggregatedVersion(call.headers['accept'])
+    const part = path === '/api' ? 'api' : 'apis'
+    if (version === undefined) {
+      const { serverAddress } = this.#options
+      const make = () => (part === 'api' ? coreVersions(serverAddress) : groupList(this.#served))
+      return this.#document(call, path, make)!
     }
-    return this.#document(call, path, () => (path === '/api' ? coreVersions(serverAddress) : groupList(catalog.rows)))!
-  }
-
-  /** In protobuf for kubectl, which reads nothing else here. */
-  #openApiV2(call: IncomingCall, path: string): Answer | undefined {
-    for (const { type } of parseAccept(call.headers['accept'])) {
-      if (jsonTypes.some((one) => one === type)) return this.#document(call, path, () => openApiV2(this.#openApi()))
-      if (protobufTypes.some((one) => one === type)) {
-        const make = (): Uint8Array => encodeOpenApiV2(openApiV2(this.#openApi()))
-        return this.#document(call, `${path}#protobuf`, make, protobufTypes[0])
-      }
-    }
-    return errorAnswer(notAcceptable(['application/json', ...protobufTypes]))
+    const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`
+    return this.#document(call, `${path}#${version}`, () => aggregatedDiscovery(this.#served, part, version), type)!
   }
 
   /** Made once; answered with its ETag, and with 304 where the caller has it. */
-  #document(
-    call: IncomingCall,
-    key: string,
-    make: () => unknown,
-    contentType = 'application/json',
-  ): Answer | undefined {
+  #document(call: IncomingCall, key: string, make: () => unknown, type = 'application/json'): Answer | undefined {
     let made = this.#made.get(key)
     if (made === undefined) {
       const document = make()
       if (document === undefined) return undefined
-      const bytes = document instanceof Uint8Array ? document : encodeJson(document)
-      made = { bytes, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` }
+      const bytes = encodeJson(document)
+      made = { bytes, etag: etagOf(bytes) }
       this.#made.set(key, made)
     }
-    const headers = { etag: made.etag, vary: 'Accept' }
-    if (call.headers['if-none-match'] === made.etag) return { status: 304, headers, body: new Uint8Array() }
-    const answer = bytesAnswer(200, contentType, made.bytes)
-    return { ...answer, headers: { ...answer.headers, ...headers } }
-  }
-
-  #openApiIndex(): Readonly<Record<string, unknown>> {
-    const { catalog, gitVersion } = this.#options
-    const hash = createHash('sha512').update(`${gitVersion} ${catalog.facts.length}`).digest('hex').toUpperCase()
-    const entries = openApiGroupVersions(catalog.facts).map((key) => [
-      key,
-      { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` },
-    ])
-    return Object.fromEntries(entries) as Readonly<Record<string, unknown>>
+    return withEtag(call, bytesAnswer(200, type, made.bytes), made.etag)
   }
 
   #paths(): readonly string[] {
-    const groups = new Map<string, Set<string>>()
-    for (const { group, version } of this.#options.catalog.rows) {
-      if (!groups.has(group)) groups.set(group, new Set())
-      groups.get(group)!.add(version)
-    }
+    const groups = Map.groupBy(this.#served, ({ group }) => group)
     const paths = [
       '/api',
       '/apis',
@@ -160,12 +140,25 @@ export class Documents {
       '/.well-known/openid-configuration',
       '/openid/v1/jwks',
     ]
-    for (const [group, versions] of groups) {
+    for (const [group, own] of groups) {
       if (group !== '') paths.push(`/apis/${group}`)
-      for (const version of versions) paths.push(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
+      for (const { version } of own) paths.push(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
     }
-    return paths.toSorted()
+    return [...paths, ...this.#openApi.keys().map((key) => `/openapi/v3/${key}`)].toSorted()
   }
+}
+
+/** The version of the aggregated document that the caller wants most, unless it prefers the legacy one. */
+function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+  for (const { type, parameters } of parseAccept(accept)) {
+    const isJson = type === 'application/json' || type === 'application/*' || type === '*/*'
+    if (!isJson) continue
+    const { as, g, v } = parameters
+    if (as === undefined) return undefined
+    if (as !== 'APIGroupDiscoveryList' || g !== 'apidiscovery.k8s.io') continue
+    if (v === 'v2' || v === 'v2beta1') return v
+  }
+  return undefined
 }
 
 /** People read these with curl and `kubectl get --raw`: upstream indents them. */

@@ -168,6 +168,6 @@ export function bookmarkOf(
   initialEventsEnd: boolean,
 ): Uint8Array {
   const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
-  const object = { kind, apiVersion, metadata: { resourceVersion, creationTimestamp: null, ...annotations } }
+  const object = { kind, apiVersion, metadata: { resourceVersion, ...annotations } }
   return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`)
 }
