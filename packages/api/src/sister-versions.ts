@@ -33,9 +33,13 @@ export function sisterRules(
     return value as unknown as Draft<KubernetesObject>
   }
   // Rules are written against the stored shape; where the shapes differ, only those on metadata hold.
-  const { validateCreate: _c, validateUpdate: _u, ...withoutChecks } = rules ?? {}
+  const common: Partial<KindRules> = { ...rules }
+  if (shape !== undefined) {
+    delete common.validateCreate
+    delete common.validateUpdate
+  }
   return {
-    ...(shape === undefined ? rules : withoutChecks),
+    ...common,
     group: fact.group,
     version: fact.version,
     kind: fact.kind,
@@ -50,8 +54,8 @@ export function sisterRules(
 
 interface Reshaping {
   /** To the stored version, and back. */
-  up(object: Json): void
-  down(object: Json): void
+  readonly up: (object: Json) => void
+  readonly down: (object: Json) => void
 }
 
 /** resource.k8s.io/v1beta1 keeps a device's fields below `basic` and has no `exactly` in a request. */
