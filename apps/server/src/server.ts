@@ -44,6 +44,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const simulated = await openSimulatedMachines(scope, {
     directory: join(dataDir, 'simulated'),
     clientFor: (clusterId, nodeName) => engine.nodeClient(clusterId, nodeName),
+    watchClientFor: (clusterId) => engine.client(clusterId),
   })
   const machines = (wantsSimulated: boolean): MachineProvider =>
     wantsSimulated || host === undefined ? simulated : host.machines

@@ -1,18 +1,16 @@
-// Simulated machines against the suite of every provider, and the stages that their pods pass.
+// Simulated machines against the suite of every provider.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Pod } from '@aksel/api/types/core-v1'
 import { machineProviderContract } from '@aksel/provider/machine-provider-contract'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { FakeClient } from '@aksel/testing/fake-client'
 import { testScope } from '@aksel/testing/test-scope'
-import { PodAddresses } from './hollow-node.ts'
+import { PodAddresses } from './pod-addresses.ts'
 import { openSimulatedMachines } from './simulated-machines.ts'
-import { nextStage } from './stages.ts'
 
 const specOf = (clusterId: string, name: string): MachineSpec => ({
   name,
@@ -40,14 +38,12 @@ machineProviderContract('simulated', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'aksel-simulated-'))
   const scope = testScope()
   const clients = new Map<string, FakeClient>()
-  const machines = await openSimulatedMachines(scope, {
-    directory,
-    clientFor: (clusterId) => {
-      const client = clients.get(clusterId) ?? new FakeClient(scope)
-      clients.set(clusterId, client)
-      return client
-    },
-  })
+  const clientFor = (clusterId: string): FakeClient => {
+    const client = clients.get(clusterId) ?? new FakeClient(scope)
+    clients.set(clusterId, client)
+    return client
+  }
+  const machines = await openSimulatedMachines(scope, { directory, clientFor, watchClientFor: clientFor })
   return {
     scope,
     machines,
@@ -59,22 +55,6 @@ machineProviderContract('simulated', async () => {
       await rm(directory, { recursive: true, force: true })
     },
   }
-})
-
-const pod: Pod = {
-  metadata: { name: 'p', namespace: 'n', uid: 'u' },
-  spec: { containers: [{ name: 'c', image: 'i', resources: {} }] },
-}
-const facts = { nowMs: 0, podAddress: '10.244.0.2', nodeAddress: '198.18.0.1' }
-
-test('nextStage() runs a new pod, leaves a running one and removes one that is to go', () => {
-  const started = nextStage(pod, facts)
-  assert.equal(started?.kind === 'status' && started.status.phase, 'Running')
-  assert.equal(nextStage({ ...pod, status: { phase: 'Running' } }, facts), undefined)
-  assert.deepEqual(
-    nextStage({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }, facts),
-    { kind: 'remove' },
-  )
 })
 
 test('PodAddresses gives each pod its own address, keeps it, and gives it to another once it is free', () => {

@@ -11,13 +11,16 @@ import type {
   MachineSpec,
   MachineState,
 } from '@aksel/provider/machine-provider'
-import { runHollowNode } from './hollow-node.ts'
+import { openFleet, type Fleet } from './fleet.ts'
+import { forwardingClient } from './forwarding-client.ts'
 
 export interface SimulatedMachinesOptions {
   /** `DATA/simulated`. */
   readonly directory: string
   /** Speaks to the cluster's API server as this node. */
   readonly clientFor: (clusterId: string, nodeName: string) => Client
+  /** Sees the pods and nodes of the whole cluster: one watch serves all nodes. */
+  readonly watchClientFor: (clusterId: string) => Client
 }
 
 interface Held {
@@ -39,6 +42,8 @@ class SimulatedMachines implements MachineProvider {
   readonly #scope: Scope
   readonly #options: SimulatedMachinesOptions
   readonly #held = new Map<string, Held>()
+  /** By cluster, while any of its nodes runs. */
+  readonly #fleets = new Map<string, Fleet>()
 
   constructor(scope: Scope, options: SimulatedMachinesOptions) {
     this.#scope = scope
@@ -95,21 +100,30 @@ class SimulatedMachines implements MachineProvider {
   async #run(held: Held): Promise<Machine> {
     if (held.halt !== undefined) return machineOf(held)
     await this.#save(held, 'Running')
-    const stopping = new AbortController()
-    const scope = childScope(this.#scope, { component: 'simulated-machines' }, stopping.signal)
     const { clusterId, name } = held.spec
-    const running = runHollowNode(scope, {
-      client: this.#options.clientFor(clusterId, name),
-      spec: held.spec,
-      address: held.address,
-    })
-    const ended = running.catch((error: unknown) => scope.log.error('simulated node ended', { node: name, error }))
+    const client = (): Client => this.#options.clientFor(clusterId, name)
+    const fleet = this.#fleetOf(clusterId)
+    const { halt } = fleet.add({ client, spec: held.spec, address: held.address })
     held.halt = async () => {
       delete held.halt
-      stopping.abort(new Error('the machine was stopped'))
-      await ended
+      halt()
+      if (fleet.size > 0 || this.#fleets.get(clusterId) !== fleet) return
+      this.#fleets.delete(clusterId)
+      await fleet[Symbol.asyncDispose]()
     }
     return machineOf(held)
+  }
+
+  #fleetOf(clusterId: string): Fleet {
+    const known = this.#fleets.get(clusterId)
+    if (known !== undefined) return known
+    const scope = childScope(this.#scope, { component: 'simulated-machines' })
+    const fleet = openFleet(
+      scope,
+      forwardingClient(() => this.#options.watchClientFor(clusterId)),
+    )
+    this.#fleets.set(clusterId, fleet)
+    return fleet
   }
 
   #known(clusterId: string, name: string): Held {
