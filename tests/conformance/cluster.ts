@@ -3,8 +3,9 @@
 
 import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
-import { Aksel } from '../e2e/aksel.ts'
+import { Aksel, repositoryRoot, runProgram } from '../e2e/aksel.ts'
 
 export interface ConformanceCluster extends AsyncDisposable {
   readonly aksel: Aksel
@@ -21,10 +22,19 @@ export interface ClusterWish {
   /** `simulated`: no container runs, so only tests of the API and of the loops may use it. */
   readonly nodes: 'simulated' | 'real'
   readonly count?: number
+  /** Real nodes have the test suite's image, `agnhost` below. */
+  readonly agnhost?: boolean
 }
 
-export async function conformanceCluster({ nodes, count = 2 }: ClusterWish): Promise<ConformanceCluster> {
+/** The test suite's image, as nodes know it when it was wished for. */
+export const agnhost = 'registry.k8s.io/e2e-test-images/agnhost:2.53'
+export const busybox = 'docker.io/library/busybox:1.36'
+export const pause = 'registry.k8s.io/pause:3.6'
+
+export async function conformanceCluster(wish: ClusterWish): Promise<ConformanceCluster> {
+  const { nodes, count = 2 } = wish
   const aksel = await Aksel.inNewFolder()
+  if (wish.agnhost === true) await buildAgnhost(join(aksel.dataDir, 'images', 'extra'))
   await aksel.ok(['up', ...(nodes === 'simulated' ? ['--simulated'] : []), '--nodes', String(count)])
   const config = new KubeConfig()
   config.loadFromFile(join(aksel.dataDir, 'kubeconfig'))
@@ -45,6 +55,18 @@ export async function conformanceCluster({ nodes, count = 2 }: ClusterWish): Pro
     },
     [Symbol.asyncDispose]: () => aksel[Symbol.asyncDispose](),
   }
+}
+
+async function buildAgnhost(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const built = await runProgram([
+    process.execPath,
+    join(repositoryRoot, 'tools/images/build.ts'),
+    '--agnhost',
+    '--out',
+    folder,
+  ])
+  if (built.code !== 0) throw new Error(`building agnhost failed: ${built.stderr}`)
 }
 
 async function getWithHeaders<T>(

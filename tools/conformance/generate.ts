@@ -25,12 +25,16 @@ export function conformanceTests(
 export function renderConformance(document: string, tests: ReadonlyMap<string, readonly string[]>): string {
   const seen = new Set<string>()
   const lines = document.split('\n').map((line) => {
-    const [, name, since] = /^\| `(\[sig-.*\[Conformance\])` \| ([\d.]+) \|/.exec(line) ?? []
+    // A name that holds a backquote stands between two of them.
+    const [, quote, name, since] = /^\| (`+)(\[sig-.*\[Conformance\])\1 \| ([\d.]+) \|/.exec(line) ?? []
     if (name === undefined) return line
     seen.add(name)
     const files = tests.get(name) ?? []
     const proof = files.map((file) => `\`${file}\` ${name}`).join('<br>')
-    return `| \`${name}\` | ${since} | ${files.length === 0 ? 'open' : 'passes'} | ${proof} |`.replace(/ {2}\|$/, ' |')
+    return `| ${quote}${name}${quote} | ${since} | ${files.length === 0 ? 'open' : 'passes'} | ${proof} |`.replace(
+      / {2}\|$/,
+      ' |',
+    )
   })
   const unknown = [...tests.keys()].filter((name) => !seen.has(name))
   if (unknown.length > 0) throw new Error(`no row of ${conformancePath} is named ${unknown.join(', ')}`)

@@ -1,14 +1,20 @@
-// Builds the image archives by hand: `node tools/images/build.ts --out DIR [--busybox PATH]`. The server does the same
-// at `up`.
+// Builds image archives by hand: `node tools/images/build.ts --out DIR [--busybox PATH]` writes the images that the
+// server makes at `up`; with `--agnhost` the test suite's image instead.
 
+import { mkdir } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { logTo } from '@aksel/base/log'
-import { buildImages } from '@aksel/node/images/builder'
+import { architectureOf, buildImages, writeArchive } from '@aksel/node/images/builder'
+import { agnhostImage } from './agnhost-image.ts'
 
 const { values } = parseArgs({
-  options: { out: { type: 'string' }, busybox: { type: 'string', default: '/bin/busybox' } },
+  options: {
+    out: { type: 'string' },
+    busybox: { type: 'string', default: '/bin/busybox' },
+    agnhost: { type: 'boolean', default: false },
+  },
 })
 if (values.out === undefined) throw new Error('Say where the archives go: --out DIR')
 const scope = {
@@ -19,6 +25,11 @@ const scope = {
   }),
   signal: new AbortController().signal,
 }
-const archives = await buildImages(scope, { outDir: values.out, busyboxPath: values.busybox })
+await mkdir(values.out, { recursive: true })
+const architecture = architectureOf(process.arch)
+const agnhost = { architecture, busyboxPath: values.busybox, nodePath: process.execPath }
+const archives = values.agnhost
+  ? [await writeArchive(values.out, 'agnhost', await agnhostImage(scope, agnhost))]
+  : await buildImages(scope, { outDir: values.out, busyboxPath: values.busybox })
 for (const { path, references, digest } of archives)
   console.log(`${path}  ${digest.slice(0, 19)}  ${references.join(' ')}`)

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
+import { extraArchives } from '@aksel/compute/local/extra-archives'
 import { openLocalMachines } from '@aksel/compute/local/local-machines'
 import { createMachinePrograms } from '@aksel/compute/local/machine-programs'
 import { makeCgroup } from '@aksel/host/cgroups'
@@ -32,7 +33,8 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
   await makeCgroup({ ledger, owner: 'host', path: cgroup })
   const disksDirectory = join(dataDir, 'disks')
   // Built while the first control plane starts; a machine waits for them only when it imports them.
-  const images = buildImages(scope, { outDir: join(dataDir, 'images'), busyboxPath: BUSYBOX })
+  const imagesDirectory = join(dataDir, 'images')
+  const images = buildImages(scope, { outDir: imagesDirectory, busyboxPath: BUSYBOX })
   images.catch((error: unknown) => scope.log.error('building the images failed', { error }))
   const fabric = await openFabric(scope, { ledger, stateDir: join(dataDir, 'fabric') })
   const programs = createMachinePrograms({
@@ -46,7 +48,7 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     ],
     agentEnvironment: agentEnvironment(options),
     sandboxImage: pauseReference,
-    imageArchives: () => images,
+    imageArchives: async () => [...(await images), ...(await extraArchives(join(imagesDirectory, 'extra')))],
     disksDirectory,
     undoAgentLedger: (own, directory) => undoLedger(own, directory),
   })

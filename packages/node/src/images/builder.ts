@@ -3,10 +3,10 @@
 
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '@aksel/host/command'
 import type { Scope } from '@aksel/base/scope'
+import { busyboxLayer, directory, file, PATH, text } from './layers.ts'
 import { ociArchive } from './oci-archive.ts'
-import type { ImageContent, ImageFile, ImageSpec } from './oci-archive.ts'
+import type { ImageFile, ImageSpec } from './oci-archive.ts'
 import { pauseElf } from './pause-elf.ts'
 
 export interface ImageArchive {
@@ -45,23 +45,23 @@ export async function buildImages(
     'shop-store': await shopImage(architecture, busybox, 'store', ['orders'], ['prepare.sh']),
   }
   const archives: ImageArchive[] = []
-  for (const [name, spec] of Object.entries(specs)) {
-    const { bytes, digest } = await ociArchive(spec)
-    const path = join(options.outDir, `${name}.tar`)
-    // A reader sees the old archive or the new one, never half of it.
-    await writeFile(`${path}.new`, bytes)
-    await rename(`${path}.new`, path)
-    archives.push({ path, references: spec.references, digest })
-  }
+  for (const [name, spec] of Object.entries(specs)) archives.push(await writeArchive(options.outDir, name, spec))
   scope.log.debug('built images', { count: archives.length, folder: options.outDir })
   return archives
 }
 
-const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** `DIRECTORY/NAME.tar`; a reader sees the old archive or the new one, never half of it. */
+export async function writeArchive(directoryPath: string, name: string, spec: ImageSpec): Promise<ImageArchive> {
+  const { bytes, digest } = await ociArchive(spec)
+  const path = join(directoryPath, `${name}.tar`)
+  await writeFile(`${path}.new`, bytes)
+  await rename(`${path}.new`, path)
+  return { path, references: spec.references, digest }
+}
 
-type Architecture = ImageSpec['architecture']
+export type Architecture = ImageSpec['architecture']
 
-function architectureOf(name: string): Architecture {
+export function architectureOf(name: string): Architecture {
   if (name === 'x64') return 'amd64'
   if (name === 'arm64') return 'arm64'
   throw new Error(`Cannot build images for architecture "${name}": x64 and arm64 are supported`)
@@ -74,22 +74,6 @@ function pauseImage(architecture: Architecture): ImageSpec {
     layers: [[file('pause', pauseElf(architecture), 0o755)]],
     config: { User: '65535:65535', Env: [PATH], Entrypoint: ['/pause'], WorkingDir: '/' },
   }
-}
-
-async function busyboxLayer(scope: Scope, path: string): Promise<readonly ImageFile[]> {
-  const binary = await readFile(path)
-  const { stdout } = await run(scope, [path, '--list'])
-  const applets = stdout.split('\n').filter((name) => name !== '' && name !== 'busybox')
-  return [
-    ...['bin', 'dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'usr/bin', 'var'].map((name) => directory(name)),
-    directory('tmp', 0o1777),
-    { path: 'usr/bin/env', content: { kind: 'symlink', target: '/bin/env' } },
-    file('bin/busybox', binary, 0o755),
-    ...applets.map((name): ImageFile => ({ path: `bin/${name}`, content: { kind: 'symlink', target: 'busybox' } })),
-    text('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n'),
-    text('etc/group', 'root:x:0:\nnogroup:x:65534:\n'),
-    text('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n'),
-  ]
 }
 
 /** The shop's images differ in their scripts alone; they run as an ordinary user. */
@@ -114,16 +98,4 @@ async function shopImage(
     layers: [busybox, layer],
     config: { User: '1000:1000', Env: [PATH], Entrypoint: ['/srv/serve.sh'], ExposedPorts: { '8080/tcp': {} } },
   }
-}
-
-function file(path: string, data: Uint8Array, mode: number): ImageFile {
-  return { path, content: { kind: 'file', data, mode } satisfies ImageContent }
-}
-
-function text(path: string, content: string): ImageFile {
-  return file(path, Buffer.from(content), 0o644)
-}
-
-function directory(path: string, mode = 0o755): ImageFile {
-  return { path, content: { kind: 'directory', mode } }
 }

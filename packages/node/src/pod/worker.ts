@@ -95,6 +95,8 @@ export class PodWorker {
   update(pod: Pod): void {
     const before = this.#pod
     this.#pod = pod
+    // The downward API shows them in files.
+    if (shown(before) !== shown(pod)) this.#volumes.invalidate()
     if (!isEnding(pod)) return void (isRelevant(before, pod) && this.wake())
     const [was, now] = [graceOf(before), graceOf(pod)]
     if (!isEnding(before)) {
@@ -346,6 +348,10 @@ function isEnding(pod: Pod): boolean {
 function graceOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata
   return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
+}
+
+function shown({ metadata }: Pod): string {
+  return JSON.stringify([metadata.labels, metadata.annotations])
 }
 
 /** Our own status writes come back as updates; only what others change is news. */

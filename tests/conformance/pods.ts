@@ -1,0 +1,171 @@
+// Pods for the conformance tests: made, waited for by a watch, read.
+
+import assert from 'node:assert/strict'
+import {
+  Watch,
+  type CoreV1Api,
+  type V1Container,
+  type V1ObjectMeta,
+  type V1Pod,
+  type V1PodSpec,
+} from '@kubernetes/client-node'
+import { busybox, type ConformanceCluster } from './cluster.ts'
+
+/** Waits this long for a pod at most; the last state seen stands in the error. */
+const WAIT_MS = 60_000
+
+export class Pods {
+  readonly #cluster: ConformanceCluster
+  readonly namespace: string
+
+  constructor(cluster: ConformanceCluster, namespace: string) {
+    this.#cluster = cluster
+    this.namespace = namespace
+  }
+
+  get core(): CoreV1Api {
+    return this.#cluster.core
+  }
+
+  create(name: string, spec: V1PodSpec, metadata: V1ObjectMeta = {}): Promise<V1Pod> {
+    const body: V1Pod = {
+      metadata: changed(metadata, { name }),
+      spec: changed(spec, { terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 1 }),
+    }
+    return this.core.createNamespacedPod({ namespace: this.namespace, body })
+  }
+
+  /** Resolves with the pod once it is as wanted; rejects with its last state after a deadline. */
+  until(name: string, isWanted: (pod: V1Pod) => boolean, waitMs = WAIT_MS): Promise<V1Pod> {
+    return watched<V1Pod>(this.#cluster, {
+      path: `/api/v1/namespaces/${this.namespace}/pods`,
+      name,
+      isWanted: (pod) => pod !== undefined && isWanted(pod),
+      waitMs,
+    }) as Promise<V1Pod>
+  }
+
+  running(name: string): Promise<V1Pod> {
+    return this.until(name, ({ status }) => status?.phase === 'Running')
+  }
+
+  ready(name: string): Promise<V1Pod> {
+    return this.until(name, isReady)
+  }
+
+  /** Rejects at once where the pod failed instead. */
+  async succeeded(name: string): Promise<V1Pod> {
+    const pod = await this.until(name, ({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
+    if (pod.status?.phase !== 'Succeeded')
+      assert.fail(`pod ${name} failed: ${JSON.stringify(pod.status)}\n${await this.log(name).catch(String)}`)
+    return pod
+  }
+
+  gone(name: string, waitMs = WAIT_MS): Promise<unknown> {
+    return watched<V1Pod>(this.#cluster, {
+      path: `/api/v1/namespaces/${this.namespace}/pods`,
+      name,
+      isWanted: (pod) => pod === undefined,
+      waitMs,
+    })
+  }
+
+  log(name: string, container?: string): Promise<string> {
+    return this.core.readNamespacedPodLog({
+      namespace: this.namespace,
+      name,
+      ...(container === undefined ? {} : { container }),
+    })
+  }
+
+  /** Follows the log until it matches; rejects after a deadline, or when the log ends without that. */
+  async logHolds(name: string, pattern: RegExp, container?: string): Promise<string> {
+    await using following = this.#cluster.aksel.start([
+      'kubectl',
+      '-n',
+      this.namespace,
+      'logs',
+      '-f',
+      name,
+      ...(container === undefined ? [] : ['-c', container]),
+    ])
+    return await following.says(pattern, WAIT_MS)
+  }
+
+  /** Runs a pod of one container to its end and answers its log. */
+  async output(name: string, container: Partial<V1Container>, spec: Partial<V1PodSpec> = {}): Promise<string> {
+    await this.create(name, {
+      restartPolicy: 'Never',
+      ...spec,
+      containers: [{ name: 'test', image: busybox, ...container }],
+    })
+    await this.succeeded(name)
+    return this.log(name)
+  }
+
+  /** Output of a command in a container. */
+  exec(name: string, command: readonly string[], container?: string): Promise<string> {
+    const args = ['-n', this.namespace, 'exec', name, ...(container === undefined ? [] : ['-c', container])]
+    return this.#cluster.aksel.kubectl([...args, '--', ...command])
+  }
+
+  delete(name: string, gracePeriodSeconds = 0): Promise<unknown> {
+    return this.core.deleteNamespacedPod({ namespace: this.namespace, name, gracePeriodSeconds })
+  }
+}
+
+export function isReady({ status }: V1Pod): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true
+}
+
+/** A namespace of its own and its pods. */
+export async function podsIn(cluster: ConformanceCluster, name: string): Promise<Pods> {
+  return new Pods(cluster, await cluster.namespace(name))
+}
+
+interface Wish<T> {
+  /** Of the collection. */
+  readonly path: string
+  readonly name: string
+  readonly isWanted: (object: T | undefined) => boolean
+  readonly waitMs: number
+}
+
+/** Follows one object by a watch from its present state on, until it is as wanted. */
+export async function watched<T>(cluster: ConformanceCluster, wish: Wish<T>): Promise<T | undefined> {
+  const watch = new Watch(cluster.config)
+  const done = Promise.withResolvers<T | undefined>()
+  let last: T | undefined
+  const query = {
+    fieldSelector: `metadata.name=${wish.name}`,
+    sendInitialEvents: true,
+    resourceVersionMatch: 'NotOlderThan',
+    allowWatchBookmarks: true,
+  }
+  const onEvent = (phase: string, object: T): void => {
+    // The first bookmark ends the present state: an object that was not among it is not there.
+    if (phase !== 'BOOKMARK') last = phase === 'DELETED' ? undefined : object
+    if (wish.isWanted(last)) done.resolve(last)
+  }
+  const call = await watch.watch(wish.path, query, onEvent, (error) =>
+    done.reject(new Error(`the watch of ${wish.name} ended: ${String(error)}; last seen: ${JSON.stringify(last)}`)),
+  )
+  const timer = setTimeout(
+    () =>
+      done.reject(
+        new Error(`${wish.name} is not as wanted after ${wish.waitMs} ms; last seen: ${JSON.stringify(last)}`),
+      ),
+    wish.waitMs,
+  )
+  try {
+    return await done.promise
+  } finally {
+    clearTimeout(timer)
+    call.abort()
+  }
+}
+
+/** A copy with some fields changed; the client's objects are of classes, which no spread may copy. */
+export function changed<T extends object>(object: T, change: { readonly [K in keyof T]?: unknown }): T {
+  return Object.assign(Object.create(Object.getPrototypeOf(object) as object) as T, object, change)
+}
