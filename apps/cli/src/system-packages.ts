@@ -17,6 +17,12 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
 ]
 
+/** What the tests want besides: a real etcd. */
+const testPackages: typeof packages = [
+  { name: 'etcd-server', file: '/usr/bin/etcd' },
+  { name: 'etcd-client', file: '/usr/bin/etcdctl' },
+]
+
 export interface NodeSupport {
   readonly realNodes: boolean
   /** Why nodes must be simulated, in words for the user. */
@@ -47,8 +53,22 @@ export function ensureSystemPackages(options: {
     : { realNodes: false, why: `installing ${missing.join(', ')} failed: ${failure}` }
 }
 
-function install(names: readonly string[]): string | undefined {
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+/** Returns why a package that tests need is missing; undefined when all are there. */
+export function ensureTestPackages(options: {
+  readonly isRoot: boolean
+  readonly say: (line: string) => void
+}): string | undefined {
+  const missing = testPackages.filter(({ file }) => !existsSync(file)).map(({ name }) => name)
+  if (missing.length === 0) return undefined
+  if (!options.isRoot || !existsSync('/usr/bin/apt-get')) return `these packages are missing: ${missing.join(', ')}`
+  options.say(`Installing packages for the tests (once): ${missing.join(', ')}`)
+  // In runlevel 1 Debian starts no service that it installs: the tests start etcd themselves.
+  const failure = install(missing, { RUNLEVEL: '1' })
+  return failure === undefined ? undefined : `installing ${missing.join(', ')} failed: ${failure}`
+}
+
+function install(names: readonly string[], more: Readonly<Record<string, string>> = {}): string | undefined {
+  const environment = { ...process.env, ...more, DEBIAN_FRONTEND: 'noninteractive' }
   for (const args of [
     ['update', '-qq'],
     ['install', '-y', '-qq', '--no-install-recommends', ...names],

@@ -13,6 +13,8 @@ export type OpenStore = () => Promise<Store>
 export interface ContractOptions {
   /** Sequences tried against the model; each has some hundred operations. */
   readonly seeds?: number
+  /** Revisions of the long history. Default 12,000. */
+  readonly history?: number
 }
 
 export function storeContract(driver: string, openStore: OpenStore, options: ContractOptions = {}): void {
@@ -20,7 +22,7 @@ export function storeContract(driver: string, openStore: OpenStore, options: Con
     transactions(openStore)
     ranges(openStore)
     watches(openStore)
-    watchesInMotion(openStore)
+    watchesInMotion(openStore, options.history ?? 12_000)
     lifetimes(openStore)
     for (let seed = 1; seed <= (options.seeds ?? 10); seed++) {
       test(`it does what the model does, seed ${seed}`, async () => {
@@ -195,7 +197,7 @@ function watches(openStore: OpenStore): void {
   })
 }
 
-function watchesInMotion(openStore: OpenStore): void {
+function watchesInMotion(openStore: OpenStore, history: number): void {
   test('an aborted watch hears nothing more, not even its end', async () => {
     const store = await openStore()
     const watching = new Watching(store, { prefix: '', afterRevision: 0 })
@@ -245,14 +247,14 @@ function watchesInMotion(openStore: OpenStore): void {
 
   test('a long history is delivered whole while commits go on', async () => {
     await using store = await openStore()
-    const writes = Array.from({ length: 12_000 }, (_, i) => put(store, `p/${i % 100}`, String(i)))
+    const writes = Array.from({ length: history }, (_, i) => put(store, `p/${i % 100}`, String(i)))
     await Promise.all(writes)
     const watching = new Watching(store, { prefix: 'p/', afterRevision: 0 })
     for (let i = 0; i < 50; i++) await put(store, 'p/live', String(i))
-    await watching.until(12_050)
+    await watching.until(history + 50)
     assert.deepEqual(
       watching.revisions(),
-      Array.from({ length: 12_050 }, (_, i) => i + 1),
+      Array.from({ length: history + 50 }, (_, i) => i + 1),
     )
   })
 }

@@ -5,6 +5,9 @@
 // is the newest that is durable; readers and watchers see nothing later. `floor` is the oldest that can still be read:
 //
 //     0 …… floor ─── history ─── visible ─── being written ─── applied
+//
+// A driver that gives out revisions itself leaves no gap between them. A replica of a store that is shared with others
+// may see gaps: revisions that changed nothing of ours.
 
 import { endOfPrefix, KeyIndex } from './key-index.ts'
 import {
@@ -91,7 +94,7 @@ export class Mvcc {
 
   /** Judges the guards against everything applied, then applies the writes. */
   transact(transaction: Transaction, timeMs: number): Verdict {
-    check(transaction)
+    checkTransaction(transaction)
     for (const guard of transaction.guards) {
       const latest = this.#index.get(guard.key)?.latest
       const current = latest === undefined || isDeleted(latest) ? undefined : latest
@@ -101,8 +104,14 @@ export class Mvcc {
     return this.#apply(transaction, timeMs)
   }
 
-  #apply(transaction: Transaction, timeMs: number): Verdict {
-    const revision = this.#applied + 1
+  /** Applies what another store has committed at this revision, which is above all applied so far. It is visible at once. */
+  replicate(revision: number, writes: Transaction['writes'], timeMs: number): Change | undefined {
+    const verdict = this.#apply({ guards: [], writes }, timeMs, revision)
+    this.advance(revision)
+    return verdict.kind === 'applied' ? verdict.change : undefined
+  }
+
+  #apply(transaction: Transaction, timeMs: number, revision = this.#applied + 1): Verdict {
     const events: StoreEvent[] = []
     for (const write of transaction.writes) {
       const event =
@@ -155,14 +164,15 @@ export class Mvcc {
   /** Everything up to the revision is durable. */
   advance(revision: number): void {
     this.#visible = revision
+    if (this.#applied < revision) this.#applied = revision
   }
 
   /** Takes back all that is applied and not visible, as if it had never been. */
   rollback(): void {
-    while (this.#applied > this.#visible) {
+    while (this.#changes.length > this.#forgotten && this.#changes.at(-1)!.revision > this.#visible) {
       for (const event of this.#changes.pop()!.events) this.#undo(event.kind === 'put' ? event.item.key : event.key)
-      this.#applied -= 1
     }
+    this.#applied = this.#visible
   }
 
   #undo(key: string): void {
@@ -177,9 +187,33 @@ export class Mvcc {
 
   /** The changes of revisions above `revision`, in order, until `visit` returns false. The revision must not lie below the floor. */
   changesAfter(revision: number, visit: (change: Change) => boolean): void {
-    for (let i = this.#forgotten + (revision - this.#floor); i < this.#changes.length; i++) {
+    for (let i = this.#placeAfter(revision); i < this.#changes.length; i++) {
       if (!visit(this.#changes[i]!)) return
     }
+  }
+
+  /** Where the first change above the revision stands. Without gaps the first guess is right. */
+  #placeAfter(revision: number): number {
+    const guess = this.#forgotten + (revision - this.#floor)
+    const { length } = this.#changes
+    if (guess === length && (this.#changes[guess - 1]?.revision ?? revision) === revision) return guess
+    if (guess > this.#forgotten && guess < length && this.#changes[guess - 1]!.revision === revision) return guess
+    let low = this.#forgotten
+    let high = length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#changes[middle]!.revision <= revision) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Exactly this version of the key, if it is still held. */
+  version(key: string, modRevision: number): KeyValue | undefined {
+    const entry = this.#index.get(key)
+    if (entry === undefined) return undefined
+    const version = versionAt(entry, modRevision)
+    return version?.modRevision === modRevision ? version : undefined
   }
 
   get(key: string, revision?: number): KeyValue | undefined {
@@ -254,9 +288,13 @@ export class Mvcc {
 
   /** Raises the floor towards `revision` (never beyond what is visible) by at most `changesMax` revisions. */
   forget(revision: number, changesMax: number): void {
-    const target = Math.min(revision, this.#visible, this.#floor + changesMax)
-    while (this.#floor < target) {
-      const change = this.#changes[this.#forgotten]!
+    const target = Math.min(revision, this.#visible)
+    for (let left = changesMax; left > 0 && this.#floor < target; left--) {
+      const change = this.#changes[this.#forgotten]
+      if (change === undefined || change.revision > target) {
+        this.#floor = target
+        break
+      }
       this.#changes[this.#forgotten] = undefined
       this.#forgotten += 1
       this.#floor = change.revision
@@ -332,7 +370,8 @@ function ownBytes(bytes: Uint8Array): Uint8Array {
   return copy
 }
 
-function check(transaction: Transaction): void {
+/** Throws a TypeError for what no store could keep. */
+export function checkTransaction(transaction: Transaction): void {
   const { writes } = transaction
   for (const { key } of writes) {
     if (key === '' || key.length > KEY_LENGTH_MAX) {

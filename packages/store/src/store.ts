@@ -1,5 +1,6 @@
 // The versioned key-value store that everything acknowledged lives in. The model is etcd's: one revision that grows by
-// exactly one per committed transaction, guarded transactions, ranges at a revision, ordered resumable watches.
+// exactly one per committed transaction, guarded transactions, ranges at a revision, ordered resumable watches. On an etcd
+// that others use too, their transactions use revisions up: seen from here there are gaps, and the first is not 1.
 
 /** A value at a revision. `value` is shared: never change its bytes. */
 export interface KeyValue {
@@ -94,6 +95,10 @@ export interface WatchOptions {
   readonly ended: (error: StoreError) => void
 }
 
+/**
+ * `Unavailable`: what holds the data did not answer in time. A write that ends so, or with `Closed`, may have happened.
+ * `TooLarge`: the transaction is larger than the store takes.
+ */
 export const storeErrorKinds = [
   'Compacted',
   'FutureRevision',
@@ -102,6 +107,8 @@ export const storeErrorKinds = [
   'Locked',
   'Corrupt',
   'NoSpace',
+  'TooLarge',
+  'Unavailable',
 ] as const
 export type StoreErrorKind = (typeof storeErrorKinds)[number]
 
@@ -121,7 +128,7 @@ export class StoreError extends Error {
  * resumable; a read at a compacted revision fails with `Compacted`.
  */
 export interface Store extends AsyncDisposable {
-  /** The newest committed revision; 0 for an empty store. */
+  /** The newest committed revision; 0 for an empty store. Where several servers write, the newest that this one has seen. */
   readonly revision: number
   /** The oldest revision that can be read or resumed from. */
   readonly compactedRevision: number

@@ -32,8 +32,9 @@ export class WatchHub {
     return this.#watchers.size
   }
 
-  add(options: WatchOptions): void {
-    this.#core.assertReadable(options.afterRevision)
+  /** `future`: the revision is known to exist and only did not arrive here yet. */
+  add(options: WatchOptions, { future = false }: { readonly future?: boolean } = {}): void {
+    if (!future || options.afterRevision < this.#core.floor) this.#core.assertReadable(options.afterRevision)
     if (options.signal.aborted) return
     const watcher: Watcher = {
       options,

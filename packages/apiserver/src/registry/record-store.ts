@@ -269,6 +269,18 @@ function apiErrorOf(error: StoreError): ApiError {
     case 'Corrupt':
     case 'NoSpace':
       return new ApiError('InternalError', `Internal error occurred: storage: ${error.message}`, { cause: error })
+    case 'TooLarge':
+      return new ApiError('RequestEntityTooLarge', `Request entity too large: ${error.message}`, { cause: error })
+    case 'Unavailable':
+      // As upstream answers a storage that cannot be reached: the client tries again, and a write may have happened.
+      return new ApiError(
+        'ServerTimeout',
+        `The operation could not be completed at this time, please try again: ${error.message}`,
+        {
+          details: { retryAfterSeconds: 1 },
+          cause: error,
+        },
+      )
     default:
       return error.kind satisfies never
   }

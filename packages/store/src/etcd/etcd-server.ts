@@ -1,0 +1,183 @@
+// etcd as a test starts it: Debian's program on free loopback addresses, data in a folder that is removed. One member or three,
+// with TLS and users where asked.
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface EtcdMember {
+  readonly name: string
+  readonly clientPort: number
+  readonly peerPort: number
+  /** Undefined while it does not run. */
+  process: ChildProcess | undefined
+}
+
+export interface EtcdServer extends AsyncDisposable {
+  readonly members: readonly EtcdMember[]
+  readonly directory: string
+  /** `etcd://127.0.0.1:…,…`, with the options that reach it. */
+  readonly url: string
+  /** Starts a member that was killed, on its data. */
+  restart(member: EtcdMember): Promise<void>
+  /** Ends it at once, as a crash does. */
+  kill(member: EtcdMember): Promise<void>
+  /** Runs etcdctl against it and returns what it printed; rejects when it fails. */
+  control(...args: readonly string[]): string
+}
+
+export interface EtcdServerOptions {
+  readonly members?: number
+  readonly tls?: boolean
+  /** More flags for each member. */
+  readonly flags?: readonly string[]
+  /** Where peers find each other, when something stands between them: the URL that others use for this member. */
+  readonly advertisedPeerPort?: (member: number, peerPort: number) => Promise<number>
+}
+
+export function hasEtcd(): boolean {
+  return existsSync('/usr/bin/etcd') && existsSync('/usr/bin/etcdctl')
+}
+
+/** Rejects where Debian's etcd-server and etcd-client are not installed. */
+export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+  if (!hasEtcd()) throw new Error('This test needs the Debian packages etcd-server and etcd-client')
+  const directory = mkdtempSync(join(tmpdir(), 'aksel-etcd-'))
+  const tls = options.tls === true ? makeCertificates(directory) : undefined
+  const members: EtcdMember[] = []
+  const advertised: number[] = []
+  for (let i = 0; i < (options.members ?? 1); i++) {
+    const [clientPort, peerPort] = await freePorts(2)
+    members.push({ name: `m${i}`, clientPort: clientPort!, peerPort: peerPort!, process: undefined })
+    advertised.push((await options.advertisedPeerPort?.(i, peerPort!)) ?? peerPort!)
+  }
+  const cluster = members.map(({ name }, i) => `${name}=http://127.0.0.1:${advertised[i]}`).join(',')
+  const scheme = tls === undefined ? 'http' : 'https'
+  const start = (member: EtcdMember, state: 'new' | 'existing'): Promise<void> => {
+    const client = `${scheme}://127.0.0.1:${member.clientPort}`
+    const args = [
+      ['--name', member.name],
+      ['--data-dir', join(directory, member.name)],
+      ['--listen-client-urls', client],
+      ['--advertise-client-urls', client],
+      ['--listen-peer-urls', `http://127.0.0.1:${member.peerPort}`],
+      ['--initial-advertise-peer-urls', `http://127.0.0.1:${advertised[members.indexOf(member)]}`],
+      ['--initial-cluster', cluster],
+      ['--initial-cluster-state', state],
+      ['--log-level', 'error'],
+      ['--logger', 'zap'],
+      ...(tls === undefined
+        ? []
+        : [
+            ['--cert-file', tls.cert],
+            ['--key-file', tls.key],
+          ]),
+      ...(options.flags ?? []).map((flag) => [flag]),
+    ].flat()
+    return startMember(member, args)
+  }
+  const host = tls === undefined ? '127.0.0.1' : 'localhost'
+  const endpoints = members.map(({ clientPort }) => `${host}:${clientPort}`)
+  const server: EtcdServer = {
+    members,
+    directory,
+    url: `etcd://${endpoints.join(',')}${tls === undefined ? '' : `/aksel/?ca=${tls.ca}`}`,
+    restart: (member) => start(member, 'existing'),
+    kill,
+    control(...args) {
+      const flags = ['--endpoints', endpoints.map((endpoint) => `${scheme}://${endpoint}`).join(',')]
+      if (tls !== undefined) flags.push('--cacert', tls.ca)
+      const result = spawnSync('/usr/bin/etcdctl', [...flags, ...args], {
+        encoding: 'utf8',
+        env: { ...process.env, ETCDCTL_API: '3' },
+        maxBuffer: 1 << 28,
+      })
+      if (result.status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${result.stderr}`)
+      return result.stdout
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(members.map(kill))
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+  try {
+    await Promise.all(members.map((member) => start(member, 'new')))
+    return server
+  } catch (error) {
+    await server[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function kill(member: EtcdMember): Promise<void> {
+  const { process: child } = member
+  if (child === undefined) return
+  member.process = undefined
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** Resolves when the member says that it serves clients. */
+async function startMember(member: EtcdMember, args: readonly string[]): Promise<void> {
+  const readyArgs = args.map((arg, i) => (args[i - 1] === '--log-level' ? 'info' : arg))
+  const child = spawn('/usr/bin/etcd', readyArgs, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ETCD_UNSUPPORTED_ARCH: 'arm64' },
+  })
+  member.process = child
+  let said = ''
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  child.stderr.on('data', (piece: Buffer) => {
+    said = (said + piece.toString()).slice(-20_000)
+    if (/ready to serve client requests|serving client (?:traffic|requests)/.test(said)) resolve()
+  })
+  child.on('error', reject)
+  child.on('exit', (code) => reject(new Error(`etcd ended with ${code}: ${said.slice(-2_000)}`)))
+  await promise
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+function makeCertificates(directory: string): { readonly ca: string; readonly cert: string; readonly key: string } {
+  const path = (name: string): string => join(directory, name)
+  const openssl = (...args: readonly string[]): void => {
+    const result = spawnSync('openssl', [...args], { encoding: 'utf8' })
+    if (result.status !== 0) throw new Error(`openssl ${args[0]}: ${result.stderr}`)
+  }
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  openssl('req', '-x509', ...ec, '-keyout', path('ca.key'), '-out', path('ca.crt'), '-subj', '/CN=ca', '-days', '2')
+  openssl('req', ...ec, '-keyout', path('server.key'), '-out', path('server.csr'), '-subj', '/CN=etcd')
+  writeFileSync(
+    path('server.ext'),
+    'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n',
+  )
+  const signing = ['-CA', path('ca.crt'), '-CAkey', path('ca.key'), '-CAcreateserial', '-days', '2']
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    path('server.csr'),
+    ...signing,
+    '-extfile',
+    path('server.ext'),
+    '-out',
+    path('server.crt'),
+  )
+  return { ca: path('ca.crt'), cert: path('server.crt'), key: path('server.key') }
+}
