@@ -33,7 +33,7 @@ export async function listRecords(
   const token = tokenOf(query)
   const revision = token?.rv ?? exactRevision(row, query)
   const wanted = resourceVersionOf(query)
-  if (revision === undefined && wanted !== undefined && wanted > records.revision)
+  if (revision === undefined && wanted !== undefined && !(await records.has(wanted)))
     throw tooLarge(wanted, records.revision)
   if (selection.name !== '' && limit === 0 && revision === undefined && (!row.namespaced || namespace !== '')) {
     return oneRecord(records, row, namespace, selection)

@@ -64,6 +64,13 @@ export class RecordStore {
     return this.#store.revision
   }
 
+  /** Whether the revision exists. Another server may have given it out: then ours asks before it says no. */
+  async has(revision: number): Promise<boolean> {
+    if (revision <= this.#store.revision) return true
+    await translated(async () => this.#store.get(`${this.#keyPrefix}aksel.dev/schema-epoch`))
+    return revision <= this.#store.revision
+  }
+
   keyOf(row: KindRow, namespace: string, name: string): string {
     return row.namespaced ? `${this.prefixOf(row)}${namespace}/${name}` : `${this.prefixOf(row)}${name}`
   }

@@ -69,7 +69,7 @@ export async function getVerb(tools: VerbTools, context: ResourceCall): Promise<
   const how = presentationOf(tools, context)
   const wanted = resourceVersionOf(info.query)
   const { records } = tools.registry
-  if (wanted !== undefined && wanted > records.revision) throw tooLarge(wanted, records.revision)
+  if (wanted !== undefined && !(await records.has(wanted))) throw tooLarge(wanted, records.revision)
   const record = await records.get(row, info.namespace, info.name)
   if (record === undefined) throw notFoundError(row, info.name)
   const body =
@@ -91,7 +91,7 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
   const { query } = info
   const selection = selectionOf(row, query)
   const asked = resourceVersionOf(query)
-  if (asked !== undefined && asked > records.revision) throw tooLarge(asked, records.revision)
+  if (asked !== undefined && !(await records.has(asked))) throw tooLarge(asked, records.revision)
   const streams = isTrue(query.get('sendInitialEvents'))
   if (streams && query.get('resourceVersionMatch') !== 'NotOlderThan') {
     throw new ApiError(

@@ -105,7 +105,7 @@ export class EtcdClient implements Disposable {
 
   #unary<Answer>(member: number, method: string, request: object, metadata: grpc.Metadata): Promise<Answer> {
     const { path, encode, decode } = this.#rpc(method)
-    const deadline = Date.now() + (this.#options.attemptMs ?? ATTEMPT_MS)
+    const deadline = this.#scope.clock.now() + (this.#options.attemptMs ?? ATTEMPT_MS)
     return new Promise((resolve, reject) => {
       this.#members[member]!.makeUnaryRequest(
         path,

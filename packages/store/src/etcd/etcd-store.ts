@@ -113,8 +113,9 @@ class EtcdStore implements Store {
     this.#compactor = new EtcdCompactor(scope, { client, ...(historyMs === undefined ? {} : { historyMs }) })
   }
 
+  /** What etcd was heard to have: the replica may be a moment behind. */
   get revision(): number {
-    return this.#replica.core.visible
+    return this.#index.known
   }
 
   get compactedRevision(): number {
@@ -124,7 +125,9 @@ class EtcdStore implements Store {
   async get(key: string, revision?: number): Promise<KeyValue | undefined> {
     this.#assertOpen()
     if (revision !== undefined) {
-      return revision <= this.revision ? this.#replica.core.get(key, revision) : await this.#remoteGet(key, revision)
+      return revision <= this.#replica.core.visible
+        ? this.#replica.core.get(key, revision)
+        : await this.#remoteGet(key, revision)
     }
     const at = await this.#index.current()
     if (at.local) return this.#replica.core.get(key)
@@ -140,10 +143,13 @@ class EtcdStore implements Store {
   async range(query: RangeQuery): Promise<RangeResult> {
     this.#assertOpen()
     if (query.revision !== undefined) {
-      return query.revision <= this.revision ? this.#replica.core.range(query) : await this.#remoteRange(query)
+      return query.revision <= this.#replica.core.visible
+        ? this.#replica.core.range(query)
+        : await this.#remoteRange(query)
     }
     const at = await this.#index.current()
-    if (at.local) return { ...this.#replica.core.range(query), revision: Math.max(at.revision, this.revision) }
+    if (at.local)
+      return { ...this.#replica.core.range(query), revision: Math.max(at.revision, this.#replica.core.visible) }
     return await this.#remoteRange(query)
   }
 
@@ -190,13 +196,13 @@ class EtcdStore implements Store {
     this.#assertOpen()
     const { core, hub } = this.#replica
     // A revision that etcd has given out and that did not reach us yet is no future one.
-    if (options.afterRevision > this.#index.known) core.assertReadable(options.afterRevision)
+    if (options.afterRevision > this.revision) core.assertReadable(options.afterRevision)
     hub.add(options, { future: true })
   }
 
   async compact(revision: number): Promise<void> {
     this.#assertOpen()
-    if (revision > Math.max(this.revision, this.#index.known)) {
+    if (revision > this.revision) {
       throw new StoreError('FutureRevision', `Cannot compact at ${revision}: the newest is ${this.revision}`)
     }
     if (revision <= this.compactedRevision) return

@@ -1,4 +1,4 @@
-// etcd as a test starts it: Debian's program on free loopback addresses, data in a folder that is removed. One member or three,
+// etcd as tests and benchmarks start it: Debian's program on free loopback addresses, data in a folder that is removed. One member or three,
 // with TLS and users where asked.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
@@ -92,7 +92,6 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
       if (tls !== undefined) flags.push('--cacert', tls.ca)
       const result = spawnSync('/usr/bin/etcdctl', [...flags, ...args], {
         encoding: 'utf8',
-        env: { ...process.env, ETCDCTL_API: '3' },
         maxBuffer: 1 << 28,
       })
       if (result.status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${result.stderr}`)
@@ -127,7 +126,6 @@ async function startMember(member: EtcdMember, args: readonly string[]): Promise
   const readyArgs = args.map((arg, i) => (args[i - 1] === '--log-level' ? 'info' : arg))
   const child = spawn('/usr/bin/etcd', readyArgs, {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, ETCD_UNSUPPORTED_ARCH: 'arm64' },
   })
   member.process = child
   let said = ''
