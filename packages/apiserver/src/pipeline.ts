@@ -7,9 +7,11 @@ import { authenticate, type Authenticators } from './authentication/authenticate
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { attributesOf, type Authorizer } from './authorization/attributes.ts'
 import { assertAllowed, impersonated } from './authorization/authorize.ts'
+import { inWantedForm } from './http/answer-form.ts'
 import { compressed, errorAnswer, textAnswer, withWarnings } from './http/answer.ts'
 import type { Answer, IncomingCall } from './http/message.ts'
 import type { RequestMetrics } from './metrics.ts'
+import type { ProtobufEncoder } from './protobuf/encode.ts'
 import { requestInfoOf, type RequestInfo } from './request-info.ts'
 import type { Seats } from './seat.ts'
 import type { CallContext } from './call-context.ts'
@@ -26,6 +28,7 @@ export interface PipelineOptions {
   readonly seats: Seats
   readonly metrics: RequestMetrics
   readonly audit: AuditSink | undefined
+  readonly protobuf: ProtobufEncoder
   readonly route: Route
 }
 
@@ -60,7 +63,8 @@ export class Pipeline {
     }
     if (info !== undefined) this.#record(call, info, progress, outcome, { receivedMs, startMs })
     if (outcome === 'upgraded') return outcome
-    return compressed(withWarnings(await asYaml(outcome), warnings), call.headers['accept-encoding'])
+    const wanted = await inWantedForm(outcome, call, this.#options.protobuf)
+    return compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
   }
 
   async #stages(call: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
@@ -140,12 +144,4 @@ function isLongRunning(info: RequestInfo): boolean {
 
 function mutates(info: RequestInfo): boolean {
   return !['get', 'list', 'watch'].includes(info.verb)
-}
-
-/** Objects are made as JSON; who asked for YAML gets it from that. */
-async function asYaml(answer: Answer): Promise<Answer> {
-  if (!(answer.headers['content-type'] ?? '').startsWith('application/yaml') || !(answer.body instanceof Uint8Array))
-    return answer
-  const { stringify } = await import('yaml')
-  return { ...answer, body: Buffer.from(stringify(JSON.parse(Buffer.from(answer.body).toString('utf8')))) }
 }

@@ -57,7 +57,8 @@ void suite('the server refuses', () => {
   })
 
   void test('a form of answer that it cannot make', async () => {
-    const words = 'only the following media types are accepted: application/json, application/yaml'
+    const words =
+      'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'
     assert.deepEqual(shown(await server.ask(configMaps, { headers: { accept: 'text/html' } })), [
       406,
       'NotAcceptable',

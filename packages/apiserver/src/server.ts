@@ -33,10 +33,11 @@ import { RequestMetrics } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
 import { pooledRandom } from './pooled-random.ts'
 import { ProtobufDecoder } from './protobuf/decode.ts'
+import { ProtobufEncoder } from './protobuf/encode.ts'
 import { AllocationPools } from './registry/allocation-pools.ts'
 import { enterEpoch, RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
-import { JsonEventEncoder } from './registry/watch.ts'
+import { EventEncoders } from './registry/event-encoders.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
 import { routeOf } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
@@ -211,6 +212,7 @@ function registryOf(
     kinds,
     schemas: catalog.schemas,
     protobuf: new ProtobufDecoder(catalog.tables),
+    protobufEncoder: new ProtobufEncoder(catalog.tables),
     records,
     admission: new AdmissionChain(plugins, { records, kinds, clock: scope.clock, random: scope.random }),
     allocations: new AllocationPools({ serviceCidr, nodePorts, records, rows: catalog.rows, random: scope.random }),
@@ -246,7 +248,7 @@ function pipelineOf(
   const route = routeOf({
     scope,
     catalog,
-    tools: { registry, encoder: new JsonEventEncoder() },
+    tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },
     documents,
     metrics,
     liveness: [{ name: 'ping', check: () => undefined }, storage],
@@ -268,6 +270,7 @@ function pipelineOf(
     seats: new Seats(options.seats ?? defaultSeatLimits),
     metrics,
     audit: options.audit,
+    protobuf: registry.protobufEncoder,
     route,
   })
 }

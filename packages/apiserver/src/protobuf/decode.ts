@@ -1,7 +1,7 @@
 // Kubernetes' protobuf as JSON values: the same fields by number that the tables name, so that what follows decodes,
 // prunes and defaults it like JSON. Typed clients, kubectl among them, send their objects this way.
 
-import { formatMicroTime, formatTime } from '@aksel/base/clock'
+import { formatTime } from '@aksel/base/clock'
 import { parseJson } from '@aksel/base/json'
 import { messageOf, type ApiTables, type FieldFact, type MessageFact } from '@aksel/api/tables'
 import { readFields, signed, WireError, type WireField } from './wire.ts'
@@ -9,6 +9,8 @@ import { readFields, signed, WireError, type WireField } from './wire.ts'
 export const protobufMediaType = 'application/vnd.kubernetes.protobuf'
 
 const magic = Buffer.from([0x6b, 0x38, 0x73, 0x00])
+
+const NESTING_MAX = 1000
 
 type JsonObject = Record<string, unknown>
 type Read = (value: WireField['value']) => unknown
@@ -23,6 +25,8 @@ interface ProtoField {
 export class ProtobufDecoder {
   readonly #tables: ApiTables
   readonly #messages = new Map<string, Read>()
+  /** Of the message that is being read: only schemas nest without end. */
+  #depth = 0
 
   constructor(tables: ApiTables) {
     this.#tables = tables
@@ -45,7 +49,15 @@ export class ProtobufDecoder {
     const known = this.#messages.get(reference)
     if (known !== undefined) return known
     let built: Read | undefined
-    const read: Read = (value) => (built ??= this.#build(reference))(value)
+    const read: Read = (value) => {
+      if (this.#depth >= NESTING_MAX) throw new WireError('proto: exceeded max recursion depth')
+      this.#depth += 1
+      try {
+        return (built ??= this.#build(reference))(value)
+      } finally {
+        this.#depth -= 1
+      }
+    }
     this.#messages.set(reference, read)
     return read
   }
@@ -56,9 +68,24 @@ export class ProtobufDecoder {
     const fact = messageOf(this.#tables, reference)
     if (fact.js === 'list') return (value) => [...readFields(bytesOf(value))].map((field) => text(field.value))
     if (fact.js === 'quantity') return quantity
+    const schema = /^schema-or-(bool|array|string-array)$/.exec(fact.js ?? '')
+    if (schema !== null) return this.#schemaOr(reference, schema[1] as 'bool' | 'array' | 'string-array')
     if (fact.js !== undefined)
       throw new WireError(`proto: ${reference} is not offered in protobuf by this server: send JSON`)
     return structReader(this.#fields(fact))
+  }
+
+  /** A schema, or what may stand in its place. */
+  #schemaOr(reference: string, other: 'bool' | 'array' | 'string-array'): Read {
+    const schema = this.#message(`${reference.slice(0, reference.lastIndexOf('.'))}.JSONSchemaProps`)
+    return (value) => {
+      const fields = [...readFields(bytesOf(value))]
+      const list = fields.filter(({ number }) => number === 2)
+      const first = fields.find(({ number }) => number === 1)
+      if (other === 'bool') return list.length > 0 ? schema(list[0]!.value) : (first?.value ?? 0n) !== 0n
+      if (first !== undefined) return schema(first.value)
+      return list.map((one) => (other === 'array' ? schema(one.value) : text(one.value)))
+    }
   }
 
   #fields(fact: MessageFact): ReadonlyMap<number, ProtoField> {
@@ -115,7 +142,8 @@ function addEntry(map: JsonObject, entry: Buffer, read: Read): void {
     if (number === 2) item = read(value)
   }
   Object.defineProperty(map, key, {
-    value: item ?? read(Buffer.alloc(0)),
+    // A zero time has no JSON but null.
+    value: item ?? read(Buffer.alloc(0)) ?? null,
     enumerable: true,
     writable: true,
     configurable: true,
@@ -166,13 +194,31 @@ function numbers(value: WireField['value']): ReadonlyMap<number, WireField['valu
 }
 
 /** A zero time is an empty message: absent in JSON. */
-function timeReader(format: (ms: number) => string): Read {
-  return (value) => {
-    const parts = numbers(value)
-    if (parts.size === 0) return undefined
-    const seconds = Number(integer(parts.get(1) ?? 0n))
-    return format(seconds * 1000 + Number(integer(parts.get(2) ?? 0n)) / 1e6)
+const time: Read = (value) => {
+  const parts = numbers(value)
+  return parts.size === 0 ? undefined : formatTime(Number(integer(parts.get(1) ?? 0n)) * 1000)
+}
+
+/** Microseconds do not fit into a double of milliseconds: the fraction is written by itself. */
+const microTime: Read = (value) => {
+  const parts = numbers(value)
+  if (parts.size === 0) return undefined
+  const whole = formatTime(Number(integer(parts.get(1) ?? 0n)) * 1000)
+  const micros = Math.trunc(Number(integer(parts.get(2) ?? 0n)) / 1000)
+  return `${whole.slice(0, -1)}.${String(micros).padStart(6, '0')}Z`
+}
+
+/** As Go writes durations: `1m30s`, `1.5s`, `300ms`. */
+const duration: Read = (value) => {
+  const nanos = Number(integer(numbers(value).get(1) ?? 0n))
+  if (Math.abs(nanos) >= 1e9 || nanos === 0) {
+    const [hours, minutes] = [Math.trunc(Math.abs(nanos) / 3.6e12), Math.trunc((Math.abs(nanos) % 3.6e12) / 6e10)]
+    const seconds = `${(Math.abs(nanos) % 6e10) / 1e9}s`
+    const lead = hours > 0 ? `${hours}h${minutes}m` : minutes > 0 ? `${minutes}m` : ''
+    return `${nanos < 0 ? '-' : ''}${lead}${seconds}`
   }
+  const [unit, size] = Math.abs(nanos) >= 1e6 ? ['ms', 1e6] : Math.abs(nanos) >= 1e3 ? ['µs', 1e3] : ['ns', 1]
+  return `${nanos / (size as number)}${unit as string}`
 }
 
 function quantity(value: WireField['value']): string {
@@ -189,8 +235,10 @@ function rawJson(value: WireField['value']): unknown {
 }
 
 const specialReaders: Readonly<Record<string, Read>> = {
-  'meta/v1.Time': timeReader(formatTime),
-  'meta/v1.MicroTime': timeReader(formatMicroTime),
+  'meta/v1.Time': time,
+  'meta/v1.MicroTime': microTime,
+  'meta/v1.Duration': duration,
+  'apiextensions/v1.JSON': rawJson,
   'meta/v1.FieldsV1': rawJson,
   'apimachinery/runtime.RawExtension': rawJson,
   'apimachinery/intstr.IntOrString': (value) => {

@@ -51,6 +51,7 @@ export function decodeBody(settings: DecodeSettings, type: BodyType, body: Parse
   const complaints = [
     ...unknownFields.map((field) => `unknown field "${field}"`),
     ...body.duplicates.map((field) => `duplicate field "${field}"`),
+    ...(body.complaints ?? []),
   ]
   if (complaints.length > 0 && settings.fieldValidation === 'Strict') {
     throw new ApiError(

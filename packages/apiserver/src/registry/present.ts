@@ -1,10 +1,12 @@
-// Writes answers: an object, a list or a watch, whole, as a table, or as metadata alone.
+// Writes answers: an object, a list or a watch, whole, as a table, or as metadata alone, in JSON or in protobuf.
 
 import type { KindRow } from '@aksel/api/kind-row'
 import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
+import { ApiError } from '@aksel/base/errors'
 import { encodeJson } from '@aksel/base/json'
 import type { Negotiated } from '../http/accept.ts'
-import { bookmarkOf, type EventEncoder, type JsonEventEncoder } from './watch.ts'
+import type { ProtobufEncoder } from '../protobuf/encode.ts'
+import { bookmarkOf, jsonEvent, type EventEncoder, type EventEncoders } from './event-encoders.ts'
 import { columnDefinitions, partialOf, tableRow, type IncludeObject } from './table.ts'
 import type { ListResult } from './list.ts'
 import type { StoredRecord } from './record.ts'
@@ -13,6 +15,14 @@ export interface Presentation {
   readonly negotiated: Negotiated
   readonly includeObject: IncludeObject
   readonly nowMs: number
+  readonly protobuf: ProtobufEncoder
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Is the JSON of the object all that is asked for? YAML is made of it later. */
+export function isWholeJson({ negotiated }: Presentation): boolean {
+  return negotiated.form === 'object' && negotiated.encoding !== 'protobuf'
 }
 
 /** `json`: the object as it is sent whole. */
@@ -22,16 +32,13 @@ export function presentObject(
   object: KubernetesObject,
   json: () => Uint8Array,
 ): Uint8Array {
-  switch (how.negotiated.form) {
-    case 'object':
-      return json()
-    case 'table':
-      return encodeJson(tableOf(row, how, [object], { resourceVersion: object.metadata.resourceVersion ?? '' }))
-    case 'partial':
-      return encodeJson(partialOf(object))
-    default:
-      return how.negotiated.form satisfies never
+  if (isWholeJson(how)) return json()
+  if (how.negotiated.encoding === 'protobuf') {
+    const { message, type } = protobufForm(row, how, '')
+    return how.protobuf.encode(message, type, object as unknown as Json)
   }
+  if (how.negotiated.form === 'partial') return encodeJson(partialOf(object, how.negotiated.metaVersion))
+  return encodeJson(tableOf(row, how, [object], { resourceVersion: object.metadata.resourceVersion ?? '' }))
 }
 
 export function presentList(row: KindRow, how: Presentation, list: ListResult): Uint8Array {
@@ -40,27 +47,46 @@ export function presentList(row: KindRow, how: Presentation, list: ListResult): 
     ...(list.continueToken === '' ? {} : { continue: list.continueToken }),
     ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
   }
-  switch (how.negotiated.form) {
+  if (isWholeJson(how)) return wholeList(row, metadata, list.records)
+  const objects = list.records.map((record) => record.object)
+  if (how.negotiated.encoding === 'protobuf') {
+    const { message, type } = protobufForm(row, how, 'List')
+    return how.protobuf.encodeList(message, type, metadata, objects as unknown as readonly Json[])
+  }
+  if (how.negotiated.form === 'table') return encodeJson(tableOf(row, how, objects, metadata))
+  const { metaVersion } = how.negotiated
+  return encodeJson({
+    kind: 'PartialObjectMetadataList',
+    apiVersion: `meta.k8s.io/${metaVersion}`,
+    metadata,
+    items: objects.map((object) => partialOf(object, metaVersion)),
+  })
+}
+
+/** Throws NotAcceptable for tables: they have no protobuf. */
+function protobufForm(
+  row: KindRow,
+  { negotiated }: Presentation,
+  suffix: '' | 'List',
+): { readonly message: string; readonly type: { readonly apiVersion: string; readonly kind: string } } {
+  switch (negotiated.form) {
     case 'object':
-      return wholeList(row, metadata, list.records)
-    case 'table':
-      return encodeJson(
-        tableOf(
-          row,
-          how,
-          list.records.map((record) => record.object),
-          metadata,
-        ),
-      )
+      return {
+        message: row.message,
+        type: { apiVersion: groupVersionOf(row), kind: suffix === '' ? row.kind : row.listKind },
+      }
     case 'partial':
-      return encodeJson({
-        kind: 'PartialObjectMetadataList',
-        apiVersion: 'meta.k8s.io/v1',
-        metadata,
-        items: list.records.map((record) => partialOf(record.object)),
-      })
+      return {
+        message: 'meta/v1.PartialObjectMetadata',
+        type: { apiVersion: `meta.k8s.io/${negotiated.metaVersion}`, kind: `PartialObjectMetadata${suffix}` },
+      }
+    case 'table':
+      throw new ApiError(
+        'NotAcceptable',
+        `object *${negotiated.metaVersion}.Table does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message`,
+      )
     default:
-      return how.negotiated.form satisfies never
+      return negotiated.form satisfies never
   }
 }
 
@@ -83,40 +109,56 @@ export function presentEvents(
   row: KindRow,
   how: Presentation,
   nowMs: () => number,
-  json: JsonEventEncoder,
+  encoders: EventEncoders,
 ): EventEncoder {
-  if (how.negotiated.form === 'object') return json.for(row)
-  const isTable = how.negotiated.form === 'table'
-  let first = true
-  const line = (type: string, object: unknown): Uint8Array => Buffer.from(`${JSON.stringify({ type, object })}\n`)
+  if (isWholeJson(how)) return encoders.json(row)
+  if (how.negotiated.encoding === 'protobuf') {
+    const { message, type } = protobufForm(row, how, '')
+    return encoders.protobuf(message, type)
+  }
+  return how.negotiated.form === 'table' ? tableEvents(row, how, nowMs) : partialEvents(how)
+}
+
+function partialEvents({ negotiated: { metaVersion } }: Presentation): EventEncoder {
+  const type = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}` }
   return {
-    event(type, record) {
-      if (!isTable) return line(type, partialOf(record.object))
+    event: (word, record) => jsonEvent(word, partialOf(record.object, metaVersion)),
+    bookmark: (resourceVersion, ends) => jsonEvent('BOOKMARK', { ...type, ...bookmarkOf(resourceVersion, ends) }),
+    error: (status) => jsonEvent('ERROR', status),
+  }
+}
+
+function tableEvents(row: KindRow, how: Presentation, nowMs: () => number): EventEncoder {
+  const apiVersion = `meta.k8s.io/${how.negotiated.metaVersion}`
+  let first = true
+  return {
+    event(word, record) {
       const current = { ...how, nowMs: nowMs() }
       const table = tableOf(row, current, [record.object], { resourceVersion: record.resourceVersion }, first)
       first = false
-      return line(type, table)
+      return jsonEvent(word, table)
     },
-    bookmark(resourceVersion, initialEventsEnd) {
-      if (!isTable) return bookmarkOf('PartialObjectMetadata', 'meta.k8s.io/v1', resourceVersion, initialEventsEnd)
-      const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
-      const object = {
-        kind: 'PartialObjectMetadata',
-        apiVersion: 'meta.k8s.io/v1',
-        metadata: { resourceVersion, ...annotations },
-      }
-      const rows = [{ cells: row.columns.map(() => null), object }]
+    bookmark(resourceVersion, ends) {
+      const object = { kind: row.kind, apiVersion: groupVersionOf(row), ...bookmarkOf(resourceVersion, ends) }
+      const rows = [{ cells: row.columns.map(() => null), ...tableObject(how, object) }]
       const columns = first ? columnDefinitions(row) : null
       first = false
-      return line('BOOKMARK', {
+      return jsonEvent('BOOKMARK', {
         kind: 'Table',
-        apiVersion: 'meta.k8s.io/v1',
+        apiVersion,
         metadata: { resourceVersion },
         columnDefinitions: columns,
         rows,
       })
     },
+    error: (status) => jsonEvent('ERROR', status),
   }
+}
+
+/** The end of the initial events stands on the object: without it none would see it. */
+function tableObject({ includeObject, negotiated }: Presentation, object: object): object {
+  const whole = object as KubernetesObject
+  return { object: includeObject === 'Object' ? whole : partialOf(whole, negotiated.metaVersion) }
 }
 
 function tableOf(
@@ -125,12 +167,13 @@ function tableOf(
   objects: readonly KubernetesObject[],
   metadata: object,
   columns = true,
-): unknown {
+): object {
+  const { includeObject, nowMs, negotiated } = how
   return {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: `meta.k8s.io/${negotiated.metaVersion}`,
     metadata,
     columnDefinitions: columns ? columnDefinitions(row) : null,
-    rows: objects.map((object) => tableRow(row, object, how.nowMs, how.includeObject)),
+    rows: objects.map((object) => tableRow(row, object, nowMs, includeObject, negotiated.metaVersion)),
   }
 }

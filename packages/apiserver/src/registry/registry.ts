@@ -7,6 +7,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { AdmissionChain } from '../admission/admission.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { ProtobufDecoder } from '../protobuf/decode.ts'
+import type { ProtobufEncoder } from '../protobuf/encode.ts'
 import type { AllocationPools } from './allocation-pools.ts'
 import type { RecordStore } from './record-store.ts'
 
@@ -21,6 +22,7 @@ export interface Registry {
   readonly kinds: Kinds
   readonly schemas: Schemas
   readonly protobuf: ProtobufDecoder
+  readonly protobufEncoder: ProtobufEncoder
   readonly records: RecordStore
   readonly admission: AdmissionChain
   readonly allocations: AllocationPools

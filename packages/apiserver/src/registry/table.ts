@@ -28,15 +28,21 @@ export function columnDefinitions(row: KindRow): readonly unknown[] {
   }))
 }
 
-export function tableRow(row: KindRow, object: KubernetesObject, nowMs: number, include: IncludeObject): unknown {
+export function tableRow(
+  row: KindRow,
+  object: KubernetesObject,
+  nowMs: number,
+  include: IncludeObject,
+  metaVersion: 'v1' | 'v1beta1' = 'v1',
+): unknown {
   const conditions = row.rowConditions(object)
   return {
     cells: row.cells(object, nowMs),
     ...(conditions.length === 0 ? {} : { conditions }),
-    ...(include === 'None' ? {} : { object: include === 'Object' ? object : partialOf(object) }),
+    ...(include === 'None' ? {} : { object: include === 'Object' ? object : partialOf(object, metaVersion) }),
   }
 }
 
-export function partialOf(object: KubernetesObject): unknown {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata }
+export function partialOf(object: KubernetesObject, metaVersion: 'v1' | 'v1beta1' = 'v1'): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}`, metadata: object.metadata }
 }

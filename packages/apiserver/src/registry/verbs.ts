@@ -7,7 +7,7 @@ import { fraction } from '@aksel/base/ids'
 import type { Schemas } from '@aksel/api/schema'
 import { ApiError } from '@aksel/base/errors'
 import type { ResourceCall } from '../call-context.ts'
-import { negotiateObject, objectMediaTypes, type Negotiated } from '../http/accept.ts'
+import { encodings, negotiateObject, offeredTypes, type Encoding, type Negotiated } from '../http/accept.ts'
 import { bytesAnswer, jsonAnswer, successStatus } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { parseBody, parseJsonBody, readRequestBody } from '../http/request-body.ts'
@@ -18,32 +18,40 @@ import { bodyTypeOf, decodeBody, fieldValidationOf, type BodyType, type DecodeSe
 import { deleteObject, parseDeleteOptions } from './delete.ts'
 import { listRecords, tooLarge } from './list.ts'
 import { assertPatchShape, patched, patchTypeOf } from './patch.ts'
-import { presentEvents, presentList, presentObject, type Presentation } from './present.ts'
+import { isWholeJson, presentEvents, presentList, presentObject, type Presentation } from './present.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
 import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
 import { includeObjectOf } from './table.ts'
 import { changeObject } from './update.ts'
-import { watchBody, type JsonEventEncoder } from './watch.ts'
+import type { EventEncoders } from './event-encoders.ts'
+import { watchBody } from './watch.ts'
 
 export interface VerbTools {
   readonly registry: Registry
-  readonly encoder: JsonEventEncoder
+  readonly encoder: EventEncoders
 }
 
 /** Upstream's `--min-request-timeout`: a watch without a timeout of its own lives this long, or up to twice. */
 const WATCH_MIN_SECONDS = 1800
 
 export function presentationOf(tools: VerbTools, context: ResourceCall): Presentation {
+  const { row, info, call } = context
+  const protobuf = tools.registry.protobufEncoder
+  const isWatch = info.verb === 'watch'
+  const offered = encodings.filter(
+    (one) => (one !== 'yaml' || !isWatch) && (one !== 'protobuf' || protobuf.canEncode(row.message)),
+  )
   return {
-    negotiated: negotiated(context.call.headers['accept']),
-    includeObject: includeObjectOf(context.info.query),
+    negotiated: negotiated(call.headers['accept'], offered, isWatch ? ';stream=watch' : ''),
+    includeObject: includeObjectOf(info.query),
     nowMs: tools.registry.scope.clock.now(),
+    protobuf,
   }
 }
 
-function negotiated(accept: string | undefined): Negotiated {
-  const found = negotiateObject(accept)
-  if (found === undefined) throw notAcceptable(objectMediaTypes)
+function negotiated(accept: string | undefined, offered: readonly Encoding[], suffix: string): Negotiated {
+  const found = negotiateObject(accept, offered)
+  if (found === undefined) throw notAcceptable(offeredTypes(offered, suffix))
   return found
 }
 
@@ -72,8 +80,7 @@ export async function getVerb(tools: VerbTools, context: ResourceCall): Promise<
   if (wanted !== undefined && !(await records.has(wanted))) throw tooLarge(wanted, records.revision)
   const record = await records.get(row, info.namespace, info.name)
   if (record === undefined) throw notFoundError(row, info.name)
-  const body =
-    how.negotiated.form === 'object' ? record.json() : presentObject(row, how, record.object, () => record.json())
+  const body = isWholeJson(how) ? record.json() : presentObject(row, how, record.object, () => record.json())
   return encoded(200, how.negotiated, body)
 }
 
@@ -120,9 +127,14 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
   })
   return {
     status: 200,
-    headers: { 'content-type': how.negotiated.contentType, 'cache-control': 'no-cache, private' },
+    headers: { 'content-type': streamType(how.negotiated), 'cache-control': 'no-cache, private' },
     body,
   }
+}
+
+/** Lines of JSON need no word of their own; frames do. */
+function streamType({ encoding, contentType }: Negotiated): string {
+  return encoding === 'protobuf' ? `${contentType};stream=watch` : contentType
 }
 
 export async function createVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
@@ -246,10 +258,7 @@ export async function bodyObject(
 }
 
 export function written(context: ResourceCall, how: Presentation, result: Written): Answer {
-  const body =
-    how.negotiated.form === 'object'
-      ? result.json()
-      : presentObject(context.row, how, result.object, () => result.json())
+  const body = isWholeJson(how) ? result.json() : presentObject(context.row, how, result.object, () => result.json())
   return encoded(result.created ? 201 : 200, how.negotiated, body)
 }
 

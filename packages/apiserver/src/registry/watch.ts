@@ -5,18 +5,10 @@ import type { KindRow } from '@aksel/api/kind-row'
 import type { Clock, Timer } from '@aksel/base/clock'
 import type { ApiError } from '@aksel/base/errors'
 import type { PushedBody, Sink } from '../http/message.ts'
+import type { EventEncoder, WatchEventType } from './event-encoders.ts'
 import type { RecordChange, RecordStore } from './record-store.ts'
 import type { StoredRecord } from './record.ts'
 import type { Selection } from './selection.ts'
-
-export const watchEventTypes = ['ADDED', 'MODIFIED', 'DELETED'] as const
-export type WatchEventType = (typeof watchEventTypes)[number]
-
-/** How objects are written in this watch; `event` may be called for the same record by many watchers. */
-export interface EventEncoder {
-  event(type: WatchEventType, record: StoredRecord): Uint8Array
-  bookmark(resourceVersion: string, initialEventsEnd: boolean): Uint8Array
-}
 
 export interface WatchRequest {
   readonly row: KindRow
@@ -111,7 +103,7 @@ class WatchSession {
     if (this.#stop.signal.aborted) return
     const status =
       typeof error.toStatus === 'function' ? error.toStatus() : { kind: 'Status', code: 500, message: String(error) }
-    this.#sink.write(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`))
+    this.#sink.write(this.#request.encoder.error(status))
     this.#end()
   }
 
@@ -135,39 +127,4 @@ function seenAs(
   const is = type !== 'DELETED' && matches(record)
   if (is) return { type: was ? 'MODIFIED' : 'ADDED', record }
   return was ? { type: 'DELETED', record } : undefined
-}
-
-const newline = Buffer.from('}\n')
-
-/** Events with whole objects. One per server: the last event is kept, since many watchers want the same one at once. */
-export class JsonEventEncoder {
-  #last: { readonly type: WatchEventType; readonly record: StoredRecord; readonly bytes: Uint8Array } | undefined
-
-  for(row: KindRow): EventEncoder {
-    const groupVersion = row.group === '' ? row.version : `${row.group}/${row.version}`
-    return {
-      event: (type, record) => this.#event(type, record),
-      bookmark: (resourceVersion, initialEventsEnd) =>
-        bookmarkOf(row.kind, groupVersion, resourceVersion, initialEventsEnd),
-    }
-  }
-
-  #event(type: WatchEventType, record: StoredRecord): Uint8Array {
-    const last = this.#last
-    if (last !== undefined && last.record === record && last.type === type) return last.bytes
-    const bytes = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), record.json(), newline])
-    this.#last = { type, record, bytes }
-    return bytes
-  }
-}
-
-export function bookmarkOf(
-  kind: string,
-  apiVersion: string,
-  resourceVersion: string,
-  initialEventsEnd: boolean,
-): Uint8Array {
-  const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
-  const object = { kind, apiVersion, metadata: { resourceVersion, ...annotations } }
-  return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`)
 }
