@@ -232,11 +232,10 @@ function writeNested(out: BackwardWriter, number: number, inner: Write, value: u
   out.tag(number, 2)
 }
 
-/** Go sorts by bytes, JavaScript by UTF-16 units: they differ beyond the basic plane. */
+/** Go sorts by bytes, JavaScript by UTF-16 units: they differ where surrogates and what lies above them meet. */
 function sortedByBytes(keys: readonly string[]): readonly string[] {
   const sorted = keys.toSorted()
-  // oxlint-disable-next-line no-control-regex
-  return keys.every((key) => /^[\x00-\uD7FF]*$/.test(key))
-    ? sorted
-    : sorted.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  return keys.some((key) => /[\uD800-\uFFFF]/.test(key))
+    ? sorted.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    : sorted
 }
