@@ -1,7 +1,7 @@
 // YAML as Kubernetes reads it: version 1.1's words for true and false, no times and no sexagesimal numbers, double keys
 // tolerated and named. Pure; runs in the server's thread for small documents and in a worker for large ones.
 
-import { Document, LineCounter, parseAllDocuments, stringify, type Tags } from 'yaml'
+import { LineCounter, parseAllDocuments, stringify, type Document, type Tags } from 'yaml'
 import { encodeJson, parseJson } from '@aksel/base/json'
 
 export interface YamlRead {
@@ -78,7 +78,7 @@ function plain(value: unknown, depth = 0): unknown {
 
 function keyText(key: unknown): string {
   if (typeof key === 'object' && key !== null) throw new YamlError('unsupported map key of type: map')
-  return key === null ? 'null' : String(key)
+  return String(key as string | number | bigint | boolean | null)
 }
 
 /** JSON as YAML, keys sorted as upstream sorts them. */

@@ -60,7 +60,7 @@ const writeAnyJson: Write = (out, value) => {
 }
 
 const writeQuantity: Write = (out, value) => {
-  out.varint(out.text(value === undefined || value === null ? '0' : String(value)))
+  out.varint(out.text(String((value ?? '0') as string | number)))
   out.tag(1, 2)
 }
 
