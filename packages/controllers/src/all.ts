@@ -8,6 +8,7 @@ import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import type { KindSource } from './garbage-collector/kinds.ts'
+import { jobController } from './job/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
 import { taintEvictionController } from './node-lifecycle/evict.ts'
@@ -48,6 +49,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     replicaSetController(parts),
     statefulSetController(parts),
     daemonSetController(parts),
+    jobController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
     clusterRoleAggregationController(parts),

@@ -52,6 +52,8 @@ export interface ClaimOptions<T extends KubernetesObject, O extends KubernetesOb
   /** Objects that the owner controls, and ones that nothing controls. */
   readonly candidates: readonly T[]
   readonly matches: (object: T) => boolean
+  /** Comes and goes with the owner reference. */
+  readonly finalizer?: string
 }
 
 /**
@@ -101,7 +103,7 @@ function adopt<T extends KubernetesObject, O extends KubernetesObject>(
 ): Promise<T | undefined> {
   const reference = controllerReference(options.ownerType, options.owner)
   const others = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== reference.uid)
-  return setOwners(options, object, [...others, reference])
+  return setOwners(options, object, [...others, reference], true)
 }
 
 async function release<T extends KubernetesObject, O extends KubernetesObject>(
@@ -109,17 +111,24 @@ async function release<T extends KubernetesObject, O extends KubernetesObject>(
   object: T,
 ): Promise<void> {
   const others = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== options.owner.metadata.uid)
-  await setOwners(options, object, others)
+  await setOwners(options, object, others, false)
 }
 
 async function setOwners<T extends KubernetesObject, O extends KubernetesObject>(
-  { client, type }: ClaimOptions<T, O>,
+  { client, type, finalizer }: ClaimOptions<T, O>,
   { metadata }: T,
   ownerReferences: readonly OwnerReference[],
+  isOwned: boolean,
 ): Promise<T | undefined> {
-  const { uid, resourceVersion } = metadata
+  const { uid, resourceVersion, finalizers = [] } = metadata
+  const others = finalizers.filter((each) => each !== finalizer)
   const body = {
-    metadata: { uid, resourceVersion, ownerReferences: ownerReferences.length === 0 ? null : ownerReferences },
+    metadata: {
+      uid,
+      resourceVersion,
+      ownerReferences: ownerReferences.length === 0 ? null : ownerReferences,
+      ...(finalizer === undefined ? {} : { finalizers: isOwned ? [...others, finalizer] : others }),
+    },
   }
   try {
     return await client.patch(type, metadata, { kind: 'merge', body })

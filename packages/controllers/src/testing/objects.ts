@@ -1,6 +1,7 @@
 // Objects that tests of loops begin with.
 
 import type { Deployment, StatefulSet } from '@aksel/api/types/apps-v1'
+import type { Job, JobSpec } from '@aksel/api/types/batch-v1'
 import type { Node, PersistentVolumeClaim, Pod, PodTemplateSpec } from '@aksel/api/types/core-v1'
 
 export function template(app: string, image = 'web:1'): PodTemplateSpec {
@@ -32,6 +33,25 @@ export function newStatefulSet(name: string, spec: Partial<StatefulSet['spec']> 
       template: template(name),
       podManagementPolicy: 'OrderedReady',
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+      ...spec,
+    },
+  }
+}
+
+/** As the server completes it: a selector by the job's name stands in for its uid. */
+export function newJob(name: string, spec: Partial<JobSpec> = {}): Job {
+  const base = template(name)
+  return {
+    metadata: { name, namespace: 'shop' },
+    spec: {
+      ...(spec.completions === undefined && spec.parallelism === undefined ? { completions: 1 } : {}),
+      parallelism: 1,
+      backoffLimit: 6,
+      completionMode: 'NonIndexed',
+      suspend: false,
+      podReplacementPolicy: spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed',
+      selector: { matchLabels: { app: name } },
+      template: { ...base, spec: { ...base.spec!, restartPolicy: 'Never' } },
       ...spec,
     },
   }
