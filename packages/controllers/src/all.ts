@@ -2,6 +2,7 @@
 
 import type { Controller } from '@aksel/runtime/controller'
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
+import { cronJobController } from './cron-job/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
@@ -50,6 +51,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     statefulSetController(parts),
     daemonSetController(parts),
     jobController(parts),
+    cronJobController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
     clusterRoleAggregationController(parts),

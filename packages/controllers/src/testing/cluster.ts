@@ -26,7 +26,7 @@ interface Process {
 }
 
 export class TestCluster {
-  readonly clock = new SimulatedClock()
+  readonly clock: SimulatedClock
   readonly objects = new FakeObjects()
   /** The user's client, and the nodes'. */
   readonly client: FakeClient
@@ -34,8 +34,10 @@ export class TestCluster {
   readonly #make: MakeLoops
   #process: Process | undefined
 
-  constructor(make: MakeLoops) {
+  /** `startMs` is the wall time at which it begins. */
+  constructor(make: MakeLoops, startMs?: number) {
     this.#make = make
+    this.clock = new SimulatedClock(startMs)
     this.client = new FakeClient({ clock: this.clock, random: this.#random, objects: this.objects })
     // Kinds that are served from the start, whether or not there is one.
     this.objects.kind(pods)
