@@ -65,5 +65,7 @@ test('a day that never comes is not looked for without end', () => {
 })
 
 for (const text of ['', '* * * *', '61 * * * *', '@often', '@every soon', '*/0 * * * *', 'a b c d e']) {
-  test(`"${text}" is no schedule`, () => void assert.throws(() => parseSchedule(text)))
+  test(`"${text}" is no schedule`, () => {
+    assert.throws(() => parseSchedule(text))
+  })
 }
