@@ -27,15 +27,13 @@ export interface Catalog {
 const unserved = new Set([
   'apiextensions.k8s.io',
   'apiregistration.k8s.io',
-  'resource.k8s.io',
   'admissionregistration.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
   'metrics.k8s.io',
   'custom.metrics.k8s.io',
   'external.metrics.k8s.io',
 ])
 
-const unservedKinds = new Set(['ComponentStatus', 'PodStatusResult', 'RangeAllocation'])
+const unservedKinds = new Set(['PodStatusResult', 'RangeAllocation'])
 
 export interface CatalogOptions {
   readonly runtimeConfig?: RuntimeConfig

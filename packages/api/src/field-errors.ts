@@ -97,9 +97,9 @@ function withDetail(head: string, detail: string): string {
   return detail === '' ? head : `${head}: ${detail}`
 }
 
-/** Go's `%#v`-like view of a bad value: strings quoted, objects as JSON, nothing as `null`. */
+/** A bad value as upstream shows it: strings quoted, and `"null"` for nothing; objects as JSON. */
 function showValue(value: unknown): string {
-  if (value === undefined || value === null) return 'null'
+  if (value === undefined || value === null) return '"null"'
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
   return JSON.stringify(value)
 }

@@ -18,6 +18,8 @@ import type {
   ServiceAccount,
 } from './types/core-v1.ts'
 import type { EndpointSlice } from './types/discovery-v1.ts'
+import type { FlowSchema, PriorityLevelConfiguration } from './types/flowcontrol-v1.ts'
+import type { IPAddress, ServiceCIDR } from './types/networking-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
@@ -120,3 +122,14 @@ export const volumeAttachments = resource<VolumeAttachment>(
   'volumeattachments',
   'Cluster',
 )
+
+const flowControl = 'flowcontrol.apiserver.k8s.io/v1'
+export const flowSchemas = resource<FlowSchema>(flowControl, 'FlowSchema', 'flowschemas', 'Cluster')
+export const priorityLevelConfigurations = resource<PriorityLevelConfiguration>(
+  flowControl,
+  'PriorityLevelConfiguration',
+  'prioritylevelconfigurations',
+  'Cluster',
+)
+export const ipAddresses = resource<IPAddress>('networking.k8s.io/v1', 'IPAddress', 'ipaddresses', 'Cluster')
+export const serviceCidrs = resource<ServiceCIDR>('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', 'Cluster')

@@ -64,7 +64,9 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
     if (info.verb !== 'list' && info.verb !== 'watch') throw methodNotAllowed()
   }
   if (row.virtual || review !== undefined) {
-    if (info.verb !== 'create' || info.name !== '' || review === undefined) throw methodNotAllowed()
+    const isOffered =
+      (row.verbs as readonly string[]).includes(info.verb) && (info.verb !== 'create' || info.name === '')
+    if (!isOffered || review === undefined) throw methodNotAllowed()
     return review(parts.tools, context)
   }
   if (info.subresource === '') return runVerb(parts.tools, context)

@@ -20,7 +20,7 @@ import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
 import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
-import { bootstrap, keepKubernetesService } from './bootstrap/bootstrap.ts'
+import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
@@ -28,6 +28,7 @@ import { Documents } from './discovery/documents.ts'
 import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
+import type { HealthCheck } from './health.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { RequestMetrics } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
@@ -38,10 +39,12 @@ import { AllocationPools } from './registry/allocation-pools.ts'
 import { enterEpoch, RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
 import { EventEncoders } from './registry/event-encoders.ts'
+import { componentStatuses } from './reviews/component-statuses.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
 import { routeOf } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
+import { bindingsCollection } from './subresources/subresources.ts'
 import { tokenSubresource } from './subresources/token.ts'
 
 export interface ApiServerOptions {
@@ -67,6 +70,8 @@ export interface ApiServerOptions {
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */
   readonly nodeConnector?: NodeConnector
   readonly audit?: AuditSink
+  /** Other parts of the control plane, for componentstatuses. */
+  readonly components?: readonly HealthCheck[]
   readonly nodePorts?: { readonly from: number; readonly to: number }
   readonly seats?: SeatLimits
   /** API versions beside the stable ones, by the names of upstream's `--runtime-config`: `api/beta=true`, `resource.k8s.io/v1beta1=true`. */
@@ -97,9 +102,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = registryOf(options, scope, records, catalog, auth)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
-  const addresses = { serviceIp, advertiseAddress, advertisePort }
+  const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
   await bootstrap(registry, addresses)
-  keepKubernetesService(scope, registry, addresses)
+  keepBootstrapObjects(scope, registry, addresses)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
   const pipeline = pipelineOf(options, scope, catalog, registry, auth, late)
@@ -215,7 +220,7 @@ function registryOf(
     protobufEncoder: new ProtobufEncoder(catalog.tables),
     records,
     admission: new AdmissionChain(plugins, { records, kinds, clock: scope.clock, random: scope.random }),
-    allocations: new AllocationPools({ serviceCidr, nodePorts, records, rows: catalog.rows, random: scope.random }),
+    allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
   }
 }
 
@@ -257,7 +262,11 @@ function pipelineOf(
       '/pods/eviction': evictionSubresource,
       '/serviceaccounts/token': tokenSubresource(auth.tokens, auth.audiences),
     },
-    reviews: reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
+    reviews: {
+      ...reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
+      '/bindings': bindingsCollection,
+      '/componentstatuses': componentStatuses([{ ...storage, name: 'etcd-0' }, ...(options.components ?? [])]),
+    },
     connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
   })
   return new Pipeline({

@@ -2,17 +2,22 @@
 
 import type { KindRules } from '../kind-row.ts'
 import { certificateSigningRequestRules } from './certificate-signing-request.ts'
+import { componentStatusRules } from './component-status.ts'
 import { configMapRules } from './config-map.ts'
 import { controllerRevisionRules } from './controller-revision.ts'
 import { cronJobRules } from './cron-job.ts'
+import { csiStorageCapacityRules } from './csi-storage-capacity.ts'
 import { csiDriverRules, csiNodeRules, volumeAttachmentRules } from './csi.ts'
 import { daemonSetRules } from './daemon-set.ts'
 import { deploymentRules } from './deployment.ts'
+import { deviceClassRules } from './device-class.ts'
 import { endpointSliceRules } from './endpoint-slice.ts'
 import { endpointsRules } from './endpoints.ts'
 import { coreEventRules, newEventRules } from './event.ts'
+import { flowSchemaRules } from './flow-schema.ts'
 import { horizontalPodAutoscalerRules, oldHorizontalPodAutoscalerRules } from './horizontal-pod-autoscaler.ts'
 import { ingressClassRules, ingressRules } from './ingress.ts'
+import { ipAddressRules } from './ip-address.ts'
 import { jobRules } from './job.ts'
 import { leaseRules } from './lease.ts'
 import { limitRangeRules } from './limit-range.ts'
@@ -25,19 +30,35 @@ import { podDisruptionBudgetRules } from './pod-disruption-budget.ts'
 import { podTemplateRules } from './pod-template.ts'
 import { podRules } from './pod.ts'
 import { priorityClassRules } from './priority-class.ts'
+import { priorityLevelConfigurationRules } from './priority-level-configuration.ts'
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts'
 import { replicaSetRules } from './replica-set.ts'
 import { replicationControllerRules } from './replication-controller.ts'
+import { resourceClaimRules, resourceClaimTemplateRules } from './resource-claim.ts'
 import { resourceQuotaRules } from './resource-quota.ts'
+import { resourceSliceRules } from './resource-slice.ts'
 import { reviewRules } from './reviews.ts'
 import { runtimeClassRules } from './runtime-class.ts'
 import { secretRules } from './secret.ts'
 import { serviceAccountRules } from './service-account.ts'
+import { serviceCidrRules } from './service-cidr.ts'
 import { serviceRules } from './service.ts'
 import { statefulSetRules } from './stateful-set.ts'
 import { storageClassRules } from './storage-class.ts'
+import { volumeAttributesClassRules } from './volume-attributes-class.ts'
 
 export const allRules: readonly KindRules[] = [
+  componentStatusRules,
+  csiStorageCapacityRules,
+  deviceClassRules,
+  flowSchemaRules,
+  ipAddressRules,
+  priorityLevelConfigurationRules,
+  resourceSliceRules,
+  serviceCidrRules,
+  volumeAttributesClassRules,
+  resourceClaimRules,
+  resourceClaimTemplateRules,
   certificateSigningRequestRules,
   clusterRoleBindingRules,
   clusterRoleRules,

@@ -22,6 +22,8 @@ export interface Outcome {
 export interface Change {
   /** '' or absent for the whole object. */
   readonly subresource?: string
+  /** What the stored object has besides: changed in place before it is written again. */
+  readonly stored?: (object: Draft<Record<string, never>>) => void
   /** Changes the decoded object in place. */
   readonly change: (object: Draft<Record<string, never>>) => void
 }
@@ -72,8 +74,9 @@ export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
     decoded: (of) =>
       catalog.schemas.get(of.message).decode({ metadata: { name: 'a' } }).value as unknown as KubernetesObject,
     create,
-    update(kind, object, { subresource = '', change }) {
+    update(kind, object, { subresource = '', change, stored }) {
       const old = create(kind, object).object as unknown as KubernetesObject
+      stored?.(old as unknown as Draft<Record<string, never>>)
       const next = structuredClone(old) as Draft<KubernetesObject>
       change(next as unknown as Draft<Record<string, never>>)
       const rules = row(kind)

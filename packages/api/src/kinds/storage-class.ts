@@ -2,7 +2,7 @@
 
 import type { Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
+import { duplicate, forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { StorageClass } from '../types/storage-v1.ts'
@@ -16,7 +16,7 @@ const DEFAULT_ANNOTATIONS = [
   'storageclass.beta.kubernetes.io/is-default-class',
 ]
 
-export function isDefaultClass({ metadata }: StorageClass): boolean {
+export function isDefaultClass({ metadata }: Pick<StorageClass, 'metadata'>): boolean {
   return DEFAULT_ANNOTATIONS.some((name) => metadata.annotations?.[name] === 'true')
 }
 
@@ -28,21 +28,61 @@ function setDefaults(storageClass: Draft<StorageClass>): void {
 const PARAMETERS_MAX = 512
 const PARAMETERS_BYTES_MAX = 256 * 1024
 
-function validate(storageClass: StorageClass): readonly FieldError[] {
-  const { provisioner, parameters = {} } = storageClass
+/** The name of a driver or of a provisioner of the tree. */
+export function validateProvisioner(name: string, path: string): readonly FieldError[] {
+  return name === '' ? [required(path, '')] : complain(path, name, qualifiedName(name.toLowerCase()))
+}
+
+/** Parameters that only the driver understands. Upstream's limits; a class of attributes must have some. */
+export function validateParameters(
+  parameters: Readonly<Record<string, string>> | undefined,
+  mayBeEmpty: boolean,
+): readonly FieldError[] {
+  const entries = Object.entries(parameters ?? {})
   const errors: FieldError[] = []
-  if (provisioner === '') errors.push(required('provisioner'))
-  else errors.push(...complain('provisioner', provisioner, qualifiedName(provisioner.toLowerCase())))
-  const entries = Object.entries(parameters)
   if (entries.length > PARAMETERS_MAX) errors.push(tooLong('parameters', PARAMETERS_MAX))
   if (entries.some(([key]) => key === '')) errors.push(invalid('parameters', '', 'field can not be empty.'))
   const bytes = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0)
   if (bytes > PARAMETERS_BYTES_MAX) errors.push(tooLong('parameters', PARAMETERS_BYTES_MAX))
+  if (!mayBeEmpty && entries.length === 0)
+    errors.push(required('parameters', 'must contain at least one key/value pair'))
+  return errors
+}
+
+function validate(storageClass: StorageClass): readonly FieldError[] {
   return [
-    ...errors,
+    ...validateProvisioner(storageClass.provisioner, 'provisioner'),
+    ...validateParameters(storageClass.parameters, true),
     ...oneOf(storageClass.reclaimPolicy, ['Delete', 'Retain'], 'reclaimPolicy'),
     ...oneOf(storageClass.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'),
+    ...validateTopologies(storageClass),
   ]
+}
+
+/** Each term selects by keys, and no two terms are the same. */
+function validateTopologies({ allowedTopologies = [] }: StorageClass): readonly FieldError[] {
+  const seen = new Set<string>()
+  return allowedTopologies.flatMap((term, index) => {
+    const at = `allowedTopologies[${index}].matchLabelExpressions`
+    const errors: FieldError[] = []
+    const keys = new Set<string>()
+    const expressions = term.matchLabelExpressions ?? []
+    for (const [place, { key, values }] of expressions.entries()) {
+      const path = `${at}[${place}]`
+      if (values.length === 0) errors.push(required(`${path}.values`))
+      for (const [spot, value] of values.entries())
+        if (values.indexOf(value) < spot) errors.push(duplicate(`${path}.values[${spot}]`, value))
+      errors.push(...complain(`${path}.key`, key, qualifiedName(key)))
+      if (keys.has(key)) errors.push(duplicate(`${path}.key`, key))
+      keys.add(key)
+    }
+    const same = JSON.stringify(
+      expressions.map(({ key, values }) => [key, values.toSorted()]).toSorted(([a], [b]) => (a! < b! ? -1 : 1)),
+    )
+    if (seen.has(same)) errors.push(duplicate(at, ''))
+    seen.add(same)
+    return errors
+  })
 }
 
 function validateUpdate(next: StorageClass, old: StorageClass): readonly FieldError[] {

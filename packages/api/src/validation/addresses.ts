@@ -33,3 +33,54 @@ export function isCidr(text: string): boolean {
   if (more.length > 0 || !/^\d{1,3}$/.test(bits)) return false
   return isIpv4(address) ? Number(bits) <= 32 : isIpv6(address) && Number(bits) <= 128
 }
+
+/** The one way to write this address; undefined where it is none. */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIpv4(text)) return text
+  return isIpv6(text) ? ipv6Text(ipv6Groups(text)) : undefined
+}
+
+/** The network of a range in its one way of writing; undefined where it is none. */
+export function canonicalCidr(text: string): string | undefined {
+  if (!isCidr(text)) return undefined
+  const [address = '', bits = ''] = text.split('/')
+  const length = Number(bits)
+  if (isIpv4(address)) return `${maskIpv4(address, length)}/${length}`
+  const groups = ipv6Groups(address).map((group, index) => {
+    const kept = Math.min(Math.max(length - index * 16, 0), 16)
+    return group & ((0xffff << (16 - kept)) & 0xffff)
+  })
+  return `${ipv6Text(groups)}/${length}`
+}
+
+function maskIpv4(address: string, length: number): string {
+  const octets = address.split('.').map(Number)
+  return octets
+    .map((octet, index) => octet & ((0xff << (8 - Math.min(Math.max(length - index * 8, 0), 8))) & 0xff))
+    .join('.')
+}
+
+/** Eight numbers of 16 bits. */
+function ipv6Groups(text: string): readonly number[] {
+  const plain = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, a: string, b: string, c: string, d: string) => {
+    const pair = (high: string, low: string): string => ((Number(high) << 8) | Number(low)).toString(16)
+    return `${pair(a, b)}:${pair(c, d)}`
+  })
+  const [head = '', tail] = plain.split('::')
+  const numbers = (part: string): number[] =>
+    part === '' ? [] : part.split(':').map((hex) => Number.parseInt(hex, 16))
+  const [first, last] = [numbers(head), numbers(tail ?? '')]
+  return [...first, ...Array<number>(8 - first.length - last.length).fill(0), ...last]
+}
+
+/** RFC 5952: the longest run of zeroes, of at least two, is left out. */
+function ipv6Text(groups: readonly number[]): string {
+  let [from, length] = [-1, 1]
+  for (let at = 0; at < groups.length; at += 1) {
+    let run = 0
+    while (groups[at + run] === 0) run += 1
+    if (run > length) [from, length] = [at, run]
+  }
+  const hex = groups.map((group) => group.toString(16))
+  return from < 0 ? hex.join(':') : `${hex.slice(0, from).join(':')}::${hex.slice(from + length).join(':')}`
+}

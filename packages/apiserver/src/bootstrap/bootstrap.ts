@@ -1,8 +1,10 @@
-// What a cluster has from its first start: namespaces, the bootstrap policy, priority classes, the `kubernetes` service.
+// What a cluster has from its first start: namespaces, the bootstrap policy, priority classes, flow control, the range of
+// service addresses and the `kubernetes` service.
 // Run at every start: what is missing is made, what the owner changed is left alone.
 
 import type { KubernetesObject } from '@aksel/api/resource'
 import { draftOf, type Draft } from '@aksel/base/draft'
+import { formatTime } from '@aksel/base/clock'
 import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import { decodeBody, bodyTypeOf } from '../registry/decode.ts'
@@ -10,9 +12,12 @@ import { createObject } from '../registry/create.ts'
 import type { Registry, WriteCall } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
 import { masters, type UserInfo } from '../authentication/user-info.ts'
+import { flowControlObjects } from './flow-control.ts'
 import { rbacObjects } from './rbac-objects.ts'
 
 export interface BootstrapOptions {
+  /** The range of service addresses. */
+  readonly serviceCidr: string
   /** The first address of the service range: where pods find the API. */
   readonly serviceIp: string
   /** Where the API server itself is reached by nodes and pods. */
@@ -34,25 +39,52 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions): 
   ] as const) {
     await ensure(registry, priorityClass(name, value))
   }
+  await Promise.all(flowControlObjects().map((object) => ensure(registry, object)))
+  await ensureServiceRange(registry, options.serviceCidr)
   await ensure(registry, kubernetesService(options))
   for (const object of kubernetesAddresses(options)) await replace(registry, object)
 }
 
-/** Makes the `kubernetes` service and its endpoints again when somebody deletes them, until the scope ends. */
-export function keepKubernetesService(scope: Scope, registry: Registry, options: BootstrapOptions): void {
-  for (const object of [kubernetesService(options), ...kubernetesAddresses(options)]) {
-    const row = rowOf(registry, object)
+/** Makes the `kubernetes` service, its endpoints and flow control again when somebody deletes them, until the scope ends. */
+export function keepBootstrapObjects(scope: Scope, registry: Registry, options: BootstrapOptions): void {
+  const kept = [kubernetesService(options), ...kubernetesAddresses(options), ...flowControlObjects()]
+  for (const row of new Set(kept.map((object) => rowOf(registry, object)))) {
     registry.records.onChange(row, scope.signal, (changes) => {
-      const isGone = changes.some(({ type, record }) => {
-        const { metadata } = record.object
-        return type === 'DELETED' && metadata.name === name && metadata.namespace === namespace
-      })
-      if (!isGone) return
-      void ensure(registry, object).catch((error: unknown) => {
-        scope.log.error('the kubernetes service could not be made again', { kind: object.kind, error })
-      })
+      for (const { type, record } of changes) {
+        if (type !== 'DELETED') continue
+        const gone = record.object.metadata
+        const object = kept.find(
+          ({ kind, metadata }) =>
+            kind === row.kind && metadata.name === gone.name && metadata.namespace === gone.namespace,
+        )
+        if (object === undefined) continue
+        void ensure(registry, object).catch((error: unknown) => {
+          scope.log.error('a bootstrap object could not be made again', { kind: row.kind, name: gone.name, error })
+        })
+      }
     })
   }
+}
+
+/** The default ServiceCIDR, which is ready from the start. */
+async function ensureServiceRange(registry: Registry, serviceCidr: string): Promise<void> {
+  const range = { kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', metadata: { name } }
+  const object = { ...range, spec: { cidrs: [serviceCidr] } }
+  await ensure(registry, object)
+  const call = callFor(registry, object)
+  const lastTransitionTime = formatTime(registry.scope.clock.now())
+  const ready = { type: 'Ready', status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' }
+  await changeObject(registry, call, {
+    name,
+    subresource: 'status',
+    next(current) {
+      const draft = draftOf(current!) as Draft<KubernetesObject> & { status?: { conditions?: object[] } }
+      const conditions = draft.status?.conditions ?? []
+      if (conditions.length === 0) draft.status = { conditions: [{ ...ready, lastTransitionTime }] }
+      delete draft.metadata.resourceVersion
+      return draft
+    },
+  })
 }
 
 function kubernetesAddresses(options: BootstrapOptions): readonly KubernetesObject[] {

@@ -1,15 +1,18 @@
 // Values that only one object of the cluster may hold: service addresses and node ports. The pools are filled from the
-// stored objects when first needed; they are memory only, since the objects say who holds what.
+// stored objects when first needed. Node ports are memory only, since the services say who holds what; addresses also
+// have an object each (service-ranges.ts).
 
-import { BlockList, isIP } from 'node:net'
 import { invalidError, invalid, type FieldError } from '@aksel/api/field-errors'
 import type { AllocationNeed, KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
-import { keyOf } from '@aksel/api/resource'
+import { keyOf, refOfKey } from '@aksel/api/resource'
 import { ApiError } from '@aksel/base/errors'
 import type { Draft } from '@aksel/base/draft'
 import type { Random } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
+import { freeIn } from './free-value.ts'
 import type { RecordStore } from './record-store.ts'
+import { ServiceRanges } from './service-ranges.ts'
 
 export interface PoolOptions {
   /** IPv4: `10.0.0.0/16`. */
@@ -20,12 +23,17 @@ export interface PoolOptions {
 type PoolName = AllocationNeed['pool']
 
 interface Pool {
-  /** Value to the uid (or key, while it has none) of its holder. */
+  /** Value to the key of its holder. */
   readonly held: Map<string, string>
   /** Is it a value of this pool; '' or why not. */
   complaint(value: string): string
   /** A free value, or undefined when all are held. */
   free(): string | undefined
+  /** Waits until a value that is being freed is free. */
+  settled?(value: string): Promise<void>
+  /** Writes down who has the value; false where another turns out to have it. */
+  claim?(value: string, holder: string): Promise<boolean>
+  release(value: string): void
 }
 
 /** Gives back what an unfinished write reserved, unless it was kept. */
@@ -39,20 +47,33 @@ export class AllocationPools {
   readonly #pools: Readonly<Record<PoolName, Pool>>
   #filled: Promise<void> | undefined
 
-  constructor(options: PoolOptions & { records: RecordStore; rows: readonly KindRow[]; random: Random }) {
-    this.#records = options.records
-    this.#rows = options.rows.filter((row) => row.allocations !== undefined && row.storedAs === undefined)
-    this.#pools = {
-      clusterIP: addressPool(options.serviceCidr, options.random),
-      nodePort: portPool(options.nodePorts, options.random),
-    }
+  readonly #ranges: ServiceRanges
+
+  constructor(options: PoolOptions & { scope: Scope; records: RecordStore; rows: readonly KindRow[] }) {
+    const { scope, records, rows, serviceCidr } = options
+    this.#records = records
+    this.#rows = rows.filter((row) => row.allocations !== undefined && row.storedAs === undefined)
+    const rowOf = (kind: string): KindRow => rows.find((row) => row.kind === kind && row.storedAs === undefined)!
+    this.#ranges = new ServiceRanges({
+      scope,
+      records,
+      addressRow: rowOf('IPAddress'),
+      rangeRow: rowOf('ServiceCIDR'),
+      serviceRow: rowOf('Service'),
+      serviceCidr,
+    })
+    this.#pools = { clusterIP: addressPool(this.#ranges), nodePort: portPool(options.nodePorts, scope.random) }
   }
 
-  /** Fills in what the object needs. Throws Invalid where a value that was asked for is taken or out of range. */
+  /**
+   * Fills in what the object needs; nothing is written down for a `dryRun`. Throws Invalid where a value that was asked
+   * for is taken or out of range.
+   */
   async reserve(
     row: KindRow,
     object: Draft<KubernetesObject>,
     old: KubernetesObject | undefined,
+    dryRun = false,
   ): Promise<Reservation> {
     const rules = row.allocations
     if (rules === undefined) return { release: () => {} }
@@ -60,7 +81,8 @@ export class AllocationPools {
     const holder = keyOf(object as KubernetesObject)
     const needs = rules.needs(object as KubernetesObject, old)
     const taken: { pool: Pool; value: string }[] = []
-    const release = (): void => taken.splice(0).forEach(({ pool, value }) => pool.held.delete(value))
+    const release = (): void =>
+      taken.splice(0).forEach(({ pool, value }) => (dryRun ? pool.held.delete(value) : pool.release(value)))
     const shared = new Map<string, string>()
     const values: string[] = []
     for (const need of needs) {
@@ -70,6 +92,7 @@ export class AllocationPools {
         continue
       }
       const pool = this.#pools[need.pool]
+      if (need.value !== undefined) await pool.settled?.(need.value)
       const error = need.value === undefined ? undefined : this.#complaint(need, pool, holder)
       if (error !== undefined) {
         release()
@@ -80,8 +103,15 @@ export class AllocationPools {
         release()
         throw new ApiError('InternalError', `Internal error occurred: failed to allocate a ${need.pool}: range is full`)
       }
-      if (!pool.held.has(value)) taken.push({ pool, value })
-      pool.held.set(value, holder)
+      if (!pool.held.has(value)) {
+        pool.held.set(value, holder)
+        if (dryRun || (await pool.claim?.(value, holder)) !== false) taken.push({ pool, value })
+        else {
+          release()
+          const complaint = invalid(need.field, value, alreadyAllocated(need.pool, value))
+          throw invalidError({ group: row.group, kind: row.kind, name: object.metadata.name }, [complaint])
+        }
+      }
       if (need.shareKey !== undefined) shared.set(need.shareKey, value)
       values.push(value)
     }
@@ -95,7 +125,7 @@ export class AllocationPools {
     if (rules === undefined || old === undefined) return
     const kept = new Set(now === undefined ? [] : rules.holds(now).map(({ pool, value }) => `${pool} ${value}`))
     for (const { pool, value } of rules.holds(old)) {
-      if (!kept.has(`${pool} ${value}`)) this.#pools[pool].held.delete(value)
+      if (!kept.has(`${pool} ${value}`)) this.#pools[pool].release(value)
     }
   }
 
@@ -106,14 +136,11 @@ export class AllocationPools {
     if (complaint !== '') return invalid(need.field, shown, complaint)
     const current = pool.held.get(value)
     if (current === undefined || current === holder) return undefined
-    const taken =
-      need.pool === 'nodePort'
-        ? 'provided port is already allocated'
-        : 'failed to allocate IP ' + `${value}: provided IP is already allocated`
-    return invalid(need.field, shown, taken)
+    return invalid(need.field, shown, alreadyAllocated(need.pool, value))
   }
 
   async #fill(): Promise<void> {
+    await this.#ranges.fill()
     for (const row of this.#rows) {
       for (const record of await this.#records.list(row)) {
         for (const { pool, value } of row.allocations!.holds(record.object)) {
@@ -124,30 +151,23 @@ export class AllocationPools {
   }
 }
 
-function addressPool(cidr: string, random: Random): Pool {
-  const [network = '', lengthText = ''] = cidr.split('/')
-  const length = Number(lengthText)
-  const size = 2 ** (32 - length)
-  const base = toNumber(network)
-  const inside = new BlockList()
-  inside.addSubnet(network, length, 'ipv4')
-  const held = new Map<string, string>()
-  // The lower band is left to those who ask for an address: upstream's min(max(16, size / 16), 256).
-  const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256)
+function alreadyAllocated(pool: PoolName, value: string): string {
+  return pool === 'nodePort'
+    ? 'provided port is already allocated'
+    : `failed to allocate IP ${value}: provided IP is already allocated`
+}
+
+function addressPool(ranges: ServiceRanges): Pool {
   return {
-    held,
-    complaint(value) {
-      if (isIP(value) !== 4 || !inside.check(value, 'ipv4')) {
-        return `failed to allocate IP ${value}: the provided IP (${value}) is not in the valid range. The range of valid IPs is ${cidr}`
-      }
-      const offset = toNumber(value) - base
-      return offset === 0 || offset === size - 1
-        ? `failed to allocate IP ${value}: the provided network address is not usable`
-        : ''
+    held: ranges.held,
+    complaint: (value) => ranges.complaint(value),
+    free: () => ranges.free(),
+    settled: (value) => ranges.settled(value),
+    claim(value, holder) {
+      const { namespace = '', name } = refOfKey(holder)
+      return ranges.claim(value, { namespace, name })
     },
-    free: () =>
-      freeIn(random, base + Math.min(reserved, size - 2), base + size - 2, held, toAddress) ??
-      freeIn(random, base + 1, base + Math.min(reserved, size - 2), held, toAddress),
+    release: (value) => ranges.release(value),
   }
 }
 
@@ -162,32 +182,6 @@ function portPool({ from, to }: PoolOptions['nodePorts'], random: Random): Pool 
         : `provided port is not in the valid range. The range of valid ports is ${from}-${to}`
     },
     free: () => freeIn(random, from, to, held, String),
+    release: (value) => void held.delete(value),
   }
-}
-
-/** A random free value between `from` and `to`; walks on from a random start. */
-function freeIn(
-  random: Random,
-  from: number,
-  to: number,
-  held: ReadonlyMap<string, string>,
-  show: (value: number) => string,
-): string | undefined {
-  const size = to - from + 1
-  if (size <= 0) return undefined
-  const [a = 0, b = 0, c = 0, d = 0] = random.nextBytes(4)
-  const start = (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % size
-  for (let step = 0; step < size; step += 1) {
-    const value = show(from + ((start + step) % size))
-    if (!held.has(value)) return value
-  }
-  return undefined
-}
-
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-}
-
-function toAddress(value: number): string {
-  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.')
 }

@@ -77,7 +77,7 @@ async function storeNew(
 ): Promise<Written | undefined> {
   const { row, namespace, dryRun } = call
   if ((await registry.records.get(row, namespace, object.metadata.name)) !== undefined) return undefined
-  const reservation = await registry.allocations.reserve(row, object, undefined)
+  const reservation = await registry.allocations.reserve(row, object, undefined, dryRun)
   if (dryRun) {
     reservation.release()
     return writtenDry(object as KubernetesObject, true)

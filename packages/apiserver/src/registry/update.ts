@@ -64,7 +64,7 @@ async function tryChange(
     const removed = await removeRecord(registry, row, current)
     return removed === undefined ? retryOrConflict(row, change.name, insisted) : writtenRecord(removed, false)
   }
-  const reservation = await registry.allocations.reserve(row, next, old)
+  const reservation = await registry.allocations.reserve(row, next, old, call.dryRun)
   if (call.dryRun) {
     reservation.release()
     return writtenDry(next as KubernetesObject, false)

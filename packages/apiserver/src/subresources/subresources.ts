@@ -7,6 +7,7 @@ import { methodNotAllowed, noSuchPath } from '../refusals.ts'
 import { bodyObject, getVerb, patchVerb, updateVerb, writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { changeObject } from '../registry/update.ts'
 import { writeContext } from '../registry/registry.ts'
+import { bodyTypeOf } from '../registry/decode.ts'
 import { subresourceBody } from './body.ts'
 import { scaleSubresource } from './scale.ts'
 
@@ -41,19 +42,29 @@ export function runSubresource(
   }
 }
 
+/** POST on `bindings`: the pod that the body names is bound, as by its own subresource. */
+export async function bindingsCollection(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  const row = tools.registry.kinds.find('', 'v1', 'pods')!
+  const body = await bodyObject(tools, context, bodyTypeOf(context.row))
+  const info = { ...context.info, name: body.metadata.name ?? '', resource: row.plural, subresource: 'binding' }
+  return applyAction(tools, { ...context, row, info }, body)
+}
+
 /** A POST that changes the object, as a binding does. */
 async function runAction(tools: VerbTools, context: ResourceCall): Promise<Answer> {
+  return applyAction(tools, context, await bodyObject(tools, context, subresourceBody(tools, context)))
+}
+
+async function applyAction(tools: VerbTools, context: ResourceCall, body: object): Promise<Answer> {
   const { row, info } = context
   const action = row.subresourceActions[info.subresource]!
-  const type = subresourceBody(tools, context)
-  const body = await bodyObject(tools, context, type)
   const call = writeCallOf(context)
   await changeObject(tools.registry, call, {
     name: info.name,
     subresource: info.subresource,
     next(current) {
       const object = structuredClone(current!) as Parameters<typeof action.apply>[0]
-      action.apply(object, body as unknown as Readonly<Record<string, unknown>>, writeContext(tools.registry, call))
+      action.apply(object, body as Readonly<Record<string, unknown>>, writeContext(tools.registry, call))
       delete object.metadata.resourceVersion
       return object
     },

@@ -1,0 +1,17 @@
+// What a ClusterRoleBinding may not say or change, each by an example with upstream's words.
+
+import type { RefusedExamples } from './examples.ts'
+
+export const clusterRoleBindingExamples: RefusedExamples = {
+  kind: 'ClusterRoleBinding',
+  valid: {
+    metadata: { name: 'a' },
+    roleRef: { kind: 'ClusterRole', name: 'view', apiGroup: 'rbac.authorization.k8s.io' },
+    subjects: [{ kind: 'ServiceAccount', name: 'sa', namespace: 'x' }],
+  },
+  create: [
+    [{ 'roleRef.kind': 'Role' }, 'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"'],
+    [{ 'subjects.0.namespace': undefined }, 'subjects[0].namespace: Required value'],
+  ],
+  update: [],
+}

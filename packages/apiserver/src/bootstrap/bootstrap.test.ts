@@ -1,0 +1,108 @@
+// What a cluster has before anybody writes to it, beyond its roles.
+
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { KubernetesObject } from '@aksel/api/resource'
+import { priorityLevelConfigurations, flowSchemas } from '@aksel/api/resources'
+import { startTestServer } from '../test-server.ts'
+
+const group = '/apis/flowcontrol.apiserver.k8s.io/v1'
+
+void suite('a new cluster', () => {
+  void test('has upstream’s priority levels and flow schemas', async () => {
+    await using server = await startTestServer()
+    const rows = async (path: string): Promise<readonly unknown[]> => {
+      const table = await server.ask(path, { headers: { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' } })
+      const { rows: found } = table.json as { rows: readonly { readonly cells: readonly unknown[] }[] }
+      return found.map(({ cells }) =>
+        cells.filter((_cell, index) => index !== 4 || path.includes('priority')).slice(0, 4),
+      )
+    }
+    assert.deepEqual(await rows(`${group}/flowschemas`), [
+      ['catch-all', 'catch-all', 10000, 'ByUser'],
+      ['exempt', 'exempt', 1, '<none>'],
+      ['global-default', 'global-default', 9900, 'ByUser'],
+      ['kube-controller-manager', 'workload-high', 800, 'ByNamespace'],
+      ['kube-scheduler', 'workload-high', 800, 'ByNamespace'],
+      ['kube-system-service-accounts', 'workload-high', 900, 'ByNamespace'],
+      ['probes', 'exempt', 2, '<none>'],
+      ['service-accounts', 'workload-low', 9000, 'ByUser'],
+      ['system-leader-election', 'leader-election', 100, 'ByUser'],
+      ['system-node-high', 'node-high', 400, 'ByUser'],
+      ['system-nodes', 'system', 500, 'ByUser'],
+    ])
+    assert.deepEqual(await rows(`${group}/prioritylevelconfigurations`), [
+      ['catch-all', 'Limited', 5, '<none>'],
+      ['exempt', 'Exempt', '<none>', '<none>'],
+      ['global-default', 'Limited', 20, 128],
+      ['leader-election', 'Limited', 10, 16],
+      ['node-high', 'Limited', 40, 64],
+      ['system', 'Limited', 30, 64],
+      ['workload-high', 'Limited', 40, 128],
+      ['workload-low', 'Limited', 100, 128],
+    ])
+  })
+
+  void test('makes its mandatory flow schema again when it is deleted', async () => {
+    await using server = await startTestServer()
+    const client = server.client()
+    const stop = new AbortController()
+    const first = await client.get(flowSchemas, { name: 'catch-all' })
+    const watch = client.watch(flowSchemas, {
+      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]),
+      resourceVersion: first.metadata.resourceVersion!,
+    })
+    await server.ask(`${group}/flowschemas/catch-all`, { method: 'DELETE' })
+    let again: KubernetesObject | undefined
+    for await (const event of watch) {
+      if (event.type !== 'ADDED' || event.object.metadata.name !== 'catch-all') continue
+      again = event.object
+      break
+    }
+    stop.abort()
+    assert.ok(again)
+    assert.notEqual(again.metadata.uid, first.metadata.uid)
+    const level = await client.get(priorityLevelConfigurations, { name: 'catch-all' })
+    assert.equal(level.spec.limited?.nominalConcurrencyShares, 5)
+  })
+
+  void test('has its service range, ready, and its own health to tell', async () => {
+    await using server = await startTestServer()
+    const range = await server.ask('/apis/networking.k8s.io/v1/servicecidrs/kubernetes')
+    const { spec, status } = range.json as { spec: unknown; status: { conditions: readonly Record<string, string>[] } }
+    assert.deepEqual(spec, { cidrs: ['10.0.0.0/16'] })
+    assert.deepEqual(
+      status.conditions.map(({ type, status: value, message }) => [type, value, message]),
+      [['Ready', 'True', 'Kubernetes Service CIDR is ready']],
+    )
+    const health = await server.ask('/api/v1/componentstatuses')
+    assert.match(health.headers['warning'] ?? '', /v1 ComponentStatus is deprecated in v1.19\+/)
+    const { items } = health.json as { items: readonly KubernetesObject[] }
+    assert.deepEqual(
+      items.map(({ metadata }) => metadata.name),
+      ['etcd-0'],
+    )
+    assert.equal((await server.ask('/api/v1/componentstatuses/nobody')).status, 404)
+    assert.equal((await server.ask('/api/v1/componentstatuses', { body: {} })).status, 405)
+  })
+
+  void test('binds a pod through the collection of bindings', async () => {
+    await using server = await startTestServer()
+    const account = await server.ask('/api/v1/namespaces/default/serviceaccounts', {
+      body: { metadata: { name: 'default' } },
+    })
+    assert.equal(account.status, 201)
+    const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i:1' }] } }
+    await server.ask('/api/v1/namespaces/default/pods', { body: pod })
+    const binding = { metadata: { name: 'p' }, target: { kind: 'Node', name: 'n1' } }
+    const bound = await server.ask('/api/v1/namespaces/default/bindings', { body: binding })
+    assert.equal(bound.status, 201, bound.text)
+    const { spec } = (await server.ask('/api/v1/namespaces/default/pods/p')).json as { spec: { nodeName: string } }
+    assert.equal(spec.nodeName, 'n1')
+    assert.equal((await server.ask('/api/v1/namespaces/default/bindings', { body: binding })).status, 409)
+    const missing = await server.ask('/api/v1/namespaces/default/bindings', {
+      body: { ...binding, metadata: { name: 'q' } },
+    })
+    assert.equal(missing.status, 404)
+  })
+})

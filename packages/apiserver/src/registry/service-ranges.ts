@@ -1,0 +1,232 @@
+// The ranges of service addresses: what ServiceCIDRs offer, and an IPAddress object for every address that is taken, as
+// upstream's MultiCIDRServiceAllocator keeps them. The objects are the truth; what is here was read from them.
+
+import { BlockList, isIP } from 'node:net'
+import type { KindRow } from '@aksel/api/kind-row'
+import type { KubernetesObject } from '@aksel/api/resource'
+import type { Service } from '@aksel/api/types/core-v1'
+import type { IPAddress, ServiceCIDR } from '@aksel/api/types/networking-v1'
+import { formatTime } from '@aksel/base/clock'
+import { uuid } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
+import { freeIn } from './free-value.ts'
+import type { RecordStore } from './record-store.ts'
+
+export const managedByLabel = 'ipaddress.kubernetes.io/managed-by'
+const familyLabel = 'ipaddress.kubernetes.io/ip-family'
+const allocator = 'ipallocator.k8s.io'
+
+export interface ServiceRangeParts {
+  readonly scope: Scope
+  readonly records: RecordStore
+  readonly addressRow: KindRow
+  readonly rangeRow: KindRow
+  readonly serviceRow: KindRow
+  /** IPv4: the range that is there before any ServiceCIDR is. */
+  readonly serviceCidr: string
+}
+
+interface Range {
+  readonly cidr: string
+  readonly first: number
+  readonly size: number
+  contains(address: string): boolean
+}
+
+export class ServiceRanges {
+  /** Address to the service that holds it (`namespace/name`), or another parent's text. */
+  readonly held = new Map<string, string>()
+  readonly #parts: ServiceRangeParts
+  readonly #ranges = new Map<string, readonly Range[]>()
+  /** Addresses whose objects are on their way out. */
+  readonly #leaving = new Map<string, Promise<void>>()
+
+  constructor(parts: ServiceRangeParts) {
+    this.#parts = parts
+  }
+
+  /** Reads what is there, makes what is missing, and follows changes until the scope ends. */
+  async fill(): Promise<void> {
+    const { records, rangeRow, addressRow, serviceRow, scope, serviceCidr } = this.#parts
+    this.#ranges.set('', [rangeOf(serviceCidr)])
+    for (const record of await records.list(rangeRow)) this.#learn(record.object as ServiceCIDR)
+    records.onChange(rangeRow, scope.signal, (changes) => {
+      for (const { type, record } of changes) {
+        if (type === 'DELETED') this.#ranges.delete(record.object.metadata.name)
+        else this.#learn(record.object as ServiceCIDR)
+      }
+    })
+    for (const record of await records.list(addressRow)) {
+      const address = record.object as IPAddress
+      this.held.set(address.metadata.name, parentOf(address))
+    }
+    records.onChange(addressRow, scope.signal, (changes) => {
+      for (const { type, record } of changes) {
+        const address = record.object as IPAddress
+        if (type === 'DELETED') this.#lost(address)
+        else this.held.set(address.metadata.name, parentOf(address))
+      }
+    })
+    await this.#repair(await records.list(serviceRow).then((found) => found.map((record) => record.object)))
+  }
+
+  /** What is wrong with asking for this address; '' where nothing is. */
+  complaint(value: string): string {
+    const ranges = this.#all()
+    const range = isIP(value) === 4 ? ranges.find((one) => one.contains(value)) : undefined
+    if (range === undefined) {
+      const shown = ranges.map(({ cidr }) => cidr).join(', ')
+      return `failed to allocate IP ${value}: the provided IP (${value}) is not in the valid range. The range of valid IPs is ${shown}`
+    }
+    const offset = toNumber(value) - range.first
+    const isEdge = offset === 0 || offset === range.size - 1
+    return isEdge ? `failed to allocate IP ${value}: the provided network address is not usable` : ''
+  }
+
+  free(): string | undefined {
+    for (const { first, size } of this.#all()) {
+      // The lower band is left to those who ask for an address: upstream's min(max(16, size / 16), 256).
+      const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256)
+      const { random } = this.#parts.scope
+      const middle = first + Math.min(reserved, size - 2)
+      const value =
+        freeIn(random, middle, first + size - 2, this.held, toAddress) ??
+        freeIn(random, first + 1, middle, this.held, toAddress)
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+
+  /** Makes the address's object. False where another has it. */
+  async claim(address: string, service: { readonly namespace: string; readonly name: string }): Promise<boolean> {
+    await this.#leaving.get(address)
+    const { records, addressRow } = this.#parts
+    const wanted = this.#object(address, service)
+    const current = await records.get(addressRow, '', address)
+    if (current !== undefined) return parentOf(current.object as IPAddress) === parentOf(wanted)
+    return (await records.put(addressRow, wanted, undefined)) !== undefined
+  }
+
+  /** Removes the address's object; the address can be had again when it is gone. */
+  release(address: string): void {
+    const { records, addressRow, scope } = this.#parts
+    const remove = async (): Promise<void> => {
+      const record = await records.get(addressRow, '', address)
+      if (record !== undefined) await records.delete(addressRow, record)
+    }
+    const leaving = remove()
+      .catch((error: unknown) => scope.log.warn('an IPAddress object was left behind', { address, error }))
+      .finally(() => {
+        this.held.delete(address)
+        this.#leaving.delete(address)
+      })
+    this.#leaving.set(address, leaving)
+  }
+
+  /** Waits until an address that is being freed is free. */
+  async settled(address: string): Promise<void> {
+    await this.#leaving.get(address)
+  }
+
+  #all(): readonly Range[] {
+    const ranges = [...this.#ranges.values()].flat()
+    const seen = new Set<string>()
+    return ranges.filter(({ cidr }) => !seen.has(cidr) && seen.add(cidr))
+  }
+
+  /** IPv4 ranges of ServiceCIDRs that are neither going nor said to be unready. */
+  #learn({ metadata, spec, status }: ServiceCIDR): void {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+    const isOut = metadata.deletionTimestamp !== undefined || ready?.status === 'False'
+    const cidrs = isOut ? [] : (spec.cidrs ?? []).filter((cidr) => !cidr.includes(':'))
+    this.#ranges.set(metadata.name, cidrs.map(rangeOf))
+  }
+
+  /** Somebody deleted an address's object: it is made again where a service still has the address. */
+  #lost(address: IPAddress): void {
+    const { records, serviceRow, scope } = this.#parts
+    const { name } = address.metadata
+    if (this.#leaving.has(name)) return
+    this.held.delete(name)
+    const { resource, namespace = '', name: service } = address.spec.parentRef
+    if (resource !== 'services') return
+    const restore = async (): Promise<void> => {
+      const record = await records.get(serviceRow, namespace, service)
+      if (record === undefined || !addressesOf(record.object).includes(name)) return
+      this.held.set(name, serviceText(namespace, service))
+      await this.claim(name, { namespace, name: service })
+    }
+    void restore().catch((error: unknown) => scope.log.warn('an IPAddress object is missing', { address: name, error }))
+  }
+
+  /** After a crash between two writes: services have their objects, and objects of ours have their services. */
+  async #repair(services: readonly KubernetesObject[]): Promise<void> {
+    const { records, addressRow } = this.#parts
+    const wanted = new Map<string, KubernetesObject>()
+    for (const service of services) {
+      for (const address of addressesOf(service)) wanted.set(address, service)
+    }
+    for (const [address, { metadata }] of wanted) {
+      if (!this.held.has(address))
+        await this.claim(address, { namespace: metadata.namespace ?? '', name: metadata.name })
+      this.held.set(address, serviceText(metadata.namespace ?? '', metadata.name))
+    }
+    for (const record of await records.list(addressRow)) {
+      const { name, labels } = record.object.metadata
+      if (labels?.[managedByLabel] === allocator && !wanted.has(name)) await records.delete(addressRow, record)
+    }
+  }
+
+  #object(address: string, { namespace, name }: { readonly namespace: string; readonly name: string }): IPAddress {
+    const { clock, random } = this.#parts.scope
+    const object = {
+      kind: 'IPAddress',
+      apiVersion: 'networking.k8s.io/v1',
+      metadata: {
+        name: address,
+        uid: uuid(random),
+        creationTimestamp: formatTime(clock.now()),
+        labels: { [familyLabel]: 'IPv4', [managedByLabel]: allocator },
+      },
+      spec: { parentRef: { resource: 'services', namespace, name } },
+    }
+    return object
+  }
+}
+
+/** IPv4 addresses of a service. */
+function addressesOf(service: KubernetesObject): readonly string[] {
+  return ((service as Service).spec.clusterIPs ?? []).filter((address) => isIP(address) === 4)
+}
+
+/** The holder as the pools name it: `namespace/name` for a service. */
+function parentOf({ spec }: IPAddress): string {
+  const { group = '', resource, namespace = '', name } = spec.parentRef
+  return group === '' && resource === 'services'
+    ? serviceText(namespace, name)
+    : `${group}/${resource} ${namespace}/${name}`
+}
+
+function serviceText(namespace: string, name: string): string {
+  return `${namespace}/${name}`
+}
+
+function rangeOf(cidr: string): Range {
+  const [network = '', length = ''] = cidr.split('/')
+  const inside = new BlockList()
+  inside.addSubnet(network, Number(length), 'ipv4')
+  return {
+    cidr,
+    first: toNumber(network),
+    size: 2 ** (32 - Number(length)),
+    contains: (address) => inside.check(address, 'ipv4'),
+  }
+}
+
+function toNumber(address: string): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+}
+
+function toAddress(value: number): string {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.')
+}
