@@ -47,8 +47,9 @@ export function componentStatuses(components: readonly HealthCheck[]): ReviewHan
   }
 }
 
-async function statusOf({ name, check }: HealthCheck): Promise<KubernetesObject> {
-  const problem = await check()
+async function statusOf(component: HealthCheck): Promise<KubernetesObject> {
+  const { name } = component
+  const problem = await component.check()
   const condition = { type: 'Healthy', status: problem === undefined ? 'True' : 'False', message: problem ?? 'ok' }
   const object = { kind: 'ComponentStatus', apiVersion: 'v1', metadata: { name }, conditions: [condition] }
   return object
