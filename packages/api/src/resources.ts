@@ -1,6 +1,7 @@
 // The built-in resources as typed values: `client.get(pods, { namespace, name })` returns a Pod.
 
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from './types/apps-v1.ts'
+import type { HorizontalPodAutoscaler } from './types/autoscaling-v2.ts'
 import type { CertificateSigningRequest } from './types/certificates-v1.ts'
 import type { Lease } from './types/coordination-v1.ts'
 import type { CronJob, Job } from './types/batch-v1.ts'
@@ -13,6 +14,8 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  ReplicationController,
+  ResourceQuota,
   Secret,
   Service,
   ServiceAccount,
@@ -50,6 +53,13 @@ export const persistentVolumeClaims = resource<PersistentVolumeClaim>(
   'Namespaced',
 )
 export const pods = resource<Pod>('v1', 'Pod', 'pods', 'Namespaced')
+export const replicationControllers = resource<ReplicationController>(
+  'v1',
+  'ReplicationController',
+  'replicationcontrollers',
+  'Namespaced',
+)
+export const resourceQuotas = resource<ResourceQuota>('v1', 'ResourceQuota', 'resourcequotas', 'Namespaced')
 export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'Namespaced')
 export const services = resource<Service>('v1', 'Service', 'services', 'Namespaced')
 export const serviceAccounts = resource<ServiceAccount>('v1', 'ServiceAccount', 'serviceaccounts', 'Namespaced')
@@ -64,6 +74,13 @@ export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonset
 export const deployments = resource<Deployment>('apps/v1', 'Deployment', 'deployments', 'Namespaced')
 export const replicaSets = resource<ReplicaSet>('apps/v1', 'ReplicaSet', 'replicasets', 'Namespaced')
 export const statefulSets = resource<StatefulSet>('apps/v1', 'StatefulSet', 'statefulsets', 'Namespaced')
+
+export const horizontalPodAutoscalers = resource<HorizontalPodAutoscaler>(
+  'autoscaling/v2',
+  'HorizontalPodAutoscaler',
+  'horizontalpodautoscalers',
+  'Namespaced',
+)
 
 export const jobs = resource<Job>('batch/v1', 'Job', 'jobs', 'Namespaced')
 export const cronJobs = resource<CronJob>('batch/v1', 'CronJob', 'cronjobs', 'Namespaced')

@@ -5,6 +5,7 @@ import { clusterRoleAggregationController } from './cluster-role-aggregation/con
 import { cronJobController } from './cron-job/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
@@ -52,6 +53,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     daemonSetController(parts),
     jobController(parts),
     cronJobController(parts),
+    disruptionController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
     clusterRoleAggregationController(parts),

@@ -23,6 +23,7 @@ import type {
 import type { ApiRequest, ApiResponse } from '@aksel/client/transport'
 import { matchesSelector, parseSelector } from '@aksel/runtime/selectors'
 import { discoveryOf } from './fake-discovery.ts'
+import { scaleCall } from './fake-scale.ts'
 import { FakeObjects } from './fake-objects.ts'
 import { jsonPatch } from '@aksel/api/patch/json-patch'
 import { mergePatch } from '@aksel/api/patch/merge-patch'
@@ -46,6 +47,8 @@ export interface FakeClientOptions {
   readonly before?: (call: FakeCall) => void
   /** Called after every write took effect and before it is answered; what it throws, the call rejects with. */
   readonly after?: (call: FakeCall) => void
+  /** Answers paths that no stored kind serves, metrics for one; undefined for those it does not know. */
+  readonly respond?: (path: string) => unknown
 }
 
 type AnyObject = KubernetesObject & { readonly spec?: Record<string, unknown>; readonly status?: unknown }
@@ -191,12 +194,20 @@ export class FakeClient implements Client {
     }
   }
 
-  /** Answers discovery alone. */
+  /** Answers discovery, the scale of objects with replicas, and what `respond` knows. */
   async send(request: Partial<ApiRequest> & { readonly path: string }): Promise<ApiResponse> {
-    const body = discoveryOf(this.objects.types, request.path)
-    const found = body ?? new ApiError('NotFound', 'the server could not find the requested resource').toStatus()
-    const bytes = encodeJson(found)
-    return { status: body === undefined ? 404 : 200, headers: {}, body: pieces(bytes) }
+    const scale = scaleCall(this.objects.types, request)
+    if (scale !== undefined) {
+      const { type, ref, replicas } = scale
+      this.#before(replicas === undefined ? 'get' : 'update', type, ref.name, { subresource: 'scale' })
+      const key = keyOf({ metadata: ref })
+      if (replicas !== undefined && this.peek(type, key) !== undefined) {
+        this.change(type, key, (draft) => Object.assign((draft as Draft<AnyObject>).spec!, { replicas }))
+        this.#after('update', type, ref.name, { subresource: 'scale' })
+      }
+      return answer(this.peek(type, key) === undefined ? undefined : scale.answer(this.peek(type, key)!))
+    }
+    return answer(this.#options.respond?.(request.path) ?? discoveryOf(this.objects.types, request.path))
   }
 
   #before(verb: FakeCall['verb'], type: ResourceType, name: string, options: WriteOptions = {}): void {
@@ -254,6 +265,11 @@ function graceOf(type: ResourceType, known: AnyObject, { gracePeriodSeconds }: D
   const phase = (known.status as { phase?: string } | undefined)?.phase
   if (phase === 'Succeeded' || phase === 'Failed') return 0
   return gracePeriodSeconds ?? (known.spec.terminationGracePeriodSeconds as number | undefined) ?? 30
+}
+
+function answer(body: unknown): ApiResponse {
+  const found = body ?? new ApiError('NotFound', 'the server could not find the requested resource').toStatus()
+  return { status: body === undefined ? 404 : 200, headers: {}, body: pieces(encodeJson(found)) }
 }
 
 function isHeldBack(type: ResourceType, object: AnyObject): boolean {

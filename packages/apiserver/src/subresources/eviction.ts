@@ -30,6 +30,9 @@ export async function evictionSubresource(tools: VerbTools, context: ResourceCal
   const dryRun = call.dryRun || (eviction.deleteOptions?.dryRun ?? []).includes('All')
   const budgets = tools.registry.kinds.find('policy', 'v1', 'poddisruptionbudgets')
   if (budgets !== undefined && needsBudget(pod)) await spend(tools, budgets, pod, dryRun)
+  // The mark is a write of its own, which a wished-for revision would not survive.
+  const isPinned = eviction.deleteOptions?.preconditions?.resourceVersion !== undefined
+  if (!dryRun && !isPinned) await mark(tools, row, info.name, record)
   await deleteObject(
     tools.registry,
     { ...call, dryRun },
@@ -37,6 +40,22 @@ export async function evictionSubresource(tools: VerbTools, context: ResourceCal
     parseDeleteOptions(eviction.deleteOptions, new URLSearchParams()),
   )
   return jsonAnswer(201, { ...successStatus(undefined), code: 201 })
+}
+
+/** Tells on the pod why it goes; its owner and the disruption controller read it. */
+async function mark(tools: VerbTools, row: KindRow, name: string, first: StoredRecord): Promise<void> {
+  let record: StoredRecord | undefined = first
+  while (record !== undefined && record.object.metadata.deletionTimestamp === undefined) {
+    const next = draftOf(record.object as Pod)
+    const others = (next.status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget')
+    const lastTransitionTime = formatTime(tools.registry.scope.clock.now())
+    const why = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }
+    const condition = { type: 'DisruptionTarget', status: 'True', ...why, lastTransitionTime }
+    next.status = { ...next.status, conditions: [...others, condition] }
+    delete next.metadata.resourceVersion
+    if ((await tools.registry.records.put(row, next as Pod, record)) !== undefined) return
+    record = await tools.registry.records.get(row, first.object.metadata.namespace ?? '', name)
+  }
 }
 
 /** Pods that are over, not started or on their way out do not disturb anyone. */
