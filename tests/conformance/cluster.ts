@@ -5,6 +5,7 @@ import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { mkdir } from 'node:fs/promises'
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import { watched } from './watched.ts'
 import { Aksel, repositoryRoot, runProgram } from '../e2e/aksel.ts'
 
 export interface ConformanceCluster extends AsyncDisposable {
@@ -51,7 +52,15 @@ export async function conformanceCluster(wish: ClusterWish): Promise<Conformance
     },
     async namespace(name) {
       const made = await core.createNamespace({ body: { metadata: { generateName: `${name}-` } } })
-      return made.metadata!.name!
+      const namespace = made.metadata!.name!
+      // Pods are refused until the namespace has its account.
+      await watched(config, {
+        path: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+        name: 'default',
+        isWanted: (account) => account !== undefined,
+        waitMs: 30_000,
+      })
+      return namespace
     },
     [Symbol.asyncDispose]: () => aksel[Symbol.asyncDispose](),
   }

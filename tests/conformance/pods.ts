@@ -1,15 +1,9 @@
 // Pods for the conformance tests: made, waited for by a watch, read.
 
 import assert from 'node:assert/strict'
-import {
-  Watch,
-  type CoreV1Api,
-  type V1Container,
-  type V1ObjectMeta,
-  type V1Pod,
-  type V1PodSpec,
-} from '@kubernetes/client-node'
+import type { CoreV1Api, V1Container, V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node'
 import { busybox, type ConformanceCluster } from './cluster.ts'
+import { watched } from './watched.ts'
 
 /** Waits this long for a pod at most; the last state seen stands in the error. */
 const WAIT_MS = 60_000
@@ -37,7 +31,7 @@ export class Pods {
 
   /** Resolves with the pod once it is as wanted; rejects with its last state after a deadline. */
   until(name: string, isWanted: (pod: V1Pod) => boolean, waitMs = WAIT_MS): Promise<V1Pod> {
-    return watched<V1Pod>(this.#cluster, {
+    return watched<V1Pod>(this.#cluster.config, {
       path: `/api/v1/namespaces/${this.namespace}/pods`,
       name,
       isWanted: (pod) => pod !== undefined && isWanted(pod),
@@ -62,7 +56,7 @@ export class Pods {
   }
 
   gone(name: string, waitMs = WAIT_MS): Promise<unknown> {
-    return watched<V1Pod>(this.#cluster, {
+    return watched<V1Pod>(this.#cluster.config, {
       path: `/api/v1/namespaces/${this.namespace}/pods`,
       name,
       isWanted: (pod) => pod === undefined,
@@ -121,48 +115,6 @@ export function isReady({ status }: V1Pod): boolean {
 /** A namespace of its own and its pods. */
 export async function podsIn(cluster: ConformanceCluster, name: string): Promise<Pods> {
   return new Pods(cluster, await cluster.namespace(name))
-}
-
-interface Wish<T> {
-  /** Of the collection. */
-  readonly path: string
-  readonly name: string
-  readonly isWanted: (object: T | undefined) => boolean
-  readonly waitMs: number
-}
-
-/** Follows one object by a watch from its present state on, until it is as wanted. */
-export async function watched<T>(cluster: ConformanceCluster, wish: Wish<T>): Promise<T | undefined> {
-  const watch = new Watch(cluster.config)
-  const done = Promise.withResolvers<T | undefined>()
-  let last: T | undefined
-  const query = {
-    fieldSelector: `metadata.name=${wish.name}`,
-    sendInitialEvents: true,
-    resourceVersionMatch: 'NotOlderThan',
-    allowWatchBookmarks: true,
-  }
-  const onEvent = (phase: string, object: T): void => {
-    // The first bookmark ends the present state: an object that was not among it is not there.
-    if (phase !== 'BOOKMARK') last = phase === 'DELETED' ? undefined : object
-    if (wish.isWanted(last)) done.resolve(last)
-  }
-  const call = await watch.watch(wish.path, query, onEvent, (error) =>
-    done.reject(new Error(`the watch of ${wish.name} ended: ${String(error)}; last seen: ${JSON.stringify(last)}`)),
-  )
-  const timer = setTimeout(
-    () =>
-      done.reject(
-        new Error(`${wish.name} is not as wanted after ${wish.waitMs} ms; last seen: ${JSON.stringify(last)}`),
-      ),
-    wish.waitMs,
-  )
-  try {
-    return await done.promise
-  } finally {
-    clearTimeout(timer)
-    call.abort()
-  }
 }
 
 /** A copy with some fields changed; the client's objects are of classes, which no spread may copy. */
