@@ -74,6 +74,10 @@ export class Pods {
 
   /** Follows the log until it matches; rejects after a deadline, or when the log ends without that. */
   async logHolds(name: string, pattern: RegExp, container?: string): Promise<string> {
+    await this.until(name, ({ status }) => {
+      const own = status?.containerStatuses?.filter((each) => (container ?? each.name) === each.name) ?? []
+      return own.length > 0 && own.every(({ state }) => (state?.running ?? state?.terminated) !== undefined)
+    })
     await using following = this.#cluster.aksel.start([
       'kubectl',
       '-n',
@@ -115,6 +119,13 @@ export function isReady({ status }: V1Pod): boolean {
 /** A namespace of its own and its pods. */
 export async function podsIn(cluster: ConformanceCluster, name: string): Promise<Pods> {
   return new Pods(cluster, await cluster.namespace(name))
+}
+
+let count = 0
+/** A name that no other object of this process has. */
+export function fresh(prefix: string): string {
+  count += 1
+  return `${prefix}-${count}`
 }
 
 /** A copy with some fields changed; the client's objects are of classes, which no spread may copy. */

@@ -26,9 +26,16 @@ export async function watched<T>(config: KubeConfig, wish: Wish<T>): Promise<T |
     if (phase !== 'BOOKMARK') last = phase === 'DELETED' ? undefined : object
     if (wish.isWanted(last)) done.resolve(last)
   }
-  const call = await watch.watch(wish.path, query, onEvent, (error) =>
-    done.reject(new Error(`the watch of ${wish.name} ended: ${String(error)}; last seen: ${JSON.stringify(last)}`)),
-  )
+  const calls: AbortController[] = []
+  const begin = async (): Promise<void> => {
+    calls.push(await watch.watch(wish.path, query, onEvent, (error) => void onEnd(error)))
+  }
+  // The client takes a watch that is quiet for half a minute for a broken one; ours is quiet until something happens.
+  const onEnd = (error: unknown): Promise<void> | void => {
+    if (error instanceof DOMException && error.name === 'TimeoutError') return begin().catch(done.reject)
+    done.reject(new Error(`the watch of ${wish.name} ended: ${String(error)}; last seen: ${JSON.stringify(last)}`))
+  }
+  await begin()
   const timer = setTimeout(
     () =>
       done.reject(
@@ -40,6 +47,6 @@ export async function watched<T>(config: KubeConfig, wish: Wish<T>): Promise<T |
     return await done.promise
   } finally {
     clearTimeout(timer)
-    call.abort()
+    for (const call of calls) call.abort()
   }
 }

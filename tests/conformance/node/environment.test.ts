@@ -4,8 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { V1Container, V1EnvVar, V1Pod } from '@kubernetes/client-node'
 import { agnhost, busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { changed, podsIn, type Pods } from '../pods.ts'
-import { fresh } from '../storage/volume-pods.ts'
+import { fresh, podsIn, type Pods } from '../pods.ts'
 
 const deadline = { timeout: 120_000 }
 

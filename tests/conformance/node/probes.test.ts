@@ -5,8 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { sized } from '@aksel/testing/test-size'
 import type { V1Container, V1Pod, V1Probe } from '@kubernetes/client-node'
 import { agnhost, busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { isReady, podsIn, type Pods } from '../pods.ts'
-import { fresh } from '../storage/volume-pods.ts'
+import { fresh, isReady, podsIn, type Pods } from '../pods.ts'
 
 const deadline = { timeout: sized({ gate: 180_000, full: 600_000 }) }
 /** Upstream watches for four minutes that nothing restarts. */
@@ -40,13 +39,8 @@ void suite('probes', { concurrency: 10 }, () => {
     await pods.until(name, (pod) => restarts(pod) >= 1, 120_000)
     await pods.delete(name)
   }
-  const probe = (how: V1Probe): V1Probe => ({
-    initialDelaySeconds: 5,
-    periodSeconds: 2,
-    failureThreshold: 1,
-    timeoutSeconds: 5,
-    ...how,
-  })
+  const probe = (how: V1Probe): V1Probe =>
+    Object.assign({ initialDelaySeconds: 5, periodSeconds: 2, failureThreshold: 1, timeoutSeconds: 5 }, how)
   const sick = ['sh', '-c', 'echo ok > /tmp/health; sleep 10; rm -f /tmp/health; sleep 600']
   const well = ['sh', '-c', 'echo ok > /tmp/health; sleep 600']
   const catHealth = { exec: { command: ['cat', '/tmp/health'] } }

@@ -4,11 +4,10 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { ApiException, type V1Volume } from '@kubernetes/client-node'
 import { agnhost, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { changed, podsIn, type Pods } from '../pods.ts'
+import { changed, fresh, podsIn, type Pods } from '../pods.ts'
 import {
   configMapVolume,
   followFiles,
-  fresh,
   nonRoot,
   projectedConfigMap,
   projectedSecret,

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { V1DownwardAPIVolumeFile, V1Volume } from '@kubernetes/client-node'
 import { conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { changed, podsIn, type Pods } from '../pods.ts'
-import { followFiles, fresh, readVolume } from './volume-pods.ts'
+import { changed, fresh, podsIn, type Pods } from '../pods.ts'
+import { followFiles, readVolume } from './volume-pods.ts'
 
 const deadline = { timeout: 120_000 }
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { V1Volume } from '@kubernetes/client-node'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { podsIn, type Pods } from '../pods.ts'
-import { fresh, readVolume } from './volume-pods.ts'
+import { fresh, podsIn, type Pods } from '../pods.ts'
+import { readVolume } from './volume-pods.ts'
 
 const deadline = { timeout: 120_000 }
 

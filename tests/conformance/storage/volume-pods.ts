@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { V1PodSecurityContext, V1PodSpec, V1SecretVolumeSource, V1Volume } from '@kubernetes/client-node'
 import { agnhost } from '../cluster.ts'
-import type { Pods } from '../pods.ts'
+import { fresh, type Pods } from '../pods.ts'
 
 /** A file's path within the volume, and its mode where the test chooses one. */
 export interface Item {
@@ -49,13 +49,6 @@ function withoutMode(choice: Choice) {
 
 function projected(source: object, { defaultMode }: Choice): V1Volume {
   return { name: 'volume', projected: { sources: [source], ...(defaultMode === undefined ? {} : { defaultMode }) } }
-}
-
-let count = 0
-/** A name that no other object of this process has. */
-export function fresh(prefix: string): string {
-  count += 1
-  return `${prefix}-${count}`
 }
 
 export interface Reading {

@@ -153,6 +153,19 @@ test('DNS follows the policy of the pod', () => {
   assert.deepEqual(dnsConfigOf(podOf({ dnsConfig: own }), facts).options, ['ndots:2', 'edns0'])
 })
 
+test('sandboxConfig() gives a pod on the network of its node no name of its own', () => {
+  const facts = {
+    attempt: 0,
+    podLogsRoot: '/logs',
+    cgroupParent: '/p',
+    dns: { servers: [], searches: [], options: [] },
+  }
+  const hostnameOf = (spec: object): string =>
+    sandboxConfig(podOf(spec), { ...facts, clusterDomain: 'cluster.local' }).hostname
+  assert.equal(hostnameOf({ hostNetwork: true }), '')
+  assert.notEqual(hostnameOf({}), '')
+})
+
 test('sandboxConfig() carries labels, ports and namespaces', () => {
   const pod = podOf({
     containers: [{ name: 'a', ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] }],

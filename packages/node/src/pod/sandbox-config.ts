@@ -20,7 +20,8 @@ export function sandboxConfig(pod: Pod, facts: SandboxFacts): PodSandboxConfig {
   const privileged = allContainers(pod).some((container) => container.securityContext?.privileged === true)
   return {
     metadata: { ...identity, attempt: facts.attempt },
-    hostname: hostNames(pod, facts.clusterDomain).hostname,
+    // On the node's network a pod has the node's name: runc refuses another without a namespace for it.
+    hostname: pod.spec.hostNetwork === true ? '' : hostNames(pod, facts.clusterDomain).hostname,
     logDirectory: podLogDirectory(facts.podLogsRoot, identity),
     dnsConfig: facts.dns,
     portMappings: pod.spec.hostNetwork === true ? [] : portMappings(pod),

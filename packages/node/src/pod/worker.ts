@@ -18,7 +18,7 @@ import type { PodHost } from './pod-host.ts'
 import { PodProbes } from './pod-probes.ts'
 import { PodVolumesState } from './pod-volumes-state.ts'
 import { currentSandbox, emptyView, isRunning, observePod } from './runtime-view.ts'
-import type { EndedStatuses, RuntimeView } from './runtime-view.ts'
+import type { ContainerRun, EndedStatuses, RuntimeView } from './runtime-view.ts'
 import { StatusWriter } from './status-writer.ts'
 import { podStatus } from './status.ts'
 import { readTerminationMessage } from './termination-message.ts'
@@ -197,6 +197,8 @@ export class PodWorker {
         return untilMs === undefined
       })
       if (due.length === 0) return
+      // An end is told before the next start hides it.
+      if (this.#view.containers.some((run) => isUntold(this.#pod, run))) await this.#report()
       for (const action of due) await this.#actions.act(action, { pod: this.#pod, view: this.#view, signal })
       await this.#observe()
     }
@@ -348,6 +350,20 @@ function isEnding(pod: Pod): boolean {
 function graceOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata
   return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
+}
+
+/** The latest run of a container has ended, and the status does not say so. */
+function isUntold({ status }: Pod, run: ContainerRun): boolean {
+  if (run.state !== 'CONTAINER_EXITED') return false
+  const statuses = [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ]
+  const own = statuses.find(({ name }) => name === run.name)
+  if (own !== undefined && (own.restartCount ?? 0) > run.attempt) return false
+  const ends = [own?.state?.terminated?.containerID, own?.lastState?.terminated?.containerID]
+  return !ends.some((id) => id?.endsWith(run.id) === true)
 }
 
 function shown({ metadata }: Pod): string {
