@@ -5,6 +5,8 @@ import type { Draft } from '@aksel/base/draft'
 import type { Random } from '@aksel/base/ids'
 import type { FieldError } from './field-errors.ts'
 import type { KubernetesObject, ResourceType } from './resource.ts'
+import type { Schema } from './schema.ts'
+import type { JSONSchemaProps } from './types/apiextensions-v1.ts'
 import type { Scale } from './types/autoscaling-v1.ts'
 
 /** Who writes and when; handed to the hooks that need it. */
@@ -45,6 +47,8 @@ export interface SubresourceAction<T extends KubernetesObject> {
 }
 
 export interface ScaleRules<T extends KubernetesObject> {
+  /** Throws where the object has no replicas to show (a custom resource without the field). */
+  assertReadable?(object: T): void
   toScale(object: T): Scale
   /** Sets the replicas; validation of the whole object follows. */
   applyScale(object: Draft<T>, scale: Scale): void
@@ -152,6 +156,26 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
 /** Complaints about a name; `prefix`: the name is a generateName and something will follow it. */
 export type NameRule = (name: string, prefix: boolean) => readonly string[]
 
+/** What is different about a kind that a CustomResourceDefinition made: its schema came with it, and may change. */
+export interface CustomForm {
+  /** How a body is read; the tables know nothing of it. */
+  readonly schema: Schema
+  /** The schema as the definition has it, for who compiles something of its own from it. */
+  readonly structural: JSONSchemaProps
+  /** Aborted when another row takes the place of this one: watches end, and clients list again. */
+  readonly retired: AbortSignal
+  /** The stored object as this version shows it (the same one where nothing differs); a promise where a webhook is asked. */
+  fromStored(stored: readonly KubernetesObject[]): readonly KubernetesObject[] | Promise<readonly KubernetesObject[]>
+  /** In the storage version. */
+  toStored(object: KubernetesObject): KubernetesObject | Promise<KubernetesObject>
+  /** True where `fromStored` may wait. */
+  readonly convertsByWebhook: boolean
+  /** Sentence for the Warning header of every request, for a deprecated version. */
+  readonly deprecation: string | undefined
+  /** Throws where no object may be made: the definition is being deleted. */
+  assertCreatable(name: string): void
+}
+
 /** The complete row: facts of the minor's tables and the kind's rules, nothing left optional that the pipeline calls. */
 export interface KindRow<T extends KubernetesObject = KubernetesObject> extends ResourceType<T> {
   readonly singular: string
@@ -186,6 +210,8 @@ export interface KindRow<T extends KubernetesObject = KubernetesObject> extends 
   readonly subresourceUpdates: Readonly<Record<string, SubresourceUpdate<T>>>
   readonly subresourceActions: Readonly<Record<string, SubresourceAction<T>>>
   readonly scale: ScaleRules<T> | undefined
+  /** Absent for built-in kinds. */
+  readonly custom?: CustomForm
   readonly allocations: AllocationRules<T> | undefined
   readonly deletion: DeletionRules<T>
   readonly columns: readonly Column[]

@@ -1,6 +1,5 @@
 // Finds what answers a request: a resource's verb, a subresource, a review, a relay to a node, or a document.
 
-import type { Catalog } from '@aksel/api/catalog'
 import type { Scope } from '@aksel/base/scope'
 import type { CallContext, ResourceCall } from './call-context.ts'
 import type { ConnectHandler } from './connect-handler.ts'
@@ -18,7 +17,6 @@ import { runSubresource, type SubresourceHandlers } from './subresources/subreso
 
 export interface RouteParts {
   readonly scope: Scope
-  readonly catalog: Catalog
   readonly tools: VerbTools
   readonly documents: Documents
   readonly metrics: RequestMetrics
@@ -51,12 +49,13 @@ function refuseMethod(): never {
 
 async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outcome | undefined> {
   const { info } = base
-  const row = parts.catalog.row(info.group, info.version, info.resource)
+  const row = parts.tools.registry.kinds.find(info.group, info.version, info.resource)
   if (row === undefined) return undefined
   const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
   if (isNamespacePath && !row.namespaced) return undefined
   const context: ResourceCall = { ...base, row }
   if (row.deprecated !== undefined) base.warnings.add(deprecationWarning(row, row.deprecated))
+  if (row.custom?.deprecation !== undefined) base.warnings.add(row.custom.deprecation)
   const review = parts.reviews[`${row.group}/${row.plural}`]
   if (row.namespaced && info.namespace === '') {
     // Without a namespace there are only the lists over all of them.

@@ -3,6 +3,7 @@
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
 import { minors, type Minor } from '@aksel/api/tables'
 import type { KindRow } from '@aksel/api/kind-row'
+import { ApiError } from '@aksel/base/errors'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
@@ -22,6 +23,9 @@ import { NodeGraph } from './authorization/node-graph.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
+import { customSource } from './custom-resources/custom-discovery.ts'
+import { CustomKinds } from './custom-resources/custom-kinds.ts'
+import { DefinitionLoop } from './custom-resources/definition-loop.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
 import { Documents } from './discovery/documents.ts'
@@ -99,15 +103,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
   const records = await openRecords(options, catalog)
   const auth = authorities(options, scope, records, catalog)
-  const registry = registryOf(options, scope, records, catalog, auth)
+  const kinds = customKinds(scope, records, catalog)
+  await kinds.start()
+  const registry = registryOf(options, scope, records, catalog, auth, kinds)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
   const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
   await bootstrap(registry, addresses)
+  await new DefinitionLoop(registry, kinds).start()
   keepBootstrapObjects(scope, registry, addresses)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
-  const pipeline = pipelineOf(options, scope, catalog, registry, auth, late)
+  const pipeline = pipelineOf(options, scope, catalog, registry, auth, late, kinds)
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
   const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
@@ -202,14 +209,30 @@ function authorities(options: ApiServerOptions, scope: Scope, records: RecordSto
   }
 }
 
+function customKinds(scope: Scope, records: RecordStore, catalog: Catalog): CustomKinds {
+  return new CustomKinds({
+    catalog,
+    records,
+    signal: scope.signal,
+    converter: (definition) => () =>
+      Promise.reject(
+        new ApiError(
+          'InternalError',
+          `Internal error occurred: conversion webhook for ${definition.spec.group}, Kind=${definition.spec.names.kind} failed: conversion webhooks are not called by this server yet`,
+        ),
+      ),
+    expressions: () => undefined,
+  })
+}
+
 function registryOf(
   options: ApiServerOptions,
   scope: Scope,
   records: RecordStore,
   catalog: Catalog,
   auth: Authorities,
+  kinds: Kinds,
 ): Registry {
-  const kinds: Kinds = { rows: catalog.rows, find: (group, version, plural) => catalog.row(group, version, plural) }
   const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer)]
   const { serviceCidr, nodePorts = { from: 30_000, to: 32_767 } } = options
   return {
@@ -231,10 +254,12 @@ function pipelineOf(
   registry: Registry,
   auth: Authorities,
   late: { readonly connect: ConnectHandler | undefined },
+  kinds: CustomKinds,
 ): Pipeline {
   const metrics = new RequestMetrics()
   const documents = new Documents({
     catalog,
+    sources: [customSource(kinds, { catalog, gitVersion: `v${options.kubernetesVersion}` })],
     gitVersion: `v${options.kubernetesVersion}`,
     serverAddress: `${options.advertiseAddress}:${options.advertisePort}`,
     issuer: options.serviceAccounts.issuer,
@@ -252,7 +277,6 @@ function pipelineOf(
   const shutdown = { name: 'shutdown', check: () => (scope.signal.aborted ? 'process is shutting down' : undefined) }
   const route = routeOf({
     scope,
-    catalog,
     tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },
     documents,
     metrics,

@@ -7,6 +7,7 @@ import { configMapRules } from './config-map.ts'
 import { controllerRevisionRules } from './controller-revision.ts'
 import { cronJobRules } from './cron-job.ts'
 import { csiStorageCapacityRules } from './csi-storage-capacity.ts'
+import { customResourceDefinitionRules } from './custom-resource-definition.ts'
 import { csiDriverRules, csiNodeRules, volumeAttachmentRules } from './csi.ts'
 import { daemonSetRules } from './daemon-set.ts'
 import { deploymentRules } from './deployment.ts'
@@ -68,6 +69,7 @@ export const allRules: readonly KindRules[] = [
   cronJobRules,
   csiDriverRules,
   csiNodeRules,
+  customResourceDefinitionRules,
   daemonSetRules,
   deploymentRules,
   endpointSliceRules,

@@ -7,6 +7,8 @@ export interface PathsContext {
   readonly version: OpenApiVersion
   /** A reference to the schema of a kind, by its group, version and kind. */
   readonly refOf: (kind: { readonly group: string; readonly version: string; readonly kind: string }) => OpenApiSchema
+  /** Of kinds that do not take all of them. */
+  readonly patchTypes?: readonly string[]
 }
 
 type Operation = Readonly<Record<string, unknown>>
@@ -75,7 +77,7 @@ interface OperationRequest {
   readonly body?: KindName | 'patch'
 }
 
-const patchTypes = [
+const allPatchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
@@ -84,6 +86,7 @@ const patchTypes = [
 const bodyTypes = ['application/json', 'application/yaml']
 
 function operation(context: PathsContext, { action, about, answer, body }: OperationRequest): Operation {
+  const { patchTypes = allPatchTypes } = context
   const answerSchema = context.refOf(answer)
   const common = {
     'x-kubernetes-action': action,

@@ -11,11 +11,13 @@ const annotationsMaxBytes = 262144
 export interface MetadataRules {
   readonly namespaced: boolean
   readonly nameRule: NameRule
+  /** Finalizers without a domain are only warned of: custom resources. */
+  readonly anyFinalizer?: boolean
 }
 
 export function validateMetadata(
   meta: ObjectMeta,
-  { namespaced, nameRule }: MetadataRules,
+  { namespaced, nameRule, anyFinalizer = false }: MetadataRules,
   path = 'metadata',
 ): readonly FieldError[] {
   const errors: FieldError[] = []
@@ -39,7 +41,7 @@ export function validateMetadata(
     ...validateAnnotations(meta.annotations, `${path}.annotations`),
   )
   errors.push(...validateOwners(meta.ownerReferences ?? [], `${path}.ownerReferences`))
-  errors.push(...validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`))
+  errors.push(...validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`, anyFinalizer))
   return errors
 }
 
@@ -75,7 +77,7 @@ export function validateMetadataUpdate(next: ObjectMeta, old: ObjectMeta, path =
     ...validateAnnotations(next.annotations, `${path}.annotations`),
   )
   errors.push(...validateOwners(next.ownerReferences ?? [], `${path}.ownerReferences`))
-  errors.push(...validateFinalizers(next.finalizers ?? [], `${path}.finalizers`))
+  errors.push(...validateFinalizers(next.finalizers ?? [], `${path}.finalizers`, true))
   return errors
 }
 
@@ -137,13 +139,13 @@ function validateOwners(owners: readonly OwnerReference[], path: string): readon
   return errors
 }
 
-const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
+export const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'foregroundDeletion']
 
-function validateFinalizers(finalizers: readonly string[], path: string): readonly FieldError[] {
+function validateFinalizers(finalizers: readonly string[], path: string, anyFinalizer: boolean): readonly FieldError[] {
   const errors: FieldError[] = []
   for (const [index, finalizer] of finalizers.entries()) {
     for (const wrong of qualifiedName(finalizer)) errors.push(invalid(`${path}[${index}]`, finalizer, wrong))
-    if (!finalizer.includes('/') && !standardFinalizers.includes(finalizer)) {
+    if (!anyFinalizer && !finalizer.includes('/') && !standardFinalizers.includes(finalizer)) {
       errors.push(
         invalid(`${path}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
       )

@@ -25,6 +25,7 @@ export async function createObject(
   if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
     throw new ApiError('InternalError', 'resourceVersion should not be set on objects to be created')
   }
+  row.custom?.assertCreatable(metadata.name ?? '')
   matchNamespace(object, row.namespaced ? namespace : '')
   const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== ''
   for (let tries = 1; ; tries += 1) {

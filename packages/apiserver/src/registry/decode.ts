@@ -2,10 +2,11 @@
 
 import type { KindRow } from '@aksel/api/kind-row'
 import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
-import { decodeError, type Schemas } from '@aksel/api/schema'
+import { decodeError, type Schema, type Schemas } from '@aksel/api/schema'
 import { DecodeFailure } from '@aksel/api/schema-state'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
+import { stringifyJson } from '@aksel/base/json'
 import type { ParsedBody } from '../http/request-body.ts'
 
 export const fieldValidations = ['Ignore', 'Warn', 'Strict'] as const
@@ -28,10 +29,17 @@ export interface BodyType {
   readonly kind: string
   /** Table reference: `core/v1.Pod`. */
   readonly message: string
+  /** Of a custom kind, which the tables do not have. */
+  readonly schema?: Schema
 }
 
 export function bodyTypeOf(row: KindRow): BodyType {
-  return { apiVersion: groupVersionOf(row), kind: row.kind, message: row.message }
+  return {
+    apiVersion: groupVersionOf(row),
+    kind: row.kind,
+    message: row.message,
+    ...(row.custom === undefined ? {} : { schema: row.custom.schema }),
+  }
 }
 
 export interface DecodeSettings {
@@ -46,6 +54,7 @@ export function decodeBody(settings: DecodeSettings, type: BodyType, body: Parse
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError('BadRequest', "couldn't get version/kind; json parse error: an object is expected")
   }
+  if (type.schema !== undefined) requireType(value as Readonly<Record<string, unknown>>, type)
   checkType(value as Readonly<Record<string, unknown>>, type)
   const { decoded, unknownFields } = decode(settings.schemas, type, value)
   const complaints = [
@@ -73,12 +82,23 @@ function decode(
 ): { readonly decoded: Record<string, unknown>; readonly unknownFields: readonly string[] } {
   try {
     const typed = { ...value, kind: type.kind, apiVersion: type.apiVersion }
-    const { value: decoded, unknownFields } = schemas.get(type.message).decode(typed)
+    const { value: decoded, unknownFields } = (type.schema ?? schemas.get(type.message)).decode(typed)
     return { decoded, unknownFields }
   } catch (error) {
     if (error instanceof DecodeFailure) throw decodeError(error, type.kind, type.apiVersion)
     throw error
   }
+}
+
+/** Without a schema of ours, only the body says what it is. */
+function requireType(value: Readonly<Record<string, unknown>>, type: BodyType): void {
+  const { apiVersion = '', kind = '' } = value
+  const missing = kind === '' ? 'Kind' : apiVersion === '' ? 'apiVersion' : undefined
+  if (missing === undefined) return
+  throw new ApiError(
+    'BadRequest',
+    `${type.kind} in version "${versionOf(type)}" cannot be handled as a ${type.kind}: Object '${missing}' is missing in '${stringifyJson(value)}'`,
+  )
 }
 
 function checkType(value: Readonly<Record<string, unknown>>, type: BodyType): void {

@@ -15,11 +15,16 @@ export const patchMediaTypes = [
   'application/strategic-merge-patch+json',
 ] as const
 
+const strategicMergeType = 'application/strategic-merge-patch+json'
+
 type PatchMediaType = (typeof patchMediaTypes)[number]
 
 /** Reads the content type of a PATCH. Throws UnsupportedMediaType; server-side apply is refused by name. */
-export function patchTypeOf(contentType: string | undefined): PatchMediaType {
+export function patchTypeOf(contentType: string | undefined, row?: KindRow): PatchMediaType {
   const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase()
+  // How lists of a custom kind merge is nothing that strategic merge patches know.
+  if (row?.custom !== undefined && type === strategicMergeType)
+    throw unsupportedMediaType(patchMediaTypes.filter((one) => one !== strategicMergeType))
   if ((patchMediaTypes as readonly string[]).includes(type)) return type as PatchMediaType
   if (type.startsWith('application/apply-patch+')) {
     throw new ApiError(
@@ -33,7 +38,12 @@ export function patchTypeOf(contentType: string | undefined): PatchMediaType {
 type Json = Parameters<typeof jsonPatch>[0]
 
 /** The patched object as plain JSON, to be decoded like a body. Throws BadRequest, or Invalid where a patch does not fit. */
-export function patched(schema: PatchSchema, type: PatchMediaType, current: KubernetesObject, patch: unknown): unknown {
+export function patched(
+  schema: () => PatchSchema,
+  type: PatchMediaType,
+  current: KubernetesObject,
+  patch: unknown,
+): unknown {
   switch (type) {
     case 'application/json-patch+json':
       if (!Array.isArray(patch))
@@ -42,7 +52,11 @@ export function patched(schema: PatchSchema, type: PatchMediaType, current: Kube
     case 'application/merge-patch+json':
       return mergePatch(current as unknown as Json, patch as Json)
     case 'application/strategic-merge-patch+json':
-      return strategicMergePatch(current as unknown as Parameters<typeof strategicMergePatch>[0], patch as Json, schema)
+      return strategicMergePatch(
+        current as unknown as Parameters<typeof strategicMergePatch>[0],
+        patch as Json,
+        schema(),
+      )
     default:
       return type satisfies never
   }

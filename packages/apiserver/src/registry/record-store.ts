@@ -83,7 +83,9 @@ export class RecordStore {
   async get(row: KindRow, namespace: string, name: string): Promise<StoredRecord | undefined> {
     const found = this.#store.get(this.keyOf(row, namespace, name))
     const item = found instanceof Promise ? await translated(found) : found
-    return item === undefined ? undefined : this.recordOf(row, item)
+    if (item === undefined) return undefined
+    if (row.custom?.convertsByWebhook === true) await this.#converted(row, [item])
+    return this.recordOf(row, item)
   }
 
   async page(row: KindRow, query: PageQuery): Promise<Page> {
@@ -96,6 +98,7 @@ export class RecordStore {
         ...(query.revision === undefined ? {} : { revision: query.revision }),
       }),
     )
+    if (row.custom?.convertsByWebhook === true) await this.#converted(row, result.items)
     const records = result.items.map((item) => this.recordOf(row, item))
     const last = result.items.at(-1)
     const next =
@@ -115,7 +118,11 @@ export class RecordStore {
   ): Promise<StoredRecord | undefined> {
     const key = this.keyOf(row, object.metadata.namespace ?? '', object.metadata.name)
     const stored =
-      row.storedAs === undefined ? object : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
+      row.custom !== undefined
+        ? await row.custom.toStored(object)
+        : row.storedAs === undefined
+          ? object
+          : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
     const value = encodeForStore(stored as KubernetesObject)
     if (before !== undefined && Buffer.compare(before.item.value, value) === 0) return before
     const result = await this.#transact(key, before, { kind: 'put', key, value })
@@ -125,6 +132,7 @@ export class RecordStore {
       read?.modRevision === result.revision
         ? read
         : { key, value, createRevision: before?.item.createRevision ?? result.revision, modRevision: result.revision }
+    if (row.custom?.convertsByWebhook === true) await this.#converted(row, [item])
     return this.recordOf(row, item)
   }
 
@@ -148,6 +156,12 @@ export class RecordStore {
     const prefix = this.prefixOf(row, watch.namespace)
     const exact = watch.name !== '' && (!row.namespaced || watch.namespace !== '')
     const onlyKey = exact ? `${prefix}${watch.name}` : undefined
+    const deliver = (events: readonly StoreEvent[], revision: number): void =>
+      watch.deliver(
+        events.map((event) => this.#changeOf(row, event)),
+        revision,
+      )
+    const pass = row.custom?.convertsByWebhook === true ? this.#convertingFirst(row, watch, deliver) : deliver
     try {
       this.#store.watch({
         prefix: onlyKey ?? prefix,
@@ -156,10 +170,7 @@ export class RecordStore {
         deliver: (batch) => {
           const events =
             onlyKey === undefined ? batch.events : batch.events.filter((one) => keyOfEvent(one) === onlyKey)
-          watch.deliver(
-            events.map((event) => this.#changeOf(row, event)),
-            batch.revision,
-          )
+          pass(events, batch.revision)
         },
         ended: (error) => watch.ended(watchError(error, watch.afterRevision, this.#store.compactedRevision)),
       })
@@ -190,7 +201,47 @@ export class RecordStore {
     return record
   }
 
+  /** Delivers in order, each batch when the webhook has answered for it. */
+  #convertingFirst(
+    row: KindRow,
+    watch: RecordWatch,
+    deliver: (events: readonly StoreEvent[], revision: number) => void,
+  ): (events: readonly StoreEvent[], revision: number) => void {
+    let last = Promise.resolve()
+    return (events, revision) => {
+      const items = events.flatMap((event) => (event.kind === 'put' ? [event.item] : []))
+      const before = events.flatMap((event) => event.previous ?? [])
+      last = last.then(async () => {
+        if (watch.signal.aborted) return
+        try {
+          await this.#converted(row, [...items, ...before])
+        } catch (error) {
+          watch.ended(error as ApiError)
+          return
+        }
+        if (!watch.signal.aborted) deliver(events, revision)
+      })
+    }
+  }
+
+  /** Makes the records of these items in the row's version, asking its webhook for those in another one. */
+  async #converted(row: KindRow, items: readonly KeyValue[]): Promise<void> {
+    let ofRow = this.#records.get(row)
+    if (ofRow === undefined) this.#records.set(row, (ofRow = new WeakMap()))
+    const missing = items.filter((item) => !ofRow.has(item))
+    if (missing.length === 0) return
+    const probes = missing.map((item) => new StoredRecord(item))
+    const shown = await row.custom!.fromStored(probes.map(({ object }) => object))
+    for (const [index, item] of missing.entries()) ofRow.set(item, shownAs(probes[index]!, shown[index]!))
+  }
+
   #make(row: KindRow, item: KeyValue): StoredRecord {
+    if (row.custom !== undefined) {
+      const probe = new StoredRecord(item)
+      const shown = row.custom.fromStored([probe.object])
+      if (shown instanceof Promise) throw new Error(`${item.key} was not converted before it was read`)
+      return shownAs(probe, shown[0]!)
+    }
     if (row.storedAs !== undefined) {
       const stored = new StoredRecord(item).object
       const { resourceVersion: _, ...metadata } = stored.metadata
@@ -244,6 +295,13 @@ export async function enterEpoch(store: Store, keyPrefix: string, epoch: string)
   const guard = { kind: 'revision', key, modRevision: current?.modRevision ?? 0 } as const
   const result = await store.transact({ guards: [guard], writes: [{ kind: 'put', key, value }] })
   return result.committed ? result.revision : enterEpoch(store, keyPrefix, epoch)
+}
+
+/** The record of the object as its version shows it; the stored bytes where they are that already. */
+function shownAs(probe: StoredRecord, shown: KubernetesObject): StoredRecord {
+  if (shown === probe.object) return probe
+  const { resourceVersion: _, ...metadata } = shown.metadata
+  return new StoredRecord(probe.item, encodeForStore({ ...shown, metadata }))
 }
 
 function keyOfEvent(event: StoreEvent): string {

@@ -44,7 +44,7 @@ function checkFields(row: KindRow, fields: readonly string[]): void {
   // Kinds with fields of their own and kinds without are refused in different words; kubectl puts the selector before them.
   throw new ApiError(
     'BadRequest',
-    known.every((field) => field.startsWith('metadata.'))
+    row.custom === undefined && known.every((field) => field.startsWith('metadata.'))
       ? `${JSON.stringify(unknown)} is not a known field selector: only "metadata.name", "metadata.namespace"`
       : `field label not supported: ${unknown}`,
   )

@@ -122,7 +122,8 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
     endsInitialEvents: streams && isTrue(query.get('allowWatchBookmarks')),
     bookmarks: isTrue(query.get('allowWatchBookmarks')),
     timeoutMs: timeoutSeconds * 1000,
-    signal: call.signal,
+    // The watch of a custom kind ends when its definition changes, so that the client reads again what it means now.
+    signal: row.custom === undefined ? call.signal : AbortSignal.any([call.signal, row.custom.retired]),
     encoder: presentEvents(row, how, () => scope.clock.now(), tools.encoder),
   })
   return {
@@ -180,7 +181,7 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
   const { row, info, call } = context
   const { schemas } = tools.registry
   const how = presentationOf(tools, context)
-  const type = patchTypeOf(call.headers['content-type'])
+  const type = patchTypeOf(call.headers['content-type'], row)
   const { value: patch } = parseJsonBody(await readRequestBody(call.body))
   assertPatchShape(row, type, patch)
   const settings = decodeSettings(schemas, context)
@@ -191,7 +192,7 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
       name: info.name,
       subresource,
       next: (current) => {
-        const value = patched(patchSchemaOf(schemas.tables, row.message), type, current!, patch)
+        const value = patched(() => patchSchemaOf(schemas.tables, row.message), type, current!, patch)
         const object = decodeBody(settings, bodyTypeOf(row), { value, duplicates: [] })
         // The version that was read is not one that the caller insists on, unless the patch sets it.
         if (object.metadata.resourceVersion === current!.metadata.resourceVersion)

@@ -24,6 +24,7 @@ export async function scaleSubresource(
   if (info.verb === 'get') {
     const record = await tools.registry.records.get(row, info.namespace, info.name)
     if (record === undefined) throw notFoundError(row, info.name)
+    rules.assertReadable?.(record.object)
     return jsonAnswer(200, rules.toScale(record.object))
   }
   const wanted = await wantedScale(tools, context, rules)
@@ -58,7 +59,11 @@ async function wantedScale(
   return (current) => {
     const scale = rules.toScale(current) as unknown as KubernetesObject
     const { resourceVersion: _, ...metadata } = scale.metadata
-    return decodeSubresource<Scale>(tools, context, patched(schema, type, { ...scale, metadata }, patch))
+    return decodeSubresource<Scale>(
+      tools,
+      context,
+      patched(() => schema, type, { ...scale, metadata }, patch),
+    )
   }
 }
 
