@@ -10,6 +10,7 @@ import { importsOf, sourceFiles } from './source-files.ts'
 const rows: readonly (readonly string[])[] = [
   ['base'],
   ['api'],
+  ['cel'],
   ['client', 'store'],
   ['runtime', 'host', 'provider'],
   ['apiserver', 'controllers', 'scheduler', 'node', 'network', 'storage', 'compute', 'arm'],
@@ -18,7 +19,7 @@ const rows: readonly (readonly string[])[] = [
   ['tools', 'tests'],
 ]
 
-const browserSafe = new Set(['base', 'api', 'client'])
+const browserSafe = new Set(['base', 'api', 'cel', 'client'])
 
 /** Who may import the store: the API server and the hub's resources, and those that wire or test. */
 const storeUsers = new Set(['store', 'apiserver', 'arm', 'server', 'testing', 'tools', 'tests'])
