@@ -1,7 +1,7 @@
 // `authorizer.group('apps').resource('deployments').check('create').allowed()`: asks the cluster's own authorizer.
 
 import { declare, type CostOf, type EstimateOf, type FunctionDeclaration } from '../functions.ts'
-import { labelName } from '@aksel/api/validation/names'
+import { dnsLabel, dnsSubdomain } from '@aksel/base/names'
 import { CelEvaluationError } from '../problems.ts'
 import { exactly, plus, scaled, traversalFactor, type CostRange } from '../cost-ranges.ts'
 import { opaque } from '../types.ts'
@@ -111,8 +111,8 @@ function nonEmpty(text: string, what: string): string {
 }
 
 function forServiceAccount(authorizer: AuthorizerValue, namespace: string, name: string): AuthorizerValue {
-  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name)) throw new CelEvaluationError('Invalid service account name')
-  if (labelName(namespace, false).length > 0) throw new CelEvaluationError('Invalid service account namespace')
+  if (dnsSubdomain(name).length > 0) throw new CelEvaluationError('Invalid service account name')
+  if (dnsLabel(namespace).length > 0) throw new CelEvaluationError('Invalid service account namespace')
   return new AuthorizerValue(authorizer.authorize, { namespace, name })
 }
 

@@ -1,15 +1,6 @@
 // `format.dns1123Label().validate(name)`: the formats that names and fields of Kubernetes have.
 
-import {
-  dnsLabel,
-  dnsSubdomain,
-  dnsLabel1035,
-  label1035Name,
-  labelName,
-  labelValue,
-  qualifiedName,
-  subdomainName,
-} from '@aksel/api/validation/names'
+import { dnsLabel, dnsLabel1035, dnsSubdomain, labelValue, qualifiedName } from '@aksel/base/names'
 import { declare, type FunctionDeclaration } from '../functions.ts'
 import { matching, regexFactor, scaled, traversalFactor } from '../cost-ranges.ts'
 import { parseTimestamp } from '../times.ts'
@@ -50,6 +41,11 @@ function isTime(text: string, isDate: boolean): boolean {
   }
 }
 
+/** A prefix may end in a dash, since something follows. */
+function maskDash(text: string): string {
+  return text.length > 1 && text.endsWith('-') ? `${text.slice(0, -2)}a` : text
+}
+
 const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$/
 
@@ -58,13 +54,13 @@ const formats: Readonly<Record<string, Format>> = {
   dns1123Subdomain: { name: 'DNS1123Subdomain', judge: dnsSubdomain, patternSize: 60 },
   dns1035Label: { name: 'DNS1035Label', judge: dnsLabel1035, patternSize: 30 },
   qualifiedName: { name: 'QualifiedName', judge: qualifiedName, patternSize: 60 },
-  dns1123LabelPrefix: { name: 'DNS1123LabelPrefix', judge: (text) => labelName(text, true), patternSize: 30 },
+  dns1123LabelPrefix: { name: 'DNS1123LabelPrefix', judge: (text) => dnsLabel(maskDash(text)), patternSize: 30 },
   dns1123SubdomainPrefix: {
     name: 'DNS1123SubdomainPrefix',
-    judge: (text) => subdomainName(text, true),
+    judge: (text) => dnsSubdomain(maskDash(text)),
     patternSize: 60,
   },
-  dns1035LabelPrefix: { name: 'DNS1035LabelPrefix', judge: (text) => label1035Name(text, true), patternSize: 30 },
+  dns1035LabelPrefix: { name: 'DNS1035LabelPrefix', judge: (text) => dnsLabel1035(maskDash(text)), patternSize: 30 },
   labelValue: { name: 'LabelValue', judge: labelValue, patternSize: 40 },
   uri: {
     name: 'URI',
