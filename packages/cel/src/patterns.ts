@@ -15,7 +15,7 @@ export interface Pattern {
 export function compilePattern(pattern: string): Pattern {
   const compiled = compileRe2(pattern)
   return {
-    found: (text) => compiled.matcher(text).find(),
+    found: (text) => compiled.test(text),
     find(text) {
       const matcher = compiled.matcher(text)
       return matcher.find() ? (matcher.group() ?? undefined) : undefined
