@@ -23,11 +23,10 @@ import type {
 import type { EndpointSlice } from './types/discovery-v1.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from './types/flowcontrol-v1.ts'
 import type { IPAddress, ServiceCIDR } from './types/networking-v1.ts'
-import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
-import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from './types/storage-v1.ts'
+import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment } from './types/storage-v1.ts'
 import type { KubernetesObject, ResourceType } from './resource.ts'
 
 function resource<T extends KubernetesObject>(
@@ -91,7 +90,6 @@ export const podDisruptionBudgets = resource<PodDisruptionBudget>(
   'poddisruptionbudgets',
   'Namespaced',
 )
-export const runtimeClasses = resource<RuntimeClass>('node.k8s.io/v1', 'RuntimeClass', 'runtimeclasses', 'Cluster')
 export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced')
 export const endpointSlices = resource<EndpointSlice>(
   'discovery.k8s.io/v1',
@@ -135,6 +133,12 @@ export const clusterRoleBindings = resource<ClusterRoleBinding>(
 export const storageClasses = resource<StorageClass>('storage.k8s.io/v1', 'StorageClass', 'storageclasses', 'Cluster')
 export const csiDrivers = resource<CSIDriver>('storage.k8s.io/v1', 'CSIDriver', 'csidrivers', 'Cluster')
 export const csiNodes = resource<CSINode>('storage.k8s.io/v1', 'CSINode', 'csinodes', 'Cluster')
+export const csiStorageCapacities = resource<CSIStorageCapacity>(
+  'storage.k8s.io/v1',
+  'CSIStorageCapacity',
+  'csistoragecapacities',
+  'Namespaced',
+)
 export const volumeAttachments = resource<VolumeAttachment>(
   'storage.k8s.io/v1',
   'VolumeAttachment',

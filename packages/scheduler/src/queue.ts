@@ -1,45 +1,72 @@
 // Pods that wait for a node: those to be tried now, those that wait a little after a failure, and those that wait for
 // a change which may help them.
 
-import type { Clock, Timer } from '@aksel/base/clock'
-import type { Pod } from '@aksel/api/types/core-v1'
 import { keyOf } from '@aksel/api/resource'
-import type { WakeUp } from './plugin.ts'
+import type { Pod } from '@aksel/api/types/core-v1'
+import type { Clock, Timer } from '@aksel/base/clock'
+import { mayHelp, wokenBy, type ClusterEvent, type EventKind } from './events.ts'
+import { PriorityHeap } from './priority-heap.ts'
 
 const BACKOFF_FIRST_MS = 1000
 const BACKOFF_LAST_MS = 10_000
 /** A pod is tried again after this time even when nothing that would help it was seen. */
 const FORGOTTEN_AFTER_MS = 5 * 60_000
 
+export interface QueueOptions {
+  readonly initialBackoffMs?: number
+  readonly maxBackoffMs?: number
+}
+
 interface Waiting {
   readonly key: string
+  pod: Pod
   readonly priority: number
   /** Order of arrival among equals. */
   readonly sequence: number
   attempts: number
   /** `backoff` after a change that may help, `error` after a failure such as a lost binding. */
   place: 'active' | 'backoff' | 'error' | 'unschedulable' | 'taken'
-  /** What would help; every change when it was turned away by nothing in particular. */
-  wokenBy: ReadonlySet<WakeUp>
-  /** A change that might help came while it was being tried. */
-  wokenWhileTaken: boolean
-  timer?: Timer
+  /** Plug-ins that turned it away; none when something else did. */
+  refusedBy: ReadonlySet<string>
+  /** Changes that came while it was being tried. */
+  missed: ClusterEvent[]
+  timer?: Timer | undefined
 }
+
+/** Beyond so many changes during one try, it is tried again without asking which. */
+const MISSED_MAX = 64
 
 export class SchedulingQueue {
   readonly #clock: Clock
+  readonly #firstMs: number
+  readonly #lastMs: number
   readonly #waiting = new Map<string, Waiting>()
+  readonly #active = new PriorityHeap<Waiting>()
+  readonly #backingOff = new PriorityHeap<Waiting>()
+  /** Those that sleep, by what may wake them: a change looks only at whom it concerns. */
+  readonly #sleeping = new Map<EventKind | 'any', Set<Waiting>>()
+  readonly #taken = new Set<Waiting>()
   readonly #onActive: () => void
   #sequence = 0
 
   /** `onActive` is called whenever a pod becomes ready to be tried. */
-  constructor(clock: Clock, onActive: () => void) {
+  constructor(clock: Clock, onActive: () => void, options: QueueOptions = {}) {
     this.#clock = clock
     this.#onActive = onActive
+    this.#firstMs = options.initialBackoffMs ?? BACKOFF_FIRST_MS
+    this.#lastMs = options.maxBackoffMs ?? BACKOFF_LAST_MS
   }
 
   get length(): number {
     return this.#waiting.size
+  }
+
+  /** By upstream's names of its queues. */
+  get counts(): { readonly active: number; readonly backoff: number; readonly unschedulable: number } {
+    const counts = { active: 0, backoff: 0, unschedulable: 0 }
+    for (const { place } of this.#waiting.values())
+      counts[place === 'taken' ? 'active' : place === 'error' ? 'backoff' : place] += 1
+    return counts
   }
 
   has(key: string): boolean {
@@ -50,24 +77,32 @@ export class SchedulingQueue {
   put(pod: Pod): void {
     const key = keyOf(pod)
     const known = this.#waiting.get(key)
-    if (known !== undefined) return this.#wake(known, 'pod-changed')
+    if (known !== undefined && known.pod.metadata.uid === pod.metadata.uid) {
+      known.pod = pod
+      return this.#tell(known, { kind: 'self' })
+    }
+    this.drop(key)
     this.#sequence += 1
     const waiting: Waiting = {
       key,
+      pod,
       priority: pod.spec.priority ?? 0,
       sequence: this.#sequence,
       attempts: 0,
       place: 'active',
-      wokenBy: new Set(),
-      wokenWhileTaken: false,
+      refusedBy: new Set(),
+      missed: [],
     }
     this.#waiting.set(key, waiting)
+    this.#active.push(waiting)
     this.#onActive()
   }
 
   /** Bound, deleted or finished. */
   drop(key: string): void {
-    this.#waiting.get(key)?.timer?.[Symbol.dispose]()
+    const waiting = this.#waiting.get(key)
+    if (waiting === undefined) return
+    this.#leave(waiting)
     this.#waiting.delete(key)
   }
 
@@ -75,74 +110,87 @@ export class SchedulingQueue {
    * The next pod to try: highest priority first, then in order of arrival. When none is due, one that only waits out
    * its back-off is tried early, as upstream does: an idle scheduler has nothing to protect. Failures wait to the end.
    */
-  take(): string | undefined {
-    const next = this.#first('active') ?? this.#first('backoff')
+  take(): Pod | undefined {
+    const next = this.#active.pop() ?? this.#backingOff.pop()
     if (next === undefined) return undefined
-    next.timer?.[Symbol.dispose]()
+    this.#leave(next)
     next.place = 'taken'
     next.attempts += 1
-    next.wokenWhileTaken = false
-    return next.key
+    next.missed = []
+    this.#taken.add(next)
+    return next.pod
   }
 
-  #first(place: Waiting['place']): Waiting | undefined {
-    let first: Waiting | undefined
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.place !== place) continue
-      if (
-        first === undefined ||
-        waiting.priority > first.priority ||
-        (waiting.priority === first.priority && waiting.sequence < first.sequence)
-      ) {
-        first = waiting
-      }
-    }
-    return first
-  }
-
-  /** No node took it: it sleeps until one of these changes. */
-  turnAway(key: string, wokenBy: ReadonlySet<WakeUp>): void {
+  /** No node took it: it sleeps until something changes that these plug-ins may judge by. */
+  turnAway(key: string, refusedBy: ReadonlySet<string>): void {
     const waiting = this.#waiting.get(key)
     if (waiting === undefined) return
-    waiting.wokenBy = wokenBy
-    if (waiting.wokenWhileTaken) return this.#backOff(waiting, 'backoff')
+    const { missed } = waiting
+    this.#leave(waiting)
+    waiting.refusedBy = refusedBy
+    if (missed.length > MISSED_MAX || missed.some((event) => mayHelp(waiting.pod, refusedBy, event)))
+      return this.#backOff(waiting, 'backoff')
     waiting.place = 'unschedulable'
-    waiting.timer?.[Symbol.dispose]()
+    for (const kind of wokenBy(refusedBy) ?? (['any'] as const)) {
+      const set = this.#sleeping.get(kind)
+      if (set === undefined) this.#sleeping.set(kind, new Set([waiting]))
+      else set.add(waiting)
+    }
     waiting.timer = this.#clock.after(FORGOTTEN_AFTER_MS, () => this.#activate(waiting))
   }
 
   /** Something else failed, such as the binding: it is tried again after its back-off. */
   retry(key: string): void {
     const waiting = this.#waiting.get(key)
-    if (waiting !== undefined) this.#backOff(waiting, 'error')
+    if (waiting === undefined) return
+    this.#leave(waiting)
+    waiting.refusedBy = new Set()
+    this.#backOff(waiting, 'error')
   }
 
   /** Something changed that may help pods which were turned away. */
-  wake(change: WakeUp): void {
-    for (const waiting of this.#waiting.values()) this.#wake(waiting, change)
+  wake(event: ClusterEvent): void {
+    for (const waiting of this.#taken) if (waiting.missed.length <= MISSED_MAX) waiting.missed.push(event)
+    for (const kind of [event.kind, 'any'] as const)
+      for (const waiting of this.#sleeping.get(kind) ?? []) this.#tell(waiting, event)
   }
 
   close(): void {
     for (const key of this.#waiting.keys()) this.drop(key)
   }
 
-  #wake(waiting: Waiting, change: WakeUp): void {
-    if (waiting.place === 'taken') waiting.wokenWhileTaken = true
-    if (waiting.place !== 'unschedulable') return
-    if (waiting.wokenBy.size === 0 || waiting.wokenBy.has(change)) this.#backOff(waiting, 'backoff')
+  #tell(waiting: Waiting, event: ClusterEvent): void {
+    if (waiting.place === 'taken') waiting.missed.push(event)
+    if (waiting.place !== 'unschedulable' || !mayHelp(waiting.pod, waiting.refusedBy, event)) return
+    this.#leave(waiting)
+    this.#backOff(waiting, 'backoff')
   }
 
   #backOff(waiting: Waiting, place: 'backoff' | 'error'): void {
     waiting.place = place
-    waiting.timer?.[Symbol.dispose]()
-    const delayMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.max(0, waiting.attempts - 1))
+    const delayMs = Math.min(this.#lastMs, this.#firstMs * 2 ** Math.max(0, waiting.attempts - 1))
     waiting.timer = this.#clock.after(delayMs, () => this.#activate(waiting))
-    if (place === 'backoff') this.#onActive()
+    if (place === 'error') return
+    this.#backingOff.push(waiting)
+    this.#onActive()
   }
 
   #activate(waiting: Waiting): void {
     if (this.#waiting.get(waiting.key) !== waiting || waiting.place === 'taken') return
+    this.#leave(waiting)
     waiting.place = 'active'
+    this.#active.push(waiting)
     this.#onActive()
+  }
+
+  /** Out of every list but the map. */
+  #leave(waiting: Waiting): void {
+    waiting.timer?.[Symbol.dispose]()
+    waiting.timer = undefined
+    if (waiting.place === 'active') this.#active.remove(waiting)
+    else if (waiting.place === 'backoff') this.#backingOff.remove(waiting)
+    else if (waiting.place === 'unschedulable')
+      for (const kind of wokenBy(waiting.refusedBy) ?? (['any'] as const)) this.#sleeping.get(kind)?.delete(waiting)
+    this.#taken.delete(waiting)
   }
 }

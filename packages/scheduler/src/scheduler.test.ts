@@ -50,6 +50,7 @@ test('a pod that fits nowhere is explained once, and bound as soon as a node can
     const condition = waiting.status?.conditions?.find(({ type }) => type === 'PodScheduled')
     assert.equal(condition?.reason, 'Unschedulable')
     assert.match(condition?.message ?? '', /^0\/1 nodes are available: 1 Insufficient cpu\./)
+    await settled()
     const failures = (await client.list(events)).items.filter(({ reason }) => reason === 'FailedScheduling')
     assert.deepEqual(
       failures.map(({ count }) => count),
@@ -66,4 +67,57 @@ test('pods bound one after the other never take more than a node has', () =>
     await settled()
     const placed = (await client.list(pods)).items.filter(({ spec }) => spec.nodeName === 'a')
     assert.equal(placed.length, 2)
+  }))
+
+test('a more important pod takes the place of others, which hear why', () =>
+  withScheduler(async (client, caches) => {
+    await client.create(nodes, node('a', '2'))
+    for (const name of ['p1', 'p2']) await client.create(pods, pod(name, '1'))
+    await settled()
+    const important = pod('vip', '2')
+    await client.create(pods, { ...important, spec: { ...important.spec, priority: 1000 } })
+    await seen(caches, ({ metadata, status }) => metadata.name === 'vip' && status?.nominatedNodeName === 'a')
+    await settled()
+    // A simulated node would remove what is asked to go: here the test does.
+    for (const name of ['p1', 'p2']) {
+      const victim = client.peek(pods, `default/${name}`)
+      assert.ok(victim?.metadata.deletionTimestamp, `${name} was not asked to go`)
+      const condition = victim.status?.conditions?.find(({ type }) => type === 'DisruptionTarget')
+      assert.equal(condition?.reason, 'PreemptionByScheduler')
+      await client.delete(pods, { namespace: 'default', name }, { gracePeriodSeconds: 0 })
+    }
+    const placed = await seen(caches, ({ metadata, spec }) => metadata.name === 'vip' && (spec.nodeName ?? '') !== '')
+    assert.equal(placed.spec.nodeName, 'a')
+    const told = (await client.list(events)).items.filter(({ reason }) => reason === 'Preempted')
+    assert.equal(told.length, 2)
+  }))
+
+test('a place that was promised is not taken by a pod of lower priority', () =>
+  withScheduler(async (client, caches) => {
+    await client.create(nodes, node('a', '2'))
+    await client.create(pods, pod('p1', '2'))
+    await settled()
+    const important = pod('vip', '2')
+    await client.create(pods, { ...important, spec: { ...important.spec, priority: 1000 } })
+    await seen(caches, ({ metadata, status }) => metadata.name === 'vip' && status?.nominatedNodeName === 'a')
+    await client.create(pods, pod('late', '1'))
+    await settled()
+    await client.delete(pods, { namespace: 'default', name: 'p1' }, { gracePeriodSeconds: 0 })
+    await seen(caches, ({ metadata, spec }) => metadata.name === 'vip' && spec.nodeName === 'a')
+    await settled()
+    assert.equal(client.peek(pods, 'default/late')?.spec.nodeName, undefined)
+  }))
+
+test('a gated pod waits for its gates, and pods of other schedulers are left alone', () =>
+  withScheduler(async (client, caches) => {
+    await client.create(nodes, node('a', '2'))
+    const gated = pod('gated', '1')
+    await client.create(pods, { ...gated, spec: { ...gated.spec, schedulingGates: [{ name: 'x/y' }] } })
+    const foreign = pod('foreign', '1')
+    await client.create(pods, { ...foreign, spec: { ...foreign.spec, schedulerName: 'other' } })
+    await settled()
+    assert.equal(client.peek(pods, 'default/gated')?.spec.nodeName, undefined)
+    client.change(pods, 'default/gated', (draft) => (draft.spec.schedulingGates = []))
+    await seen(caches, ({ metadata, spec }) => metadata.name === 'gated' && spec.nodeName === 'a')
+    assert.equal(client.peek(pods, 'default/foreign')?.spec.nodeName, undefined)
   }))

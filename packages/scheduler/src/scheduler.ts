@@ -1,41 +1,50 @@
 // The scheduler: it takes waiting pods one by one, decides, assumes, and binds in the background. Watches wake it.
 
-import { keyOf, refOfKey, type ResourceType } from '@aksel/api/resource'
-import {
-  namespaces,
-  nodes,
-  persistentVolumeClaims,
-  persistentVolumes,
-  pods,
-  storageClasses,
-} from '@aksel/api/resources'
+import { keyOf, refOfKey } from '@aksel/api/resource'
+import { namespaces, nodes, persistentVolumeClaims, pods } from '@aksel/api/resources'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
-import { formatTime } from '@aksel/base/clock'
-import { ignoreReason, isReason } from '@aksel/base/errors'
+import { isReason } from '@aksel/base/errors'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { Caches } from '@aksel/runtime/controller'
-import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
-import { decide, type Decision } from './decide.ts'
-import type { World } from './plugin.ts'
-import { claimsAwaitingNode } from './plugins/volumes.ts'
-import { SchedulingQueue } from './queue.ts'
-import { isTerminal, Snapshot } from './snapshot.ts'
+import { ApiObjects, lookedAt } from './api-objects.ts'
+import { kindOfChange } from './changes.ts'
+import { Decider, type Decision } from './decider.ts'
+import { News } from './news.ts'
+import { Preemptor } from './preemptor.ts'
+import { defaultProfile, type Profile } from './profile.ts'
+import { SchedulingQueue, type QueueOptions } from './queue.ts'
+import { isSameForScheduling, isTerminal } from './state/cluster-state.ts'
 import { bindVolumes } from './volume-binder.ts'
 
 export interface SchedulerOptions {
   readonly client: Client
   readonly caches: Caches
-  /** Pods of other schedulers are left alone. */
-  readonly schedulerName?: string
+  /** Pods of schedulers that none of them names are left alone; the default profile when absent. */
+  readonly profiles?: readonly Profile[]
+  readonly queue?: QueueOptions
+}
+
+export interface Explanation {
+  readonly pod: string
+  readonly nodeName?: string
+  readonly message?: string
+  readonly nodes: Decision['nodes']
 }
 
 export interface Scheduler {
   /** Runs until the scope's signal. */
   run(): Promise<void>
-  /** What each node would answer for this pod now; undefined when the pod is unknown. */
-  explain(key: string): Decision | undefined
+  /** What each node would answer for this pod now, wherever it stands; undefined when the pod is unknown. */
+  explain(key: string): Explanation | undefined
+  /** Pods that wait, by upstream's names of the queues. */
+  pending(): SchedulingQueue['counts']
 }
+
+/** Bindings on their way: beyond them the loop waits, so that a crowd of pods does not become a crowd of requests. */
+const BINDINGS_MAX = 256
+/** Pods decided before others of the process get their turn. */
+const TURN_PODS = 32
 
 export function createScheduler(scope: Scope, options: SchedulerOptions): Scheduler {
   return new DefaultScheduler(childScope(scope, { controller: 'scheduler' }), options)
@@ -44,60 +53,76 @@ export function createScheduler(scope: Scope, options: SchedulerOptions): Schedu
 class DefaultScheduler implements Scheduler {
   readonly #scope: Scope
   readonly #options: SchedulerOptions
-  readonly #name: string
-  readonly #snapshot = new Snapshot()
+  readonly #objects: ApiObjects
+  readonly #decider: Decider
   readonly #queue: SchedulingQueue
+  readonly #news: News
+  readonly #preemptor: Preemptor
   /** Pods decided and not yet seen bound: the node they are assumed on. */
   readonly #assumed = new Map<string, string>()
-  readonly #world: World
+  #bindings = 0
   #wakeLoop: () => void = () => {}
 
   constructor(scope: Scope, options: SchedulerOptions) {
     this.#scope = scope
     this.#options = options
-    this.#name = options.schedulerName ?? 'default-scheduler'
-    this.#queue = new SchedulingQueue(scope.clock, () => this.#wakeLoop())
-    const { caches } = options
-    this.#world = {
-      nodes: this.#snapshot.nodes,
-      namespaceLabels: (name) => caches.of(namespaces).get(name)?.metadata.labels ?? {},
-      claim: (key) => caches.of(persistentVolumeClaims).get(key),
-      volume: (name) => caches.of(persistentVolumes).get(name),
-      storageClass: (name) => caches.of(storageClasses).get(name),
-    }
+    this.#objects = new ApiObjects(options.caches)
+    this.#decider = new Decider(this.#objects, options.profiles ?? [defaultProfile()])
+    this.#queue = new SchedulingQueue(scope.clock, () => this.#wakeLoop(), options.queue)
+    this.#news = new News(scope, options.client)
+    this.#preemptor = new Preemptor(scope, { client: options.client, news: this.#news, decider: this.#decider })
   }
 
   async run(): Promise<void> {
     const { caches } = this.#options
     const { signal } = this.#scope
-    const watched: readonly ResourceType[] = [
-      nodes,
-      pods,
-      namespaces,
-      persistentVolumeClaims,
-      persistentVolumes,
-      storageClasses,
-    ]
-    await Promise.all(watched.map((type) => caches.of(type).synced(signal)))
+    await Promise.all([nodes, pods, ...lookedAt].map((type) => caches.of(type).synced(signal)))
     using subscriptions = new DisposableStack()
     subscriptions.use(caches.of(nodes).subscribe((now, before) => this.#onNode(now, before)))
     subscriptions.use(caches.of(pods).subscribe((now, before) => this.#onPod(now, before)))
-    const volumes: readonly ResourceType[] = [persistentVolumeClaims, persistentVolumes, storageClasses]
-    for (const type of volumes) {
-      subscriptions.use(caches.of(type).subscribe(() => this.#queue.wake('volume')))
+    for (const type of lookedAt) {
+      subscriptions.use(
+        caches.of(type).subscribe((now, before) => {
+          if (type.plural === persistentVolumeClaims.plural) this.#decider.volumes.claimChanged(keyOf((now ?? before)!))
+          if (type.plural === namespaces.plural) this.#decider.state.topology.namespaceChanged()
+          const event = kindOfChange(type, (now ?? before)!)
+          if (event !== undefined) this.#queue.wake(event)
+        }),
+      )
     }
-    subscriptions.use(caches.of(namespaces).subscribe(() => this.#queue.wake('namespace')))
     subscriptions.defer(() => this.#queue.close())
+    await this.#loop()
+  }
+
+  async #loop(): Promise<void> {
+    const { signal } = this.#scope
+    let turn = 0
     while (!signal.aborted) {
-      const key = this.#queue.take()
-      if (key === undefined) await this.#somethingToDo()
-      else this.#scheduleOne(key)
+      const pod = this.#bindings < BINDINGS_MAX ? this.#queue.take() : undefined
+      if (pod === undefined) {
+        await this.#somethingToDo()
+        turn = 0
+        continue
+      }
+      this.#scheduleOne(pod)
+      turn += 1
+      if (turn % TURN_PODS === 0) await new Promise<void>((resolve) => setImmediate(resolve))
     }
   }
 
-  explain(key: string): Decision | undefined {
+  explain(key: string): Explanation | undefined {
     const pod = this.#options.caches.of(pods).get(key)
-    return pod === undefined ? undefined : decide(pod, this.#world)
+    if (pod === undefined) return undefined
+    const decision = this.#decider.explain(pod)
+    return {
+      pod: key,
+      ...(decision.kind === 'fits' ? { nodeName: decision.nodeName } : { message: decision.message }),
+      nodes: decision.nodes,
+    }
+  }
+
+  pending(): SchedulingQueue['counts'] {
+    return this.#queue.counts
   }
 
   #somethingToDo(): Promise<void> {
@@ -114,125 +139,148 @@ class DefaultScheduler implements Scheduler {
   }
 
   #onNode(now: Node | undefined, before: Node | undefined): void {
-    if (now === undefined) this.#snapshot.removeNode(before!.metadata.name)
-    else this.#snapshot.setNode(now)
-    if (now !== undefined && (before === undefined || mayHelp(now, before))) this.#queue.wake('node')
+    const { state } = this.#decider
+    if (now === undefined) {
+      state.removeNode(before!.metadata.name)
+      return this.#queue.wake({ kind: 'node-gone', node: before! })
+    }
+    if (before !== undefined && isSameForScheduling(before, now)) return
+    state.setNode(now)
+    this.#queue.wake({ kind: 'node', now, before })
   }
 
   #onPod(now: Pod | undefined, before: Pod | undefined): void {
     const pod = (now ?? before)!
     const key = keyOf(pod)
-    if (now === undefined || isTerminal(now)) {
-      this.#assumed.delete(key)
-      this.#snapshot.removePod(key)
-      this.#queue.drop(key)
-      this.#queue.wake('pod-gone')
-    } else if ((now.spec.nodeName ?? '') !== '') {
-      this.#assumed.delete(key)
-      this.#snapshot.setPod(now)
-      this.#queue.drop(key)
-      this.#queue.wake('pod-changed')
-    } else if (this.#isOurs(now) && !this.#assumed.has(key) && (!this.#queue.has(key) || differs(now, before))) {
-      this.#queue.put(now)
+    if (now === undefined || isTerminal(now)) return this.#onGone(key, pod)
+    if ((now.spec.nodeName ?? '') !== '') return this.#onPlaced(key, now, before)
+    if (this.#assumed.has(key) || !this.#isOurs(now)) {
+      if (!this.#assumed.has(key)) this.#forget(key)
+      return
     }
+    this.#preemptor.noteNomination(now)
+    if (!this.#queue.has(key) || differs(now, before)) this.#queue.put(now)
+  }
+
+  #onGone(key: string, pod: Pod): void {
+    this.#assumed.delete(key)
+    this.#decider.state.removePod(key)
+    this.#forget(key)
+    if ((pod.spec.nodeName ?? '') !== '') this.#queue.wake({ kind: 'pod-gone', pod })
+  }
+
+  #onPlaced(key: string, pod: Pod, before: Pod | undefined): void {
+    const isNew = (before?.spec.nodeName ?? '') === ''
+    const changed = !isNew && this.#decider.differs(pod, before!)
+    this.#assumed.delete(key)
+    this.#decider.state.setPod(pod)
+    this.#forget(key)
+    if (isNew) this.#queue.wake({ kind: 'pod-placed', pod })
+    else if (changed) this.#queue.wake({ kind: 'pod-changed', pod })
+  }
+
+  #forget(key: string): void {
+    this.#queue.drop(key)
+    this.#preemptor.forget(key)
   }
 
   #isOurs(pod: Pod): boolean {
     return (
-      (pod.spec.schedulerName ?? 'default-scheduler') === this.#name &&
+      this.#decider.serves(pod) &&
       pod.metadata.deletionTimestamp === undefined &&
       (pod.spec.schedulingGates ?? []).length === 0
     )
   }
 
-  #scheduleOne(key: string): void {
+  #scheduleOne(known: Pod): void {
+    const key = keyOf(known)
     const pod = this.#options.caches.of(pods).get(key)
     if (pod === undefined || !this.#isOurs(pod) || (pod.spec.nodeName ?? '') !== '') return this.#queue.drop(key)
-    const decision = decide(pod, this.#world)
-    if (decision.kind === 'unschedulable') {
-      this.#queue.turnAway(key, decision.wokenBy)
-      void this.#reportFailure(pod, decision.message)
-      return
+    try {
+      const { nominations } = this.#preemptor
+      const decision = this.#decider.decide(pod, nominations, nominations.get(key))
+      if (decision.kind === 'fits') return this.#assume(pod, decision.nodeName)
+      this.#fail(pod, decision)
+    } catch (error) {
+      // A pod that no one foresaw must not stop all others.
+      this.#scope.log.error('a pod could not be judged', { pod: key, error })
+      this.#queue.retry(key)
     }
-    this.#assumed.set(key, decision.nodeName)
-    this.#snapshot.setPod({ ...pod, spec: { ...pod.spec, nodeName: decision.nodeName } })
-    void this.#bind(pod, decision.nodeName)
+  }
+
+  #fail(pod: Pod, decision: Extract<Decision, { kind: 'unschedulable' }>): void {
+    const outcome = this.#preemptor.preempt(pod, decision, this.#objects)
+    this.#queue.turnAway(keyOf(pod), decision.refusedBy)
+    const message = outcome.message === undefined ? decision.message : `${decision.message} ${outcome.message}`
+    const nominated = outcome.nodeName === undefined ? {} : { nominatedNodeName: outcome.nodeName }
+    void this.#news.failure(pod, { reason: 'Unschedulable', message, ...nominated })
+  }
+
+  #assume(pod: Pod, nodeName: string): void {
+    const key = keyOf(pod)
+    this.#assumed.set(key, nodeName)
+    this.#preemptor.forget(key)
+    this.#decider.state.setPod({ ...pod, spec: { ...pod.spec, nodeName } })
+    this.#bindings += 1
+    void this.#bind(pod, nodeName).finally(() => {
+      this.#bindings -= 1
+      this.#wakeLoop()
+    })
   }
 
   async #bind(pod: Pod, nodeName: string): Promise<void> {
     const key = keyOf(pod)
     const { client, caches } = this.#options
+    const { name, namespace, uid } = pod.metadata
+    const plan = this.#decider.volumePlan(pod, nodeName)
     try {
-      const awaiting = claimsAwaitingNode(pod, this.#world)
-      if (awaiting.length > 0) await bindVolumes(this.#scope, { client, caches, claims: awaiting, nodeName })
+      for (const { claim, volume } of plan.bind) this.#objects.promise(volume.metadata.name, keyOf(claim))
+      if (plan.bind.length + plan.provision.length > 0) {
+        const timeoutMs = this.#decider.profileOf(pod).bindTimeoutSeconds * 1000
+        // Waiting for a provisioner takes minutes: it must not keep others from being bound.
+        this.#bindings -= 1
+        try {
+          await bindVolumes(this.#scope, { client, caches, plan, nodeName, timeoutMs })
+        } finally {
+          this.#bindings += 1
+        }
+      }
       await client.createSubresource(pods, refOfKey(key), 'binding', {
         apiVersion: 'v1',
         kind: 'Binding',
-        metadata: { name: pod.metadata.name, namespace: pod.metadata.namespace, uid: pod.metadata.uid },
+        metadata: { name, namespace, uid },
         target: { kind: 'Node', name: nodeName },
       })
     } catch (error) {
-      this.#assumed.delete(key)
-      this.#snapshot.removePod(key)
-      if (isReason(error, 'NotFound')) return this.#queue.drop(key)
-      if (this.#scope.signal.aborted) return
-      this.#scope.log.warn('binding failed', { pod: key, node: nodeName, error })
-      this.#queue.retry(key)
-      return this.#reportFailure(pod, `binding rejected: ${error instanceof Error ? error.message : String(error)}`)
+      return this.#onBindingLost(pod, nodeName, error)
+    } finally {
+      for (const { volume } of plan.bind) this.#objects.promise(volume.metadata.name, undefined)
     }
-    await this.#event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${nodeName}`)
-  }
-
-  /** The condition and the event by which a user sees why a pod is Pending. Written only when they say something new. */
-  async #reportFailure(pod: Pod, message: string): Promise<void> {
-    const conditions = pod.status?.conditions ?? []
-    const known = conditions.find(({ type }) => type === 'PodScheduled')
-    const told = this.#event(pod, 'Warning', 'FailedScheduling', message)
-    if (known?.status === 'False' && known.message === message) return told
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastTransitionTime: known?.status === 'False' ? known.lastTransitionTime : formatTime(this.#scope.clock.now()),
-    }
-    const patch = { kind: 'strategic', body: { status: { conditions: [condition] } } } as const
-    await this.#quietly('pod condition not written', () =>
-      ignoreReason(
-        'NotFound',
-        this.#options.client.patch(pods, refOfKey(keyOf(pod)), patch, { subresource: 'status' }),
-      ),
-    )
-  }
-
-  #event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): Promise<void> {
-    return recordEvent(this.#scope, this.#options.client, {
-      about: referenceTo(pods, pod),
-      type,
-      reason,
-      message,
-      source: this.#name,
+    this.#news.event(pod, {
+      type: 'Normal',
+      reason: 'Scheduled',
+      message: `Successfully assigned ${key} to ${nodeName}`,
     })
   }
 
-  async #quietly(what: string, work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (!this.#scope.signal.aborted) this.#scope.log.warn(what, { error })
-    }
+  async #onBindingLost(pod: Pod, nodeName: string, error: unknown): Promise<void> {
+    const key = keyOf(pod)
+    if (this.#scope.signal.aborted) return
+    this.#assumed.delete(key)
+    const known = this.#options.caches.of(pods).get(key)
+    // What the watch tells is true: it may have been bound all the same.
+    if ((known?.spec.nodeName ?? '') !== '') return
+    this.#decider.state.removePod(key)
+    this.#queue.wake({ kind: 'pod-gone', pod })
+    if (isReason(error, 'NotFound') || known === undefined) return this.#forget(key)
+    this.#scope.log.warn('binding failed', { pod: key, node: nodeName, error })
+    this.#queue.retry(key)
+    const message = `binding rejected: ${error instanceof Error ? error.message : String(error)}`
+    await this.#news.failure(pod, { reason: 'SchedulerError', message })
   }
 }
 
 /** Our own word on why a pod waits changes it too, and must not wake it. */
 function differs(now: Pod, before: Pod | undefined): boolean {
   return JSON.stringify([now.spec, now.metadata.labels]) !== JSON.stringify([before?.spec, before?.metadata.labels])
-}
-
-/** Heartbeats change a node too; only what plug-ins look at may help a pod. */
-function mayHelp(now: Node, before: Node): boolean {
-  return (
-    JSON.stringify([now.spec, now.metadata.labels, now.status?.allocatable]) !==
-    JSON.stringify([before.spec, before.metadata.labels, before.status?.allocatable])
-  )
 }

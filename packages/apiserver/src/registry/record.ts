@@ -37,7 +37,10 @@ export class StoredRecord {
 
   /** The JSON as it is sent, resourceVersion in its place. */
   json(): Buffer {
-    return jsonWithVersion(this.#value, this.item.modRevision)
+    const splice = Buffer.from(`"resourceVersion":"${this.item.modRevision}"`, 'latin1')
+    const value = asBuffer(this.#value)
+    const { at, before, after } = splicePlace(value)
+    return Buffer.concat([value.subarray(0, at), before, splice, after, value.subarray(at)])
   }
 
   get sizeBytes(): number {
@@ -49,14 +52,6 @@ export class StoredRecord {
   ): Readonly<Record<string, string>> {
     return (this.#fields ??= fieldsOf(this.object))
   }
-}
-
-/** Stored JSON as it is sent at this revision. */
-export function jsonWithVersion(stored: Uint8Array, resourceVersion: number | string): Buffer {
-  const splice = Buffer.from(`"resourceVersion":"${resourceVersion}"`, 'latin1')
-  const value = asBuffer(stored)
-  const { at, before, after } = splicePlace(value)
-  return Buffer.concat([value.subarray(0, at), before, splice, after, value.subarray(at)])
 }
 
 const comma = Buffer.from(',')

@@ -1,138 +1,150 @@
 // Affinity and anti-affinity between pods, both ways: what the pod asks of those that stand, and what they ask of it.
 
-import type { Pod, PodAffinityTerm } from '@aksel/api/types/core-v1'
-import { matchesSelector } from '@aksel/runtime/selectors'
-import { scaleToHundred, type Plugin, type World } from '../plugin.ts'
-import { meets } from '../selectors.ts'
-import type { NodeState } from '../snapshot.ts'
+import { NO_NODE, type Filter, type Plugin, type Score, type World } from '../plugin.ts'
+import { selects } from '../state/pod-selector.ts'
+import type { PodGroup } from '../state/pod-groups.ts'
+import type { Tally, TopologyColumn } from '../state/topology.ts'
+import type { AffinityTerm, PodTemplate } from '../template.ts'
 
-const wordsAffinity = "node(s) didn't match pod affinity rules"
-const wordsAntiAffinity = "node(s) didn't match pod anti-affinity rules"
-const wordsExisting = "node(s) didn't satisfy existing pods anti-affinity rules"
+const PLUGIN = 'InterPodAffinity'
 
-/** How many pods match a term, by the value of its topology key. */
-type Counts = ReadonlyMap<string, number>
+export function interPodAffinity(world: World): Plugin {
+  const { state, refusals } = world
+  const codes: Codes = {
+    affinity: refusals.code(PLUGIN, "node(s) didn't match pod affinity rules", false),
+    anti: refusals.code(PLUGIN, "node(s) didn't match pod anti-affinity rules", true),
+    existing: refusals.code(PLUGIN, "node(s) didn't satisfy existing pods anti-affinity rules", true),
+  }
+  return {
+    names: [PLUGIN],
+    prepare(_pod, template) {
+      const group = state.topology.group({ ...template, leaving: false })
+      const filter = filterOf(world, template, group, codes)
+      const score = scoreOf(world, template, group)
+      if (filter === undefined && score === undefined) return undefined
+      return { ...(filter === undefined ? {} : { filter }), ...(score === undefined ? {} : { scores: [score] }) }
+    },
+  }
+}
 
-export const interPodAffinity: Plugin = {
-  name: 'InterPodAffinity',
-  weight: 2,
-  wokenBy: ['node', 'pod-gone', 'pod-changed', 'namespace'],
-  prepare(pod, world) {
-    const affinity = pod.spec.affinity?.podAffinity
-    const anti = pod.spec.affinity?.podAntiAffinity
-    const required = affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
-    const forbidden = anti?.requiredDuringSchedulingIgnoredDuringExecution ?? []
-    const refusals = existingRefusals(pod, world)
-    const requiredCounts = required.map((term) => countMatches(term, pod, world))
-    const forbiddenCounts = forbidden.map((term) => countMatches(term, pod, world))
-    // The first pod of a group that wants to be together may start it: nobody matches yet, but it matches itself.
-    const startsGroup =
-      requiredCounts.every((counts) => counts.size === 0) &&
-      required.every((term) => matchesTerm(term, pod, pod, world))
-    const preferences = preferencesOf(pod, world)
-    return {
-      filter(state) {
-        if (
-          !required.every(
-            (term, index) =>
-              hasTopology(state, term) && (startsGroup || countAt(requiredCounts[index]!, state, term) > 0),
-          )
-        ) {
-          return [wordsAffinity]
+interface Codes {
+  readonly affinity: number
+  readonly anti: number
+  readonly existing: number
+}
+
+interface Sums {
+  readonly column: TopologyColumn
+  /** Read anew at every use: counts that grow are moved. */
+  readonly counts: () => Float64Array
+}
+
+function filterOf(world: World, template: PodTemplate, group: PodGroup, codes: Codes): Filter | undefined {
+  const { state, objects } = world
+  const { topology } = state
+  const tallyOf = ({ selector, topologyKey }: AffinityTerm): Tally =>
+    topology.tally(selector, topology.column(topologyKey))
+  const together = template.requiredTogether
+  const required =
+    together === undefined ? [] : template.required.map((term) => tallyOf({ ...term, selector: together }))
+  const forbidden = template.forbidden.map(tallyOf)
+  const existing = [...group.terms].filter(({ kind }) => kind === 'anti')
+  if (required.length === 0 && forbidden.length === 0 && existing.length === 0) return undefined
+  // The first pod of a group that wants to be together may start it: nobody matches yet, but it matches itself.
+  const startsGroup = (): boolean =>
+    required.every(({ total }) => total === 0) &&
+    selects(together!, { ...template, leaving: false }, (name) => objects.namespaceLabels(name))
+  const one = (slot: number): number => {
+    if (state.nodes[slot] === undefined) return NO_NODE
+    if (required.length > 0) {
+      if (required.some(({ column }) => column.valueOf[slot]! < 0)) return codes.affinity
+      if (!required.every((tally) => at(tally.counts, tally.column.valueOf[slot]!) > 0) && !startsGroup())
+        return codes.affinity
+    }
+    if (forbidden.some((tally) => at(tally.counts, tally.column.valueOf[slot]!) > 0)) return codes.anti
+    return existing.some((term) => at(term.counts, term.column.valueOf[slot]!) > 0) ? codes.existing : 0
+  }
+  return {
+    one,
+    all(verdicts) {
+      const { high } = state
+      if (required.length > 0) requireAll(verdicts, high, { required, starts: startsGroup(), code: codes.affinity })
+      for (const { column, counts } of forbidden) refuseWhere(verdicts, high, { column, counts, code: codes.anti })
+      for (const { column, counts } of existing) refuseWhere(verdicts, high, { column, counts, code: codes.existing })
+    },
+  }
+}
+
+function requireAll(
+  verdicts: Uint16Array,
+  high: number,
+  { required, starts, code }: { readonly required: readonly Tally[]; readonly starts: boolean; readonly code: number },
+): void {
+  for (const { column, counts } of required) {
+    const { valueOf } = column
+    for (let slot = 0; slot < high; slot += 1) {
+      if (verdicts[slot] !== 0) continue
+      const value = valueOf[slot]!
+      if (value < 0 || (!starts && !(value < counts.length && counts[value]! > 0))) verdicts[slot] = code
+    }
+  }
+}
+
+function refuseWhere(
+  verdicts: Uint16Array,
+  high: number,
+  { column, counts, code }: { readonly column: TopologyColumn; readonly counts: Float64Array; readonly code: number },
+): void {
+  const { valueOf } = column
+  for (let slot = 0; slot < high; slot += 1) {
+    if (verdicts[slot] !== 0) continue
+    const value = valueOf[slot]!
+    if (value >= 0 && value < counts.length && counts[value]! > 0) verdicts[slot] = code
+  }
+}
+
+function at(counts: Float64Array, value: number): number {
+  return value >= 0 && value < counts.length ? counts[value]! : 0
+}
+
+function scoreOf({ state, profile }: World, template: PodTemplate, group: PodGroup): Score | undefined {
+  const { topology } = state
+  const wanted: (Sums & { readonly weight: number })[] = template.preferred.map((term) => {
+    const tally = topology.tally(term.selector, topology.column(term.topologyKey))
+    return { column: tally.column, counts: () => tally.counts, weight: term.weight }
+  })
+  const ignoresOthers = profile.ignorePreferredTermsOfExistingPods && template.preferred.length === 0
+  for (const term of group.terms) {
+    const weight = term.kind === 'soft' ? term.weight : term.kind === 'hard' ? profile.hardPodAffinityWeight : 0
+    if (weight !== 0 && !ignoresOthers) wanted.push({ column: term.column, counts: () => term.counts, weight })
+  }
+  if (wanted.length === 0) return undefined
+  return {
+    plugin: PLUGIN,
+    fill(slots, scores) {
+      scores.fill(0, 0, slots.length)
+      for (const { column, counts, weight } of wanted) {
+        const { valueOf } = column
+        const now = counts()
+        for (let index = 0; index < slots.length; index += 1) {
+          const value = valueOf[slots[index]!]!
+          if (value >= 0 && value < now.length) scores[index] = scores[index]! + now[value]! * weight
         }
-        if (forbidden.some((term, index) => countAt(forbiddenCounts[index]!, state, term) > 0))
-          return [wordsAntiAffinity]
-        return refusals.some(({ key, value }) => state.node.metadata.labels?.[key] === value)
-          ? [wordsExisting]
-          : undefined
-      },
-      score: (state) =>
-        preferences.reduce((sum, { weight, key, counts }) => {
-          const value = state.node.metadata.labels?.[key]
-          return value === undefined ? sum : sum + weight * (counts.get(value) ?? 0)
-        }, 0),
-      normalise(scores) {
-        const least = Math.min(0, ...scores)
-        for (let index = 0; index < scores.length; index += 1) scores[index] = scores[index]! - least
-        scaleToHundred(scores, { reverse: false })
-      },
-    }
-  },
-}
-
-function hasTopology(state: NodeState, term: PodAffinityTerm): boolean {
-  return state.node.metadata.labels?.[term.topologyKey] !== undefined
-}
-
-function countAt(counts: Counts, state: NodeState, term: PodAffinityTerm): number {
-  const value = state.node.metadata.labels?.[term.topologyKey]
-  return value === undefined ? 0 : (counts.get(value) ?? 0)
-}
-
-function countMatches(term: PodAffinityTerm, owner: Pod, world: World): Counts {
-  const counts = new Map<string, number>()
-  for (const state of world.nodes.values()) {
-    const value = state.node.metadata.labels?.[term.topologyKey]
-    if (value === undefined) continue
-    let matching = 0
-    for (const other of state.pods.values()) if (matchesTerm(term, owner, other, world)) matching += 1
-    if (matching > 0) counts.set(value, (counts.get(value) ?? 0) + matching)
-  }
-  return counts
-}
-
-/** Whether `other` is one of the pods that `owner`'s term speaks of. */
-function matchesTerm(term: PodAffinityTerm, owner: Pod, other: Pod, world: World): boolean {
-  return namespaceMatches(term, owner, other.metadata.namespace ?? '', world) && matchesWithKeys(term, owner, other)
-}
-
-function matchesWithKeys(term: PodAffinityTerm, owner: Pod, other: Pod): boolean {
-  const labels = other.metadata.labels ?? {}
-  if (!matchesSelector(term.labelSelector, labels)) return false
-  const ownLabels = owner.metadata.labels ?? {}
-  const same = (key: string): boolean =>
-    ownLabels[key] === undefined || meets({ key, operator: 'In', values: [ownLabels[key]] }, labels[key])
-  const different = (key: string): boolean =>
-    ownLabels[key] === undefined || meets({ key, operator: 'NotIn', values: [ownLabels[key]] }, labels[key])
-  return (term.matchLabelKeys ?? []).every(same) && (term.mismatchLabelKeys ?? []).every(different)
-}
-
-function namespaceMatches(term: PodAffinityTerm, owner: Pod, namespace: string, world: World): boolean {
-  const named = term.namespaces ?? []
-  if (named.includes(namespace)) return true
-  if (term.namespaceSelector !== undefined)
-    return matchesSelector(term.namespaceSelector, world.namespaceLabels(namespace))
-  return named.length === 0 && owner.metadata.namespace === namespace
-}
-
-/** Topologies that pods already standing refuse to share with this one. */
-function existingRefusals(pod: Pod, world: World): readonly { readonly key: string; readonly value: string }[] {
-  const refusals: { key: string; value: string }[] = []
-  for (const state of world.nodes.values()) {
-    for (const other of state.pods.values()) {
-      for (const term of other.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
-        const value = state.node.metadata.labels?.[term.topologyKey]
-        if (value !== undefined && matchesTerm(term, other, pod, world)) refusals.push({ key: term.topologyKey, value })
       }
-    }
+      stretch(scores, slots.length)
+    },
   }
-  return refusals
 }
 
-interface Preference {
-  readonly weight: number
-  readonly key: string
-  readonly counts: Counts
-}
-
-function preferencesOf(pod: Pod, world: World): readonly Preference[] {
-  const wanted = pod.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-  const unwanted = pod.spec.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-  return [...wanted.map((each) => ({ ...each, sign: 1 })), ...unwanted.map((each) => ({ ...each, sign: -1 }))].map(
-    ({ weight, podAffinityTerm, sign }) => ({
-      weight: weight * sign,
-      key: podAffinityTerm.topologyKey,
-      counts: countMatches(podAffinityTerm, pod, world),
-    }),
-  )
+/** From the smallest to the largest becomes from 0 to 100. */
+function stretch(scores: Float64Array, count: number): void {
+  let least = Infinity
+  let most = -Infinity
+  for (let index = 0; index < count; index += 1) {
+    if (scores[index]! < least) least = scores[index]!
+    if (scores[index]! > most) most = scores[index]!
+  }
+  const span = most - least
+  for (let index = 0; index < count; index += 1)
+    scores[index] = span > 0 ? Math.trunc((100 * (scores[index]! - least)) / span) : 0
 }

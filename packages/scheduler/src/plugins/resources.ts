@@ -1,119 +1,154 @@
-// The plug-ins that count: free resources, pods and host ports, and how evenly a node would be used.
+// The plug-ins that count: free resources and pods, and how full and how evenly a node would be used.
 
-import { requestOf, scoringRequestOf } from '../pod-resources.ts'
-import { hostPortsOf, type NodeState } from '../snapshot.ts'
-import type { Plugin } from '../plugin.ts'
+import { NO_NODE, type Plugin, type World } from '../plugin.ts'
+import type { ResourceWeight } from '../profile.ts'
+import type { PodTemplate } from '../template.ts'
+import { balancedScore, shareScore, type Share } from './resource-scores.ts'
+import { ClassCache, SlotClass, type Slots } from './slot-class.ts'
 
-export const nodePorts: Plugin = {
-  name: 'NodePorts',
-  weight: 0,
-  wokenBy: ['node', 'pod-gone'],
-  prepare(pod) {
-    const wanted = hostPortsOf(pod)
-    if (wanted.length === 0) return undefined
-    return {
-      filter: (state) =>
-        wanted.some((port) => portTaken(state, port))
-          ? ["node(s) didn't have free ports for the requested pod ports"]
-          : undefined,
+const CLASSES_MAX = 128
+
+class ResourceClass implements Slots {
+  verdicts = new Uint16Array(0)
+  fit = new Float64Array(0)
+  balanced = new Float64Array(0)
+  readonly #world: World
+  readonly #wanted: readonly (readonly [index: number, amount: number])[]
+  /** Refusal codes by which of the wanted resources lack: bit 0 is the number of pods; the high half for what never fits. */
+  readonly #codes = new Map<number, number>()
+  readonly #fitShares: readonly ShareSource[]
+  readonly #balancedShares: readonly ShareSource[]
+
+  constructor(world: World, template: PodTemplate) {
+    this.#world = world
+    const { state, profile } = world
+    this.#wanted = template.wanted
+      .filter(([name]) => !profile.isIgnoredResource(name))
+      .map(([name, amount]) => [state.resources.indexOf(name), amount] as const)
+    const sources = (weights: readonly ResourceWeight[], guesses: boolean): readonly ShareSource[] =>
+      weights.flatMap((each) => shareSource(world, template, each, guesses))
+    this.#fitShares = sources(profile.scoring.resources, true)
+    this.#balancedShares = sources(profile.balancedResources, false)
+  }
+
+  grow(capacity: number): void {
+    this.verdicts = new Uint16Array(capacity).fill(NO_NODE)
+    this.fit = new Float64Array(capacity)
+    this.balanced = new Float64Array(capacity)
+  }
+
+  judge(slot: number): void {
+    this.verdicts[slot] = this.verdictOn(slot)
+    this.fit[slot] = shareScore(this.#sharesOn(slot, this.#fitShares), this.#world.profile.scoring)
+    this.balanced[slot] = balancedScore(this.#sharesOn(slot, this.#balancedShares))
+  }
+
+  verdictOn(slot: number): number {
+    const { resources } = this.#world.state
+    let lacking = resources.podCount[slot]! + 1 > resources.podsAllowed[slot]! ? 1 : 0
+    let never = 0
+    for (let index = 0; index < this.#wanted.length; index += 1) {
+      const [column, amount] = this.#wanted[index]!
+      const allocatable = resources.allocatable[column]![slot]!
+      if (amount <= allocatable - resources.requested[column]![slot]!) continue
+      lacking |= 2 << index
+      if (amount > allocatable) never |= 2 << index
     }
-  },
-}
+    return lacking === 0 ? 0 : this.#codeOf(lacking, never !== 0)
+  }
 
-/** A port on all addresses collides with the same port on any. */
-function portTaken(state: NodeState, wanted: string): boolean {
-  if (state.ports.has(wanted)) return true
-  const rest = wanted.slice(wanted.indexOf('/'))
-  if (state.ports.has(`0.0.0.0${rest}`)) return true
-  return wanted.startsWith('0.0.0.0/') && [...state.ports.keys()].some((port) => port.endsWith(rest))
-}
+  get scoresBalance(): boolean {
+    return this.#balancedShares.some(({ own }) => own > 0)
+  }
 
-export const nodeResourcesFit: Plugin = {
-  name: 'NodeResourcesFit',
-  weight: 1,
-  wokenBy: ['node', 'pod-gone', 'pod-changed'],
-  prepare(pod) {
-    const wanted = Object.entries(requestOf(pod)).filter(([, amount]) => amount > 0)
-    const scoring = scoringRequestOf(pod)
-    return {
-      filter(state) {
-        const lacking: string[] = []
-        if (state.pods.size + 1 > (state.allocatable['pods'] ?? 0)) lacking.push('Too many pods')
-        for (const [name, amount] of wanted) {
-          if (amount > (state.allocatable[name] ?? 0) - (state.requested[name] ?? 0))
-            lacking.push(`Insufficient ${name}`)
-        }
-        return lacking.length === 0 ? undefined : lacking
-      },
-      // Least allocated: the mean of the free shares of cpu and memory.
-      score: (state) => (freeShare(state, 'cpu', scoring['cpu']!) + freeShare(state, 'memory', scoring['memory']!)) / 2,
+  #codeOf(lacking: number, never: boolean): number {
+    const key = lacking * 2 + (never ? 1 : 0)
+    const known = this.#codes.get(key)
+    if (known !== undefined) return known
+    const { state, refusals } = this.#world
+    const words = lacking & 1 ? ['Too many pods'] : []
+    for (const [index, [column]] of this.#wanted.entries())
+      if (lacking & (2 << index)) words.push(`Insufficient ${state.resources.names[column]}`)
+    const code = refusals.code('NodeResourcesFit', words, !never)
+    this.#codes.set(key, code)
+    return code
+  }
+
+  readonly #shares: Share[] = []
+
+  /** One list, filled anew for each node. */
+  #sharesOn(slot: number, sources: readonly ShareSource[]): readonly Share[] {
+    const { resources } = this.#world.state
+    this.#shares.length = 0
+    for (const { column, own, guessed, weight } of sources) {
+      const capacity = resources.allocatable[column]![slot]!
+      if (capacity === 0) continue
+      const taken =
+        guessed === undefined
+          ? resources.requested[column]![slot]!
+          : guessed === 'cpu'
+            ? resources.scoringCpu[slot]!
+            : resources.scoringMemory[slot]!
+      this.#shares.push({ used: taken + own, capacity, weight })
     }
-  },
+    return this.#shares
+  }
 }
 
-function freeShare(state: NodeState, name: string, amount: number): number {
-  const capacity = state.allocatable[name] ?? 0
-  const used = (state.scoringRequested[name] ?? 0) + amount
-  return capacity === 0 || used > capacity ? 0 : ((capacity - used) * 100) / capacity
+interface ShareSource {
+  readonly column: number
+  /** What the pod itself would add. */
+  readonly own: number
+  /** Counted with guesses for what pods do not say. */
+  readonly guessed: 'cpu' | 'memory' | undefined
+  readonly weight: number
 }
 
-export const nodeResourcesBalancedAllocation: Plugin = {
-  name: 'NodeResourcesBalancedAllocation',
-  weight: 1,
-  wokenBy: [],
-  prepare(pod) {
-    const request = requestOf(pod)
-    return {
-      score(state) {
-        const cpu = usedFraction(state, 'cpu', request['cpu'] ?? 0)
-        const memory = usedFraction(state, 'memory', request['memory'] ?? 0)
-        return (1 - Math.abs(cpu - memory) / 2) * 100
-      },
-    }
-  },
+/** A resource beyond cpu and memory that the pod does not ask for says nothing about where it should go. */
+function shareSource(
+  { state }: World,
+  template: PodTemplate,
+  { name, weight }: ResourceWeight,
+  guesses: boolean,
+): readonly ShareSource[] {
+  const column = state.resources.indexOf(name)
+  const isBasic = name === 'cpu' || name === 'memory'
+  if (isBasic && guesses) return [{ column, own: template.scoring[name], guessed: name, weight }]
+  const own = template.amounts[name] ?? 0
+  return own === 0 && !isBasic && name !== 'ephemeral-storage' ? [] : [{ column, own, guessed: undefined, weight }]
 }
 
-function usedFraction(state: NodeState, name: string, amount: number): number {
-  const capacity = state.allocatable[name] ?? 0
-  return capacity === 0 ? 1 : Math.min(1, ((state.requested[name] ?? 0) + amount) / capacity)
-}
-
-/** Prefers nodes that have the images already: between 23 MB and 1 GB per container, as upstream. */
-export const imageLocality: Plugin = {
-  name: 'ImageLocality',
-  weight: 1,
-  wokenBy: [],
-  prepare(pod, world) {
-    const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
-    const wanted = new Set(containers.map(({ image }) => normalisedImage(image ?? '')))
-    const smallest = 23 * 1024 * 1024
-    const largest = 1000 * 1024 * 1024 * containers.length
-    const holders = new Map<string, number>()
-    for (const state of world.nodes.values()) {
-      for (const name of imagesOf(state).keys()) if (wanted.has(name)) holders.set(name, (holders.get(name) ?? 0) + 1)
-    }
-    if (holders.size === 0) return undefined
-    return {
-      score(state) {
-        let sum = 0
-        for (const [name, sizeBytes] of imagesOf(state)) {
-          if (wanted.has(name)) sum += (sizeBytes * (holders.get(name) ?? 0)) / world.nodes.size
-        }
-        return (100 * (Math.min(Math.max(sum, smallest), largest) - smallest)) / (largest - smallest)
-      },
-    }
-  },
-}
-
-function imagesOf(state: NodeState): ReadonlyMap<string, number> {
-  return new Map(
-    (state.node.status?.images ?? []).flatMap((image) =>
-      (image.names ?? []).map((name) => [name, image.sizeBytes ?? 0] as const),
-    ),
-  )
-}
-
-/** A name without tag means the tag `latest`. */
-function normalisedImage(name: string): string {
-  return name.lastIndexOf(':') <= name.lastIndexOf('/') ? `${name}:latest` : name
+export function nodeResources(world: World): Plugin {
+  const { state, profile } = world
+  const classes = new ClassCache<ResourceClass>(CLASSES_MAX)
+  return {
+    names: ['NodeResourcesFit', 'NodeResourcesBalancedAllocation'],
+    prepare(_pod, template) {
+      const make = (): SlotClass<ResourceClass> =>
+        new SlotClass(new ResourceClass(world, template), { nodesOnly: false })
+      const kept = classes.of(template.resourceKey, make).current(state)
+      const filter = {
+        one: (slot: number) => kept.verdictOn(slot),
+        all(verdicts: Uint16Array) {
+          const own = kept.verdicts
+          const { high } = state
+          for (let slot = 0; slot < high; slot += 1) if (verdicts[slot] === 0) verdicts[slot] = own[slot]!
+        },
+      }
+      const score = (plugin: string, column: 'fit' | 'balanced') => ({
+        plugin,
+        fill(slots: Int32Array, scores: Float64Array) {
+          const own = kept[column]
+          for (let index = 0; index < slots.length; index += 1) scores[index] = own[slots[index]!]!
+        },
+      })
+      return {
+        ...(profile.filters.has('NodeResourcesFit') ? { filter } : {}),
+        scores: [
+          score('NodeResourcesFit', 'fit'),
+          ...(kept.scoresBalance ? [score('NodeResourcesBalancedAllocation', 'balanced')] : []),
+        ],
+      }
+    },
+  }
 }

@@ -1,0 +1,217 @@
+// The decision itself, without waiting or writing: what every node answers for one pod, and which of those that fit is best.
+
+import { keyOf } from '@aksel/api/resource'
+import type { Pod } from '@aksel/api/types/core-v1'
+import { NO_NODE, type Blocked, type Filter, type Plugin, type Prepared, type World } from './plugin.ts'
+import { interPodAffinity } from './plugins/inter-pod-affinity.ts'
+import { nodeWords } from './plugins/node-words.ts'
+import { imageLocality, nodePorts } from './plugins/ports-and-images.ts'
+import { nodeResources } from './plugins/resources.ts'
+import { podTopologySpread } from './plugins/topology-spread.ts'
+import { volumeBinding, volumeZone } from './plugins/volume-binding.ts'
+import { nodeVolumeLimits, volumeRestrictions } from './plugins/volume-restrictions.ts'
+import type { StandingPod } from './state/cluster-state.ts'
+import type { PodTemplate } from './template.ts'
+
+/** In the order in which upstream filters. */
+const pluginsInOrder: readonly ((world: World) => Plugin)[] = [
+  nodeWords,
+  nodePorts,
+  nodeResources,
+  volumeRestrictions,
+  nodeVolumeLimits,
+  volumeBinding,
+  volumeZone,
+  podTopologySpread,
+  interPodAffinity,
+  imageLocality,
+]
+
+/** One pod held against all nodes. Its lists are used again by the next evaluation of the same evaluator. */
+export interface Evaluation {
+  readonly pod: Pod
+  readonly template: PodTemplate
+  readonly prepared: readonly Prepared[]
+  /** The refusal's code by slot: 0 where the node fits, `NO_NODE` where there is none. */
+  readonly verdicts: Uint16Array
+  /** Slots that fit, in order. */
+  readonly feasible: Int32Array
+  /** A verdict on the pod as a whole. */
+  readonly blocked?: Blocked
+}
+
+export interface Scored {
+  readonly slot: number
+  readonly score: number
+}
+
+/** Pods that preempted others and wait for their place. */
+export interface Nominated {
+  slots(): Iterable<number>
+  /** Of at least this priority, the pod itself left out. */
+  on(slot: number, priority: number, except: string): readonly StandingPod[]
+}
+
+const nobody: Nominated = { slots: () => [], on: () => [] }
+
+export class Evaluator {
+  readonly world: World
+  readonly #plugins: readonly Plugin[]
+  readonly #outside: number
+  #verdicts = new Uint16Array(0)
+  #feasible = new Int32Array(0)
+  #totals = new Float64Array(0)
+  #scores = new Float64Array(0)
+
+  constructor(world: World) {
+    this.world = world
+    const { filters, scores } = world.profile
+    this.#plugins = pluginsInOrder
+      .map((make) => make(world))
+      .filter(({ names }) => names.some((name) => filters.has(name) || scores.has(name)))
+    this.#outside = world.refusals.code('NodeAffinity', "node(s) didn't satisfy plugin(s) [NodeAffinity]", false)
+  }
+
+  /** `nominated`: pods that were promised a place on a node; those of at least this one's priority count as if they stood there. */
+  evaluate(pod: Pod, nominated: Nominated = nobody): Evaluation {
+    const { state, profile } = this.world
+    const template = state.templates.of(pod)
+    const prepared: Prepared[] = []
+    for (const plugin of this.#plugins) {
+      const ready = plugin.prepare(pod, template)
+      if (ready === undefined) continue
+      if ('blocked' in ready) {
+        if (!profile.filters.has(ready.plugin)) continue
+        return { pod, template, prepared, verdicts: new Uint16Array(0), feasible: new Int32Array(0), blocked: ready }
+      }
+      const filters = plugin.names.some((name) => profile.filters.has(name))
+      if (filters) prepared.push(ready)
+      else if (ready.scores !== undefined) prepared.push({ scores: ready.scores })
+    }
+    this.#reserve(state.capacity)
+    const verdicts = this.#verdicts.subarray(0, state.high)
+    const only = this.#onlySlots(template)
+    if (only === undefined) this.#filterAll(prepared, verdicts)
+    else this.#filterThese(prepared, verdicts, only)
+    for (const slot of nominated.slots()) {
+      if (verdicts[slot] !== 0) continue
+      const others = nominated.on(slot, pod.spec.priority ?? 0, keyOf(pod))
+      if (others.length > 0) verdicts[slot] = this.#verdictBeside({ prepared, template }, slot, others)
+    }
+    let count = 0
+    for (let slot = 0; slot < verdicts.length; slot += 1) if (verdicts[slot] === 0) this.#feasible[count++] = slot
+    return { pod, template, prepared, verdicts, feasible: this.#feasible.subarray(0, count) }
+  }
+
+  #verdictBeside(
+    evaluation: Pick<Evaluation, 'prepared' | 'template'>,
+    slot: number,
+    others: readonly StandingPod[],
+  ): number {
+    const { state } = this.world
+    for (const standing of others) state.attach(slot, standing)
+    try {
+      return this.verdictOn(evaluation, slot)
+    } finally {
+      for (const standing of others) state.detach(slot, standing)
+    }
+  }
+
+  /** The best of the feasible: ties go to the least crowded, then to the one that came first. Undefined when none fits. */
+  best(evaluation: Evaluation): Scored | undefined {
+    const { feasible } = evaluation
+    if (feasible.length === 0) return undefined
+    if (feasible.length === 1) return { slot: feasible[0]!, score: 0 }
+    const totals = this.totals(evaluation)
+    const { podCount } = this.world.state.resources
+    let winner = 0
+    for (let index = 1; index < feasible.length; index += 1) {
+      if (totals[index]! < totals[winner]!) continue
+      if (totals[index]! > totals[winner]! || podCount[feasible[index]!]! < podCount[feasible[winner]!]!) winner = index
+    }
+    return { slot: feasible[winner]!, score: totals[winner]! }
+  }
+
+  /** The weighed sum of all scores, for each feasible slot. */
+  totals({ prepared, feasible }: Evaluation): Float64Array {
+    const totals = this.#totals.subarray(0, feasible.length).fill(0)
+    const scores = this.#scores
+    for (const { scores: scorers } of prepared) {
+      if (scorers === undefined) continue
+      for (const scorer of scorers) {
+        const weight = this.world.profile.scores.get(scorer.plugin)
+        if (weight === undefined) continue
+        scorer.fill(feasible, scores)
+        for (let index = 0; index < feasible.length; index += 1)
+          totals[index] = totals[index]! + scores[index]! * weight
+      }
+    }
+    return totals
+  }
+
+  /** The refusal's code of one node as the state is now, 0 where it fits. */
+  verdictOn({ prepared, template }: Pick<Evaluation, 'prepared' | 'template'>, slot: number): number {
+    const entry = this.world.state.nodes[slot]
+    if (entry === undefined) return NO_NODE
+    if (template.onlyNodes !== undefined && !template.onlyNodes.includes(entry.name)) return this.#outside
+    for (const { filter } of prepared) {
+      const code = filter?.one(slot) ?? 0
+      if (code !== 0) return code
+    }
+    return 0
+  }
+
+  #onlySlots({ onlyNodes }: PodTemplate): readonly number[] | undefined {
+    if (onlyNodes === undefined || !this.world.profile.filters.has('NodeAffinity')) return undefined
+    return onlyNodes.flatMap((name) => this.world.state.slotOf(name) ?? [])
+  }
+
+  #filterAll(prepared: readonly Prepared[], verdicts: Uint16Array): void {
+    const { nodes } = this.world.state
+    let isFirst = true
+    for (const { filter } of prepared) {
+      if (filter === undefined) continue
+      // The first filter of the usual profile fills the column at once, empty slots included.
+      if (
+        isFirst &&
+        filter.all !== undefined &&
+        prepared[0]?.filter === filter &&
+        this.#plugins[0]!.names.includes('NodeAffinity')
+      )
+        filter.all(verdicts)
+      else {
+        if (isFirst)
+          for (let slot = 0; slot < verdicts.length; slot += 1) verdicts[slot] = nodes[slot] === undefined ? NO_NODE : 0
+        apply(filter, verdicts)
+      }
+      isFirst = false
+    }
+    if (isFirst)
+      for (let slot = 0; slot < verdicts.length; slot += 1) verdicts[slot] = nodes[slot] === undefined ? NO_NODE : 0
+  }
+
+  #filterThese(prepared: readonly Prepared[], verdicts: Uint16Array, slots: readonly number[]): void {
+    const { nodes } = this.world.state
+    for (let slot = 0; slot < verdicts.length; slot += 1)
+      verdicts[slot] = nodes[slot] === undefined ? NO_NODE : this.#outside
+    for (const slot of slots) {
+      verdicts[slot] = 0
+      for (const { filter } of prepared) {
+        if (verdicts[slot] === 0) verdicts[slot] = filter?.one(slot) ?? 0
+      }
+    }
+  }
+
+  #reserve(capacity: number): void {
+    if (this.#verdicts.length >= capacity) return
+    this.#verdicts = new Uint16Array(capacity)
+    this.#feasible = new Int32Array(capacity)
+    this.#totals = new Float64Array(capacity)
+    this.#scores = new Float64Array(capacity)
+  }
+}
+
+function apply(filter: Filter, verdicts: Uint16Array): void {
+  if (filter.all !== undefined) return filter.all(verdicts)
+  for (let slot = 0; slot < verdicts.length; slot += 1) if (verdicts[slot] === 0) verdicts[slot] = filter.one(slot)
+}

@@ -1,0 +1,209 @@
+// Preemption: the fewest and least important victims, budgets kept where they can be, and the same by arithmetic as by trying.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Node, Pod } from '@aksel/api/types/core-v1'
+import type { PodDisruptionBudget } from '@aksel/api/types/policy-v1'
+import { seededRandom } from '@aksel/base/ids'
+import { Evaluator } from './evaluator.ts'
+import { preemptFor, type Preemption } from './preemption.ts'
+import { QuickVictims } from './quick-preemption.ts'
+import { plainWorld } from './testing/plain-objects.ts'
+import { Chance } from './testing/random-cluster.ts'
+
+const node = (name: string, cpu = '2', more: Partial<Node['spec']> = {}): Node => ({
+  metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+  spec: more,
+  status: { allocatable: { cpu, memory: '8Gi', pods: '10' } },
+})
+
+interface Asking {
+  readonly cpu?: string
+  readonly priority?: number
+  readonly on?: string
+  readonly labels?: Record<string, string>
+  readonly startTime?: string
+  readonly spec?: Partial<Pod['spec']>
+}
+
+function pod(name: string, { cpu = '1', priority = 0, on, labels, startTime, spec }: Asking): Pod {
+  return {
+    metadata: { name, namespace: 'd', ...(labels === undefined ? {} : { labels }) },
+    spec: {
+      priority,
+      containers: [{ name: 'c', resources: { requests: { cpu } } }],
+      ...(on === undefined ? {} : { nodeName: on }),
+      ...spec,
+    },
+    ...(startTime === undefined ? {} : { status: { startTime } }),
+  }
+}
+
+interface Given {
+  readonly nodes: readonly Node[]
+  readonly standing: readonly Pod[]
+  readonly budgets?: readonly PodDisruptionBudget[]
+  readonly isMakingRoom?: boolean
+  /** Whether victims may be found by arithmetic. */
+  readonly quick?: boolean
+}
+
+function preempt(
+  wanted: Pod,
+  given: Given,
+): Preemption & { readonly names: readonly string[]; readonly node?: string } {
+  const world = plainWorld()
+  for (const each of given.nodes) world.state.setNode(each)
+  for (const each of given.standing) world.state.setPod(each)
+  const evaluator = new Evaluator(world)
+  const before = JSON.stringify([...world.state.resources.requested[0]!])
+  const result = preemptFor(evaluator, evaluator.evaluate(wanted), {
+    anyBudgets: (given.budgets ?? []).length > 0 || given.quick === false,
+    isMakingRoom: given.isMakingRoom === true,
+    budgets: () => given.budgets ?? [],
+    nominated: () => [],
+    quick: ({ template, pod: { spec } }) => new QuickVictims(evaluator, template, spec.priority ?? 0),
+  })
+  assert.equal(JSON.stringify([...world.state.resources.requested[0]!]), before, 'the state was changed')
+  if (result.kind === 'none') return { ...result, names: [] }
+  const { victims } = result
+  return {
+    ...result,
+    node: world.state.nodes[victims.slot]!.name,
+    names: victims.pods.map(({ pod: { metadata } }) => metadata.name),
+  }
+}
+
+test('the node with the lowest victims is chosen, and no more go than must', () => {
+  const given = {
+    nodes: [node('a'), node('b')],
+    standing: [
+      pod('high', { on: 'a', priority: 50 }),
+      pod('low', { on: 'a', priority: 5 }),
+      pod('mid1', { on: 'b', priority: 20 }),
+      pod('mid2', { on: 'b', priority: 20 }),
+    ],
+  }
+  const { node: chosen, names } = preempt(pod('p', { priority: 100 }), given)
+  assert.deepEqual([chosen, names], ['a', ['low']])
+})
+
+test('among equals the younger pod goes', () => {
+  const given = {
+    nodes: [node('a')],
+    standing: [
+      pod('old', { on: 'a', startTime: '2026-01-01T00:00:00Z' }),
+      pod('young', { on: 'a', startTime: '2026-01-02T00:00:00Z' }),
+    ],
+  }
+  assert.deepEqual(preempt(pod('p', { priority: 1 }), given).names, ['young'])
+})
+
+test('a budget is broken only where nothing else helps', () => {
+  const labels = { app: 'kept' }
+  const budget: PodDisruptionBudget = {
+    metadata: { name: 'b', namespace: 'd' },
+    spec: { selector: { matchLabels: labels } },
+    status: { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 },
+  }
+  const standing = [pod('kept', { on: 'a', labels, priority: 1 }), pod('other', { on: 'b', cpu: '2', priority: 9 })]
+  const nodes = [node('a', '1'), node('b')]
+  assert.deepEqual(preempt(pod('p', { priority: 10 }), { nodes, standing, budgets: [budget] }).names, ['other'])
+  assert.deepEqual(preempt(pod('p', { priority: 10 }), { nodes, standing }).names, ['kept'])
+  const alone = { nodes: [node('a', '1')], standing: standing.slice(0, 1), budgets: [budget] }
+  assert.deepEqual(preempt(pod('p', { priority: 10 }), alone).names, ['kept'])
+})
+
+test('a pod whose anti-affinity stands in the way goes, and others stay', () => {
+  const labels = { app: 'web' }
+  const spec: Partial<Pod['spec']> = {
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } },
+        ],
+      },
+    },
+  }
+  const given = {
+    nodes: [node('a', '4')],
+    standing: [pod('web', { on: 'a', labels }), pod('db', { on: 'a' })],
+  }
+  assert.deepEqual(preempt(pod('p', { priority: 1, spec }), given).names, ['web'])
+})
+
+const refusals: readonly {
+  readonly name: string
+  readonly wanted: Pod
+  readonly given: Given
+  readonly words: string
+}[] = [
+  {
+    name: 'a policy of Never',
+    wanted: pod('p', { priority: 1, spec: { preemptionPolicy: 'Never' } }),
+    given: { nodes: [node('a')], standing: [pod('x', { on: 'a', cpu: '2' })] },
+    words: 'preemption: not eligible due to preemptionPolicy=Never.',
+  },
+  {
+    name: 'victims still on their way out',
+    wanted: pod('p', { priority: 1 }),
+    given: { nodes: [node('a')], standing: [], isMakingRoom: true },
+    words: 'preemption: not eligible due to a terminating pod on the nominated node.',
+  },
+  {
+    name: 'nobody lower, and a node that no preemption helps',
+    wanted: pod('p', { priority: 1 }),
+    given: {
+      nodes: [node('a'), node('b', '2', { unschedulable: true })],
+      standing: [pod('x', { on: 'a', cpu: '2', priority: 1 })],
+    },
+    words:
+      'preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.',
+  },
+  {
+    name: 'victims that would not be enough',
+    wanted: pod('p', { priority: 2, cpu: '2' }),
+    given: {
+      nodes: [node('a')],
+      standing: [pod('x', { on: 'a', priority: 1 }), pod('y', { on: 'a', priority: 2 })],
+    },
+    words: 'preemption: 0/1 nodes are available: 1 Insufficient cpu.',
+  },
+]
+
+for (const { name, wanted, given, words } of refusals) {
+  test(`preemption is refused for ${name}`, () => {
+    const result = preempt(wanted, given)
+    assert.equal(result.kind === 'none' && result.message, words)
+  })
+}
+
+test('victims by arithmetic are those by trying, in random clusters', () => {
+  let found = 0
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const chance = new Chance(seededRandom(seed))
+    const nodes = Array.from({ length: 1 + chance.below(5) }, (_, index) =>
+      node(`n${index}`, String(1 + chance.below(4))),
+    )
+    const standing = Array.from({ length: chance.below(20) }, (_, index) =>
+      pod(`s${index}`, {
+        on: chance.one(nodes).metadata.name,
+        cpu: `${100 * chance.below(10)}m`,
+        priority: chance.below(4),
+        startTime: `2026-01-01T00:00:${10 + chance.below(50)}Z`,
+      }),
+    )
+    const wanted = pod('p', { priority: 2, cpu: `${500 * (1 + chance.below(6))}m` })
+    const fits = standing.length === 0
+    if (fits) continue
+    const byTrying = preempt(wanted, { nodes, standing, quick: false })
+    const byArithmetic = preempt(wanted, { nodes, standing })
+    assert.deepEqual(
+      [byArithmetic.kind, byArithmetic.node, byArithmetic.names],
+      [byTrying.kind, byTrying.node, byTrying.names],
+      `seed ${seed}`,
+    )
+    if (byTrying.kind === 'victims') found += 1
+  }
+  assert.ok(found > 50, `only ${found} preemptions were found`)
+})
