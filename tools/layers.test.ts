@@ -9,6 +9,7 @@ import { importsOf, sourceFiles } from './source-files.ts'
 /** Packages by row, lowest first. A package may import only from rows below its own. */
 const rows: readonly (readonly string[])[] = [
   ['base'],
+  ['cel'],
   ['api'],
   ['client', 'store'],
   ['runtime', 'host', 'provider'],
@@ -18,7 +19,7 @@ const rows: readonly (readonly string[])[] = [
   ['tools', 'tests'],
 ]
 
-const browserSafe = new Set(['base', 'api', 'client'])
+const browserSafe = new Set(['base', 'cel', 'api', 'client'])
 
 /** Who may import the store: the API server and the hub's resources, and those that wire or test. */
 const storeUsers = new Set(['store', 'apiserver', 'arm', 'server', 'testing', 'tools', 'tests'])

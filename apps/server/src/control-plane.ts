@@ -63,7 +63,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   await server.listen({ host: options.localAddress, port: options.localPort, tls: pems })
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
-  const client = (user: User): Client => createClient(server.transportFor(user))
+  const client = (user: User): Client => createClient(server.transportFor(user), { userAgent: userAgentOf(user) })
   const loops = runLoops(own, { ...options, client })
   started.defer(async () => {
     stopping.abort(new Error('the control plane stops'))
@@ -71,6 +71,12 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   })
   const resources = started.move()
   return { record, client, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+/** As upstream's programs call themselves: the first part is the manager of the fields that they write. */
+function userAgentOf({ name }: User): string {
+  if (name.startsWith('system:node:')) return 'kubelet'
+  return /^system:(kube-[a-z-]+)$/.exec(name)?.[1] ?? 'aksel'
 }
 
 async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: TunnelServer): Promise<ApiServer> {

@@ -1,7 +1,8 @@
 // Joins what the tables say of a kind with the rules of its own file, and fills in the behaviour that kinds share.
 
+import { setOf, type FieldSet } from './apply/field-set.ts'
 import { deepEqual } from './deep-equal.ts'
-import type { Column, KindRow, KindRules, SubresourceFact, SubresourceUpdate } from './kind-row.ts'
+import type { Column, KindRow, KindRules, OwnershipRules, SubresourceFact, SubresourceUpdate } from './kind-row.ts'
 import type { KubernetesObject } from './resource.ts'
 import type { Schemas } from './schema.ts'
 import { fieldsOf, type ApiTables, type KindFact, type Minor } from './tables.ts'
@@ -39,6 +40,7 @@ export function completeRow(
     subresourceActions: rules.subresourceActions ?? {},
     scale: rules.scale,
     allocations: rules.allocations,
+    ownership: ownershipOf(schemas, fact, rules),
     deletion: rules.deletion ?? {},
     columns: rules.columns ?? plainColumns,
     cells: (object, nowMs) =>
@@ -90,6 +92,26 @@ const deprecatedElsewhere: Readonly<Record<string, { readonly deprecated: string
 }
 
 /** Undefined in a minor that does not deprecate the kind yet. */
+/** A write of the whole object leaves the status alone, and one of the status everything that is specified. */
+function ownershipOf(schemas: Schemas, fact: ResourceFact, { ignoredFields }: KindRules): OwnershipRules {
+  const common: Readonly<Record<string, string>> =
+    fact.subresources?.['status'] === undefined ? {} : { '': 'status', status: 'spec' }
+  const sets = new Map<string, FieldSet>()
+  const ignored = (subresource: string): FieldSet => {
+    const paths = [common[subresource] ?? [], ignoredFields?.[subresource] ?? []].flat()
+    return setOf(...paths.map((path) => path.split('.').map((name) => `f:${name}`)))
+  }
+  return {
+    type: () => schemas.types.message(fact.msg),
+    empty: () => schemas.get(fact.msg).decode({}).value,
+    ignored(subresource) {
+      const known = sets.get(subresource) ?? ignored(subresource)
+      sets.set(subresource, known)
+      return known
+    },
+  }
+}
+
 function deprecationOf(minor: Minor, fact: KindFact): KindRow['deprecated'] {
   const said: Pick<KindFact, 'deprecated' | 'removed' | 'replacement'> | undefined =
     fact.group === '' ? deprecatedElsewhere[fact.kind] : fact

@@ -3,6 +3,8 @@
 
 import type { Draft } from '@aksel/base/draft'
 import type { Random } from '@aksel/base/ids'
+import type { FieldSet } from './apply/field-set.ts'
+import type { TypeSchema } from './apply/type-schema.ts'
 import type { FieldError } from './field-errors.ts'
 import type { KubernetesObject, ResourceType } from './resource.ts'
 import type { Schema } from './schema.ts'
@@ -74,6 +76,19 @@ export interface AllocationRules<T extends KubernetesObject> {
   holds(object: T): readonly { readonly pool: AllocationNeed['pool']; readonly value: string }[]
 }
 
+/** How the ownership of an object's fields is kept (metadata.managedFields), and what an apply merges by. */
+export interface OwnershipRules {
+  type(): TypeSchema
+  /** An object with nothing set, with the zero values that its decoder gives. */
+  empty(): unknown
+  /** What a write through this subresource ('' the whole object) does not change, so that nobody comes to own it by that. */
+  ignored(subresource: string): FieldSet
+  /** The object in another served version (undefined: not served); absent: by the rows that share the place in the store. */
+  convert?(object: unknown, apiVersion: string): Promise<unknown>
+  /** Where a version keeps the replicas of its scale, as path elements; absent: `f:spec`, `f:replicas` in all. */
+  replicas?(apiVersion: string): readonly string[] | undefined
+}
+
 export interface DeletionRules<T extends KubernetesObject> {
   /** Seconds the object stays with its deletionTimestamp; 0 removes it at once. `requestedSeconds` is the caller's wish. */
   gracePeriodSeconds?(object: T, requestedSeconds: number | undefined): number
@@ -128,6 +143,8 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
   readonly defaultPropagation?: 'Background' | 'Orphan'
   /** Paths whose change raises metadata.generation (`spec`, `metadata.annotations`); absent: the kind counts none. */
   readonly generationFields?: readonly string[]
+  /** By subresource ('' the whole object): dotted paths that a write through it leaves as they were, beyond status and spec. */
+  readonly ignoredFields?: Readonly<Record<string, readonly string[]>>
   /** A new object keeps the status it comes with: a node registers with it. */
   readonly keepStatusOnCreate?: boolean
   default?(object: Draft<T>): void
@@ -213,6 +230,8 @@ export interface KindRow<T extends KubernetesObject = KubernetesObject> extends 
   /** Absent for built-in kinds. */
   readonly custom?: CustomForm
   readonly allocations: AllocationRules<T> | undefined
+  /** Absent: its objects have no schema, and merge as plain JSON. */
+  readonly ownership?: OwnershipRules
   readonly deletion: DeletionRules<T>
   readonly columns: readonly Column[]
   /** One cell per column. */

@@ -23,6 +23,7 @@ import type {
 import type { EndpointSlice } from './types/discovery-v1.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from './types/flowcontrol-v1.ts'
 import type { IPAddress, ServiceCIDR } from './types/networking-v1.ts'
+import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
@@ -90,6 +91,7 @@ export const podDisruptionBudgets = resource<PodDisruptionBudget>(
   'poddisruptionbudgets',
   'Namespaced',
 )
+export const runtimeClasses = resource<RuntimeClass>('node.k8s.io/v1', 'RuntimeClass', 'runtimeclasses', 'Cluster')
 export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced')
 export const endpointSlices = resource<EndpointSlice>(
   'discovery.k8s.io/v1',

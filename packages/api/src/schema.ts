@@ -6,6 +6,7 @@ import { ApiError } from '@aksel/base/errors'
 import { featureGatesOf, type FeatureGates } from './feature-gates.ts'
 import { arrayReader, goTypeName, mapReader, scalarReader, shapeReader } from './schema-readers.ts'
 import { DecodeState, type DecodeFailure, type Reader } from './schema-state.ts'
+import { tableTypes, type TableTypes } from './apply/table-types.ts'
 import { fieldsOf, messageOf, type ApiTables, type FieldFact } from './tables.ts'
 
 export interface Decoded {
@@ -26,6 +27,8 @@ export interface Schema {
 export interface Schemas {
   readonly tables: ApiTables
   readonly gates: FeatureGates
+  /** What merging needs to know of each message. */
+  readonly types: TableTypes
   get(reference: string): Schema
 }
 
@@ -36,6 +39,7 @@ export function schemasOf(tables: ApiTables, gates: FeatureGates = featureGatesO
   return {
     tables,
     gates,
+    types: tableTypes(tables),
     get(reference) {
       let schema = schemas.get(reference)
       if (schema === undefined) schemas.set(reference, (schema = schemaOf(compiler, reference)))

@@ -93,15 +93,8 @@ void suite('the server refuses', () => {
     assert.deepEqual(shown(patch), [
       415,
       'UnsupportedMediaType',
-      'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json',
+      'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
     ])
-  })
-
-  void test('server-side apply, by name', async () => {
-    const headers = { 'content-type': 'application/apply-patch+yaml' }
-    const answer = await server.ask(`${configMaps}/taken?fieldManager=me`, { method: 'PATCH', body: '{}', headers })
-    assert.equal(answer.status, 415)
-    assert.match(String(answer.json['message']), /server-side apply/)
   })
 
   void test('an invalid object, with a cause for each field', async () => {

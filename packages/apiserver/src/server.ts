@@ -40,6 +40,7 @@ import { pooledRandom } from './pooled-random.ts'
 import { ProtobufDecoder } from './protobuf/decode.ts'
 import { ProtobufEncoder } from './protobuf/encode.ts'
 import { AllocationPools } from './registry/allocation-pools.ts'
+import { ManagedKinds } from './registry/managed-kinds.ts'
 import { enterEpoch, RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
 import { EventEncoders } from './registry/event-encoders.ts'
@@ -119,7 +120,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const calls = new LiveCalls()
   const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
   if (options.nodeConnector !== undefined) {
-    const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }))
+    const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }), {
+      userAgent: 'kube-apiserver',
+    })
     late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
   }
   return serverOf({ scope, run, calls, stopping, transportFor })
@@ -242,6 +245,7 @@ function registryOf(
     protobuf: new ProtobufDecoder(catalog.tables),
     protobufEncoder: new ProtobufEncoder(catalog.tables),
     records,
+    managed: new ManagedKinds(kinds),
     admission: new AdmissionChain(plugins, { records, kinds, clock: scope.clock, random: scope.random }),
     allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
   }

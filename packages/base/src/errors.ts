@@ -20,6 +20,8 @@ export const reasonCodes = {
   ServiceUnavailable: 503,
   Timeout: 504,
   ServerTimeout: 500,
+  /** Upstream gives no reason: an error that its handlers did not make a Status of. */
+  Unknown: 500,
 } as const
 
 export type Reason = keyof typeof reasonCodes
@@ -80,7 +82,7 @@ export class ApiError extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === 'Unknown' ? {} : { reason: this.reason }),
       ...(this.details === undefined ? {} : { details: this.details }),
       code: this.code,
     }

@@ -19,6 +19,7 @@ import { persistentVolumeController } from './persistent-volume/binder.ts'
 import { claimProtectionController, volumeProtectionController } from './persistent-volume/protection.ts'
 import { podGcController } from './pod-gc/controller.ts'
 import { replicaSetController } from './replica-set/controller.ts'
+import { resourceQuotaController } from './resource-quota/controller.ts'
 import { rootCaController } from './root-ca/controller.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 import { serviceLoadBalancerController } from './service-load-balancer/controller.ts'
@@ -54,6 +55,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     jobController(parts),
     cronJobController(parts),
     disruptionController(parts),
+    resourceQuotaController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
     clusterRoleAggregationController(parts),

@@ -1,6 +1,6 @@
 // Regular expressions that users write, as Go reads them: RE2's syntax, and time linear in the text whatever they say.
 
-import { RE2JS } from '@bufbuild/re2'
+import { RE2JS } from 're2js'
 
 export interface Pattern {
   /** Is there a match anywhere in the text? */
@@ -9,7 +9,7 @@ export interface Pattern {
 
 /** Throws an Error whose message says what is wrong with the pattern, as Go words it. */
 export function compilePattern(source: string): Pattern {
-  return new RE2JS(source)
+  return RE2JS.compile(source)
 }
 
 /** Undefined for a pattern that RE2 reads. */

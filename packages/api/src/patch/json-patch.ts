@@ -166,6 +166,10 @@ function missing(op: string, path: readonly string[]): ApiError {
   return unappliable(`${op} operation does not apply: doc is missing path: "${pointerOf(path)}": missing value`)
 }
 
-function unappliable(message: string): ApiError {
-  return new ApiError('Invalid', `the server rejected our request due to an error in our request: ${message}`)
+/** Upstream's server logs why and tells the client only this. */
+function unappliable(why: string): ApiError {
+  return new ApiError('Invalid', 'the server rejected our request due to an error in our request', {
+    details: {},
+    cause: new Error(why),
+  })
 }

@@ -111,7 +111,14 @@ function rowOf(registry: Registry, object: KubernetesObject): WriteCall['row'] {
 
 function callFor(registry: Registry, object: KubernetesObject): WriteCall {
   const row = rowOf(registry, object)
-  return { row, namespace: object.metadata.namespace ?? '', user: apiServer, dryRun: false, warnings: new Set() }
+  return {
+    row,
+    namespace: object.metadata.namespace ?? '',
+    user: apiServer,
+    dryRun: false,
+    fieldManager: 'kube-apiserver',
+    warnings: new Set(),
+  }
 }
 
 function decoded(registry: Registry, call: WriteCall, object: KubernetesObject): Draft<KubernetesObject> {

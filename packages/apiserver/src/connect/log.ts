@@ -6,6 +6,7 @@ import type { ApiResponse } from '@aksel/client/transport'
 import type { ConnectCall, ConnectOptions } from '../connect-handler.ts'
 import { callNode } from './node-call.ts'
 import { chooseContainer, findPod, nodePath } from './pod-target.ts'
+import { isWebSocket, sendOverWebSocket } from './web-socket.ts'
 
 const passedOn = [
   'follow',
@@ -18,7 +19,15 @@ const passedOn = [
   'stream',
 ] as const
 
-export async function answerLog(options: ConnectOptions, call: ConnectCall): Promise<ApiResponse> {
+/** A client that asked for a WebSocket gets the log in its messages. */
+export async function answerLog(options: ConnectOptions, call: ConnectCall): Promise<ApiResponse | 'upgraded'> {
+  const answer = await readLog(options, call)
+  if (call.upgrade === undefined || !isWebSocket(call)) return answer
+  await sendOverWebSocket(call, answer.body)
+  return 'upgraded'
+}
+
+async function readLog(options: ConnectOptions, call: ConnectCall): Promise<ApiResponse> {
   judgeOptions(call)
   const { pod, nodeName } = await findPod(options, call)
   const container = chooseContainer(pod, call.query.get('container'))

@@ -108,6 +108,20 @@ function sendMessage(socket: WebSocket, message: Buffer | string): Promise<void>
   return new Promise((resolve) => socket.send(message, () => resolve()))
 }
 
+/** Sub-protocols of what only flows to the client: a log, as it comes. None named means binary. */
+const readProtocols = ['binary.k8s.io', 'base64.binary.k8s.io'] as const
+
+/** Sends everything in messages and ends the session; a client that leaves ends it too. */
+export async function sendOverWebSocket(call: ConnectCall, body: AsyncIterable<Uint8Array>): Promise<void> {
+  const { socket, protocol } = await acceptWebSocket(call, readProtocols)
+  const isBase64 = protocol.startsWith('base64')
+  for await (const chunk of body) {
+    if (socket.readyState !== WebSocket.OPEN) return
+    await sendMessage(socket, isBase64 ? Buffer.from(chunk).toString('base64') : Buffer.from(chunk))
+  }
+  socket.close(1000)
+}
+
 /** Raw bytes over binary messages: what SPDY is tunnelled in. */
 export function byteStream(socket: WebSocket): Duplex {
   return createWebSocketStream(socket)

@@ -116,9 +116,16 @@ export class DefinitionLoop {
       await Promise.all(
         batch.map(async ({ object }) => {
           const { name, namespace = '' } = object.metadata
-          const call = { row, namespace, user: apiServer, dryRun: false, warnings: new Set<string>() }
+          const call = {
+            row,
+            namespace,
+            user: apiServer,
+            dryRun: false,
+            fieldManager: 'kube-apiserver',
+            warnings: new Set<string>(),
+          }
           try {
-            await deleteObject(this.#registry, call, name, {})
+            await deleteObject(this.#registry, call, name, { dryRun: false })
           } catch (error) {
             if (!isReason(error, 'NotFound')) throw error
           }
@@ -160,7 +167,14 @@ export class DefinitionLoop {
   async #change(name: string, edit: (draft: Draft<Definition>, now: string) => boolean): Promise<boolean> {
     const { scope } = this.#registry
     const row = this.#kinds.definitionRow
-    const call = { row, namespace: '', user: apiServer, dryRun: false, warnings: new Set<string>() }
+    const call = {
+      row,
+      namespace: '',
+      user: apiServer,
+      dryRun: false,
+      fieldManager: 'kube-apiserver',
+      warnings: new Set<string>(),
+    }
     let changed = false
     try {
       await changeObject(this.#registry, call, {

@@ -8,17 +8,24 @@ import { ApiError } from '@aksel/base/errors'
 import { nameSuffix, uuid } from '@aksel/base/ids'
 import type { AdmissionRequest } from '../admission/admission.ts'
 import { alreadyExistsError } from '../refusals.ts'
-import { encodeForStore, type StoredRecord } from './record.ts'
+import { recordOwners } from './ownership.ts'
+import { encodeForStore, jsonWithVersion, type StoredRecord } from './record.ts'
 import { writeContext, type Registry, type WriteCall, type Written } from './registry.ts'
 
 const GENERATED_NAME_PREFIX_MAX = 58
 const GENERATE_TRIES = 8
+
+export interface CreateOptions {
+  /** The object's managedFields are true already: an apply made them. */
+  readonly isOwned?: boolean
+}
 
 /** `object` is decoded and belongs to us. Throws AlreadyExists, Invalid, or what admission says. */
 export async function createObject(
   registry: Registry,
   call: WriteCall,
   object: Draft<KubernetesObject>,
+  options: CreateOptions = {},
 ): Promise<Written> {
   const { row, namespace } = call
   const { metadata } = object
@@ -33,7 +40,7 @@ export async function createObject(
     if (generated)
       attempt.metadata.name =
         metadata.generateName!.slice(0, GENERATED_NAME_PREFIX_MAX) + nameSuffix(registry.scope.random)
-    const written = await createNamed(registry, call, attempt)
+    const written = await createNamed(registry, call, attempt, options)
     if (written !== undefined) return written
     if (!generated || tries >= GENERATE_TRIES) throw alreadyExistsError(row, attempt.metadata.name)
   }
@@ -43,11 +50,13 @@ async function createNamed(
   registry: Registry,
   call: WriteCall,
   object: Draft<KubernetesObject>,
+  options: CreateOptions,
 ): Promise<Written | undefined> {
   const { row, namespace, user, dryRun, warnings } = call
   const context = writeContext(registry, call)
   stampIdentity(registry, object)
   row.default(object)
+  if (options.isOwned !== true) await recordOwners(registry, call, '', object, undefined)
   const request: AdmissionRequest = {
     operation: 'CREATE',
     row,
@@ -101,7 +110,6 @@ function stampIdentity(registry: Registry, { metadata }: Draft<KubernetesObject>
   delete metadata.deletionGracePeriodSeconds
   delete metadata.selfLink
   delete metadata.resourceVersion
-  delete metadata.managedFields
 }
 
 /** Fills the namespace in; throws where the object names another. */
@@ -127,6 +135,12 @@ export function writtenRecord(record: StoredRecord, created: boolean): Written {
   }
 }
 
-export function writtenDry(object: KubernetesObject, created: boolean): Written {
-  return { object, json: () => encodeForStore(object), created }
+/** `resourceVersion`: the one that stays, where a dry run updates. */
+export function writtenDry(object: KubernetesObject, created: boolean, resourceVersion?: string): Written {
+  if (resourceVersion === undefined) return { object, json: () => encodeForStore(object), created }
+  return {
+    object: { ...object, metadata: { ...object.metadata, resourceVersion } },
+    json: () => jsonWithVersion(encodeForStore(object), resourceVersion),
+    created,
+  }
 }

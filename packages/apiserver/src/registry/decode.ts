@@ -8,20 +8,7 @@ import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { stringifyJson } from '@aksel/base/json'
 import type { ParsedBody } from '../http/request-body.ts'
-
-export const fieldValidations = ['Ignore', 'Warn', 'Strict'] as const
-export type FieldValidation = (typeof fieldValidations)[number]
-
-/** Reads `fieldValidation` from the query; Warn when absent. Throws Invalid. */
-export function fieldValidationOf(query: URLSearchParams): FieldValidation {
-  const value = query.get('fieldValidation') ?? ''
-  if (value === '') return 'Warn'
-  if ((fieldValidations as readonly string[]).includes(value)) return value as FieldValidation
-  throw new ApiError(
-    'Invalid',
-    `CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "${value}": supported values: "", "Ignore", "Strict", "Warn"`,
-  )
-}
+import type { FieldValidation } from './write-options.ts'
 
 /** The kind that a body must have: the row's, or that of a subresource. */
 export interface BodyType {
@@ -72,7 +59,14 @@ export function decodeBody(settings: DecodeSettings, type: BodyType, body: Parse
   decoded['kind'] = type.kind
   decoded['apiVersion'] = type.apiVersion
   decoded['metadata'] ??= {}
+  keepEmptyManagedFields(value as Readonly<Record<string, unknown>>, decoded)
   return decoded as unknown as Draft<KubernetesObject>
+}
+
+/** An empty list asks for the entries to be forgotten; a decoder leaves empty lists out. */
+function keepEmptyManagedFields(value: Readonly<Record<string, unknown>>, decoded: Record<string, unknown>): void {
+  const sent = (value['metadata'] as { readonly managedFields?: unknown } | null | undefined)?.managedFields
+  if (Array.isArray(sent) && sent.length === 0) (decoded['metadata'] as Record<string, unknown>)['managedFields'] = []
 }
 
 function decode(

@@ -4,18 +4,11 @@ import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
 import { draftOf, type Draft } from '@aksel/base/draft'
-import { ApiError } from '@aksel/base/errors'
 import { conflictError, notFoundError } from '../refusals.ts'
 import { writtenDry, writtenRecord } from './create.ts'
+import type { DeleteOptions } from './delete-options.ts'
 import type { StoredRecord } from './record.ts'
 import { type Registry, type WriteCall, type Written } from './registry.ts'
-
-export interface DeleteOptions {
-  readonly gracePeriodSeconds?: number
-  readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground'
-  readonly orphanDependents?: boolean
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
-}
 
 export type Deletion =
   /** The object is gone. */
@@ -68,7 +61,7 @@ async function tryDelete(
     return removed === undefined ? undefined : { kind: 'removed', object: removed.object }
   }
   if (!changed) return { kind: 'marked', written: writtenRecord(current, false) }
-  if (dryRun) return { kind: 'marked', written: writtenDry(next as KubernetesObject, false) }
+  if (dryRun) return { kind: 'marked', written: writtenDry(next as KubernetesObject, false, current.resourceVersion) }
   delete next.metadata.resourceVersion
   const record = await registry.records.put(row, next as KubernetesObject, current)
   return record === undefined ? undefined : { kind: 'marked', written: writtenRecord(record, false) }
@@ -164,36 +157,5 @@ function checkPreconditions(row: KindRow, object: KubernetesObject, { preconditi
       name,
       `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
     )
-  }
-}
-
-/** Reads DeleteOptions from a body and the query; the body wins. Throws BadRequest and Invalid. */
-export function parseDeleteOptions(body: unknown, query: URLSearchParams): DeleteOptions {
-  const given = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>
-  const graceText = query.get('gracePeriodSeconds')
-  const grace = given['gracePeriodSeconds'] ?? (graceText === null ? undefined : Number(graceText))
-  const policy = given['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined
-  const orphan =
-    given['orphanDependents'] ?? (query.has('orphanDependents') ? query.get('orphanDependents') === 'true' : undefined)
-  const preconditions = given['preconditions'] as DeleteOptions['preconditions'] | undefined | null
-  if (grace !== undefined && !Number.isInteger(grace))
-    throw new ApiError('BadRequest', 'gracePeriodSeconds must be an integer')
-  if (typeof policy === 'string' && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
-    throw new ApiError(
-      'Invalid',
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "${policy}": supported values: "Background", "Foreground", "Orphan"`,
-    )
-  }
-  if (policy !== undefined && orphan !== undefined) {
-    throw new ApiError(
-      'Invalid',
-      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set',
-    )
-  }
-  return {
-    ...(grace === undefined ? {} : { gracePeriodSeconds: grace as number }),
-    ...(policy === undefined ? {} : { propagationPolicy: policy as 'Orphan' }),
-    ...(orphan === undefined ? {} : { orphanDependents: orphan as boolean }),
-    ...(preconditions === undefined || preconditions === null ? {} : { preconditions }),
   }
 }

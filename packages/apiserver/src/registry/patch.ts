@@ -13,25 +13,22 @@ export const patchMediaTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
 ] as const
 
 const strategicMergeType = 'application/strategic-merge-patch+json'
 
-type PatchMediaType = (typeof patchMediaTypes)[number]
+export type PatchMediaType = (typeof patchMediaTypes)[number]
 
-/** Reads the content type of a PATCH. Throws UnsupportedMediaType; server-side apply is refused by name. */
+export const applyMediaType = 'application/apply-patch+yaml'
+
+/** Reads the content type of a PATCH. Throws UnsupportedMediaType. */
 export function patchTypeOf(contentType: string | undefined, row?: KindRow): PatchMediaType {
   const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase()
   // How lists of a custom kind merge is nothing that strategic merge patches know.
   if (row?.custom !== undefined && type === strategicMergeType)
     throw unsupportedMediaType(patchMediaTypes.filter((one) => one !== strategicMergeType))
   if ((patchMediaTypes as readonly string[]).includes(type)) return type as PatchMediaType
-  if (type.startsWith('application/apply-patch+')) {
-    throw new ApiError(
-      'UnsupportedMediaType',
-      `server-side apply (${type}) is not offered by this server yet: use client-side apply (with Helm: --server-side=false), or a merge or strategic merge patch`,
-    )
-  }
   throw unsupportedMediaType(patchMediaTypes)
 }
 
@@ -40,7 +37,7 @@ type Json = Parameters<typeof jsonPatch>[0]
 /** The patched object as plain JSON, to be decoded like a body. Throws BadRequest, or Invalid where a patch does not fit. */
 export function patched(
   schema: () => PatchSchema,
-  type: PatchMediaType,
+  type: Exclude<PatchMediaType, typeof applyMediaType>,
   current: KubernetesObject,
   patch: unknown,
 ): unknown {
@@ -63,7 +60,11 @@ export function patched(
 }
 
 /** The body of a patch is a patch, not an object: no kind is expected. */
-export function assertPatchShape(row: KindRow, type: PatchMediaType, patch: unknown): void {
+export function assertPatchShape(
+  row: KindRow,
+  type: Exclude<PatchMediaType, typeof applyMediaType>,
+  patch: unknown,
+): void {
   const isList = Array.isArray(patch)
   if (type === 'application/json-patch+json' ? isList : typeof patch === 'object' && patch !== null && !isList) return
   const word = type === 'application/json-patch+json' ? 'a list of operations' : 'an object'

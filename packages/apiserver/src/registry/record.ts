@@ -37,10 +37,7 @@ export class StoredRecord {
 
   /** The JSON as it is sent, resourceVersion in its place. */
   json(): Buffer {
-    const splice = Buffer.from(`"resourceVersion":"${this.item.modRevision}"`, 'latin1')
-    const value = asBuffer(this.#value)
-    const { at, before, after } = splicePlace(value)
-    return Buffer.concat([value.subarray(0, at), before, splice, after, value.subarray(at)])
+    return jsonWithVersion(this.#value, this.item.modRevision)
   }
 
   get sizeBytes(): number {
@@ -52,6 +49,14 @@ export class StoredRecord {
   ): Readonly<Record<string, string>> {
     return (this.#fields ??= fieldsOf(this.object))
   }
+}
+
+/** Stored JSON as it is sent at this revision. */
+export function jsonWithVersion(stored: Uint8Array, resourceVersion: number | string): Buffer {
+  const splice = Buffer.from(`"resourceVersion":"${resourceVersion}"`, 'latin1')
+  const value = asBuffer(stored)
+  const { at, before, after } = splicePlace(value)
+  return Buffer.concat([value.subarray(0, at), before, splice, after, value.subarray(at)])
 }
 
 const comma = Buffer.from(',')

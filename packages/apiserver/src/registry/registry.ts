@@ -8,6 +8,7 @@ import type { AdmissionChain } from '../admission/admission.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { ProtobufDecoder } from '../protobuf/decode.ts'
 import type { ProtobufEncoder } from '../protobuf/encode.ts'
+import type { ManagedKinds } from './managed-kinds.ts'
 import type { AllocationPools } from './allocation-pools.ts'
 import type { RecordStore } from './record-store.ts'
 
@@ -25,6 +26,7 @@ export interface Registry {
   readonly protobufEncoder: ProtobufEncoder
   readonly records: RecordStore
   readonly admission: AdmissionChain
+  readonly managed: ManagedKinds
   readonly allocations: AllocationPools
 }
 
@@ -35,6 +37,8 @@ export interface WriteCall {
   readonly namespace: string
   readonly user: UserInfo
   readonly dryRun: boolean
+  /** Who owns what this write changes: the caller's `fieldManager`, or the first part of its user agent. */
+  readonly fieldManager: string
   /** Sentences for the Warning header; stages add to it. */
   readonly warnings: Set<string>
 }

@@ -10,6 +10,7 @@ import type { AdmissionRequest } from '../admission/admission.ts'
 import { conflictError, notFoundError } from '../refusals.ts'
 import { createObject, matchNamespace, writtenDry, writtenRecord } from './create.ts'
 import { isReadyToGo, removeRecord } from './delete.ts'
+import { keepTimesOfNoChange, recordOwners, setEntries, entriesOf } from './ownership.ts'
 import type { StoredRecord } from './record.ts'
 import { writeContext, type Registry, type WriteCall, type Written } from './registry.ts'
 
@@ -23,6 +24,11 @@ export interface Change {
   readonly mayCreate?: boolean
   /** PATCH without a resourceVersion never conflicts; PUT may be refused for the lack of one. */
   readonly needsVersion?: boolean
+  /**
+   * Who owns what it changes: the caller (`recorded`, the default), as `next` has settled itself (`settled`: an apply), or
+   * whoever owned it (`kept`: a binding).
+   */
+  readonly ownership?: 'recorded' | 'settled' | 'kept'
   /** What admission is shown; `UPDATE` unless told otherwise. */
   readonly operation?: 'UPDATE' | 'CREATE'
 }
@@ -35,7 +41,7 @@ export async function changeObject(registry: Registry, call: WriteCall, change: 
     const current = await registry.records.get(call.row, call.namespace, change.name)
     if (current === undefined) {
       if (change.mayCreate !== true) throw notFoundError(call.row, change.name)
-      return createObject(registry, call, await change.next(undefined))
+      return createObject(registry, call, await change.next(undefined), { isOwned: change.ownership === 'settled' })
     }
     const written = await tryChange(registry, call, change, current)
     if (written !== undefined) return written
@@ -57,17 +63,20 @@ async function tryChange(
   keepIdentity(next, old)
   const context = writeContext(registry, call)
   row.default(next)
+  if (change.ownership === 'kept') setEntries(next, entriesOf(old))
+  else if (change.ownership !== 'settled') await recordOwners(registry, call, change.subresource, next, old)
   prepare(row, change.subresource, next, old, context)
   await admitAndValidate(registry, call, change, next, old, context)
+  keepTimesOfNoChange(next, old)
   if (isReadyToGo(row, next as KubernetesObject) && old.metadata.deletionTimestamp !== undefined) {
-    if (call.dryRun) return writtenDry(next as KubernetesObject, false)
+    if (call.dryRun) return writtenDry(next as KubernetesObject, false, old.metadata.resourceVersion)
     const removed = await removeRecord(registry, row, current)
     return removed === undefined ? retryOrConflict(row, change.name, insisted) : writtenRecord(removed, false)
   }
   const reservation = await registry.allocations.reserve(row, next, old, call.dryRun)
   if (call.dryRun) {
     reservation.release()
-    return writtenDry(next as KubernetesObject, false)
+    return writtenDry(next as KubernetesObject, false, old.metadata.resourceVersion)
   }
   try {
     const record = await registry.records.put(row, next as KubernetesObject, current)
@@ -131,7 +140,6 @@ function keepIdentity({ metadata }: Draft<KubernetesObject>, { metadata: old }: 
   else metadata.generation = old.generation
   delete metadata.resourceVersion
   delete metadata.selfLink
-  delete metadata.managedFields
 }
 
 function prepare(

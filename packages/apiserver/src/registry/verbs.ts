@@ -11,13 +11,17 @@ import { encodings, negotiateObject, offeredTypes, type Encoding, type Negotiate
 import { bytesAnswer, jsonAnswer, successStatus } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { parseBody, parseJsonBody, readRequestBody } from '../http/request-body.ts'
-import { methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
+import { attributesOf } from '../authorization/attributes.ts'
+import { assertAllowed } from '../authorization/authorize.ts'
+import { conflictError, methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
 import { isTrue } from '../request-info.ts'
 import { createObject, matchNamespace } from './create.ts'
-import { bodyTypeOf, decodeBody, fieldValidationOf, type BodyType, type DecodeSettings } from './decode.ts'
-import { deleteObject, parseDeleteOptions } from './delete.ts'
+import { bodyTypeOf, decodeBody, type BodyType, type DecodeSettings } from './decode.ts'
+import { deleteObject } from './delete.ts'
+import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
 import { listRecords, tooLarge } from './list.ts'
-import { assertPatchShape, patched, patchTypeOf } from './patch.ts'
+import { appliedObject, configurationOf } from './apply.ts'
+import { applyMediaType, assertPatchShape, patched, patchTypeOf } from './patch.ts'
 import { isWholeJson, presentEvents, presentList, presentObject, type Presentation } from './present.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
 import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
@@ -25,6 +29,7 @@ import { includeObjectOf } from './table.ts'
 import { changeObject } from './update.ts'
 import type { EventEncoders } from './event-encoders.ts'
 import { watchBody } from './watch.ts'
+import { fieldManagerOf, writeOptionsOf, type WriteOptions } from './write-options.ts'
 
 export interface VerbTools {
   readonly registry: Registry
@@ -55,21 +60,16 @@ function negotiated(accept: string | undefined, offered: readonly Encoding[], su
   return found
 }
 
-export function writeCallOf(context: ResourceCall): WriteCall {
-  const { row, info, user, warnings } = context
-  return { row, namespace: row.namespaced ? info.namespace : '', user, dryRun: isDryRun(info.query), warnings }
-}
-
-function isDryRun(query: URLSearchParams): boolean {
-  const values = query.getAll('dryRun')
-  const bad = values.find((value) => value !== 'All')
-  if (bad !== undefined) {
-    throw new ApiError(
-      'Invalid',
-      `CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "${bad}": supported values: "All"`,
-    )
+export function writeCallOf(context: ResourceCall, options: WriteOptions): WriteCall {
+  const { row, info, user, warnings, call } = context
+  return {
+    row,
+    namespace: row.namespaced ? info.namespace : '',
+    user,
+    dryRun: options.dryRun,
+    fieldManager: fieldManagerOf(options.fieldManager, call.headers['user-agent']),
+    warnings,
   }
-  return values.length > 0
 }
 
 export async function getVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
@@ -140,19 +140,21 @@ function streamType({ encoding, contentType }: Negotiated): string {
 
 export async function createVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const how = presentationOf(tools, context)
-  const write = writeCallOf(context)
-  const object = await bodyObject(tools, context, bodyTypeOf(context.row))
+  const options = writeOptionsOf('CreateOptions', context.info.query)
+  const write = writeCallOf(context, options)
+  const object = await bodyObject(tools, context, bodyTypeOf(context.row), options)
   return written(context, how, await createObject(tools.registry, write, object))
 }
 
 export async function updateVerb(tools: VerbTools, context: ResourceCall, subresource = ''): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
-  const body = await bodyObject(tools, context, bodyTypeOf(row))
+  const options = writeOptionsOf('UpdateOptions', info.query)
+  const body = await bodyObject(tools, context, bodyTypeOf(row), options)
   return written(
     context,
     how,
-    await changeObject(tools.registry, writeCallOf(context), {
+    await changeObject(tools.registry, writeCallOf(context, options), {
       name: info.name,
       subresource,
       next: (current) =>
@@ -182,33 +184,80 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
   const { schemas } = tools.registry
   const how = presentationOf(tools, context)
   const type = patchTypeOf(call.headers['content-type'], row)
+  if (type === applyMediaType) return applyVerb(tools, context, subresource)
+  const options = writeOptionsOf('PatchOptions', info.query)
   const { value: patch } = parseJsonBody(await readRequestBody(call.body))
   assertPatchShape(row, type, patch)
-  const settings = decodeSettings(schemas, context)
+  const settings = decodeSettings(schemas, context, options)
   return written(
     context,
     how,
-    await changeObject(tools.registry, writeCallOf(context), {
+    await changeObject(tools.registry, writeCallOf(context, options), {
       name: info.name,
       subresource,
       next: (current) => {
         const value = patched(() => patchSchemaOf(schemas.tables, row.message), type, current!, patch)
-        const object = decodeBody(settings, bodyTypeOf(row), { value, duplicates: [] })
-        // The version that was read is not one that the caller insists on, unless the patch sets it.
-        if (object.metadata.resourceVersion === current!.metadata.resourceVersion)
-          delete object.metadata.resourceVersion
-        return object
+        return withoutReadVersion(decodeBody(settings, bodyTypeOf(row), { value, duplicates: [] }), current!)
       },
     }),
   )
 }
 
+/** The version that was read is not one that the caller insists on, unless the patch sets it. */
+function withoutReadVersion(object: Draft<KubernetesObject>, current: KubernetesObject): Draft<KubernetesObject> {
+  if (object.metadata.resourceVersion === current.metadata.resourceVersion) delete object.metadata.resourceVersion
+  return object
+}
+
+/** Server-side apply: makes the object where there is none. */
+async function applyVerb(tools: VerbTools, context: ResourceCall, subresource: string): Promise<Answer> {
+  const { row, info, call } = context
+  const how = presentationOf(tools, context)
+  const options = writeOptionsOf('PatchOptions', info.query, true)
+  const configuration = await configurationOf(await readRequestBody(call.body), options, context.warnings)
+  const write = writeCallOf(context, options)
+  const result = await changeObject(tools.registry, write, {
+    name: info.name,
+    subresource,
+    ownership: 'settled',
+    mayCreate: subresource === '',
+    next: async (current) => {
+      if (current === undefined) await assertMayCreate(context)
+      const object = await appliedObject(tools.registry, write, { configuration, subresource, current })
+      if (current === undefined) return newlyApplied(row.namespaced ? info.namespace : '', context, object)
+      return withoutReadVersion(object, current)
+    },
+  })
+  return written(context, how, result)
+}
+
+/** An apply that makes the object needs the right to create it. */
+async function assertMayCreate({ authorizer, user, info }: ResourceCall): Promise<void> {
+  await assertAllowed(authorizer, { ...attributesOf(user, info), verb: 'create' })
+}
+
+function newlyApplied(
+  namespace: string,
+  { row, info }: ResourceCall,
+  object: Draft<KubernetesObject>,
+): Draft<KubernetesObject> {
+  const { uid } = object.metadata
+  if (uid !== undefined && uid !== '') {
+    const detail = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
+    throw conflictError(row, info.name, detail)
+  }
+  return named(namespace, info.name, object)
+}
+
 export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
-  const options = parseDeleteOptions(await deleteOptionsBody(tools, context), info.query)
-  const deletion = await deleteObject(tools.registry, writeCallOf(context), info.name, options)
-  if (deletion.kind === 'marked') return written(context, how, deletion.written)
+  const options = await readDeleteOptions(tools, context)
+  const deletion = await deleteObject(tools.registry, deleteCallOf(context, options), info.name, options)
+  if (deletion.kind === 'marked') {
+    const answer = written(context, how, deletion.written)
+    return options.orphanDependents === false ? { ...answer, status: 202 } : answer
+  }
   const { uid } = deletion.object.metadata
   const details = {
     name: info.name,
@@ -222,12 +271,13 @@ export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promi
 export async function deleteCollectionVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
-  const options = parseDeleteOptions(await deleteOptionsBody(tools, context), info.query)
+  const options = await readDeleteOptions(tools, context)
+  const call = deleteCallOf(context, options)
   const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
   for (const record of list.records) {
     const { name, namespace = '' } = record.object.metadata
     try {
-      await deleteObject(tools.registry, { ...writeCallOf(context), namespace }, name, options)
+      await deleteObject(tools.registry, { ...call, namespace }, name, options)
     } catch (error) {
       if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error
     }
@@ -235,24 +285,35 @@ export async function deleteCollectionVerb(tools: VerbTools, context: ResourceCa
   return encoded(200, how.negotiated, presentList(row, how, list))
 }
 
-async function deleteOptionsBody(tools: VerbTools, context: ResourceCall): Promise<unknown> {
-  const bytes = await readRequestBody(context.call.body)
-  if (bytes.length === 0) return undefined
-  const reading = { decoder: tools.registry.protobuf, message: 'meta/v1.DeleteOptions' }
-  return (await parseBody(bytes, context.call.headers['content-type'], reading)).value
+function deleteCallOf(context: ResourceCall, { dryRun }: DeleteOptions): WriteCall {
+  return writeCallOf(context, { dryRun, fieldManager: '', fieldValidation: 'Ignore', force: false })
 }
 
-export function decodeSettings(schemas: Schemas, context: ResourceCall): DecodeSettings {
-  return { schemas, fieldValidation: fieldValidationOf(context.info.query), warnings: context.warnings }
+async function readDeleteOptions(tools: VerbTools, context: ResourceCall): Promise<DeleteOptions> {
+  const { schemas, protobuf } = tools.registry
+  const bytes = await readRequestBody(context.call.body)
+  if (bytes.length === 0) return deleteOptionsOf(schemas, undefined, context.info.query)
+  const reading = { decoder: protobuf, message: 'meta/v1.DeleteOptions' }
+  const { value } = await parseBody(bytes, context.call.headers['content-type'], reading)
+  return deleteOptionsOf(schemas, value, context.info.query)
+}
+
+export function decodeSettings(
+  schemas: Schemas,
+  context: ResourceCall,
+  { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
+): DecodeSettings {
+  return { schemas, fieldValidation, warnings: context.warnings }
 }
 
 export async function bodyObject(
   tools: VerbTools,
   context: ResourceCall,
   type: BodyType,
+  options: WriteOptions,
 ): Promise<Draft<KubernetesObject>> {
   const { schemas, protobuf } = tools.registry
-  const settings = decodeSettings(schemas, context)
+  const settings = decodeSettings(schemas, context, options)
   const bytes = await readRequestBody(context.call.body)
   const reading = { decoder: protobuf, message: type.message }
   return decodeBody(settings, type, await parseBody(bytes, context.call.headers['content-type'], reading))

@@ -20,6 +20,7 @@ import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { bodyTypeOf } from '../registry/decode.ts'
 import { bodyObject, type VerbTools } from '../registry/verbs.ts'
+import { writeOptionsOf } from '../registry/write-options.ts'
 
 export interface ReviewTools {
   readonly rbac: RbacAuthorizer
@@ -34,7 +35,12 @@ export function reviewHandlers(review: ReviewTools): Readonly<Record<string, Rev
   const answered =
     <T>(statusOf: (object: T, context: ResourceCall, tools: VerbTools) => Promise<unknown>): ReviewHandler =>
     async (tools, context) => {
-      const object = await bodyObject(tools, context, bodyTypeOf(context.row))
+      const object = await bodyObject(
+        tools,
+        context,
+        bodyTypeOf(context.row),
+        writeOptionsOf('CreateOptions', context.info.query),
+      )
       const status = await statusOf(object as unknown as T, context, tools)
       return jsonAnswer(201, { ...object, status })
     }
@@ -53,7 +59,12 @@ export function reviewHandlers(review: ReviewTools): Readonly<Record<string, Rev
     ),
     'authentication.k8s.io/tokenreviews': answered<TokenReview>((object) => token(review, object)),
     'authentication.k8s.io/selfsubjectreviews': async (tools, context) => {
-      const object = await bodyObject(tools, context, bodyTypeOf(context.row))
+      const object = await bodyObject(
+        tools,
+        context,
+        bodyTypeOf(context.row),
+        writeOptionsOf('CreateOptions', context.info.query),
+      )
       const creationTimestamp = formatTime(tools.registry.scope.clock.now())
       return jsonAnswer(201, {
         ...(object as KubernetesObject),

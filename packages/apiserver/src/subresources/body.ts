@@ -4,6 +4,7 @@ import type { SubresourceFact } from '@aksel/api/kind-row'
 import { hasMessage } from '@aksel/api/tables'
 import type { ResourceCall } from '../call-context.ts'
 import { decodeBody, type BodyType } from '../registry/decode.ts'
+import type { WriteOptions } from '../registry/write-options.ts'
 import { decodeSettings, type VerbTools } from '../registry/verbs.ts'
 
 /** The body that a subresource takes. */
@@ -27,9 +28,14 @@ function messageFor(tools: VerbTools, group: string, version: string, fact: Subr
 }
 
 /** A value of the subresource's kind, decoded from what a patch made of it. */
-export function decodeSubresource<T>(tools: VerbTools, context: ResourceCall, value: unknown): T {
+export function decodeSubresource<T>(
+  tools: VerbTools,
+  context: ResourceCall,
+  options: WriteOptions,
+  value: unknown,
+): T {
   const type = subresourceBody(tools, context)
-  return decodeBody(decodeSettings(tools.registry.schemas, context), type, {
+  return decodeBody(decodeSettings(tools.registry.schemas, context, options), type, {
     value,
     duplicates: [],
   }) as unknown as T

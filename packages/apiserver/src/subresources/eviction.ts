@@ -11,14 +11,17 @@ import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer, successStatus } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { notFoundError } from '../refusals.ts'
-import { deleteObject, parseDeleteOptions } from '../registry/delete.ts'
+import { deleteObject } from '../registry/delete.ts'
+import { deleteOptionsOf } from '../registry/delete-options.ts'
 import type { StoredRecord } from '../registry/record.ts'
+import { writeOptionsOf } from '../registry/write-options.ts'
 import { bodyObject, writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { subresourceBody } from './body.ts'
 
 export async function evictionSubresource(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
-  const eviction = (await bodyObject(tools, context, subresourceBody(tools, context))) as unknown as Eviction
+  const options = writeOptionsOf('CreateOptions', info.query)
+  const eviction = (await bodyObject(tools, context, subresourceBody(tools, context), options)) as unknown as Eviction
   const name = eviction.metadata?.name
   if (name !== undefined && name !== '' && name !== info.name) {
     throw new ApiError('BadRequest', `name in URL does not match name in Eviction object: ${info.name} != ${name}`)
@@ -26,19 +29,15 @@ export async function evictionSubresource(tools: VerbTools, context: ResourceCal
   const record = await tools.registry.records.get(row, info.namespace, info.name)
   if (record === undefined) throw notFoundError(row, info.name)
   const pod = record.object as Pod
-  const call = writeCallOf(context)
-  const dryRun = call.dryRun || (eviction.deleteOptions?.dryRun ?? []).includes('All')
+  const call = writeCallOf(context, options)
+  const deletion = deleteOptionsOf(tools.registry.schemas, eviction.deleteOptions ?? {}, info.query)
+  const dryRun = call.dryRun || deletion.dryRun
   const budgets = tools.registry.kinds.find('policy', 'v1', 'poddisruptionbudgets')
   if (budgets !== undefined && needsBudget(pod)) await spend(tools, budgets, pod, dryRun)
   // The mark is a write of its own, which a wished-for revision would not survive.
   const isPinned = eviction.deleteOptions?.preconditions?.resourceVersion !== undefined
   if (!dryRun && !isPinned) await mark(tools, row, info.name, record)
-  await deleteObject(
-    tools.registry,
-    { ...call, dryRun },
-    info.name,
-    parseDeleteOptions(eviction.deleteOptions, new URLSearchParams()),
-  )
+  await deleteObject(tools.registry, { ...call, dryRun }, info.name, deletion)
   return jsonAnswer(201, { ...successStatus(undefined), code: 201 })
 }
 

@@ -5,6 +5,7 @@ import type { Answer } from '../http/message.ts'
 import { jsonAnswer, successStatus } from '../http/answer.ts'
 import { methodNotAllowed, noSuchPath } from '../refusals.ts'
 import { bodyObject, getVerb, patchVerb, updateVerb, writeCallOf, type VerbTools } from '../registry/verbs.ts'
+import { writeOptionsOf, type WriteOptions } from '../registry/write-options.ts'
 import { changeObject } from '../registry/update.ts'
 import { writeContext } from '../registry/registry.ts'
 import { bodyTypeOf } from '../registry/decode.ts'
@@ -45,23 +46,29 @@ export function runSubresource(
 /** POST on `bindings`: the pod that the body names is bound, as by its own subresource. */
 export async function bindingsCollection(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const row = tools.registry.kinds.find('', 'v1', 'pods')!
-  const body = await bodyObject(tools, context, bodyTypeOf(context.row))
+  const body = await bodyObject(tools, context, bodyTypeOf(context.row), createOptionsOf(context))
   const info = { ...context.info, name: body.metadata.name ?? '', resource: row.plural, subresource: 'binding' }
   return applyAction(tools, { ...context, row, info }, body)
 }
 
+function createOptionsOf({ info }: ResourceCall): WriteOptions {
+  return writeOptionsOf('CreateOptions', info.query)
+}
+
 /** A POST that changes the object, as a binding does. */
 async function runAction(tools: VerbTools, context: ResourceCall): Promise<Answer> {
-  return applyAction(tools, context, await bodyObject(tools, context, subresourceBody(tools, context)))
+  const body = await bodyObject(tools, context, subresourceBody(tools, context), createOptionsOf(context))
+  return applyAction(tools, context, body)
 }
 
 async function applyAction(tools: VerbTools, context: ResourceCall, body: object): Promise<Answer> {
   const { row, info } = context
   const action = row.subresourceActions[info.subresource]!
-  const call = writeCallOf(context)
+  const call = writeCallOf(context, createOptionsOf(context))
   await changeObject(tools.registry, call, {
     name: info.name,
     subresource: info.subresource,
+    ownership: 'kept',
     next(current) {
       const object = structuredClone(current!) as Parameters<typeof action.apply>[0]
       action.apply(object, body as Readonly<Record<string, unknown>>, writeContext(tools.registry, call))

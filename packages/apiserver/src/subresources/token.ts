@@ -12,6 +12,7 @@ import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { conflictError, forbiddenError, notFoundError } from '../refusals.ts'
 import { bodyObject, type VerbTools } from '../registry/verbs.ts'
+import { writeOptionsOf } from '../registry/write-options.ts'
 import { subresourceBody } from './body.ts'
 import type { SubresourceHandler } from './subresources.ts'
 
@@ -25,7 +26,12 @@ const YEAR_SECONDS = 365 * 86_400
 export function tokenSubresource(authority: TokenAuthority, apiAudiences: readonly string[]): SubresourceHandler {
   return async (tools, context): Promise<Answer> => {
     const { row, info } = context
-    const request = (await bodyObject(tools, context, subresourceBody(tools, context))) as unknown as TokenRequest
+    const request = (await bodyObject(
+      tools,
+      context,
+      subresourceBody(tools, context),
+      writeOptionsOf('CreateOptions', info.query),
+    )) as unknown as TokenRequest
     const account = await tools.registry.records.get(row, info.namespace, info.name)
     if (account === undefined) throw notFoundError(row, info.name)
     const wantedSeconds = request.spec?.expirationSeconds ?? EXPIRATION_DEFAULT_SECONDS

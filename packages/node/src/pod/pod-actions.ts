@@ -1,6 +1,8 @@
 // Does what the judge says for one pod, and keeps what a failure leaves behind: how long a container must wait, and why.
 
 import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { runtimeClasses } from '@aksel/api/resources'
+import { ignoreReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { dnsConfigOf } from './dns.ts'
@@ -88,11 +90,20 @@ export class PodActions {
     await makePodCgroup(this.#host.cgroupRoot, pod, this.#host.capacity)
     if (attempt > 0) tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
     try {
-      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), runtimeHandlerOf(pod))
+      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), await this.#runtimeHandler(pod))
     } catch (error) {
       tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`)
       throw error
     }
+  }
+
+  /** What the pod's RuntimeClass names; '' is the runtime's default. Rejects with upstream's words where there is no such class. */
+  async #runtimeHandler(pod: Pod): Promise<string> {
+    const name = pod.spec.runtimeClassName
+    if (name === undefined || name === '') return ''
+    const found = await ignoreReason('NotFound', this.#host.client.get(runtimeClasses, { name }))
+    if (found === undefined) throw new Error(`failed to get sandbox runtime: RuntimeClass "${name}" not found`)
+    return found.handler
   }
 
   #sandboxConfig(pod: Pod, attempt: number): ReturnType<typeof sandboxConfig> {
@@ -157,9 +168,4 @@ export class PodActions {
       if (!ready && !kept) await unlessGone(this.#host.runtime.removePodSandbox(id))
     }
   }
-}
-
-function runtimeHandlerOf(pod: Pod): string {
-  const name = pod.spec.runtimeClassName
-  return name === undefined || name === 'runc' ? '' : name
 }

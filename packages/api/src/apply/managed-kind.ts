@@ -1,0 +1,17 @@
+// What field management asks of a kind: built-in kinds answer from the tables, custom resources from their own schema.
+
+import type { FieldSet } from './field-set.ts'
+import type { TypeSchema } from './type-schema.ts'
+import type { Convert } from './updater.ts'
+
+/** One kind in one version. */
+export interface ManagedKind {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly type: TypeSchema
+  /** The object with nothing set, with the zero values that a decoder gives. */
+  empty(): unknown
+  readonly convert: Convert
+  /** What a write through this subresource ('' the whole object) does not change whatever it says. */
+  ignored(subresource: string): (apiVersion: string) => FieldSet
+}
