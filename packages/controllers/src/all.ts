@@ -10,6 +10,7 @@ import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import type { KindSource } from './garbage-collector/kinds.ts'
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts'
 import { jobController } from './job/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
@@ -56,6 +57,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     cronJobController(parts),
     disruptionController(parts),
     resourceQuotaController(parts),
+    horizontalPodAutoscalerController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
     clusterRoleAggregationController(parts),

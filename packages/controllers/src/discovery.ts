@@ -32,11 +32,11 @@ export interface Discovered {
 
 /** Resources of the preferred version of every group that can be listed and deleted. */
 export async function discover(client: Client, wanted: { readonly namespaced: boolean }): Promise<Discovered> {
-  const groups = (await fetchJson(client, '/apis')) as GroupList
+  const groups = (await getJson(client, '/apis')) as GroupList
   const versions = ['v1', ...groups.groups.map(({ preferredVersion }) => preferredVersion.groupVersion)]
   const types: ResourceType[] = []
   const failures: string[] = []
-  const answers = await Promise.allSettled(versions.map((version) => fetchJson(client, pathOfVersion(version))))
+  const answers = await Promise.allSettled(versions.map((version) => getJson(client, pathOfVersion(version))))
   answers.forEach((answer, index) => {
     const version = versions[index]!
     if (answer.status === 'rejected') failures.push(`${version}: ${(answer.reason as Error).message}`)
@@ -49,7 +49,22 @@ function pathOfVersion(groupVersion: string): string {
   return groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`
 }
 
-async function fetchJson(client: Client, path: string): Promise<unknown> {
+/** The resource that serves a kind; undefined where none does. */
+export async function resourceOf(
+  client: Client,
+  groupVersion: string,
+  kind: string,
+): Promise<ResourceType | undefined> {
+  const { resources } = (await getJson(client, pathOfVersion(groupVersion))) as ResourceList
+  const found = resources.find((each) => each.kind === kind && !each.name.includes('/'))
+  if (found === undefined) return undefined
+  const slash = groupVersion.indexOf('/')
+  const group = slash < 0 ? '' : groupVersion.slice(0, slash)
+  return { group, version: groupVersion.slice(slash + 1), kind, plural: found.name, namespaced: found.namespaced }
+}
+
+/** Rejects with the server's refusal. */
+export async function getJson(client: Client, path: string): Promise<unknown> {
   const response = await client.send({ path, headers: { accept: 'application/json' } })
   const body = parseJson(await readBody(response.body))
   if (response.status >= 300) throw ApiError.fromStatus(body as { code: number })

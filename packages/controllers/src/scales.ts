@@ -9,6 +9,7 @@ import type { Status } from '@aksel/base/errors'
 import { encodeJson, parseJson } from '@aksel/base/json'
 import type { Client } from '@aksel/client/client'
 import { readBody } from '@aksel/client/response-body'
+import { resourceOf } from './discovery.ts'
 
 /** A workload, as owner references and autoscalers name it. */
 export interface WorkloadRef {
@@ -47,13 +48,9 @@ export class Scales {
   }
 
   async #discover(apiVersion: string, kind: string): Promise<ResourceType> {
-    const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-    const { resources } = (await this.#call('GET', path)) as { resources: readonly { name: string; kind: string }[] }
-    const found = resources.find((each) => each.kind === kind && !each.name.includes('/'))
-    if (found === undefined)
-      throw new ApiError('NotFound', `no matches for kind "${kind}" in group "${groupOf(apiVersion)}"`)
-    const version = apiVersion.slice(apiVersion.indexOf('/') + 1)
-    return { group: groupOf(apiVersion), version, kind, plural: found.name, namespaced: true }
+    const found = await resourceOf(this.#client, apiVersion, kind)
+    if (found !== undefined) return found
+    throw new ApiError('NotFound', `no matches for kind "${kind}" in version "${apiVersion}"`)
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -64,8 +61,4 @@ export class Scales {
     if (response.status >= 300) throw ApiError.fromStatus(answer as Status)
     return answer
   }
-}
-
-function groupOf(apiVersion: string): string {
-  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
 }

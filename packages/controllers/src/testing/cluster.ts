@@ -44,7 +44,7 @@ export class TestCluster {
   }
 
   /** Starts the loops with caches of their own. */
-  start(hooks: Pick<FakeClientOptions, 'before' | 'after'> = {}): FakeClient {
+  start(hooks: Pick<FakeClientOptions, 'before' | 'after' | 'respond'> = {}): FakeClient {
     const scope = testScope({ clock: this.clock })
     const client = new FakeClient({ clock: this.clock, random: this.#random, objects: this.objects, ...hooks })
     const caches = createCaches(scope, client)
