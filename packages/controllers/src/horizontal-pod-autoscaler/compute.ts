@@ -60,7 +60,7 @@ export async function computeMetric(parts: ComputeParts, metric: MetricSpec): Pr
 }
 
 /** What stands before the error of a metric in the autoscaler's own. */
-export function failurePrefix({ type, resource, containerResource, pods, object, external }: MetricSpec): string {
+export function failurePrefix({ type, resource, containerResource, external }: MetricSpec): string {
   switch (type) {
     case 'Resource':
       return `failed to get ${resource?.name} resource metric value`
@@ -73,7 +73,7 @@ export function failurePrefix({ type, resource, containerResource, pods, object,
     case 'External':
       return `failed to get ${external?.metric.name} external metric value`
     default:
-      return `failed to get metric value of ${String(pods ?? object ?? type)}`
+      return `failed to get metric value of type ${type}`
   }
 }
 
