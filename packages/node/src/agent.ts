@@ -85,6 +85,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   await ensureMemory(scope, options, memoryDirectory)
   const serviceCache = options.services ?? startServices(scope, client)
   const exits = new RecentExits()
+  const late: { pods?: NodePods } = {}
   const host: PodHost = {
     client,
     runtime,
@@ -101,6 +102,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       await serviceCache.synced(signal)
       return serviceCache.list()
     },
+    pods: () => [...(late.pods?.workers.values() ?? [])].map(({ pod }) => pod),
     hasExited: (id) => exits.has(id),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,
@@ -115,6 +117,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   }
   const registration = new NodeRegistration(scope, client, runtime, description)
   const pods = new NodePods(scope, host, options.taskEvents, exits)
+  late.pods = pods
   const registered = registration.register()
   const loops = [registered.then(() => registration.keep()), pods.run()]
   registered.catch(() => {})

@@ -92,7 +92,11 @@ export class NodePods {
     if (now === undefined || uid === undefined) return
     const known = this.#workers.get(uid)
     if (known !== undefined) return known.update(now)
-    const worker = new PodWorker(this.#scope, this.#host, now, () => this.#workers.delete(uid))
+    const worker = new PodWorker(this.#scope, this.#host, now, () => {
+      this.#workers.delete(uid)
+      // What it held may be what another waits for.
+      for (const other of this.#workers.values()) if (other.waitsForRoom) other.wake()
+    })
     this.#workers.set(uid, worker)
     worker.wake()
   }

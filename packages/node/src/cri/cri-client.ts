@@ -73,6 +73,10 @@ class CriClient implements Cri.ContainerRuntime {
     await this.#runtime.unary('StartContainer', { containerId: id })
   }
 
+  async updateContainerResources(id: string, resources: Cri.LinuxResources): Promise<void> {
+    await this.#runtime.unary('UpdateContainerResources', { containerId: id, linux: resources })
+  }
+
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
     const timeoutMs = TIMEOUT_MS + graceSeconds * 1000
     await this.#runtime.unary('StopContainer', { containerId: id, timeout: graceSeconds }, { timeoutMs })

@@ -14,6 +14,7 @@ service RuntimeService {
   rpc ListPodSandbox(ListPodSandboxRequest) returns (ListPodSandboxResponse);
   rpc CreateContainer(CreateContainerRequest) returns (CreateContainerResponse);
   rpc StartContainer(StartContainerRequest) returns (StartContainerResponse);
+  rpc UpdateContainerResources(UpdateContainerResourcesRequest) returns (UpdateContainerResourcesResponse);
   rpc StopContainer(StopContainerRequest) returns (StopContainerResponse);
   rpc RemoveContainer(RemoveContainerRequest) returns (RemoveContainerResponse);
   rpc ListContainers(ListContainersRequest) returns (ListContainersResponse);
@@ -103,6 +104,8 @@ message LinuxContainerResources {
   int64 oom_score_adj = 5; string cpuset_cpus = 6; string cpuset_mems = 7; repeated HugepageLimit hugepage_limits = 8;
   map<string, string> unified = 9; int64 memory_swap_limit_in_bytes = 10;
 }
+message UpdateContainerResourcesRequest { string container_id = 1; LinuxContainerResources linux = 2; }
+message UpdateContainerResourcesResponse {}
 message Capability { repeated string add_capabilities = 1; repeated string drop_capabilities = 2; }
 message LinuxContainerSecurityContext {
   Capability capabilities = 1; bool privileged = 2; NamespaceOption namespace_options = 3; Int64Value run_as_user = 5;

@@ -12,6 +12,8 @@ export interface ContainerRuntime {
   listPodSandboxes(labels?: Labels): Promise<readonly Sandbox[]>
   createContainer(sandboxId: string, config: ContainerConfig, sandboxConfig: PodSandboxConfig): Promise<string>
   startContainer(id: string): Promise<void>
+  /** Changes the bounds of a running container; what is absent stays. */
+  updateContainerResources(id: string, resources: LinuxResources): Promise<void>
   /** Sends the image's stop signal, waits, kills. Resolves when the container is down. */
   stopContainer(id: string, graceSeconds: number): Promise<void>
   removeContainer(id: string): Promise<void>

@@ -18,6 +18,7 @@ import {
   podNamespaceLabel,
   podUidLabel,
   preStopAnnotation,
+  resourcesAnnotation,
   restartCountAnnotation,
 } from './names.ts'
 import { linuxResources } from './resources.ts'
@@ -75,6 +76,7 @@ function annotationsOf(pod: Pod, container: Container, attempt: number): Readonl
   const preStop = container.lifecycle?.preStop
   return {
     [hashAnnotation]: containerHash(container),
+    [resourcesAnnotation]: JSON.stringify(container.resources ?? {}),
     [restartCountAnnotation]: String(attempt),
     [messagePathAnnotation]: container.terminationMessagePath ?? '/dev/termination-log',
     [messagePolicyAnnotation]: container.terminationMessagePolicy ?? 'File',

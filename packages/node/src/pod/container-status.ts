@@ -3,6 +3,7 @@
 import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { isSidecar } from './names.ts'
+import type { Amounts } from './resize.ts'
 import { isRunning } from './runtime-view.ts'
 import type { ContainerRun } from './runtime-view.ts'
 
@@ -14,6 +15,10 @@ export interface ContainerFacts {
   readonly pendingReason: string
   readonly waiting?: { readonly reason: string; readonly message?: string }
   readonly probes: (run: ContainerRun) => { readonly started: boolean; readonly ready: boolean }
+  /** What a running container is held to. */
+  readonly inForce: (run: ContainerRun) => Amounts
+  /** A resize was refused: the node gives what it gave before. */
+  readonly isRefused: boolean
   readonly terminationMessage: (run: ContainerRun) => string
   /** The pod is over; nothing waits any more. */
   readonly ended: boolean
@@ -40,7 +45,7 @@ export function containerStatus(container: Container, facts: ContainerFacts): Co
     imageID: run.imageRef,
     containerID: `containerd://${run.id}`,
     started: runsOnce ? isRunning(run) : verdict.started,
-    ...resourcesOf(container),
+    ...(isRunning(run) ? resourcesInForce(container, facts.inForce(run), facts.isRefused) : resourcesOf(container)),
     ...mountsOf(container),
   }
 }
@@ -105,6 +110,19 @@ function terminatedOf(run: ContainerRun, facts: ContainerFacts): ContainerStateT
     startedAt: formatTime(run.startedAtMs === 0 ? run.createdAtMs : run.startedAtMs),
     finishedAt: formatTime(run.finishedAtMs),
     containerID: `containerd://${run.id}`,
+  }
+}
+
+function resourcesInForce(
+  container: Container,
+  { requests, limits }: Amounts,
+  isRefused: boolean,
+): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
+  const allocated = isRefused ? requests : container.resources?.requests
+  if (requests === undefined && limits === undefined && allocated === undefined) return {}
+  return {
+    ...(allocated === undefined ? {} : { allocatedResources: allocated }),
+    resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
   }
 }
 

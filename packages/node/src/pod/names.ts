@@ -11,6 +11,8 @@ export const podUidLabel = 'io.kubernetes.pod.uid'
 export const containerNameLabel = 'io.kubernetes.container.name'
 
 export const hashAnnotation = 'io.kubernetes.container.hash'
+/** Requests and limits that the container was made with, as JSON. */
+export const resourcesAnnotation = 'aksel.dev/container.resources'
 export const restartCountAnnotation = 'io.kubernetes.container.restartCount'
 export const messagePathAnnotation = 'io.kubernetes.container.terminationMessagePath'
 export const messagePolicyAnnotation = 'io.kubernetes.container.terminationMessagePolicy'

@@ -22,6 +22,8 @@ export interface PodHost {
   readonly objects: ObjectWatches
   /** All services; waits for the first list. */
   services(signal: AbortSignal): Promise<readonly Service[]>
+  /** All pods of the node. */
+  pods(): readonly Pod[]
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
   hasExited(id: string): boolean
   readonly nodeName: string

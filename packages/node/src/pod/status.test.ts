@@ -51,6 +51,8 @@ function statusOf(pod: Pod, containers: readonly ContainerRun[], more: Partial<S
     hostIp: '10.224.0.4',
     probes: () => ({ started: true, ready: true }),
     waiting: new Map(),
+    inForce: () => ({}),
+    resize: { refused: undefined, going: undefined },
     terminationMessage: () => '',
     ...more,
   })

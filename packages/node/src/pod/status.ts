@@ -6,6 +6,8 @@ import { formatTime } from '@aksel/base/clock'
 import { containerStatus } from './container-status.ts'
 import type { ContainerFacts } from './container-status.ts'
 import { isSidecar } from './names.ts'
+import type { Amounts } from './resize.ts'
+import type { ResizeState } from './pod-resizes.ts'
 import { currentSandbox, latestRun } from './runtime-view.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 
@@ -17,6 +19,9 @@ export interface StatusFacts {
   readonly probes: (run: ContainerRun) => { readonly started: boolean; readonly ready: boolean }
   /** Why a container does not run, where the agent knows better than the runtime. */
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message?: string }>
+  /** What a running container is held to, and how far a resize has come. */
+  readonly inForce: (run: ContainerRun) => Amounts
+  readonly resize: ResizeState
   /** Text that a container left when it ended. */
   readonly terminationMessage: (run: ContainerRun) => string
   /** The pod was ended by the node: deadline, eviction, refusal. */
@@ -70,6 +75,8 @@ function containerFacts(facts: StatusFacts, container: Container, isInit = false
     isInit,
     pendingReason: hasInit && !initialized ? 'PodInitializing' : 'ContainerCreating',
     probes: facts.probes,
+    inForce: facts.inForce,
+    isRefused: facts.resize.refused !== undefined,
     terminationMessage: facts.terminationMessage,
     ended: facts.ended === true || facts.failure !== undefined,
     known: (isInit ? facts.pod.status?.initContainerStatuses : facts.pod.status?.containerStatuses)?.find(
@@ -149,14 +156,30 @@ function conditionsOf(
     ['Initialized', initialized(facts, phase, initStatuses)],
     ['Ready', ready],
     ['ContainersReady', containersReady],
+    ...resizing(facts.resize),
   ]
   const old = pod.status?.conditions ?? []
-  const names = new Set(owned.map(([type]) => type))
+  const names = new Set([...owned.map(([type]) => type), 'PodResizePending', 'PodResizeInProgress'])
   const made = owned.map(([type, verdict]) => condition(facts, type, verdict))
   const scheduled = old.some(({ type }) => type === 'PodScheduled')
     ? []
     : [condition(facts, 'PodScheduled', { status: 'True' })]
   return [...made, ...scheduled, ...old.filter(({ type }) => !names.has(type))]
+}
+
+/** Only there while there is something to say. */
+function resizing({ refused, going }: ResizeState): readonly (readonly [string, Verdict])[] {
+  return [
+    ...(refused === undefined ? [] : [['PodResizePending', { status: 'True', ...refused }] as const]),
+    ...(going === undefined
+      ? []
+      : [
+          [
+            'PodResizeInProgress',
+            { status: 'True', ...(going.message === undefined ? {} : { reason: 'Error', message: going.message }) },
+          ] as const,
+        ]),
+  ]
 }
 
 interface Verdict {

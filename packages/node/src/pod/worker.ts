@@ -18,7 +18,9 @@ import type { PodHost } from './pod-host.ts'
 import { PodProbes } from './pod-probes.ts'
 import { PodVolumesState } from './pod-volumes-state.ts'
 import { currentSandbox, emptyView, isRunning, observePod } from './runtime-view.ts'
-import type { ContainerRun, EndedStatuses, RuntimeView } from './runtime-view.ts'
+import type { EndedStatuses, RuntimeView } from './runtime-view.ts'
+import { isRelevant, isUntold, shown } from './news.ts'
+import { PodResizes } from './pod-resizes.ts'
 import { StatusWriter } from './status-writer.ts'
 import { podStatus } from './status.ts'
 import { readTerminationMessage } from './termination-message.ts'
@@ -40,6 +42,7 @@ export class PodWorker {
   readonly #ended: EndedStatuses = new Map()
   readonly #messages = new Map<string, string>()
   readonly #writer: StatusWriter
+  readonly #resizes: PodResizes
   readonly #stop = new AbortController()
   /** Ends what a pass waits for when the pod is to end instead. */
   readonly #endNow = new AbortController()
@@ -62,6 +65,7 @@ export class PodWorker {
     this.#pod = pod
     this.#onGone = onGone
     this.#writer = new StatusWriter(host.client)
+    this.#resizes = new PodResizes(this.#scope, host)
     this.#volumes = new PodVolumesState(host)
     this.#probes = new PodProbes(this.#scope, host, () => this.wake())
     this.#objects = host.objects.forPod(pod, () => {
@@ -84,6 +88,11 @@ export class PodWorker {
 
   get view(): RuntimeView {
     return this.#view
+  }
+
+  /** A resize that the node has no room for now. */
+  get waitsForRoom(): boolean {
+    return this.#resizes.state.refused?.reason === 'Deferred'
   }
 
   /** Why a container does not run, where it does not. */
@@ -196,13 +205,24 @@ export class PodWorker {
         this.#wakeAt(untilMs)
         return untilMs === undefined
       })
-      if (due.length === 0) return
+      if (due.length === 0 && !(await this.#resize(signal))) return
       // An end is told before the next start hides it.
       if (this.#view.containers.some((run) => isUntold(this.#pod, run))) await this.#report()
       for (const action of due) await this.#actions.act(action, { pod: this.#pod, view: this.#view, signal })
       await this.#observe()
     }
     throw new Error('the pod does not come to rest')
+  }
+
+  /** True where a container was stopped to come back with other bounds. */
+  async #resize(signal: AbortSignal): Promise<boolean> {
+    const restarts = await this.#resizes.bring(this.#pod, this.#view)
+    for (const { run } of restarts) {
+      const message = `Container ${run.name} resize requires restart`
+      const action = { kind: 'stop-container', run, message } as const
+      await this.#actions.act(action, { pod: this.#pod, view: this.#view, signal })
+    }
+    return restarts.length > 0
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
@@ -284,6 +304,8 @@ export class PodWorker {
       hostIp: this.#host.nodeAddress,
       probes: (run) => this.#probes.status(run),
       waiting: this.#waiting(),
+      inForce: (run) => this.#resizes.inForce(pod, run),
+      resize: this.#resizes.state,
       terminationMessage: (run) => this.#messages.get(run.id) ?? '',
       ended,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
@@ -351,32 +373,3 @@ function graceOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata
   return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
 }
-
-/** The latest run of a container has ended, and the status does not say so. */
-function isUntold({ status }: Pod, run: ContainerRun): boolean {
-  if (run.state !== 'CONTAINER_EXITED') return false
-  const statuses = [
-    ...(status?.initContainerStatuses ?? []),
-    ...(status?.containerStatuses ?? []),
-    ...(status?.ephemeralContainerStatuses ?? []),
-  ]
-  const own = statuses.find(({ name }) => name === run.name)
-  if (own !== undefined && (own.restartCount ?? 0) > run.attempt) return false
-  const ends = [own?.state?.terminated?.containerID, own?.lastState?.terminated?.containerID]
-  return !ends.some((id) => id?.endsWith(run.id) === true)
-}
-
-function shown({ metadata }: Pod): string {
-  return JSON.stringify([metadata.labels, metadata.annotations])
-}
-
-/** Our own status writes come back as updates; only what others change is news. */
-function isRelevant(before: Pod, now: Pod): boolean {
-  const part = ({ metadata, spec, status }: Pod): string => {
-    const conditions = (status?.conditions ?? []).filter(({ type }) => !ownConditions.has(type))
-    return JSON.stringify([metadata.labels, metadata.annotations, metadata.finalizers, spec, conditions])
-  }
-  return part(before) !== part(now)
-}
-
-const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'])

@@ -1,0 +1,95 @@
+// In-place resize: what of a running pod's containers must change for its specification to be in force, and whether the
+// node has room for it. Pure.
+
+import type { Container, ContainerResizePolicy, Pod, ResourceRequirements } from '@aksel/api/types/core-v1'
+import { quantityMilli, quantityUnits } from '@aksel/base/quantity'
+import { isSidecar } from './names.ts'
+import { isRunning, latestRun } from './runtime-view.ts'
+import type { ContainerRun, RuntimeView } from './runtime-view.ts'
+
+/** Requests and limits of one container. */
+export type Amounts = Pick<ResourceRequirements, 'requests' | 'limits'>
+
+export interface ContainerResize {
+  readonly run: ContainerRun
+  readonly container: Container
+  /** `restart`: a resource changed whose resize policy asks for it. */
+  readonly how: 'update' | 'restart'
+}
+
+const resizable = ['cpu', 'memory'] as const
+
+/** Running containers whose amounts in force are not those of the specification. */
+export function resizesOf(
+  pod: Pod,
+  view: RuntimeView,
+  inForce: (run: ContainerRun) => Amounts,
+): readonly ContainerResize[] {
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isSidecar)]
+  return containers.flatMap((container): readonly ContainerResize[] => {
+    const run = latestRun(view, container.name)
+    if (!isRunning(run)) return []
+    const changed = changedResources(inForce(run), container.resources ?? {})
+    if (changed.length === 0) return []
+    const restarts = changed.some((name) => policyOf(container.resizePolicy ?? [], name) === 'RestartContainer')
+    return [{ run, container, how: restarts ? 'restart' : 'update' }]
+  })
+}
+
+function policyOf(policies: readonly ContainerResizePolicy[], name: string): string {
+  return policies.find(({ resourceName }) => resourceName === name)?.restartPolicy ?? 'NotRequired'
+}
+
+function changedResources(before: Amounts, after: Amounts): readonly string[] {
+  return resizable.filter((name) =>
+    (['requests', 'limits'] as const).some((list) => !equal(before[list]?.[name], after[list]?.[name])),
+  )
+}
+
+function equal(left: string | number | undefined, right: string | number | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right
+  return quantityMilli(left) === quantityMilli(right)
+}
+
+export interface Room {
+  /** Of the node, as quantities. */
+  readonly allocatable: Readonly<Record<string, string | number>>
+  /** Requests of all other pods of the node: thousandths of a CPU, and bytes. */
+  readonly taken: { readonly cpu: number; readonly memory: number }
+}
+
+export interface Refusal {
+  /** Never on this node, or not while the others are here. */
+  readonly reason: 'Infeasible' | 'Deferred'
+  readonly message: string
+}
+
+/** Undefined where the pod's wish fits; upstream's words where it does not. */
+export function judgeRoom(pod: Pod, { allocatable, taken }: Room): Refusal | undefined {
+  for (const name of resizable) {
+    const wanted = requestOf(pod, name)
+    const capacity = amountOf(name, allocatable[name] ?? 0)
+    if (wanted > capacity) {
+      const message = `Node didn't have enough capacity: ${name}, requested: ${wanted}, capacity: ${capacity}`
+      return { reason: 'Infeasible', message }
+    }
+    if (wanted + taken[name] > capacity)
+      return { reason: 'Deferred', message: `Node didn't have enough resource: ${name}` }
+  }
+  return undefined
+}
+
+/** What a pod asks for in all: thousandths of a CPU or bytes. */
+export function requestOf(pod: Pod, name: 'cpu' | 'memory'): number {
+  const of = ({ resources }: Container): number => {
+    const value = resources?.requests?.[name] ?? resources?.limits?.[name]
+    return value === undefined ? 0 : amountOf(name, value)
+  }
+  const inits = pod.spec.initContainers ?? []
+  const beside = [...pod.spec.containers, ...inits.filter(isSidecar)].reduce((sum, one) => sum + of(one), 0)
+  return Math.max(beside, ...inits.filter((one) => !isSidecar(one)).map(of))
+}
+
+function amountOf(name: 'cpu' | 'memory', value: string | number): number {
+  return name === 'cpu' ? quantityMilli(value) : quantityUnits(value)
+}
