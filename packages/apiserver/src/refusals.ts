@@ -51,8 +51,9 @@ export function methodNotAllowed(): ApiError {
   })
 }
 
-export function expiredError(message: string): ApiError {
-  return new ApiError('Expired', message)
+/** `metadata`: of the Status; a list that may go on says there from where. */
+export function expiredError(message: string, metadata?: Readonly<Record<string, unknown>>): ApiError {
+  return new ApiError('Expired', message, metadata === undefined ? {} : { metadata })
 }
 
 export function notAcceptable(accepted: readonly string[]): ApiError {

@@ -1,5 +1,7 @@
 // Reads a request line as the API server understands it: which resource, which verb, or which plain path.
 
+import { ApiError } from '@aksel/base/errors'
+
 export interface RequestInfo {
   /** Decoded path without query. */
   readonly path: string
@@ -62,6 +64,12 @@ interface ResourcePath {
 function resourceInfo(plain: RequestInfo, method: string, path: ResourcePath): RequestInfo {
   let { parts, raw } = path
   let namespace = ''
+  // `/api/v1/watch/…`: watches as they were written before there were queries for them.
+  const isWatchPath = parts[0] === 'watch' && parts.length > 1
+  if (isWatchPath) {
+    parts = parts.slice(1)
+    raw = raw.slice(1)
+  }
   if (parts[0] === 'namespaces' && parts.length > 1) {
     namespace = parts[1]!
     if (parts.length > 2 && !namespaceSubresources.has(parts[2]!)) {
@@ -69,12 +77,16 @@ function resourceInfo(plain: RequestInfo, method: string, path: ResourcePath): R
       raw = raw.slice(2)
     }
   }
-  const [resource = '', name = '', subresource = ''] = parts
-  const verb = verbOf(method, name, plain.query)
-  const selected = name === '' ? selectedName(plain.query, verb) : name
+  const [resource = '', pathName = '', subresource = ''] = parts
+  const isWatch = isWatchPath && method === 'GET'
+  const name = isWatch ? '' : pathName
+  const query = isWatch ? watchedByName(plain.query, pathName) : plain.query
+  const verb = isWatch ? 'watch' : verbOf(method, name, query)
+  const selected = name === '' ? selectedName(query, verb) : name
   const rest = raw.length > 3 ? `/${raw.slice(3).join('/')}` : plain.path.endsWith('/') && raw.length === 3 ? '/' : ''
   return {
     ...plain,
+    query,
     isResource: true,
     verb,
     group: path.group,
@@ -108,8 +120,8 @@ function plainInfo(method: string, path: string, query: URLSearchParams): Reques
 function verbOf(method: string, name: string, query: URLSearchParams): string {
   const verb = verbs[method] ?? method.toLowerCase()
   if (verb === 'get') {
-    if (isTrue(query.get('watch'))) return 'watch'
-    return name === '' ? 'list' : 'get'
+    if (name !== '') return 'get'
+    return isTrue(query.get('watch')) ? 'watch' : 'list'
   }
   return verb === 'delete' && name === '' ? 'deletecollection' : verb
 }
@@ -117,6 +129,18 @@ function verbOf(method: string, name: string, query: URLSearchParams): string {
 /** Go's ParseBool, where a key without a value means yes. */
 export function isTrue(value: string | null): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false' && value.toLowerCase() !== 'f'
+}
+
+/** The name of a watch's path becomes a field selector. Throws BadRequest where the query selects another. */
+function watchedByName(query: URLSearchParams, name: string): URLSearchParams {
+  if (name === '') return query
+  const selected = selectedName(query, 'watch')
+  const selector = query.get('fieldSelector') ?? ''
+  if (selector !== '' && selected !== name)
+    throw new ApiError('BadRequest', "fieldSelector metadata.name doesn't match requested name")
+  const named = new URLSearchParams(query)
+  if (selector === '') named.set('fieldSelector', `metadata.name=${name}`)
+  return named
 }
 
 function selectedName(query: URLSearchParams, verb: string): string {

@@ -1,13 +1,15 @@
 // Finds what answers a request: a resource's verb, a subresource, a review, a relay to a node, or a document.
 
+import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { CallContext, ResourceCall } from './call-context.ts'
 import type { ConnectHandler } from './connect-handler.ts'
 import { connect, isConnect } from './connect-route.ts'
+import { overWebSocket } from './connect/watch-socket.ts'
 import type { Documents } from './discovery/documents.ts'
 import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
 import { deprecationWarning } from './deprecation.ts'
-import { textAnswer } from './http/answer.ts'
+import { errorAnswer, textAnswer } from './http/answer.ts'
 import type { RequestMetrics } from './metrics.ts'
 import type { Outcome, Route } from './pipeline.ts'
 import { methodNotAllowed } from './refusals.ts'
@@ -29,7 +31,40 @@ export interface RouteParts {
 }
 
 export function routeOf(parts: RouteParts): Route {
-  return (context) => (context.info.isResource ? resourceRoute(parts, context) : pathRoute(parts, context))
+  return async (context) => {
+    if (!context.info.isResource) return pathRoute(parts, context)
+    try {
+      return await resourceRoute(parts, context)
+    } catch (error) {
+      if (!isReason(error, 'MethodNotAllowed')) throw error
+      const answer = errorAnswer(error)
+      return { ...answer, headers: { ...answer.headers, allow: allowedMethods(parts, context).join(', ') } }
+    }
+  }
+}
+
+const methodOf: Readonly<Record<string, string>> = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETE',
+}
+
+/** What may be done with the path instead. */
+function allowedMethods({ tools }: RouteParts, { info }: CallContext): readonly string[] {
+  const row = tools.registry.kinds.find(info.group, info.version, info.resource)
+  if (row === undefined) return []
+  const all: readonly string[] = info.subresource === '' ? row.verbs : (row.subresources[info.subresource]?.verbs ?? [])
+  const collection = new Set(['list', 'watch', 'create', 'deletecollection'])
+  const here =
+    info.subresource !== ''
+      ? all
+      : all.filter((verb) => (info.name === '' ? collection.has(verb) : !collection.has(verb)))
+  return [...new Set(here.map((verb) => methodOf[verb]!))].sort()
 }
 
 async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promise<Outcome | undefined> {
@@ -51,6 +86,8 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
   const { info } = base
   const row = parts.tools.registry.kinds.find(info.group, info.version, info.resource)
   if (row === undefined) return undefined
+  // Upstream routes neither to resources.
+  if (base.call.method === 'HEAD' || base.call.method === 'OPTIONS') throw methodNotAllowed()
   const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
   if (isNamespacePath && !row.namespaced) return undefined
   const context: ResourceCall = { ...base, row }
@@ -68,7 +105,10 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
     if (!isOffered || review === undefined) throw methodNotAllowed()
     return review(parts.tools, context)
   }
-  if (info.subresource === '') return runVerb(parts.tools, context)
+  if (info.subresource === '') {
+    const answer = await runVerb(parts.tools, context)
+    return info.verb === 'watch' ? overWebSocket(context.call, answer) : answer
+  }
   if (isConnect(info.subresource)) return connect(parts.scope, parts.connect, context)
   return runSubresource(parts.tools, context, parts.subresources)
 }

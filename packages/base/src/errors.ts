@@ -59,6 +59,8 @@ export interface ApiErrorOptions {
   readonly cause?: unknown
   /** HTTP code, where it differs from the reason's own. */
   readonly code?: number
+  /** Of the Status: where an expired list may go on. */
+  readonly metadata?: Readonly<Record<string, unknown>>
 }
 
 /** An error of the Kubernetes contract. */
@@ -66,6 +68,7 @@ export class ApiError extends Error {
   readonly reason: Reason
   readonly code: number
   readonly details: StatusDetails | undefined
+  readonly metadata: Readonly<Record<string, unknown>>
 
   constructor(reason: Reason, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -73,13 +76,14 @@ export class ApiError extends Error {
     this.reason = reason
     this.code = options.code ?? reasonCodes[reason]
     this.details = options.details
+    this.metadata = options.metadata ?? {}
   }
 
   toStatus(): Status {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.metadata,
       status: 'Failure',
       message: this.message,
       ...(this.reason === 'Unknown' ? {} : { reason: this.reason }),
@@ -95,6 +99,7 @@ export class ApiError extends Error {
     return new ApiError(reason, status.message ?? reason, {
       ...(status.details === undefined ? {} : { details: status.details }),
       ...(status.code === undefined ? {} : { code: status.code }),
+      ...(status.metadata === undefined ? {} : { metadata: status.metadata }),
     })
   }
 }

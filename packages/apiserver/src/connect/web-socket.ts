@@ -20,13 +20,16 @@ const execProtocols = [
   'base64.channel.k8s.io',
 ] as const
 
-export function isWebSocket(call: ConnectCall): boolean {
+/** What a handshake reads of a call. */
+type Upgradable = Pick<ConnectCall, 'headers' | 'method' | 'upgrade'>
+
+export function isWebSocket(call: Pick<Upgradable, 'headers'>): boolean {
   return call.headers['upgrade']?.toLowerCase() === 'websocket'
 }
 
 /** Throws a BadRequest where client and server share no sub-protocol. */
 export async function acceptWebSocket(
-  call: ConnectCall,
+  call: Upgradable,
   known: readonly string[],
 ): Promise<{ readonly socket: WebSocket; readonly protocol: string }> {
   const asked = (call.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())

@@ -1,8 +1,9 @@
 // LIST: the records that match, in pages where asked for, all at one revision.
 
-import { invalidError, forbidden } from '@aksel/api/field-errors'
 import type { KindRow } from '@aksel/api/kind-row'
-import { ApiError } from '@aksel/base/errors'
+import { ApiError, isReason } from '@aksel/base/errors'
+import { continueExpired, encodeToken, tokenOf } from './continue-token.ts'
+import { listMatchOf } from './list-options.ts'
 import type { StoredRecord } from './record.ts'
 import type { RecordStore } from './record-store.ts'
 import { integerOf, resourceVersionOf, selectionOf, type Selection } from './selection.ts'
@@ -15,13 +16,6 @@ export interface ListResult {
   readonly remainingItemCount: number | undefined
 }
 
-interface Token {
-  /** The revision that all pages are read at. */
-  readonly rv: number
-  /** Where the page begins: `namespace/name` below the row's prefix. */
-  readonly start: string
-}
-
 export async function listRecords(
   records: RecordStore,
   row: KindRow,
@@ -29,9 +23,10 @@ export async function listRecords(
   query: URLSearchParams,
 ): Promise<ListResult> {
   const selection = selectionOf(row, query)
-  const limit = integerOf(query, 'limit') ?? 0
+  const limit = limitOf(query)
+  const exact = exactRevision(query)
   const token = tokenOf(query)
-  const revision = token?.rv ?? exactRevision(row, query)
+  const revision = token === undefined ? exact : token.rv < 0 ? undefined : token.rv
   const wanted = resourceVersionOf(query)
   if (revision === undefined && wanted !== undefined && !(await records.has(wanted)))
     throw tooLarge(wanted, records.revision)
@@ -43,7 +38,12 @@ export async function listRecords(
     const kept = selection.matches === undefined ? page.records : page.records.filter(selection.matches)
     return { records: kept, resourceVersion: String(page.revision), continueToken: '', remainingItemCount: undefined }
   }
-  return pageOf(records, row, namespace, { selection, limit, from: token?.start, revision })
+  try {
+    return await pageOf(records, row, namespace, { selection, limit, from: token?.start, revision })
+  } catch (error) {
+    if (token === undefined || !isReason(error, 'Expired')) throw error
+    throw continueExpired(token.start)
+  }
 }
 
 interface Paging {
@@ -89,22 +89,17 @@ async function oneRecord(
   return { records: isMatch ? [record] : [], resourceVersion, continueToken: '', remainingItemCount: undefined }
 }
 
-function exactRevision(row: KindRow, query: URLSearchParams): number | undefined {
-  const match = query.get('resourceVersionMatch') ?? ''
+/** The revision that must be read, and no other. */
+function exactRevision(query: URLSearchParams): number | undefined {
+  const match = listMatchOf(query)
   const wanted = resourceVersionOf(query)
-  if (match === '') {
-    // Upstream's rule for paged lists: the version that is named is the one that is read.
-    return wanted !== undefined && wanted > 0 && integerOf(query, 'limit') ? wanted : undefined
-  }
-  const refuse = (detail: string): ApiError =>
-    invalidError({ group: 'meta.k8s.io', kind: 'ListOptions', name: '' }, [forbidden('resourceVersionMatch', detail)])
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    throw refuse(`supported values: "Exact", "NotOlderThan"`)
-  }
-  if (wanted === undefined) throw refuse('resourceVersionMatch is forbidden unless resourceVersion is provided')
-  if (match === 'NotOlderThan') return undefined
-  if (wanted === 0) throw refuse('resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
-  return wanted
+  if (match === 'Exact') return wanted
+  // Upstream's rule for paged lists: the version that is named is the one that is read.
+  return match === undefined && wanted !== undefined && wanted > 0 && limitOf(query) > 0 ? wanted : undefined
+}
+
+function limitOf(query: URLSearchParams): number {
+  return Math.max(integerOf(query, 'limit') ?? 0, 0)
 }
 
 export function tooLarge(wanted: number, current: number): ApiError {
@@ -114,25 +109,4 @@ export function tooLarge(wanted: number, current: number): ApiError {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     },
   })
-}
-
-function encodeToken({ rv, start }: Token): string {
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv, start })).toString('base64url')
-}
-
-function tokenOf(query: URLSearchParams): Token | undefined {
-  const text = query.get('continue') ?? ''
-  if (text === '') return undefined
-  if (resourceVersionOf(query) !== undefined && query.get('resourceVersion') !== '0') {
-    throw new ApiError('BadRequest', 'specifying resource version is not allowed when using continue')
-  }
-  try {
-    const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Partial<Token> & {
-      readonly v?: string
-    }
-    if (v === 'meta.k8s.io/v1' && Number.isSafeInteger(rv) && typeof start === 'string') return { rv: rv!, start }
-  } catch {
-    // Falls through: not a token of ours.
-  }
-  throw new ApiError('BadRequest', 'continue key is not valid: the token was not made by this server')
 }

@@ -316,9 +316,7 @@ function watchError(error: StoreError, revision: number, oldest: number): ApiErr
 function apiErrorOf(error: StoreError): ApiError {
   switch (error.kind) {
     case 'Compacted':
-      return expiredError(
-        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
-      )
+      return expiredError('The resourceVersion for the provided list is too old.')
     case 'FutureRevision':
       return new ApiError('Timeout', `Too large resource version: ${error.message}`, {
         details: {

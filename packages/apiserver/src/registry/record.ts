@@ -40,6 +40,11 @@ export class StoredRecord {
     return jsonWithVersion(this.#value, this.item.modRevision)
   }
 
+  /** The same object as if it had been written at another revision. */
+  at(revision: number): StoredRecord {
+    return new StoredRecord({ ...this.item, modRevision: revision }, this.#value)
+  }
+
   get sizeBytes(): number {
     return this.#value.byteLength
   }

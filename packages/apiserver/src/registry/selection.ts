@@ -3,7 +3,8 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { ApiError } from '@aksel/base/errors'
 import type { StoredRecord } from './record.ts'
-import { meetsFields, parseFieldSelector, parseLabelSelector } from './selectors.ts'
+import { parseLabelSelector } from './label-selector.ts'
+import { meetsFields, parseFieldSelector } from './selectors.ts'
 
 export interface Selection {
   /** Undefined: everything. */
@@ -38,9 +39,11 @@ export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
 function checkFields(row: KindRow, fields: readonly string[]): void {
   const empty = { metadata: { name: '' }, spec: {}, status: {} }
   const offered = row.selectableFields(empty)
-  const unknown = fields.find((field) => !Object.hasOwn(offered, field))
-  if (unknown === undefined) return
   const known = Object.keys(offered)
+  const isPlain = known.every((field) => field.startsWith('metadata.'))
+  // Kinds without fields of their own may be asked for a namespace even where they have none.
+  const unknown = fields.find((field) => !known.includes(field) && !(isPlain && field === 'metadata.namespace'))
+  if (unknown === undefined) return
   // Kinds with fields of their own and kinds without are refused in different words; kubectl puts the selector before them.
   throw new ApiError(
     'BadRequest',
@@ -54,24 +57,23 @@ function checkFields(row: KindRow, fields: readonly string[]): void {
 export function integerOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
   if (text === null || text === '') return undefined
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new ApiError(
-      'BadRequest',
-      `invalid value for ${name}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    )
-  }
-  return Number(text)
+  if (!/^[+-]?\d+$/.test(text))
+    throw new ApiError('BadRequest', `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+  const value = BigInt(text)
+  if (value !== BigInt.asIntN(64, value))
+    throw new ApiError('BadRequest', `strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`)
+  return Number(value)
 }
 
-/** The `resourceVersion` of a query: undefined when absent, 0 for any. Throws Invalid. */
+/** The `resourceVersion` of a query: undefined when absent, 0 for any. Throws BadRequest. */
 export function resourceVersionOf(query: URLSearchParams): number | undefined {
   const text = query.get('resourceVersion')
   if (text === null || text === '') return undefined
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new ApiError(
-      'BadRequest',
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    )
-  }
-  return Number(text)
+  const why = !/^\d+$/.test(text) ? 'invalid syntax' : BigInt(text) >= 2n ** 64n ? 'value out of range' : undefined
+  if (why === undefined) return Number(text)
+  const shown = JSON.stringify(text)
+  throw new ApiError(
+    'BadRequest',
+    `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: ${why}`,
+  )
 }

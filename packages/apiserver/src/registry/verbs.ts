@@ -14,11 +14,11 @@ import { parseBody, parseJsonBody, readRequestBody } from '../http/request-body.
 import { attributesOf } from '../authorization/attributes.ts'
 import { assertAllowed } from '../authorization/authorize.ts'
 import { conflictError, methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
-import { isTrue } from '../request-info.ts'
 import { createObject, matchNamespace } from './create.ts'
 import { bodyTypeOf, decodeBody, type BodyType, type DecodeSettings } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
+import { watchOptionsOf } from './list-options.ts'
 import { listRecords, tooLarge } from './list.ts'
 import { appliedObject, configurationOf } from './apply.ts'
 import { applyMediaType, assertPatchShape, patched, patchTypeOf } from './patch.ts'
@@ -96,32 +96,26 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
   const { records, scope } = tools.registry
   const how = presentationOf(tools, context)
   const { query } = info
+  const { sendInitialEvents, allowBookmarks } = watchOptionsOf(query)
   const selection = selectionOf(row, query)
   const asked = resourceVersionOf(query)
   if (asked !== undefined && !(await records.has(asked))) throw tooLarge(asked, records.revision)
-  const streams = isTrue(query.get('sendInitialEvents'))
-  if (streams && query.get('resourceVersionMatch') !== 'NotOlderThan') {
-    throw new ApiError(
-      'Invalid',
-      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    )
-  }
-  // Without a version, or from "any", a watch begins with what is there.
-  const withInitial = streams || ((asked === undefined || asked === 0) && query.get('sendInitialEvents') === null)
+  // Without a version, or from "any", a watch begins with what is there, unless it says otherwise.
+  const withInitial = sendInitialEvents ?? (asked === undefined || asked === 0)
   const page = withInitial ? await records.page(row, { namespace: row.namespaced ? info.namespace : '' }) : undefined
   const initial =
     page === undefined ? [] : selection.matches === undefined ? page.records : page.records.filter(selection.matches)
   const afterRevision = page?.revision ?? (asked === undefined || asked === 0 ? records.revision : asked)
-  const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? WATCH_MIN_SECONDS * (1 + fraction(scope.random))
+  const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? 0
   const body = watchBody(records, scope.clock, {
     row,
     namespace: row.namespaced ? info.namespace : '',
     selection,
     afterRevision,
     initial,
-    endsInitialEvents: streams && isTrue(query.get('allowWatchBookmarks')),
-    bookmarks: isTrue(query.get('allowWatchBookmarks')),
-    timeoutMs: timeoutSeconds * 1000,
+    endsInitialEvents: sendInitialEvents === true && allowBookmarks,
+    bookmarks: allowBookmarks,
+    timeoutMs: (timeoutSeconds > 0 ? timeoutSeconds : WATCH_MIN_SECONDS * (1 + fraction(scope.random))) * 1000,
     // The watch of a custom kind ends when its definition changes, so that the client reads again what it means now.
     signal: row.custom === undefined ? call.signal : AbortSignal.any([call.signal, row.custom.retired]),
     encoder: presentEvents(row, how, () => scope.clock.now(), tools.encoder),

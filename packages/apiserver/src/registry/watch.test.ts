@@ -136,13 +136,6 @@ void suite('a watch', () => {
     await remove('p')
   })
 
-  void test('ends after its timeout', async () => {
-    const response = await server.server
-      .transportFor(admin)
-      .send({ method: 'GET', path: `${path}?watch=true&timeoutSeconds=0`, headers: {} })
-    for await (const _piece of response.body);
-  })
-
   void test('that does not read is cut off, and the writers never wait for it', async () => {
     const response = await server.server
       .transportFor(admin)

@@ -26,6 +26,9 @@ export interface WatchRequest {
 }
 
 const BOOKMARK_EVERY_MS = 60_000
+const BOOKMARK_BEFORE_END_MS = 2_000
+/** Initial events written in one go. */
+const INITIAL_SLICE = 500
 /** What a watcher may leave unread. */
 const BUFFER_MAX_BYTES = 16 * 1024 * 1024
 
@@ -46,6 +49,7 @@ class WatchSession {
   readonly #timers: Timer[] = []
   #revision: number
   #bookmarked: number
+  #endsAtMs = 0
 
   constructor(records: RecordStore, clock: Clock, request: WatchRequest, sink: Sink) {
     this.#records = records
@@ -57,13 +61,31 @@ class WatchSession {
   }
 
   run(): void {
-    const { request, sink } = { request: this.#request, sink: this.#sink }
+    const request = this.#request
     if (request.signal.aborted) return this.#end()
     request.signal.addEventListener('abort', this.#end, { once: true })
-    for (const record of request.initial) sink.write(request.encoder.event('ADDED', record))
-    if (request.endsInitialEvents) sink.write(request.encoder.bookmark(String(this.#revision), true))
+    this.#endsAtMs = this.#clock.monotonicMs() + request.timeoutMs
     this.#timers.push(this.#clock.after(request.timeoutMs, this.#end))
-    if (request.bookmarks) this.#armBookmark()
+    this.#sendInitial(0)
+  }
+
+  /** In slices, so that a long list holds up nobody; changes follow when it is sent. */
+  #sendInitial(from: number): void {
+    const { initial, encoder, endsInitialEvents, bookmarks } = this.#request
+    if (this.#stop.signal.aborted) return
+    const until = Math.min(from + INITIAL_SLICE, initial.length)
+    for (let at = from; at < until; at += 1) this.#sink.write(encoder.event('ADDED', initial[at]!))
+    if (until < initial.length) {
+      setImmediate(() => this.#sendInitial(until))
+      return
+    }
+    if (endsInitialEvents) this.#sink.write(encoder.bookmark(String(this.#revision), true))
+    if (bookmarks) this.#armBookmark()
+    this.#follow()
+  }
+
+  #follow(): void {
+    const request = this.#request
     try {
       this.#records.watch(request.row, {
         namespace: request.namespace,
@@ -88,8 +110,11 @@ class WatchSession {
     if (this.#sink.bufferedBytes > BUFFER_MAX_BYTES) this.#end()
   }
 
+  /** Every minute, and shortly before the watch ends, so that the next one begins where this one was. */
   #armBookmark(): void {
-    this.#timers[1] = this.#clock.after(BOOKMARK_EVERY_MS, () => {
+    const leftMs = this.#endsAtMs - this.#clock.monotonicMs() - BOOKMARK_BEFORE_END_MS
+    const waitMs = leftMs > 0 ? Math.min(leftMs, BOOKMARK_EVERY_MS) : BOOKMARK_EVERY_MS
+    this.#timers[1] = this.#clock.after(waitMs, () => {
       if (this.#revision > this.#bookmarked) {
         this.#sink.write(this.#request.encoder.bookmark(String(this.#revision), false))
         this.#bookmarked = this.#revision
@@ -126,5 +151,6 @@ function seenAs(
   const was = before !== undefined && matches(before)
   const is = type !== 'DELETED' && matches(record)
   if (is) return { type: was ? 'MODIFIED' : 'ADDED', record }
-  return was ? { type: 'DELETED', record } : undefined
+  // What a watcher is told to forget is what it knew, with the version at which it was to be forgotten.
+  return was ? { type: 'DELETED', record: type === 'DELETED' ? record : before.at(record.revision) } : undefined
 }
