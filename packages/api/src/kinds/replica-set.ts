@@ -88,6 +88,7 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
     ...workloadWideColumns,
     selectorColumn,
   ],
+  selectableFields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   cells: ({ metadata, spec, status }, nowMs) => [
     metadata.name,
     spec.replicas ?? 0,

@@ -82,6 +82,7 @@ export const replicationControllerRules: KindRules<ReplicationController> = {
     ...workloadWideColumns,
     selectorColumn,
   ],
+  selectableFields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   cells: ({ metadata, spec, status }, nowMs) => [
     metadata.name,
     spec.replicas ?? 0,
