@@ -117,8 +117,9 @@ class Checker {
 
   #select(expr: SelectExpr): CelType {
     const path = expr.isTest ? undefined : pathOf(expr)
-    if (path !== undefined && this.#lookup(path.split('.')[0]!) === undefined) {
-      const whole = this.#environment.typeIdent(path)
+    const root = path?.split('.')[0]
+    if (path !== undefined && !this.#locals.some(([name]) => name === root)) {
+      const whole = this.#environment.variables.get(path) ?? this.#environment.typeIdent(path)
       if (whole !== undefined) {
         this.#qualified.set(expr.id, path)
         return whole

@@ -105,6 +105,11 @@ class Estimator {
   }
 
   #select(expr: Extract<Expr, { kind: 'select' }>): CostRange {
+    const whole = this.#checked.qualified.get(expr.id)
+    if (whole !== undefined) {
+      this.#declare(expr, this.#variables.get(whole))
+      return one
+    }
     const operand = this.cost(expr.operand)
     if (expr.isTest) return operand
     const { kind } = this.#typeOf(expr.operand)

@@ -129,7 +129,7 @@ export class Planner {
 
   #select(expr: SelectExpr): Step {
     const whole = this.checked.qualified.get(expr.id)
-    if (whole !== undefined) return this.#typeValue(whole)
+    if (whole !== undefined) return this.#ident(whole)
     const operand = this.plan(expr.operand)
     const { field } = expr
     if (expr.isTest) return (frame) => isPresent(operand(frame), field)
