@@ -7,13 +7,21 @@ import { allRules } from './kinds/all.ts'
 import { aggregatedDiscovery, groupList, groupVersionsOf, inDiscoveryOrder, resourceList } from './discovery.ts'
 import { minors } from './tables.ts'
 
+/** Kinds that came later than the first minor, or are a beta that has to be switched on. */
+const notEverywhere = /^admissionregistration\.k8s\.io\/(v1|v1beta1)\/MutatingAdmissionPolicy(Binding)?$/
+
 test('every file of rules has its kind in every minor’s tables', async () => {
+  const seen = new Set<string>()
   for (const minor of minors) {
-    const { rows } = await catalogOf(minor)
+    const { rows } = await catalogOf(minor, { runtimeConfig: { 'api/all': true } })
     const known = new Set(rows.map(({ group, version, kind }) => `${group}/${version}/${kind}`))
-    for (const { group, version, kind } of allRules)
-      assert.ok(known.has(`${group}/${version}/${kind}`), `${minor}: ${group}/${version} ${kind}`)
+    for (const { group, version, kind } of allRules) {
+      const key = `${group}/${version}/${kind}`
+      if (known.has(key)) seen.add(key)
+      else assert.match(key, notEverywhere, `${minor}: ${key}`)
+    }
   }
+  for (const { group, version, kind } of allRules) assert.ok(seen.has(`${group}/${version}/${kind}`), kind)
 })
 
 test('a row is found by its path and by its kind', async () => {

@@ -26,7 +26,6 @@ export interface Catalog {
 /** Kinds that other parts of the server answer for (CRDs, aggregation) are not in the rows until those parts are there. */
 const unserved = new Set([
   'apiregistration.k8s.io',
-  'admissionregistration.k8s.io',
   'metrics.k8s.io',
   'custom.metrics.k8s.io',
   'external.metrics.k8s.io',
@@ -102,8 +101,8 @@ function byDiscovery(a: KindFact, b: KindFact): number {
 /** A version without a file of its own that has a stabler sister is stored as that one, under her rules. */
 function rulesOf(rules: ReadonlyMap<string, KindRules>, schemas: Schemas, fact: ResourceFact): KindRules {
   const own = rules.get(kindKey(fact))
-  if (own !== undefined) return own
-  const plain = { group: fact.group, version: fact.version, kind: fact.kind }
   const stored = storageSisterOf(schemas.tables, fact)
+  if (own !== undefined && (stored === undefined || own.storedAs !== undefined)) return own
+  const plain = { group: fact.group, version: fact.version, kind: fact.kind }
   return stored === undefined ? plain : sisterRules(schemas, fact, stored, rules.get(kindKey(stored)))
 }

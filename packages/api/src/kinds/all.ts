@@ -22,6 +22,7 @@ import { ipAddressRules } from './ip-address.ts'
 import { jobRules } from './job.ts'
 import { leaseRules } from './lease.ts'
 import { limitRangeRules } from './limit-range.ts'
+import { mutatingAdmissionPolicyRules } from './mutating-admission-policy.ts'
 import { namespaceRules } from './namespace.ts'
 import { networkPolicyRules } from './network-policy.ts'
 import { nodeRules } from './node.ts'
@@ -47,6 +48,9 @@ import { serviceRules } from './service.ts'
 import { statefulSetRules } from './stateful-set.ts'
 import { storageClassRules } from './storage-class.ts'
 import { volumeAttributesClassRules } from './volume-attributes-class.ts'
+
+import { validatingAdmissionPolicyBindingRules, validatingAdmissionPolicyRules } from './validating-admission-policy.ts'
+import { mutatingWebhookConfigurationRules, validatingWebhookConfigurationRules } from './webhook-configurations.ts'
 
 export const allRules: readonly KindRules[] = [
   componentStatusRules,
@@ -80,6 +84,8 @@ export const allRules: readonly KindRules[] = [
   jobRules,
   leaseRules,
   limitRangeRules,
+  ...mutatingAdmissionPolicyRules,
+  mutatingWebhookConfigurationRules,
   namespaceRules,
   networkPolicyRules,
   newEventRules,
@@ -104,4 +110,7 @@ export const allRules: readonly KindRules[] = [
   statefulSetRules,
   storageClassRules,
   volumeAttachmentRules,
+  validatingAdmissionPolicyBindingRules,
+  validatingAdmissionPolicyRules,
+  validatingWebhookConfigurationRules,
 ]
