@@ -164,7 +164,8 @@ const STORED_FORM = 1
 
 async function openRecords({ store, keyPrefix }: ApiServerOptions, catalog: Catalog): Promise<RecordStore> {
   const epochRevision = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
-  return new RecordStore({ store, keyPrefix, schemas: catalog.schemas, epochRevision })
+  const protobuf = new ProtobufDecoder(catalog.tables)
+  return new RecordStore({ store, keyPrefix, schemas: catalog.schemas, protobuf, epochRevision })
 }
 
 interface Authorities {

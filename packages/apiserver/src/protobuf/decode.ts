@@ -22,6 +22,11 @@ interface ProtoField {
   readonly read: Read
 }
 
+/** Whether the bytes are an object in Kubernetes' protobuf envelope. */
+export function isProtobuf(bytes: Uint8Array): boolean {
+  return bytes[0] === magic[0] && magic.equals(bytes.subarray(0, magic.length))
+}
+
 export class ProtobufDecoder {
   readonly #tables: ApiTables
   readonly #messages = new Map<string, Read>()

@@ -8,6 +8,7 @@ import { draftOf, type Draft } from '@aksel/base/draft'
 import { encodeJson } from '@aksel/base/json'
 import { StoreError } from '@aksel/store/store'
 import type { KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
+import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
 import { expiredError } from '../refusals.ts'
 import { encodeForStore, StoredRecord } from './record.ts'
 
@@ -44,19 +45,30 @@ export interface RecordWatch {
   ended(error: ApiError): void
 }
 
+export interface RecordStoreOptions {
+  readonly store: Store
+  readonly keyPrefix: string
+  readonly schemas: Schemas
+  /** For values that an upstream API server wrote. */
+  readonly protobuf: ProtobufDecoder
+  readonly epochRevision: number
+}
+
 export class RecordStore {
   readonly #store: Store
   readonly #keyPrefix: string
   readonly #schemas: Schemas
+  readonly #protobuf: ProtobufDecoder
   /** Values written below this revision may lack what this schema writes; they are decoded and defaulted when read. */
   readonly #epochRevision: number
   readonly #records = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
   readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
 
-  constructor(options: { store: Store; keyPrefix: string; schemas: Schemas; epochRevision: number }) {
+  constructor(options: RecordStoreOptions) {
     this.#store = options.store
     this.#keyPrefix = options.keyPrefix
     this.#schemas = options.schemas
+    this.#protobuf = options.protobuf
     this.#epochRevision = options.epochRevision
   }
 
@@ -127,7 +139,8 @@ export class RecordStore {
     if (before !== undefined && Buffer.compare(before.item.value, value) === 0) return before
     const result = await this.#transact(key, before, { kind: 'put', key, value })
     if (!result.committed) return undefined
-    const read = await this.#store.get(key)
+    // The very bytes that watchers are sent; at this revision, so that no store need ask how new it is.
+    const read = await this.#store.get(key, result.revision)
     const item =
       read?.modRevision === result.revision
         ? read
@@ -235,7 +248,8 @@ export class RecordStore {
     for (const [index, item] of missing.entries()) ofRow.set(item, shownAs(probes[index]!, shown[index]!))
   }
 
-  #make(row: KindRow, item: KeyValue): StoredRecord {
+  #make(row: KindRow, stored: KeyValue): StoredRecord {
+    const item = this.#asJson(row, stored)
     if (row.custom !== undefined) {
       const probe = new StoredRecord(item)
       const shown = row.custom.fromStored([probe.object])
@@ -251,6 +265,15 @@ export class RecordStore {
       )
     }
     return item.modRevision >= this.#epochRevision ? new StoredRecord(item) : this.#modernised(row, item)
+  }
+
+  /** Upstream keeps most kinds in protobuf unless it is told otherwise; the next write of ours makes JSON of it. */
+  #asJson(row: KindRow, item: KeyValue): KeyValue {
+    if (!isProtobuf(item.value)) return item
+    return {
+      ...item,
+      value: encodeForStore(this.#protobuf.decode(Buffer.from(item.value), row.message) as unknown as KubernetesObject),
+    }
   }
 
   /** Written by another schema: decoded and defaulted as if it were read from the wire. */
