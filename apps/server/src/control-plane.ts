@@ -19,6 +19,8 @@ export interface ControlPlaneParts {
   readonly fabric?: Fabric
   /** Absent where nodes are simulated: claims stay pending. */
   readonly diskImages?: DiskImages
+  /** False: an API server alone; whoever wants loops runs them elsewhere. Default true. */
+  readonly loops?: boolean
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -64,7 +66,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
   const client = (user: User): Client => createClient(server.transportFor(user), { userAgent: userAgentOf(user) })
-  const loops = runLoops(own, { ...options, client })
+  const loops = options.loops === false ? Promise.resolve() : runLoops(own, { ...options, client })
   started.defer(async () => {
     stopping.abort(new Error('the control plane stops'))
     await loops

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { checkStoreName } from './open-store.ts'
 
 export interface ServerOptions {
   readonly dataDir: string
@@ -11,6 +12,7 @@ export interface ServerOptions {
   readonly simulated: boolean
   /** Port of the Azure front door on 127.0.0.1. */
   readonly port: number
+  /** `log`, or the URL of an etcd. */
   readonly store: string
   readonly isRoot: boolean
   readonly repositoryRoot: string
@@ -34,8 +36,7 @@ export function readServerOptions(
   })
   const isRoot = process.getuid?.() === 0
   const shared = environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share')
-  const store = values.store ?? 'log'
-  if (store !== 'log') throw new Error(`Unknown store "${store}"; this version knows "log"`)
+  const store = checkStoreName(values.store ?? 'log')
   const port = Number(values.port ?? '8443')
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`Cannot listen on port "${values.port}": a port is a number from 0 to 65535`)

@@ -4,12 +4,11 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
 import type { Scope } from '@aksel/base/scope'
-import { openLogStore } from '@aksel/store/log-store'
-import { nodeDisk } from '@aksel/store/node-disk'
 import { openAuditLog } from './audit-log.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
 import { openHost } from './host-parts.ts'
+import { openStore } from './open-store.ts'
 import type { ServerOptions } from './options.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { openSimulatedMachines } from '@aksel/compute/simulated/simulated-machines'
@@ -26,7 +25,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const { dataDir } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await chmod(dataDir, 0o700)
-  const store = started.use(await openLogStore(scope, { disk: nodeDisk(), directory: join(dataDir, 'store') }))
+  const store = started.use(await openStore(scope, options))
   const audit = started.use(await openAuditLog(join(dataDir, 'server', 'audit.jsonl')))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const engine = started.use(

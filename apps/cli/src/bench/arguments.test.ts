@@ -7,7 +7,7 @@ import { parseBenchArguments } from './arguments.ts'
 import { groupNames } from './group.ts'
 
 test('without a group all groups run, once', () => {
-  assert.deepEqual(parseBenchArguments([]), { groups: groupNames, json: false, runs: 1 })
+  assert.deepEqual(parseBenchArguments([]), { groups: groupNames, json: false, runs: 1, full: false })
 })
 
 test('groups and flags are taken in any order, a group named twice runs once', () => {
@@ -15,8 +15,13 @@ test('groups and flags are taken in any order, a group named twice runs once', (
     groups: ['up'],
     json: true,
     runs: 3,
+    full: false,
     nodes: 2,
   })
+})
+
+test('--full asks for the sizes that the targets are about', () => {
+  assert.equal(parseBenchArguments(['create', '--full']).full, true)
 })
 
 test('what is not known is refused with exit code 2 and what there is', () => {
@@ -25,7 +30,7 @@ test('what is not known is refused with exit code 2 and what there is', () => {
       () => parseBenchArguments(args),
       (error) => error instanceof CommandError && error.exitCode === 2 && message.test(error.message),
     )
-  refused(['create'], /Unknown benchmark group "create"; the groups are: .*up/)
+  refused(['weather'], /Unknown benchmark group "weather"; the groups are: .*up/)
   refused(['constructor'], /Unknown benchmark group/)
   refused(['up', '-o', 'yaml'], /Unknown output format "yaml"/)
   refused(['up', '--fast'], /--fast[^]*Usage: aksel bench/)

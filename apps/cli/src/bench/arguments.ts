@@ -8,6 +8,7 @@ export interface BenchArguments {
   readonly groups: readonly string[]
   readonly json: boolean
   readonly runs: number
+  readonly full: boolean
   readonly nodes?: number
 }
 
@@ -21,12 +22,13 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     groups: chooseGroups(positionals),
     json: values.output === 'json',
     runs: count('--runs', values.runs ?? '1'),
+    full: values.full === true,
     ...(nodes === undefined ? {} : { nodes }),
   }
 }
 
 interface Parsed {
-  readonly values: { readonly output?: string; readonly runs?: string; readonly nodes?: string }
+  readonly values: { readonly output?: string; readonly runs?: string; readonly nodes?: string; readonly full?: boolean }
   readonly positionals: readonly string[]
 }
 
@@ -35,11 +37,12 @@ function parse(args: readonly string[]): Parsed {
     output: { type: 'string', short: 'o' },
     runs: { type: 'string' },
     nodes: { type: 'string' },
+    full: { type: 'boolean' },
   } as const
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options })
   } catch (error) {
-    const usage = 'aksel bench [GROUP…] [-o json] [--runs N] [--nodes N]'
+    const usage = 'aksel bench [GROUP…] [-o json] [--runs N] [--nodes N] [--full]'
     throw new CommandError(`${(error as Error).message}\nUsage: ${usage}`, 2)
   }
 }

@@ -11,6 +11,8 @@ export interface BenchRequest {
   readonly runs: number
   /** Nodes of the cluster; what `up` takes by itself when absent. */
   readonly nodes?: number
+  /** At the sizes that the targets are about; else small enough for a look. */
+  readonly full: boolean
   /** Says what is going on, for people. */
   readonly say: (line: string) => void
 }
@@ -19,6 +21,9 @@ export type BenchGroup = (scope: Scope, request: BenchRequest) => Promise<readon
 
 const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   up: async () => (await import('./up/group.ts')).upGroup,
+  create: async () => (await import('./api/create-group.ts')).createGroup,
+  list: async () => (await import('./api/list-group.ts')).listGroup,
+  watch: async () => (await import('./api/watch-group.ts')).watchGroup,
 }
 
 export const groupNames: readonly string[] = Object.keys(loaders)

@@ -66,6 +66,12 @@ export function inUnit(value: number, unit: Unit): string {
       return `${value.toFixed(3)} s`
     case 'bytes':
       return `${(value / 1e6).toFixed(1)} MB`
+    case '/s':
+      return `${Math.round(value)} /s`
+    case 'bytes/s':
+      return `${(value / 1e6).toFixed(1)} MB/s`
+    case '×':
+      return `${significant(value)}×`
     default:
       return unit satisfies never
   }

@@ -2,7 +2,7 @@
 
 import type { StageReport } from './stages.ts'
 
-export type Unit = 's' | 'bytes'
+export type Unit = 's' | 'bytes' | '/s' | 'bytes/s' | '×'
 
 export interface ProbeSpan {
   /** What `value` is divided by. */

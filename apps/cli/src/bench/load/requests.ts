@@ -1,0 +1,198 @@
+// Requests as fast as they are answered, over a number of connections that each keep a number of them under way. HTTP/1.1 is
+// written and read by hand: the load must cost less than what it measures.
+
+import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2'
+import { connect, type TLSSocket } from 'node:tls'
+import { digitsOf, numberMark, templateOf, type Template } from './template.ts'
+
+export interface RequestLoad {
+  readonly host: string
+  readonly port: number
+  readonly caPem: string
+  readonly serverName?: string
+  readonly protocol: 'h1' | 'h2'
+  readonly connections: number
+  /** Under way at once on each connection; always 1 with HTTP/1.1. */
+  readonly streams: number
+  readonly method: string
+  /** May hold the number's mark, as may the body. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Base64, since it comes over a channel of JSON. */
+  readonly bodyBase64: string
+  readonly firstNumber: number
+  /** Numbers come again after so many. */
+  readonly numbers?: number
+  /** Ends after so many requests, or after this time. */
+  readonly requestsMax?: number
+  readonly durationMs?: number
+  /** At most so many a second, evenly. */
+  readonly perSecond?: number
+}
+
+export interface LoadResult {
+  readonly answered: number
+  readonly failed: number
+  readonly firstFailure: string
+  readonly seconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+  readonly bodyBytes: number
+}
+
+/** One connection: sends a request, resolves with its status and the bytes of its body. */
+interface Connection {
+  send(number: number): Promise<{ readonly status: number; readonly bytes: number; readonly failure: string }>
+  close(): void
+}
+
+export async function runRequests(load: RequestLoad): Promise<LoadResult> {
+  const connections = await Promise.all(
+    Array.from({ length: load.connections }, () => (load.protocol === 'h1' ? openHttp1(load) : openHttp2(load))),
+  )
+  const latencies: number[] = []
+  const state = { next: 0, failed: 0, firstFailure: '', bodyBytes: 0 }
+  const startedMs = performance.now()
+  const endMs = startedMs + (load.durationMs ?? Infinity)
+  const requestsMax = load.requestsMax ?? Infinity
+  const lane = async (connection: Connection): Promise<void> => {
+    while (state.next < requestsMax && performance.now() < endMs) {
+      const order = state.next++
+      if (load.perSecond !== undefined) await until(startedMs + (order / load.perSecond) * 1000)
+      const number = load.firstNumber + (load.numbers === undefined ? order : order % load.numbers)
+      const beganMs = performance.now()
+      const { status, bytes, failure } = await connection.send(number)
+      latencies.push(performance.now() - beganMs)
+      state.bodyBytes += bytes
+      if (status >= 200 && status < 300 && failure === '') continue
+      state.failed += 1
+      state.firstFailure ||= `${status} ${failure}`
+    }
+  }
+  await Promise.all(connections.flatMap((one) => Array.from({ length: load.streams }, () => lane(one))))
+  const seconds = (performance.now() - startedMs) / 1000
+  for (const connection of connections) connection.close()
+  latencies.sort((left, right) => left - right)
+  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
+  const { failed, firstFailure, bodyBytes } = state
+  return {
+    answered: latencies.length - failed,
+    failed,
+    firstFailure,
+    seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: latencies.at(-1) ?? 0,
+    bodyBytes,
+  }
+}
+
+function until(atMs: number): Promise<void> | undefined {
+  const waitMs = atMs - performance.now()
+  return waitMs <= 0 ? undefined : new Promise((resolve) => setTimeout(resolve, waitMs))
+}
+
+export function tlsTo(load: Pick<RequestLoad, 'host' | 'port' | 'caPem' | 'serverName'>, protocol: string): Promise<TLSSocket> {
+  const { host, port, caPem, serverName } = load
+  const name = serverName === undefined ? {} : { servername: serverName }
+  const socket = connect({ host, port, ca: caPem, ALPNProtocols: [protocol], ...name })
+  socket.setNoDelay(true)
+  return new Promise((resolve, reject) => {
+    socket.once('secureConnect', () => resolve(socket))
+    socket.once('error', reject)
+  })
+}
+
+async function openHttp1(load: RequestLoad): Promise<Connection> {
+  const socket = await tlsTo(load, 'http/1.1')
+  const template = http1Template(load)
+  let answered: ((answer: { status: number; bytes: number; failure: string }) => void) | undefined
+  let head: Buffer = Buffer.alloc(0)
+  let missing = -1
+  let status = 0
+  let length = 0
+  const finish = (failure: string): void => {
+    const resolve = answered
+    answered = undefined
+    resolve?.({ status, bytes: length, failure })
+  }
+  socket.on('data', (piece: Buffer) => {
+    let bytes = piece
+    if (missing < 0) {
+      head = head.length === 0 ? bytes : Buffer.concat([head, bytes])
+      const end = head.indexOf('\r\n\r\n')
+      if (end === -1) return
+      const text = head.toString('latin1', 0, end)
+      status = Number(text.slice(9, 12))
+      const declared = /\r\ncontent-length: (\d+)/i.exec(text)
+      if (declared === null) return finish('an answer without a length')
+      length = Number(declared[1])
+      missing = length
+      bytes = head.subarray(end + 4)
+      head = Buffer.alloc(0)
+    }
+    missing -= bytes.length
+    if (missing > 0) return
+    missing = -1
+    finish('')
+  })
+  socket.on('error', (error) => finish(error.message))
+  socket.on('close', () => finish('the connection was closed'))
+  return {
+    send(number) {
+      return new Promise((resolve) => {
+        answered = resolve
+        socket.write(template.render(number))
+      })
+    },
+    close: () => socket.destroy(),
+  }
+}
+
+const DIGITS = 9
+
+function http1Template(load: RequestLoad): Template {
+  const body = Buffer.from(load.bodyBase64, 'base64')
+  const marks = body.toString('latin1').split(numberMark).length - 1
+  const sentBytes = body.length - marks * (numberMark.length - DIGITS)
+  const headers = { host: `${load.serverName ?? load.host}:${load.port}`, ...load.headers }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  if (body.length > 0) lines.push(`content-length: ${sentBytes}\r\n`)
+  return templateOf(Buffer.concat([Buffer.from(`${load.method} ${load.path} HTTP/1.1\r\n${lines.join('')}\r\n`), body]))
+}
+
+async function openHttp2(load: RequestLoad): Promise<Connection> {
+  const socket = await tlsTo(load, 'h2')
+  const session: ClientHttp2Session = connectHttp2(`https://${load.serverName ?? load.host}:${load.port}`, {
+    createConnection: () => socket,
+    settings: { initialWindowSize: 1 << 20 },
+  })
+  session.on('error', () => {})
+  const body = templateOf(Buffer.from(load.bodyBase64, 'base64'))
+  const hasBody = load.bodyBase64 !== ''
+  const isGrpc = load.headers['content-type'] === 'application/grpc'
+  return {
+    send(number) {
+      return new Promise((resolve) => {
+        const path = load.path.replace(numberMark, digitsOf(number))
+        const stream = session.request({ ':method': load.method, ':path': path, ...load.headers }, { endStream: !hasBody })
+        let status = 0
+        let bytes = 0
+        let failure = ''
+        stream.on('response', (headers) => {
+          status = Number(headers[':status'])
+          if (isGrpc && headers['grpc-status'] !== undefined && headers['grpc-status'] !== '0') failure = String(headers['grpc-message'])
+        })
+        stream.on('trailers', (trailers) => {
+          if (isGrpc && trailers['grpc-status'] !== '0') failure = String(trailers['grpc-message'])
+        })
+        stream.on('data', (piece: Buffer) => (bytes += piece.length))
+        stream.on('error', (error) => (failure = error.message))
+        stream.on('close', () => resolve({ status, bytes, failure }))
+        if (hasBody) stream.end(body.render(number))
+      })
+    },
+    close: () => session.destroy(undefined, constants.NGHTTP2_NO_ERROR),
+  }
+}
