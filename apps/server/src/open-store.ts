@@ -24,7 +24,10 @@ export function isShared(store: string): boolean {
 }
 
 /** Rejects with a StoreError when it is in use, damaged, or nobody answers. */
-export async function openStore(scope: Scope, options: { readonly store: string; readonly dataDir: string }): Promise<Store> {
+export async function openStore(
+  scope: Scope,
+  options: { readonly store: string; readonly dataDir: string },
+): Promise<Store> {
   if (!isShared(options.store)) {
     return await openLogStore(scope, { disk: nodeDisk(), directory: storeDirectory(options.dataDir) })
   }

@@ -28,7 +28,12 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
 }
 
 interface Parsed {
-  readonly values: { readonly output?: string; readonly runs?: string; readonly nodes?: string; readonly full?: boolean }
+  readonly values: {
+    readonly output?: string
+    readonly runs?: string
+    readonly nodes?: string
+    readonly full?: boolean
+  }
   readonly positionals: readonly string[]
 }
 

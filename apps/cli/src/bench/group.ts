@@ -24,6 +24,8 @@ const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   create: async () => (await import('./api/create-group.ts')).createGroup,
   list: async () => (await import('./api/list-group.ts')).listGroup,
   watch: async () => (await import('./api/watch-group.ts')).watchGroup,
+  leases: async () => (await import('./api/leases-group.ts')).leasesGroup,
+  tenant: async () => (await import('./api/tenant-group.ts')).tenantGroup,
 }
 
 export const groupNames: readonly string[] = Object.keys(loaders)

@@ -63,7 +63,7 @@ function processLines(processes: unknown): readonly string[] {
 export function inUnit(value: number, unit: Unit): string {
   switch (unit) {
     case 's':
-      return `${value.toFixed(3)} s`
+      return value < 0.001 ? `${(value * 1e6).toFixed(0)} µs` : `${value.toFixed(3)} s`
     case 'bytes':
       return `${(value / 1e6).toFixed(1)} MB`
     case '/s':

@@ -52,7 +52,11 @@ export async function createGroup(scope: Scope, request: BenchRequest): Promise<
         name: `${shape.id} pod creates, ${shape.what}`,
         unit: '/s',
         runs: runs.map(rate),
-        probe: { of: `bare etcd 3.4 puts of ${valueBytes} bytes over TLS, same shape`, before: rate(before), after: rate(after) },
+        probe: {
+          of: `bare etcd 3.4 puts of ${valueBytes} bytes over TLS, same shape`,
+          before: rate(before),
+          after: rate(after),
+        },
         stages: rig.stages,
         details: {
           ...costDetails(last!),
@@ -185,7 +189,11 @@ async function loneCreate(
 }
 
 /** Appends and syncs, one after the other, in the folder of the store; seconds. */
-async function syncedWrites(directory: string, bytes: number, count: number): Promise<{ readonly p50: number; readonly p99: number }> {
+async function syncedWrites(
+  directory: string,
+  bytes: number,
+  count: number,
+): Promise<{ readonly p50: number; readonly p99: number }> {
   const path = join(directory, 'probe')
   const file = await open(path, 'w')
   const block = Buffer.alloc(bytes, 'x')

@@ -6,7 +6,17 @@ import type { BenchRequest } from '../group.ts'
 import { median, rowOf, type BenchRow } from '../row.ts'
 import { costOf } from '../process-cost.ts'
 import { fillPods, podsPath } from './pods.ts'
-import { costDetails, peerTls, requests, startEngine, startPeer, startRig, watched, type Rig, type Watched } from './rig.ts'
+import {
+  costDetails,
+  peerTls,
+  requests,
+  startEngine,
+  startPeer,
+  startRig,
+  watched,
+  type Rig,
+  type Watched,
+} from './rig.ts'
 import type { Child } from '../load/orders.ts'
 import type { LoadResult, RequestLoad } from '../load/requests.ts'
 import type { PeerOrders } from '../load/peer-main.ts'
@@ -86,7 +96,8 @@ async function listRow(rig: Rig, form: Form, { still, request, pods }: ListQuest
   const before = await staticBody(rig, still, trial.bodyBytes, times)
   const results: LoadResult[] = []
   const one = await watched(rig, async () => {
-    for (let i = 0; i < times; i++) results.push(await requests(rig.load, { ...reading(rig, form.headers), requestsMax: 1 }))
+    for (let i = 0; i < times; i++)
+      results.push(await requests(rig.load, { ...reading(rig, form.headers), requestsMax: 1 }))
   })
   const after = await staticBody(rig, still, trial.bodyBytes, times)
   return [
@@ -114,9 +125,16 @@ async function staticBody(rig: Rig, still: Still, bytes: number, times: number):
   return Math.max(...results)
 }
 
-async function memoryRow(rig: Rig, empty: { readonly rssAnonBytes: number; readonly rssFileBytes: number }, pods: number): Promise<BenchRow> {
+async function memoryRow(
+  rig: Rig,
+  empty: { readonly rssAnonBytes: number; readonly rssFileBytes: number },
+  pods: number,
+): Promise<BenchRow> {
   const one: Watched<NodeJS.MemoryUsage> = await watched(rig, () => rig.engine.ask('collectGarbage', null))
-  const list = await requests(rig.load, { ...reading(rig, { accept: 'application/json' }, '?limit=50'), requestsMax: 1 })
+  const list = await requests(rig.load, {
+    ...reading(rig, { accept: 'application/json' }, '?limit=50'),
+    requestsMax: 1,
+  })
   const storedBytes = (list.bodyBytes / 50) * pods
   const grown = one.server.rssAnonBytes + one.server.rssFileBytes - empty.rssAnonBytes - empty.rssFileBytes
   return rowOf({
@@ -157,7 +175,11 @@ async function slowReaders(rig: Rig, still: Still, request: BenchRequest): Promi
     name: `A4 memory added by ${readers} slow readers of whole lists`,
     unit: 'bytes',
     runs: [largest - before],
-    probe: { of: 'the bytes of their lists together', before: readers * list.bodyBytes, after: readers * list.bodyBytes },
+    probe: {
+      of: 'the bytes of their lists together',
+      before: readers * list.bodyBytes,
+      after: readers * list.bodyBytes,
+    },
     stages: rig.stages,
     details: { ...costDetails(one), readBytes: one.result },
   })
@@ -198,13 +220,18 @@ async function restartRow(rig: Rig, still: Still, pods: number): Promise<BenchRo
   const one = await watched(rig, () => requests(rig.load, { ...reading(rig, {}, '?limit=500'), requestsMax: 1 }))
   const seconds = (performance.now() - startedMs) / 1000
   const total = await requests(rig.load, { ...reading(rig, {}), requestsMax: 1 })
-  if (total.bodyBytes < pods * 1_000) throw new CommandError(`after the restart a list has ${total.bodyBytes} bytes only`)
+  if (total.bodyBytes < pods * 1_000)
+    throw new CommandError(`after the restart a list has ${total.bodyBytes} bytes only`)
   return rowOf({
     name: `A13 restart after kill -9 with ${pods} pods to the first consistent list`,
     unit: 's',
     runs: [seconds],
     probe: { of: "a Node process's own start", before, after: await probe() },
     stages: rig.stages,
-    details: { ...costDetails(one), serving: (readyMs - startedMs) / 1000, firstListSeconds: median([one.result.maxMs / 1000]) },
+    details: {
+      ...costDetails(one),
+      serving: (readyMs - startedMs) / 1000,
+      firstListSeconds: median([one.result.maxMs / 1000]),
+    },
   })
 }

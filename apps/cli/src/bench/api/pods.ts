@@ -13,7 +13,10 @@ export function benchPod(serviceAccount: string, marks: Readonly<Record<string, 
     name,
     image: 'registry.example.com/team/service:1.24.3',
     command: ['/bin/server', '--config=/etc/service/config.yaml', '--listen=0.0.0.0:8080'],
-    env: Array.from({ length: 6 }, (_, i) => ({ name: `SETTING_${i}`, value: `value-of-setting-${i}-that-is-not-short` })),
+    env: Array.from({ length: 6 }, (_, i) => ({
+      name: `SETTING_${i}`,
+      value: `value-of-setting-${i}-that-is-not-short`,
+    })),
     ports: [{ name: 'http', containerPort: 8080 }],
     resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '500m', memory: '256Mi' } },
     livenessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 10 },
@@ -27,7 +30,11 @@ export function benchPod(serviceAccount: string, marks: Readonly<Record<string, 
       labels: { app: 'web', tier: 'front', 'app.kubernetes.io/part-of': 'shop', ...marks },
       annotations: { 'prometheus.io/scrape': 'true', note: 'x'.repeat(400) },
     },
-    spec: { schedulerName: SCHEDULER, serviceAccountName: serviceAccount, containers: [container('main'), container('side')] },
+    spec: {
+      schedulerName: SCHEDULER,
+      serviceAccountName: serviceAccount,
+      containers: [container('main'), container('side')],
+    },
   }
 }
 
@@ -36,7 +43,11 @@ export function podsPath(rig: Rig): string {
 }
 
 /** Creates pods with these numbers through the whole path. */
-export async function fillPods(rig: Rig, load: Child<LoadOrders>, range: { readonly from: number; readonly count: number }): Promise<void> {
+export async function fillPods(
+  rig: Rig,
+  load: Child<LoadOrders>,
+  range: { readonly from: number; readonly count: number },
+): Promise<void> {
   await requests(load, {
     ...rig.target,
     headers: { ...rig.target.headers, ...json },

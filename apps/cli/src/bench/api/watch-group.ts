@@ -10,11 +10,23 @@ import { numberMark, timeMark } from '../load/template.ts'
 import type { WatchCount } from '../load/watchers.ts'
 import { rowOf, type BenchRow } from '../row.ts'
 import { fillPods, podsPath } from './pods.ts'
-import { base64, costDetails, json, peerTls, requests, startLoad, startPeer, startRig, watched, type Rig } from './rig.ts'
+import {
+  base64,
+  costDetails,
+  json,
+  peerTls,
+  requests,
+  startLoad,
+  startPeer,
+  startRig,
+  watched,
+  type Rig,
+} from './rig.ts'
 
 export async function watchGroup(scope: Scope, request: BenchRequest): Promise<readonly BenchRow[]> {
   const rows: BenchRow[] = []
   await using rig = await startRig(scope)
+  await write(rig, OBJECTS, { method: 'POST' })
   for (const watchers of [25, 500, 2_000]) {
     request.say(`watch: ${watchers} watchers`)
     rows.push(...(await fanOutRows(scope, rig, request, watchers)))
@@ -29,7 +41,12 @@ function eventsFor(watchers: number, request: BenchRequest): number {
   return Math.max(100, Math.round((request.full ? 1_000_000 : 150_000) / watchers))
 }
 
-async function fanOutRows(scope: Scope, rig: Rig, request: BenchRequest, watchers: number): Promise<readonly BenchRow[]> {
+async function fanOutRows(
+  scope: Scope,
+  rig: Rig,
+  request: BenchRequest,
+  watchers: number,
+): Promise<readonly BenchRow[]> {
   const events = eventsFor(watchers, request)
   await using readers = await startLoad()
   const eventBytes = await openAndMeasure(rig, readers, watchers)
@@ -72,8 +89,13 @@ const OBJECTS = 64
 
 /** Opens the watches; returns the bytes that one event takes on the wire. */
 async function openAndMeasure(rig: Rig, readers: Child<LoadOrders>, watchers: number): Promise<number> {
-  await write(rig, OBJECTS, {})
-  const list = await requests(rig.load, { ...job(rig), method: 'GET', path: `${configMapsPath(rig)}?limit=1`, bodyBase64: '', requestsMax: 1 })
+  const list = await requests(rig.load, {
+    ...job(rig),
+    method: 'GET',
+    path: `${configMapsPath(rig)}?limit=1`,
+    bodyBase64: '',
+    requestsMax: 1,
+  })
   if (list.bodyBytes === 0) throw new CommandError('An empty list came back')
   await readers.ask('openWatchers', {
     ...rig.target,
@@ -93,14 +115,19 @@ interface Delivering {
   readonly perSecond?: number
 }
 
-async function deliveries(rig: Rig, readers: Child<LoadOrders>, how: Delivering): Promise<WatchCount & { readonly seconds: number }> {
+async function deliveries(
+  rig: Rig,
+  readers: Child<LoadOrders>,
+  how: Delivering,
+): Promise<WatchCount & { readonly seconds: number }> {
   await readers.ask('resetWatchers', null)
   const wanted = how.watchers * how.events
   const startedMs = performance.now()
   const writing = write(rig, how.events, how.perSecond === undefined ? {} : { perSecond: how.perSecond })
   const [count] = await Promise.all([readers.ask('untilEvents', { events: wanted, deadlineMs: 120_000 }), writing])
   const seconds = (performance.now() - startedMs) / 1000
-  if (count.events !== wanted) throw new CommandError(`${count.events} of ${wanted} events arrived; ${count.ended} watches ended`)
+  if (count.events !== wanted)
+    throw new CommandError(`${count.events} of ${wanted} events arrived; ${count.ended} watches ended`)
   return { ...count, seconds }
 }
 
@@ -116,7 +143,11 @@ function job(rig: Rig) {
 }
 
 /** Updates, each with the time at which it was sent, from a process that is neither server nor watcher. */
-async function write(rig: Rig, count: number, how: { readonly perSecond?: number }): Promise<void> {
+async function write(
+  rig: Rig,
+  count: number,
+  how: { readonly perSecond?: number; readonly method?: string },
+): Promise<void> {
   const object = {
     kind: 'ConfigMap',
     apiVersion: 'v1',
@@ -126,7 +157,7 @@ async function write(rig: Rig, count: number, how: { readonly perSecond?: number
   await requests(rig.load, {
     ...job(rig),
     method: 'PUT',
-    path: `${configMapsPath(rig)}/watched-${numberMark}`,
+    path: how.method === 'POST' ? configMapsPath(rig) : `${configMapsPath(rig)}/watched-${numberMark}`,
     bodyBase64: base64(object),
     numbers: OBJECTS,
     requestsMax: count,
@@ -145,7 +176,7 @@ async function rawFanOut(
   await readers.ask('openWatchers', { host: '127.0.0.1', port, caPem: tls.caPem, headers: {}, watchers })
   const wanted = watchers * events
   const startedMs = performance.now()
-  await peer.ask('fanOut', { events, eventBytes })
+  await peer.ask('fanOut', { watchers, events, eventBytes })
   const count = await readers.ask('untilEvents', { events: wanted, deadlineMs: 120_000 })
   if (count.events !== wanted) throw new CommandError(`${count.events} of ${wanted} raw events arrived`)
   return count.events / ((performance.now() - startedMs) / 1000)
@@ -154,7 +185,8 @@ async function rawFanOut(
 async function watchList(scope: Scope, rig: Rig, request: BenchRequest): Promise<BenchRow> {
   const pods = request.full ? 150_000 : 5_000
   await fillPods(rig, rig.load, { from: 0, count: pods })
-  const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=600'
+  const query =
+    'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=600'
   const once = async (): Promise<{ readonly seconds: number; readonly bytes: number }> => {
     await using readers = await startLoad()
     const startedMs = performance.now()

@@ -11,6 +11,12 @@ export interface PeerTls {
   readonly key: string
 }
 
+export interface FanOut {
+  readonly watchers: number
+  readonly events: number
+  readonly eventBytes: number
+}
+
 const sockets = new Set<TLSSocket>()
 let body = Buffer.alloc(0)
 
@@ -37,15 +43,16 @@ const orders = {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     return (server.address() as AddressInfo).port
   },
-  /** Writes so many events of this size to every socket, no faster than they take them. Returns how many were written. */
-  async fanOut({ events, eventBytes }: { readonly events: number; readonly eventBytes: number }): Promise<number> {
+  /** Writes so many events of this size to so many sockets, no faster than they take them. Returns how many were written. */
+  async fanOut({ watchers, events, eventBytes }: FanOut): Promise<number> {
+    // A client may see its handshake done a moment before we do.
+    while (sockets.size < watchers) await new Promise((resolve) => setImmediate(resolve))
     const event = Buffer.alloc(eventBytes, 'x')
     event.write('}\n', eventBytes - 2)
     for (let i = 0; i < events; i++) {
-      let full = false
-      for (const socket of sockets) full = !socket.write(event) || full
+      for (const socket of sockets) socket.write(event)
       await new Promise((resolve) => setImmediate(resolve))
-      if (full) await drained()
+      await drained()
     }
     return events * sockets.size
   },
@@ -63,9 +70,14 @@ function answer(request: Http2ServerRequest, response: Http2ServerResponse): voi
   })
 }
 
+const BUFFER_MAX_BYTES = 256 << 10
+
 async function drained(): Promise<void> {
-  const full = [...sockets].filter((socket) => socket.writableNeedDrain)
-  await Promise.all(full.map((socket) => new Promise((resolve) => socket.once('drain', resolve).once('close', resolve))))
+  const full = [...sockets].filter((socket) => socket.writableLength > BUFFER_MAX_BYTES)
+  if (full.length === 0) return
+  await Promise.all(
+    full.map((socket) => new Promise((resolve) => socket.once('drain', resolve).once('close', resolve))),
+  )
 }
 
 serveOrders(orders)

@@ -26,6 +26,8 @@ export interface RequestLoad {
   /** Ends after so many requests, or after this time. */
   readonly requestsMax?: number
   readonly durationMs?: number
+  /** The body holds `versionMark`: the resourceVersion of the last answer for this number goes there. */
+  readonly versions?: boolean
   /** At most so many a second, evenly. */
   readonly perSecond?: number
 }
@@ -41,9 +43,21 @@ export interface LoadResult {
   readonly bodyBytes: number
 }
 
+interface Sent {
+  readonly status: number
+  readonly bytes: number
+  readonly failure: string
+  /** The body, where versions are wanted. */
+  readonly text?: string
+}
+
+/** What stands for the resourceVersion in a body. */
+export const versionMark = '{resourceVersion}'
+const versionShape = /"resourceVersion":"(\d+)"/
+
 /** One connection: sends a request, resolves with its status and the bytes of its body. */
 interface Connection {
-  send(number: number): Promise<{ readonly status: number; readonly bytes: number; readonly failure: string }>
+  send(number: number, version?: string): Promise<Sent>
   close(): void
 }
 
@@ -56,13 +70,23 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
   const startedMs = performance.now()
   const endMs = startedMs + (load.durationMs ?? Infinity)
   const requestsMax = load.requestsMax ?? Infinity
+  const versions = new Map<number, string>()
+  const reader = load.versions === true ? await readerOf(load) : undefined
+  const versionOf = async (number: number): Promise<string> => {
+    const known = versions.get(number)
+    if (known !== undefined) return known
+    const { text = '' } = await reader!.send(number)
+    return versionShape.exec(text)?.[1] ?? ''
+  }
   const lane = async (connection: Connection): Promise<void> => {
     while (state.next < requestsMax && performance.now() < endMs) {
       const order = state.next++
       if (load.perSecond !== undefined) await until(startedMs + (order / load.perSecond) * 1000)
       const number = load.firstNumber + (load.numbers === undefined ? order : order % load.numbers)
+      const version = load.versions === true ? await versionOf(number) : undefined
       const beganMs = performance.now()
-      const { status, bytes, failure } = await connection.send(number)
+      const { status, bytes, failure, text } = await connection.send(number, version)
+      if (text !== undefined) versions.set(number, versionShape.exec(text)?.[1] ?? '')
       latencies.push(performance.now() - beganMs)
       state.bodyBytes += bytes
       if (status >= 200 && status < 300 && failure === '') continue
@@ -73,8 +97,10 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
   await Promise.all(connections.flatMap((one) => Array.from({ length: load.streams }, () => lane(one))))
   const seconds = (performance.now() - startedMs) / 1000
   for (const connection of connections) connection.close()
+  reader?.close()
   latencies.sort((left, right) => left - right)
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
+  const at = (share: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
   const { failed, firstFailure, bodyBytes } = state
   return {
     answered: latencies.length - failed,
@@ -88,12 +114,20 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
   }
 }
 
+/** Reads what is there before the first update; over HTTP/2, so that many may ask at once. */
+function readerOf(load: RequestLoad): Promise<Connection> {
+  return openHttp2({ ...load, method: 'GET', bodyBase64: '' })
+}
+
 function until(atMs: number): Promise<void> | undefined {
   const waitMs = atMs - performance.now()
   return waitMs <= 0 ? undefined : new Promise((resolve) => setTimeout(resolve, waitMs))
 }
 
-export function tlsTo(load: Pick<RequestLoad, 'host' | 'port' | 'caPem' | 'serverName'>, protocol: string): Promise<TLSSocket> {
+export function tlsTo(
+  load: Pick<RequestLoad, 'host' | 'port' | 'caPem' | 'serverName'>,
+  protocol: string,
+): Promise<TLSSocket> {
   const { host, port, caPem, serverName } = load
   const name = serverName === undefined ? {} : { servername: serverName }
   const socket = connect({ host, port, ca: caPem, ALPNProtocols: [protocol], ...name })
@@ -107,7 +141,8 @@ export function tlsTo(load: Pick<RequestLoad, 'host' | 'port' | 'caPem' | 'serve
 async function openHttp1(load: RequestLoad): Promise<Connection> {
   const socket = await tlsTo(load, 'http/1.1')
   const template = http1Template(load)
-  let answered: ((answer: { status: number; bytes: number; failure: string }) => void) | undefined
+  let answered: ((answer: Sent) => void) | undefined
+  const kept: Buffer[] = []
   let head: Buffer = Buffer.alloc(0)
   let missing = -1
   let status = 0
@@ -115,7 +150,8 @@ async function openHttp1(load: RequestLoad): Promise<Connection> {
   const finish = (failure: string): void => {
     const resolve = answered
     answered = undefined
-    resolve?.({ status, bytes: length, failure })
+    const text = load.versions === true ? { text: Buffer.concat(kept.splice(0)).toString('latin1') } : {}
+    resolve?.({ status, bytes: length, failure, ...text })
   }
   socket.on('data', (piece: Buffer) => {
     let bytes = piece
@@ -133,6 +169,7 @@ async function openHttp1(load: RequestLoad): Promise<Connection> {
       head = Buffer.alloc(0)
     }
     missing -= bytes.length
+    if (load.versions === true) kept.push(bytes)
     if (missing > 0) return
     missing = -1
     finish('')
@@ -140,10 +177,10 @@ async function openHttp1(load: RequestLoad): Promise<Connection> {
   socket.on('error', (error) => finish(error.message))
   socket.on('close', () => finish('the connection was closed'))
   return {
-    send(number) {
+    send(number, version) {
       return new Promise((resolve) => {
         answered = resolve
-        socket.write(template.render(number))
+        socket.write((version === undefined ? template : http1Template(load, version)).render(number))
       })
     },
     close: () => socket.destroy(),
@@ -152,14 +189,19 @@ async function openHttp1(load: RequestLoad): Promise<Connection> {
 
 const DIGITS = 9
 
-function http1Template(load: RequestLoad): Template {
-  const body = Buffer.from(load.bodyBase64, 'base64')
+function http1Template(load: RequestLoad, version?: string): Template {
+  const body = bodyOf(load, version)
   const marks = body.toString('latin1').split(numberMark).length - 1
   const sentBytes = body.length - marks * (numberMark.length - DIGITS)
   const headers = { host: `${load.serverName ?? load.host}:${load.port}`, ...load.headers }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   if (body.length > 0) lines.push(`content-length: ${sentBytes}\r\n`)
   return templateOf(Buffer.concat([Buffer.from(`${load.method} ${load.path} HTTP/1.1\r\n${lines.join('')}\r\n`), body]))
+}
+
+function bodyOf(load: RequestLoad, version?: string): Buffer {
+  const body = Buffer.from(load.bodyBase64, 'base64')
+  return version === undefined ? body : Buffer.from(body.toString().replace(versionMark, version))
 }
 
 async function openHttp2(load: RequestLoad): Promise<Connection> {
@@ -173,24 +215,35 @@ async function openHttp2(load: RequestLoad): Promise<Connection> {
   const hasBody = load.bodyBase64 !== ''
   const isGrpc = load.headers['content-type'] === 'application/grpc'
   return {
-    send(number) {
+    send(number, version) {
       return new Promise((resolve) => {
+        const kept: Buffer[] = []
         const path = load.path.replace(numberMark, digitsOf(number))
-        const stream = session.request({ ':method': load.method, ':path': path, ...load.headers }, { endStream: !hasBody })
+        const stream = session.request(
+          { ':method': load.method, ':path': path, ...load.headers },
+          { endStream: !hasBody },
+        )
         let status = 0
         let bytes = 0
         let failure = ''
         stream.on('response', (headers) => {
           status = Number(headers[':status'])
-          if (isGrpc && headers['grpc-status'] !== undefined && headers['grpc-status'] !== '0') failure = String(headers['grpc-message'])
+          if (isGrpc && headers['grpc-status'] !== undefined && headers['grpc-status'] !== '0')
+            failure = String(headers['grpc-message'])
         })
         stream.on('trailers', (trailers) => {
           if (isGrpc && trailers['grpc-status'] !== '0') failure = String(trailers['grpc-message'])
         })
-        stream.on('data', (piece: Buffer) => (bytes += piece.length))
+        stream.on('data', (piece: Buffer) => {
+          bytes += piece.length
+          if (load.versions === true) kept.push(piece)
+        })
         stream.on('error', (error) => (failure = error.message))
-        stream.on('close', () => resolve({ status, bytes, failure }))
-        if (hasBody) stream.end(body.render(number))
+        stream.on('close', () => {
+          const text = load.versions === true ? { text: Buffer.concat(kept).toString('latin1') } : {}
+          resolve({ status, bytes, failure, ...text })
+        })
+        if (hasBody) stream.end((version === undefined ? body : templateOf(bodyOf(load, version))).render(number))
       })
     },
     close: () => session.destroy(undefined, constants.NGHTTP2_NO_ERROR),

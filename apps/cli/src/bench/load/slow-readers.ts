@@ -26,7 +26,9 @@ export async function readSlowly(reading: SlowReading): Promise<number> {
       setTimeout(() => socket.resume(), waitMs)
     })
     socket.on('error', () => {})
-    const lines = Object.entries({ host: `${host}:${port}`, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+    const lines = Object.entries({ host: `${host}:${port}`, ...headers }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    )
     socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
   }
   await new Promise((resolve) => setTimeout(resolve, durationMs))

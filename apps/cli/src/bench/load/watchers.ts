@@ -64,7 +64,9 @@ export class Watchers {
       resolve()
     })
     if (load.path === undefined) return
-    const lines = Object.entries({ host: `${load.host}:${load.port}`, ...load.headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+    const lines = Object.entries({ host: `${load.host}:${load.port}`, ...load.headers }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    )
     socket.write(`GET ${load.path} HTTP/1.1\r\n${lines.join('')}\r\n`)
     await promise
   }
