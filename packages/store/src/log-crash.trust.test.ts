@@ -3,12 +3,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fraction, seededRandom } from '@aksel/base/ids'
+import { sized } from '@aksel/testing/test-size'
 import { checkPowerCuts, crashDirectory, Load, openCrashStore } from './crash-harness.ts'
 import { put, text } from './contract-help.ts'
 import { SimulatedDisk, type DiskCall, type DiskFault, type DiskPlan } from './simulated-disk.ts'
 import { StoreError } from './store.ts'
 
 const BURSTS = 45
+const FLIPS = sized({ gate: 1_000, full: 10_000 })
+const IMAGES = sized({ gate: 2_000, full: 20_000 })
 
 /** A run of load `seed` on a disk with this plan, until the store refuses or the load is done. */
 async function runLoad(seed: number, plan: DiskPlan): Promise<{ readonly disk: SimulatedDisk; readonly load: Load }> {
@@ -43,9 +46,10 @@ describe('the log store and power cuts', () => {
       for (const kind of ['rename', 'remove', 'syncDirectory', 'datasync'] as const) {
         assert.ok(kinds.filter((one) => one === kind).length >= 2, `the load makes the store call ${kind}`)
       }
+      const images = Math.ceil(IMAGES / 2 / kinds.length)
       for (let call = 1; call <= kinds.length; call++) {
         const { disk, load } = await runLoad(seed, at(call, 'power'))
-        await checkPowerCuts(disk, load, 3, call)
+        await checkPowerCuts(disk, load, images, call)
       }
     })
   }
@@ -147,7 +151,7 @@ describe('the log store and damaged files', () => {
     const files = disk.files()
     const random = seededRandom(8)
     let refused = 0
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < FLIPS; round++) {
       const copies = new Map([...files].map(([path, bytes]) => [path, Buffer.from(bytes)]))
       const [, bytes] = [...copies][Math.floor(fraction(random) * copies.size)]!
       bytes[Math.floor(fraction(random) * bytes.length)]! ^= 1 << Math.floor(fraction(random) * 8)
@@ -159,7 +163,7 @@ describe('the log store and damaged files', () => {
         refused += 1
       }
     }
-    assert.ok(refused > 300, `${refused} of 400 were noticed`)
+    assert.ok(refused > FLIPS * 0.75, `${refused} of ${FLIPS} were noticed`)
   })
 
   test('a missing file is refused', async () => {

@@ -57,7 +57,7 @@ export type DiskFault = (typeof diskFaults)[number]
 
 export interface DiskPlan {
   /** What happens at the nth call (from 1); undefined for nothing. */
-  readonly faultAt?: (call: number, kind: DiskCall) => DiskFault | undefined
+  readonly faultAt?: (call: number, kind: DiskCall, path: string) => DiskFault | undefined
   /** A planted bug: fdatasync says yes and does nothing. */
   readonly ignoresSync?: boolean
 }
@@ -112,39 +112,39 @@ export class SimulatedDisk implements Disk {
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    this.#call('open')
+    this.#call('open', path)
     let inode = this.#names.current.get(path)
     if (inode === undefined) {
       if (mode !== 'create') throw diskError('ENOENT', `no such file: ${path}`)
       inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), unsynced: [] }
       this.#rename(path, [{ path, inode }])
     } else if (mode === 'create') this.#truncate(inode, 0)
-    return this.#handle(inode)
+    return this.#handle(path, inode)
   }
 
-  #handle(inode: Inode): DiskFile {
+  #handle(path: string, inode: Inode): DiskFile {
     return {
       sizeBytes: async () => {
-        this.#call('size')
+        this.#call('size', path)
         return inode.content.length
       },
       read: async (offset, length) => {
-        this.#call('read')
+        this.#call('read', path)
         return Buffer.from(inode.content.subarray(offset, offset + length))
       },
       write: async (offset, bytes) => {
-        const fault = this.#fault('write')
+        const fault = this.#fault('write', path)
         if (fault === 'short') this.#write(inode, offset, Buffer.from(bytes.subarray(0, bytes.length >>> 1)))
         if (fault === 'power') this.#write(inode, offset, Buffer.from(bytes))
         throwFault(fault === 'short' ? 'ENOSPC' : fault, 'write')
         this.#write(inode, offset, Buffer.from(bytes))
       },
       truncate: async (sizeBytes) => {
-        this.#call('truncate')
+        this.#call('truncate', path)
         this.#truncate(inode, sizeBytes)
       },
       datasync: async () => {
-        const fault = this.#fault('datasync')
+        const fault = this.#fault('datasync', path)
         if (fault === 'power') throwFault(fault, 'datasync')
         if (fault !== undefined) {
           inode.durable = survivorOf(inode, this.#random)
@@ -170,7 +170,7 @@ export class SimulatedDisk implements Disk {
   }
 
   async list(directory: string): Promise<readonly string[]> {
-    this.#call('list')
+    this.#call('list', directory)
     const paths = [...this.#names.current.keys()].filter((path) => parentOf(path) === directory)
     return paths.map((path) => path.slice(directory.length + 1)).toSorted()
   }
@@ -180,7 +180,7 @@ export class SimulatedDisk implements Disk {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    this.#call('syncDirectory')
+    this.#call('syncDirectory', directory)
     if (this.#plan.ignoresSync === true) return
     this.#names.unsynced = this.#names.unsynced.filter((operation) => {
       if (operation.directory === directory) apply(this.#names.durable, operation.changes)
@@ -189,7 +189,7 @@ export class SimulatedDisk implements Disk {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#call('rename')
+    this.#call('rename', to)
     const inode = this.#existing(from)
     this.#rename(to, [
       { path: from, inode: undefined },
@@ -198,14 +198,14 @@ export class SimulatedDisk implements Disk {
   }
 
   async link(existing: string, name: string): Promise<void> {
-    this.#call('link')
+    this.#call('link', name)
     const inode = this.#existing(existing)
     if (this.#names.current.has(name)) throw diskError('EEXIST', `file exists: ${name}`)
     this.#rename(name, [{ path: name, inode }])
   }
 
   async remove(path: string): Promise<void> {
-    this.#call('remove')
+    this.#call('remove', path)
     this.#existing(path)
     this.#rename(path, [{ path, inode: undefined }])
   }
@@ -227,15 +227,15 @@ export class SimulatedDisk implements Disk {
     this.#names.unsynced.push({ directory: parentOf(path), changes })
   }
 
-  #call(kind: DiskCall): void {
-    const fault = this.#fault(kind)
+  #call(kind: DiskCall, path: string): void {
+    const fault = this.#fault(kind, path)
     throwFault(fault === 'short' ? 'EIO' : fault, kind)
   }
 
-  #fault(kind: DiskCall): DiskFault | undefined {
+  #fault(kind: DiskCall, path: string): DiskFault | undefined {
     if (this.#powerIsOff) return 'power'
     this.#calls += 1
-    const fault = this.#plan.faultAt?.(this.#calls, kind)
+    const fault = this.#plan.faultAt?.(this.#calls, kind, path)
     if (fault === 'power') this.#powerIsOff = true
     return fault
   }
