@@ -28,15 +28,16 @@ export interface StoreAnswer {
   readonly done?: boolean
 }
 
-let writes = 0
+const count = { writes: 0 }
 
 async function carryOut(order: StoreOrder): Promise<StoreAnswer> {
   const { number, kind, key, value = '', expected } = order
   const current = await store.get(key)
   const held = current === undefined ? undefined : Buffer.from(current.value).toString()
-  if (kind === 'read') return { number, value: values.bug === 'stale-read' && writes % 7 === 0 ? undefined : held }
-  writes += 1
-  if (values.bug === 'dropped-write' && writes % 40 === 0) return { number, done: true }
+  if (kind === 'read')
+    return { number, value: values.bug === 'stale-read' && count.writes % 7 === 0 ? undefined : held }
+  count.writes += 1
+  if (values.bug === 'dropped-write' && count.writes % 40 === 0) return { number, done: true }
   const guards: Guard[] =
     kind === 'write' || values.bug === 'unguarded'
       ? []

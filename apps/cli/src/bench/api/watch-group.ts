@@ -58,7 +58,7 @@ async function fanOutRows(
   const half = await watched(rig, () =>
     deliveries(rig, readers, { watchers, events: Math.ceil(Math.min(events, writes * 5)), perSecond: writes }),
   )
-  await readers.ask('closeWatchers', null)
+  await readers.ask('closeWatchers', undefined)
   const probe = { of: `raw TLS sockets, events of ${eventBytes} bytes`, before, after }
   const lags = ({ lagP50Ms, lagP99Ms, lagMaxMs }: WatchCount): object => ({ lagP50Ms, lagP99Ms, lagMaxMs })
   return [
@@ -102,7 +102,7 @@ async function openAndMeasure(rig: Rig, readers: Child<LoadOrders>, watchers: nu
     path: `${configMapsPath(rig)}?watch=1&resourceVersion=${await rig.engine.ask('revision', null)}&timeoutSeconds=3600`,
     watchers,
   })
-  await readers.ask('resetWatchers', null)
+  await readers.ask('resetWatchers', undefined)
   await write(rig, 1, {})
   const count = await readers.ask('untilEvents', { events: watchers, deadlineMs: 20_000 })
   if (count.events !== watchers) throw new CommandError(`${count.events} of ${watchers} watchers saw the first event`)
@@ -120,7 +120,7 @@ async function deliveries(
   readers: Child<LoadOrders>,
   how: Delivering,
 ): Promise<WatchCount & { readonly seconds: number }> {
-  await readers.ask('resetWatchers', null)
+  await readers.ask('resetWatchers', undefined)
   const wanted = how.watchers * how.events
   const startedMs = performance.now()
   const writing = write(rig, how.events, how.perSecond === undefined ? {} : { perSecond: how.perSecond })

@@ -13,13 +13,13 @@ const orders = {
     await watchers.open(load)
     return true
   },
-  async resetWatchers(_: null) {
+  async resetWatchers() {
     watchers.reset()
     return true
   },
   untilEvents: ({ events, deadlineMs }: { readonly events: number; readonly deadlineMs: number }) =>
     watchers.until(events, deadlineMs),
-  async closeWatchers(_: null) {
+  async closeWatchers() {
     watchers.close()
     return true
   },
