@@ -2,6 +2,7 @@
 
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from './types/apps-v1.ts'
 import type { HorizontalPodAutoscaler } from './types/autoscaling-v2.ts'
+import type { CustomResourceDefinition } from './types/apiextensions-v1.ts'
 import type { CertificateSigningRequest } from './types/certificates-v1.ts'
 import type { Lease } from './types/coordination-v1.ts'
 import type { CronJob, Job } from './types/batch-v1.ts'
@@ -103,6 +104,12 @@ export const certificateSigningRequests = resource<CertificateSigningRequest>(
   'certificates.k8s.io/v1',
   'CertificateSigningRequest',
   'certificatesigningrequests',
+  'Cluster',
+)
+export const customResourceDefinitions = resource<CustomResourceDefinition>(
+  'apiextensions.k8s.io/v1',
+  'CustomResourceDefinition',
+  'customresourcedefinitions',
   'Cluster',
 )
 export const priorityClasses = resource<PriorityClass>(

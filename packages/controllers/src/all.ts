@@ -8,6 +8,7 @@ import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
+import { customKindSource } from './garbage-collector/custom-kinds.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import type { KindSource } from './garbage-collector/kinds.ts'
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts'
@@ -35,7 +36,7 @@ export interface ControllerOptions extends LoopParts {
   readonly rootCaPem: string
   /** Absent: services of type LoadBalancer wait for an address for ever. */
   readonly loadBalancers?: LoadBalancers
-  /** Kinds of custom resources, for garbage collection. */
+  /** Kinds of custom resources, for garbage collection; from the definitions where absent. */
   readonly customKinds?: KindSource
   /** How long a node may be silent before it counts as lost. Default 40 s. */
   readonly nodeGracePeriodMs?: number
@@ -70,7 +71,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     persistentVolumeController(parts),
     claimProtectionController(parts),
     volumeProtectionController(parts),
-    garbageCollector({ ...parts, ...(customKinds === undefined ? {} : { kinds: customKinds }) }),
+    garbageCollector({ ...parts, kinds: customKinds ?? customKindSource(caches) }),
     ...(loadBalancers === undefined ? [] : [serviceLoadBalancerController({ ...parts, loadBalancers })]),
   ]
 }

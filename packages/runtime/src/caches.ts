@@ -13,11 +13,17 @@ export function createCaches(scope: Scope, client: Client): Caches & AsyncDispos
   return new SharedCaches(scope, client)
 }
 
+interface Running {
+  readonly cache: unknown
+  readonly stop: AbortController
+  readonly ended: Promise<void>
+}
+
 class SharedCaches implements Caches, AsyncDisposable {
   readonly #scope: Scope
   readonly #client: Client
   readonly #stop = new AbortController()
-  readonly #informers = new Map<string, { readonly cache: unknown; readonly ended: Promise<void> }>()
+  readonly #informers = new Map<string, Running>()
 
   constructor(scope: Scope, client: Client) {
     this.#scope = childScope(scope, {}, this.#stop.signal)
@@ -25,16 +31,27 @@ class SharedCaches implements Caches, AsyncDisposable {
   }
 
   of<T extends KubernetesObject>(type: ResourceType<T>): Cache<T> {
-    const key = `${groupVersionOf(type)}/${type.plural}`
+    const key = keyOfType(type)
     const known = this.#informers.get(key)
     if (known !== undefined) return known.cache as Cache<T>
-    const informer = new Informer(this.#scope, this.#client, type)
-    this.#informers.set(key, { cache: informer, ended: informer.run() })
+    const stop = new AbortController()
+    const informer = new Informer(childScope(this.#scope, {}, stop.signal), this.#client, type)
+    this.#informers.set(key, { cache: informer, stop, ended: informer.run() })
     return informer
+  }
+
+  forget(type: ResourceType): void {
+    const key = keyOfType(type)
+    this.#informers.get(key)?.stop.abort(new Error(`${key} is served no more`))
+    this.#informers.delete(key)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error('The caches were closed'))
     await Promise.all([...this.#informers.values()].map(({ ended }) => ended))
   }
+}
+
+function keyOfType(type: ResourceType): string {
+  return `${groupVersionOf(type)}/${type.plural}`
 }

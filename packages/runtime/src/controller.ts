@@ -50,4 +50,6 @@ export interface Cache<T extends KubernetesObject> {
 /** One cache per resource, shared by every loop of a cluster. Asking for a cache starts it. */
 export interface Caches {
   of<T extends KubernetesObject>(type: ResourceType<T>): Cache<T>
+  /** Ends the cache of a kind that is served no more; asked for again, it starts anew. */
+  forget(type: ResourceType): void
 }

@@ -9,8 +9,9 @@ import type { Cache, Controller, Outcome } from '@aksel/runtime/controller'
 import type { LoopParts } from '../parts.ts'
 import { OwnerGraph } from './graph.ts'
 import type { Node } from './graph.ts'
-import { servedKinds } from './kinds.ts'
+import { kindKey, servedKinds } from './kinds.ts'
 import type { KindSource } from './kinds.ts'
+import { RecentSet } from './recent-set.ts'
 import { blocks, foregroundFinalizer, hasFinalizer, judgeOwned, orphanFinalizer, waitsForDependents } from './plan.ts'
 import type { OwnerFacts } from './plan.ts'
 
@@ -30,11 +31,16 @@ export function garbageCollector(parts: GarbageCollectorParts): Controller {
   }
 }
 
+/** As many owners as upstream remembers. */
+const ABSENT_MAX = 500
+
 type Wake = (key: string) => void
 
 class GarbageCollectorLoop {
   readonly #parts: GarbageCollectorParts
   readonly #graph: OwnerGraph
+  /** Owners that were seen going: their kind may be served no more when somebody asks. */
+  readonly #absent = new RecentSet(ABSENT_MAX)
 
   constructor(parts: GarbageCollectorParts) {
     this.#parts = parts
@@ -43,8 +49,13 @@ class GarbageCollectorLoop {
 
   async start(scope: Scope, wake: Wake): Promise<void> {
     const { kinds } = this.#parts
+    const followed = new Map<string, ResourceType>()
     const follow = (): void => {
-      for (const type of kinds?.list() ?? []) this.#follow(scope, type, wake)
+      const now = new Map((kinds?.list() ?? []).map((type) => [kindKey(type), type] as const))
+      for (const [key, type] of followed) if (!now.has(key)) this.#graph.remove(type)
+      for (const type of now.values()) this.#follow(scope, type, wake)
+      followed.clear()
+      for (const [key, type] of now) followed.set(key, type)
     }
     const served = await servedKinds(scope, this.#parts.client)
     const caches = served.flatMap((type) => this.#join(type))
@@ -87,7 +98,9 @@ class GarbageCollectorLoop {
   }
 
   #onGone(object: KubernetesObject, wake: Wake): void {
-    for (const dependent of this.#graph.dependentsOf(object.metadata.uid!)) wake(this.#graph.keyOf(dependent))
+    const dependents = this.#graph.dependentsOf(object.metadata.uid!)
+    if (dependents.length > 0) this.#absent.add(object.metadata.uid!)
+    for (const dependent of dependents) wake(this.#graph.keyOf(dependent))
     this.#wakeOwners(object, object.metadata.ownerReferences ?? [], wake)
   }
 
@@ -143,6 +156,7 @@ class GarbageCollectorLoop {
 
   /** Asked of the server unless the cache shows it well: only what the server does not have is gone. */
   async #liveOwner(reference: OwnerReference, namespace: string | undefined): Promise<KubernetesObject | undefined> {
+    if (this.#absent.has(reference.uid)) return undefined
     const cached = this.#graph.owner(reference, namespace)
     if (cached !== undefined && cached.object.metadata.deletionTimestamp === undefined) return cached.object
     const type = this.#graph.typeOf(reference)

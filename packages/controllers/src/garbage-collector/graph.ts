@@ -36,6 +36,11 @@ export class OwnerGraph {
     return cache
   }
 
+  /** The kind is served no more. */
+  remove(type: ResourceType): void {
+    if (this.#kinds.delete(kindKey(type))) this.#caches.forget(type)
+  }
+
   /** Key of an object in the queue: `apps/v1/replicasets|shop/web-1`. */
   keyOf({ type, object }: Node): string {
     return `${kindKey(type)}|${keyOf(object)}`

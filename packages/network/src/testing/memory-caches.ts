@@ -57,4 +57,8 @@ export class MemoryCaches implements Caches {
     if (!this.#caches.has(key)) this.#caches.set(key, new MemoryCache<T>())
     return this.#caches.get(key) as MemoryCache<T>
   }
+
+  forget(type: ResourceType): void {
+    this.#caches.delete(`${type.group}/${type.plural}`)
+  }
 }
