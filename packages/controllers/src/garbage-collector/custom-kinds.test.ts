@@ -62,9 +62,7 @@ test('what a custom resource owns goes with it, and a kind that went and came ba
       kind: 'Widget',
       metadata: { name: round, namespace: 'default' },
     })
-    const ownerReferences = [
-      { apiVersion: 'example.com/v1', kind: 'Widget', name: round, uid: owner.metadata.uid! },
-    ]
+    const ownerReferences = [{ apiVersion: 'example.com/v1', kind: 'Widget', name: round, uid: owner.metadata.uid! }]
     await client.create(configMaps, { metadata: { name: round, namespace: 'default', ownerReferences } })
     await until(maps, () => maps.get(`default/${round}`) !== undefined)
     // The collector's own cache, asked for anew each time: it was forgotten with the kind.
