@@ -3,7 +3,6 @@
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
 import { minors, type Minor } from '@aksel/api/tables'
 import type { KindRow } from '@aksel/api/kind-row'
-import { ApiError } from '@aksel/base/errors'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
@@ -25,6 +24,7 @@ import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
 import { customSource } from './custom-resources/custom-discovery.ts'
 import { CustomKinds } from './custom-resources/custom-kinds.ts'
+import { webhookConverter, type PostReview } from './custom-resources/webhook-converter.ts'
 import { DefinitionLoop } from './custom-resources/definition-loop.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
@@ -48,9 +48,12 @@ import { componentStatuses } from './reviews/component-statuses.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
 import { routeOf } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
+import { OwnClient } from './own-client.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
 import { bindingsCollection } from './subresources/subresources.ts'
 import { tokenSubresource } from './subresources/token.ts'
+import { createWebhookClient, type WebhookClient } from './webhook/client.ts'
+import { createServiceDialer } from './webhook/service-dialer.ts'
 
 export interface ApiServerOptions {
   readonly scope: Scope
@@ -104,7 +107,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
   const records = await openRecords(options, catalog)
   const auth = authorities(options, scope, records, catalog)
-  const kinds = customKinds(scope, records, catalog)
+  const own = new OwnClient()
+  const services = createServiceDialer({ objects: own.reader, nodes: options.nodeConnector, random: scope.random })
+  const webhooks = createWebhookClient(scope, services)
+  scope.signal.addEventListener('abort', () => webhooks[Symbol.dispose](), { once: true })
+  const kinds = customKinds(scope, records, catalog, webhooks)
   await kinds.start()
   const registry = registryOf(options, scope, records, catalog, auth, kinds)
   const serviceIp = firstAddress(options.serviceCidr)
@@ -119,12 +126,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
   const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
-  if (options.nodeConnector !== undefined) {
-    const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }), {
-      userAgent: 'kube-apiserver',
-    })
+  const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }), {
+    userAgent: 'kube-apiserver',
+  })
+  own.open(objects)
+  if (options.nodeConnector !== undefined)
     late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
-  }
   return serverOf({ scope, run, calls, stopping, transportFor })
 }
 
@@ -213,19 +220,16 @@ function authorities(options: ApiServerOptions, scope: Scope, records: RecordSto
   }
 }
 
-function customKinds(scope: Scope, records: RecordStore, catalog: Catalog): CustomKinds {
+/** As long as upstream waits for a conversion. */
+const CONVERSION_TIMEOUT_MS = 30_000
+
+function customKinds(scope: Scope, records: RecordStore, catalog: Catalog, webhooks: WebhookClient): CustomKinds {
+  const post: PostReview = (target, body) => webhooks.post({ target, body, timeoutMs: CONVERSION_TIMEOUT_MS })
   return new CustomKinds({
     catalog,
     records,
     signal: scope.signal,
-    converter: (definition) => () =>
-      Promise.reject(
-        new ApiError(
-          'InternalError',
-          `Internal error occurred: conversion webhook for ${definition.spec.group}, Kind=${definition.spec.names.kind} failed: conversion webhooks are not called by this server yet`,
-        ),
-      ),
-    expressions: () => undefined,
+    converter: (definition) => webhookConverter(post, scope.random, definition),
   })
 }
 

@@ -1,5 +1,6 @@
 // Which old value a new one takes the place of, for rules that look at both: fields by name, items of map lists by their keys.
 
+import { stringifyJson } from '@aksel/base/json'
 import { deepEqual } from '../deep-equal.ts'
 import type { JSONSchemaProps } from '../types/apiextensions-v1.ts'
 import { isObject, isSchema, type Json } from './schema-node.ts'
@@ -9,28 +10,25 @@ export interface Correlated {
   readonly old: unknown
 }
 
-export function correlatedField(
-  schema: JSONSchemaProps,
-  from: Correlated | undefined,
-  key: string,
-): Correlated | undefined {
-  if (from === undefined || schema['x-kubernetes-map-type'] === 'atomic') return undefined
-  return isObject(from.old) && Object.hasOwn(from.old, key) ? { old: from.old[key] } : undefined
+export function correlatedField(from: Correlated | undefined, key: string): Correlated | undefined {
+  return from !== undefined && isObject(from.old) && Object.hasOwn(from.old, key) ? { old: from.old[key] } : undefined
 }
 
-export function correlatedItem(
+/** Finds the old item of each new one; asked once per list, so that a long one is looked through once. */
+export function correlatedItems(
   schema: JSONSchemaProps,
   from: Correlated | undefined,
-  item: unknown,
-): Correlated | undefined {
+): (item: unknown) => Correlated | undefined {
   const keys = schema['x-kubernetes-list-map-keys'] ?? []
-  if (from === undefined || schema['x-kubernetes-list-type'] !== 'map' || keys.length === 0) return undefined
-  if (!isObject(item) || !Array.isArray(from.old) || !isSchema(schema.items)) return undefined
-  const fields = schema.items.properties ?? {}
-  const identity = (object: Json): readonly unknown[] => keys.map((key) => object[key] ?? fields[key]?.default)
-  const wanted = identity(item)
-  const found = (from.old as readonly unknown[]).find((other) => isObject(other) && deepEqual(identity(other), wanted))
-  return found === undefined ? undefined : { old: found }
+  const { items } = schema
+  if (from === undefined || schema['x-kubernetes-list-type'] !== 'map' || keys.length === 0) return () => undefined
+  if (!Array.isArray(from.old) || !isSchema(items)) return () => undefined
+  const fields = items.properties ?? {}
+  const identity = (object: Json): string =>
+    stringifyJson(keys.map((key) => object[key] ?? fields[key]?.default ?? null))
+  const known = new Map<string, Correlated>()
+  for (const old of from.old as readonly unknown[]) if (isObject(old)) known.set(identity(old), { old })
+  return (item) => (isObject(item) ? known.get(identity(item)) : undefined)
 }
 
 export function isUnchanged(value: unknown, from: Correlated | undefined): boolean {

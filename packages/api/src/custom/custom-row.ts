@@ -3,7 +3,9 @@
 import { ApiError } from '@aksel/base/errors'
 import { deepEqual } from '../deep-equal.ts'
 import { invalid, type FieldError } from '../field-errors.ts'
-import type { CustomForm, KindRow, SubresourceFact, SubresourceUpdate, Verb } from '../kind-row.ts'
+import { setOf } from '../apply/field-set.ts'
+import type { TypeSchema } from '../apply/type-schema.ts'
+import type { CustomForm, KindRow, OwnershipRules, SubresourceFact, SubresourceUpdate, Verb } from '../kind-row.ts'
 import type { KubernetesObject } from '../resource.ts'
 import type { Schema } from '../schema.ts'
 import type {
@@ -17,33 +19,30 @@ import { customSchema } from './custom-schema.ts'
 import { applyDefaults } from './defaults.ts'
 import { deprecationOf } from './deprecation.ts'
 import { validateEmbedded } from './embedded.ts'
-import { storedForms, type ConvertObjects } from './stored-form.ts'
+import { expressionRules } from './expressions.ts'
+import { storedForms, type ConvertObjects, type StoredForms } from './stored-form.ts'
 import { parseJsonPath } from './json-path.ts'
 import { validateLists } from './list-rules.ts'
 import { schemaOf } from './version-schema.ts'
+import { mergeType } from './merge-types.ts'
 import { printerColumns } from './printer-columns.ts'
 import { prune } from './prune.ts'
-import { customScale, validateScale } from './scale-path.ts'
+import { hasRules } from './rule-tree.ts'
+import { customScale, stepsOf, validateScale } from './scale-path.ts'
 import { asRoot, schemaNode, type Json, type SchemaNode } from './schema-node.ts'
 import { valueValidator, type ValueValidator } from './validate-value.ts'
-
-/** The rules in CEL of one schema. */
-export interface ExpressionRules {
-  /** `old` on updates. */
-  validate(object: KubernetesObject, old: KubernetesObject | undefined): readonly FieldError[]
-}
 
 export interface CustomRowParts {
   readonly definition: CustomResourceDefinition
   readonly version: CustomResourceDefinitionVersion
   /** The schema of ObjectMeta. */
   readonly meta: Schema
+  /** What its fields are merged by. */
+  readonly metaType: TypeSchema
   readonly storageVersionHash: string
   readonly retired: AbortSignal
   /** Asks the conversion webhook; absent where the strategy is None. */
   readonly convert: ConvertObjects | undefined
-  /** Compiles the CEL rules of a schema; undefined for one that has none. */
-  readonly expressions: (schema: JSONSchemaProps) => ExpressionRules | undefined
 }
 
 const verbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
@@ -58,6 +57,7 @@ export function customRow(parts: CustomRowParts): KindRow {
   const table = printerColumns(version.additionalPrinterColumns ?? [])
   const namespaced = spec.scope === 'Namespaced'
   const isTerminating = definition.metadata.deletionTimestamp !== undefined
+  const forms = storedForms(definition, version.name, parts.convert)
   const message = `custom:${spec.group}/${version.name}.${names.kind}`
   return {
     group: spec.group,
@@ -80,7 +80,8 @@ export function customRow(parts: CustomRowParts): KindRow {
     allowUnconditionalUpdate: false,
     defaultPropagation: 'Background',
     deprecated: undefined,
-    custom: formOf(parts, schema, root, message, isTerminating),
+    custom: formOf(parts, forms, { schema, root, message, isTerminating }),
+    ownership: ownershipOf(parts, forms, schema),
     // What admission changed is held to the schema again.
     default(object) {
       prune(object as unknown as Json, root)
@@ -120,19 +121,25 @@ function subresourceFacts(
   }
 }
 
+interface FormFacts {
+  readonly schema: JSONSchemaProps
+  readonly root: SchemaNode
+  readonly message: string
+  readonly isTerminating: boolean
+}
+
 function formOf(
   parts: CustomRowParts,
-  schema: JSONSchemaProps,
-  root: SchemaNode,
-  message: string,
-  isTerminating: boolean,
+  { fromStored, toStored }: StoredForms,
+  { schema, root, message, isTerminating }: FormFacts,
 ): CustomForm {
   const { definition, version } = parts
   return {
     schema: customSchema(message, root, parts.meta),
     structural: schema,
     retired: parts.retired,
-    ...storedForms(definition, version.name, parts.convert),
+    fromStored,
+    toStored,
     convertsByWebhook: parts.convert !== undefined,
     deprecation: deprecationOf(definition, version),
     assertCreatable(name) {
@@ -144,6 +151,31 @@ function formOf(
         { details: { name, group: definition.spec.group, kind: plural } },
       )
     },
+  }
+}
+
+/** Where a version keeps its replicas, as managed fields name it. */
+function replicasOf({ spec }: CustomResourceDefinition, apiVersion: string): readonly string[] | undefined {
+  const version = spec.versions.find(({ name }) => `${spec.group}/${name}` === apiVersion)
+  const path = version?.subresources?.scale?.specReplicasPath
+  return path === undefined ? undefined : stepsOf(path).map((step) => `f:${step}`)
+}
+
+function ownershipOf(
+  { definition, version, metaType }: CustomRowParts,
+  forms: StoredForms,
+  schema: JSONSchemaProps,
+): OwnershipRules {
+  const hasStatus = version.subresources?.status !== undefined
+  const whole = hasStatus ? setOf(['f:status']) : setOf()
+  const status = setOf(['f:metadata'], ['f:spec'])
+  let type: TypeSchema | undefined
+  return {
+    type: () => (type ??= mergeType(schema, metaType)),
+    empty: () => ({}),
+    ignored: (subresource) => (subresource === 'status' ? status : whole),
+    convert: (object, apiVersion) => forms.inVersion(object as KubernetesObject, apiVersion),
+    replicas: (apiVersion) => replicasOf(definition, apiVersion),
   }
 }
 
@@ -159,7 +191,7 @@ function writeHooks(parts: CustomRowParts, schema: JSONSchemaProps, root: Schema
   const { status, scale } = version.subresources ?? {}
   const namespaced = definition.spec.scope === 'Namespaced'
   const values = valueValidator(schema)
-  const expressions = parts.expressions(schema)
+  const expressions = hasRules(schema) ? expressionRules(schema, true) : undefined
   const inner: SchemaNode = { ...root, isEmbedded: schema['x-kubernetes-embedded-resource'] === true }
   const judged = (
     object: KubernetesObject,
@@ -168,7 +200,8 @@ function writeHooks(parts: CustomRowParts, schema: JSONSchemaProps, root: Schema
   ): readonly FieldError[] => {
     const errors = [...before, ...listErrors(object, old, inner)]
     if (expressions === undefined) return errors
-    return [...errors, ...(errors.some(isBlocking) ? [unchecked] : expressions.validate(object, old))]
+    if (errors.some(isBlocking)) return [...errors, unchecked]
+    return [...errors, ...expressions.validate(object, old === undefined ? undefined : { old })]
   }
   return {
     prepareForCreate(object) {

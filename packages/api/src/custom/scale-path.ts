@@ -12,7 +12,7 @@ import { isObject, type Json } from './schema-node.ts'
 const int32Max = 2_147_483_647
 
 /** `.spec.replicas` → spec, replicas. */
-function stepsOf(path: string): readonly string[] {
+export function stepsOf(path: string): readonly string[] {
   return path.replace(/^\./, '').split('.')
 }
 

@@ -19,6 +19,8 @@ type Objects = readonly KubernetesObject[]
 export interface StoredForms {
   fromStored(stored: Objects): Objects | Promise<Objects>
   toStored(object: KubernetesObject): KubernetesObject | Promise<KubernetesObject>
+  /** In another version; undefined where the definition does not have it. */
+  inVersion(object: KubernetesObject, apiVersion: string): Promise<KubernetesObject | undefined>
 }
 
 export function storedForms(
@@ -47,6 +49,11 @@ export function storedForms(
       if (object.apiVersion === stored) return object
       if (convert === undefined) return prunedTo(object, stored)
       return convert([object], stored).then(([converted]) => prunedTo(converted!, stored))
+    },
+    async inVersion(object, apiVersion) {
+      if (object.apiVersion === apiVersion) return object
+      if (!roots.has(apiVersion)) return undefined
+      return prunedTo(convert === undefined ? object : (await convert([object], apiVersion))[0]!, apiVersion)
     },
   }
 }

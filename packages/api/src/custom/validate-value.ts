@@ -5,7 +5,7 @@ import { stringifyJson } from '@aksel/base/json'
 import { deepEqual } from '../deep-equal.ts'
 import { invalid, notSupported, required, tooMany, type FieldError } from '../field-errors.ts'
 import type { JSONSchemaProps } from '../types/apiextensions-v1.ts'
-import { correlatedField, correlatedItem, isUnchanged, type Correlated } from './correlate.ts'
+import { correlatedField, correlatedItems, isUnchanged, type Correlated } from './correlate.ts'
 import { Findings, type Check } from './findings.ts'
 import { numberChecks, stringChecks, typeCheck } from './scalar-checks.ts'
 import { isObject, isSchema, type Json } from './schema-node.ts'
@@ -135,9 +135,10 @@ function listChecks(schema: JSONSchemaProps): Check | undefined {
   if (item === undefined && minItems === undefined && maxItems === undefined) return undefined
   return (value, name, from, found) => {
     if (!Array.isArray(value)) return
-    if (item !== undefined)
-      for (const [index, one] of value.entries())
-        item(one, `${name}[${index}]`, correlatedItem(schema, from, one), found)
+    if (item !== undefined) {
+      const oldItem = correlatedItems(schema, from)
+      for (const [index, one] of value.entries()) item(one, `${name}[${index}]`, oldItem(one), found)
+    }
     const size = value.length
     if (minItems !== undefined && size < minItems)
       found.add(name, (field) => invalid(field, size, `${name} in body should have at least ${minItems} items`))
@@ -151,7 +152,7 @@ function objectChecks(schema: JSONSchemaProps, isRoot: boolean): Check | undefin
   const known = new Set(fields.map(([key]) => key))
   const other = typeof additionalProperties === 'object' ? compile(additionalProperties) : undefined
   const child = (from: Correlated | undefined, key: string): Correlated | undefined =>
-    isRoot && (key === 'kind' || key === 'apiVersion') ? undefined : correlatedField(schema, from, key)
+    isRoot && (key === 'kind' || key === 'apiVersion') ? undefined : correlatedField(from, key)
   const size = sizeCheck(minProperties, maxProperties)
   return (value, name, from, found) => {
     if (!isObject(value)) return

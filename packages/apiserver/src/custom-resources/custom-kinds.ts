@@ -3,12 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import type { Catalog } from '@aksel/api/catalog'
-import { customRow, type CustomRowParts, type ExpressionRules } from '@aksel/api/custom/custom-row'
+import { customRow, type CustomRowParts } from '@aksel/api/custom/custom-row'
 import type { ConvertObjects } from '@aksel/api/custom/stored-form'
 import { isConditionTrue } from '@aksel/api/custom/definition/conditions'
 import { deepEqual } from '@aksel/api/deep-equal'
 import type { KindRow } from '@aksel/api/kind-row'
-import type { CustomResourceDefinition, JSONSchemaProps } from '@aksel/api/types/apiextensions-v1'
+import type { CustomResourceDefinition } from '@aksel/api/types/apiextensions-v1'
 import type { Kinds } from '../registry/registry.ts'
 import type { RecordStore } from '../registry/record-store.ts'
 
@@ -18,7 +18,6 @@ export interface CustomKindsOptions {
   readonly signal: AbortSignal
   /** How objects get into another version where the definition says that a webhook does it. */
   readonly converter: (definition: CustomResourceDefinition) => ConvertObjects
-  readonly expressions: (schema: JSONSchemaProps) => ExpressionRules | undefined
 }
 
 /** One definition, and the rows of its versions, each made when first asked for. */
@@ -155,7 +154,7 @@ export class CustomKinds implements Kinds {
   }
 
   #make(definition: CustomResourceDefinition, stop: AbortController): ServedDefinition {
-    const { catalog, converter, expressions } = this.#options
+    const { catalog, converter } = this.#options
     const convert = definition.spec.conversion?.strategy === 'Webhook' ? converter(definition) : undefined
     const meta = catalog.schemas.get('meta/v1.ObjectMeta')
     return new ServedDefinition(definition, stop, (name, retired) => {
@@ -164,10 +163,10 @@ export class CustomKinds implements Kinds {
         definition,
         version,
         meta,
+        metaType: catalog.schemas.types.message('meta/v1.ObjectMeta'),
         storageVersionHash: storageHashOf(definition),
         retired,
         convert,
-        expressions,
       }
       return customRow(parts)
     })

@@ -4,7 +4,9 @@ import { deepEqual } from '../../deep-equal.ts'
 import { invalid, type FieldError } from '../../field-errors.ts'
 import type { JSONSchemaProps } from '../../types/apiextensions-v1.ts'
 import { validateEmbedded } from '../embedded.ts'
+import { expressionRules } from '../expressions.ts'
 import { prune } from '../prune.ts'
+import { hasRules } from '../rule-tree.ts'
 import { hasDefault, isObject, isSchema, schemaNode, type Json } from '../schema-node.ts'
 import { valueValidator } from '../validate-value.ts'
 
@@ -27,5 +29,10 @@ function judge(schema: JSONSchemaProps, path: string): readonly FieldError[] {
     if (!deepEqual(copy, preset)) errors.push(invalid(path, preset, 'must not have unknown fields'))
   }
   const embedded = validateEmbedded(preset, node).map((error) => ({ ...error, field: `${path}.${error.field}` }))
-  return [...errors, ...(embedded.length > 0 ? embedded : valueValidator(schema).validate(preset, path))]
+  const values = embedded.length > 0 ? embedded : valueValidator(schema).validate(preset, path)
+  if (values.length > 0 || !hasRules(schema)) return [...errors, ...values]
+  // It must be good as a value that was there before, and as one that is new.
+  const rules = expressionRules(schema, false)
+  const kept = rules?.validate(preset, { old: preset }, path) ?? []
+  return [...errors, ...(kept.length > 0 ? kept : (rules?.validate(preset, undefined, path) ?? []))]
 }

@@ -62,7 +62,8 @@ function specErrors(
     const before = old?.spec.versions.find(({ name }) => name === version.name)
     const allowTooManyFields =
       (before?.selectableFields?.length ?? 0) > 8 && deepEqual(before?.selectableFields, version.selectableFields)
-    errors.push(...versionErrors(version, path, { allowTooManyFields }))
+    const allowDearRules = before !== undefined && deepEqual(before.schema, version.schema)
+    errors.push(...versionErrors(version, path, { allowTooManyFields, allowDearRules }))
   }
   if (new Set(spec.versions.map(({ name }) => name)).size !== spec.versions.length)
     errors.push(invalid('spec.versions', spec.versions, 'must contain unique version names'))

@@ -1,7 +1,6 @@
 // Paths into a schema (`.spec.list[0].name`, `.labels['a']`), as rules and selectable fields name them.
 
 import type { JSONSchemaProps } from '../../types/apiextensions-v1.ts'
-import { isSchema } from '../schema-node.ts'
 
 export interface FoundField {
   /** `spec.replicas` */
@@ -9,27 +8,22 @@ export interface FoundField {
   readonly schema: JSONSchemaProps
 }
 
-/** The schema of a field by the path to it. Throws an Error that says what is wrong. `indexes`: may lists be entered? */
+/** The schema of a field by the path to it. Throws an Error that says what is wrong. `brackets`: may fields stand in brackets? */
 export function findField(
   text: string,
   root: JSONSchemaProps,
-  { indexes = true }: { readonly indexes?: boolean } = {},
+  { brackets = true }: { readonly brackets?: boolean } = {},
 ): FoundField {
   let schema = root
   let path = ''
   const tokens = tokensOf(text)
   for (const token of tokens) {
-    if (token.kind === 'index') {
-      if (!indexes || schema.type !== 'array' || !isSchema(schema.items))
-        throw new Error('does not refer to a valid field')
-      path += `[${token.name}]`
-      schema = schema.items
-      continue
-    }
+    if (token.kind !== 'field' && !brackets) throw new Error('array notation is not allowed')
+    if (token.kind === 'index') throw new Error(`expected single quoted string but got ${token.name}`)
     const own = schema.properties?.[token.name]
     const other = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined
-    const next = own ?? (token.kind === 'key' ? other : undefined)
-    if (next === undefined) throw new Error(`does not refer to a valid field`)
+    const next = schema.properties === undefined ? other : own
+    if (next === undefined) throw new Error('does not refer to a valid field')
     path += own === undefined ? `[${token.name}]` : path === '' ? token.name : `.${token.name}`
     schema = next
   }

@@ -10,6 +10,7 @@ import type {
 } from '../../types/apiextensions-v1.ts'
 import { byteLength } from '../../validation/metadata.ts'
 import { defaultErrors } from './default-rules.ts'
+import { expressionErrors } from './expression-rules.ts'
 import { findField } from './field-path.ts'
 import { openApiErrors } from './open-api-rules.ts'
 import { structuralErrors } from './structural-rules.ts'
@@ -19,12 +20,14 @@ const selectableMax = 8
 export interface VersionOptions {
   /** Selectable fields beyond the limit are let be where they were there before. */
   readonly allowTooManyFields: boolean
+  /** Rules that are dearer than allowed are let be where the schema did not change. */
+  readonly allowDearRules: boolean
 }
 
 export function versionErrors(
   version: CustomResourceDefinitionVersion,
   path: string,
-  { allowTooManyFields }: VersionOptions,
+  { allowTooManyFields, allowDearRules }: VersionOptions,
 ): readonly FieldError[] {
   const { deprecationWarning, schema, subresources, selectableFields = [] } = version
   const errors: FieldError[] = deprecationComplaints(version).map((words) =>
@@ -32,7 +35,12 @@ export function versionErrors(
   )
   const properties = schema?.openAPIV3Schema
   if (properties !== undefined)
-    errors.push(...schemaErrors(properties, `${path}.schema.openAPIV3Schema`, subresources?.status !== undefined))
+    errors.push(
+      ...schemaErrors(properties, `${path}.schema.openAPIV3Schema`, {
+        hasStatus: subresources?.status !== undefined,
+        allowDearRules,
+      }),
+    )
   errors.push(...subresourceErrors(subresources, `${path}.subresources`))
   for (const [index, column] of (version.additionalPrinterColumns ?? []).entries())
     errors.push(...columnErrors(column, `${path}.additionalPrinterColumns[${index}]`))
@@ -87,14 +95,19 @@ const besideStatus: ReadonlySet<string> = new Set([
 const besideStatusShown =
   '[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations]'
 
-function schemaErrors(schema: JSONSchemaProps, path: string, hasStatus: boolean): readonly FieldError[] {
+function schemaErrors(
+  schema: JSONSchemaProps,
+  path: string,
+  { hasStatus, allowDearRules }: { readonly hasStatus: boolean; readonly allowDearRules: boolean },
+): readonly FieldError[] {
   const errors = hasStatus ? [...rootErrors(schema, path)] : []
   if (schema.nullable === true) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'))
   const unusable = openApiErrors(schema, path)
   const structural = structuralErrors(schema, path)
   errors.push(...structural)
   // Defaults are judged by a schema that is sound otherwise.
-  if (structural.length === 0 && unusable.length === 0) errors.push(...defaultErrors(schema, path))
+  if (structural.length === 0 && unusable.length === 0)
+    errors.push(...defaultErrors(schema, path), ...expressionErrors(schema, path, { allowDearRules }))
   return [...errors, ...unusable]
 }
 
@@ -178,7 +191,7 @@ function selectableErrors(
       continue
     }
     try {
-      const { path: found, schema: own } = findField(jsonPath, schema, { indexes: false })
+      const { path: found, schema: own } = findField(jsonPath, schema, { brackets: false })
       if (/^metadata(\.|\[|$)/.test(found)) errors.push(invalid(at, jsonPath, 'must not point to fields in metadata'))
       if (!['string', 'boolean', 'integer'].includes(own.type ?? ''))
         errors.push(
