@@ -130,7 +130,7 @@ interface FormFacts {
 
 function formOf(
   parts: CustomRowParts,
-  { fromStored, toStored }: StoredForms,
+  forms: StoredForms,
   { schema, root, message, isTerminating }: FormFacts,
 ): CustomForm {
   const { definition, version } = parts
@@ -138,8 +138,8 @@ function formOf(
     schema: customSchema(message, root, parts.meta),
     structural: schema,
     retired: parts.retired,
-    fromStored,
-    toStored,
+    fromStored: (stored) => forms.fromStored(stored),
+    toStored: (object) => forms.toStored(object),
     convertsByWebhook: parts.convert !== undefined,
     deprecation: deprecationOf(definition, version),
     assertCreatable(name) {
