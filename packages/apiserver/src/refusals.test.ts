@@ -134,12 +134,12 @@ void suite('the server refuses', () => {
     assert.deepEqual(shown(strict), [
       400,
       'BadRequest',
-      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "extra", duplicate field "metadata.name"',
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "metadata.name", unknown field "extra"',
     ])
     const warned = await server.ask(configMaps, { body })
     assert.deepEqual(
       [warned.status, warned.headers['warning']],
-      [201, '299 - "unknown field \\"extra\\"", 299 - "duplicate field \\"metadata.name\\""'],
+      [201, '299 - "duplicate field \\"metadata.name\\"", 299 - "unknown field \\"extra\\""'],
     )
     const ignored = await server.ask(`${configMaps}?fieldValidation=Ignore&dryRun=All`, {
       body: body.replaceAll('strict', 'other'),

@@ -123,9 +123,21 @@ interface Level {
   index: number
 }
 
-/** Walks valid JSON text and reports keys met twice. */
+/** A key of JSON text, by its path (`spec.ports[0].name`); `again` where its object has had it before. */
+export interface KeyPlace {
+  readonly path: string
+  readonly again: boolean
+}
+
 function findDuplicates(text: string): readonly string[] {
-  const found: string[] = []
+  return keysOf(text)
+    .filter(({ again }) => again)
+    .map(({ path }) => path)
+}
+
+/** Every key of valid JSON text in the order in which it stands there. Slow: for complaints, not for every body. */
+export function keysOf(text: string): readonly KeyPlace[] {
+  const found: KeyPlace[] = []
   const levels: Level[] = []
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
@@ -134,7 +146,7 @@ function findDuplicates(text: string): readonly string[] {
       const end = endOfString(text, at)
       if (level?.keys !== undefined && isKey(text, end)) {
         level.key = JSON.parse(text.slice(at, end + 1)) as string
-        if (level.keys.has(level.key)) found.push(join(level))
+        found.push({ path: join(level), again: level.keys.has(level.key) })
         level.keys.add(level.key)
       }
       at = end

@@ -1,5 +1,6 @@
 // Does a configuration fit its type? In the words in which upstream's merge refuses one.
 
+import { goShow } from '../go-format.ts'
 import { ElementError, itemElement, showElement } from './path-element.ts'
 import { isMap, shapeOf, typeOfEntry, type ListSchema, type MapSchema, type TypeSchema } from './type-schema.ts'
 
@@ -25,11 +26,11 @@ function check(type: TypeSchema, value: unknown, path: string, found: string[]):
     }
     case 'list':
       if (Array.isArray(value)) checkItems(type.list!, value, path, found)
-      else found.push(complain(path, `expected list, got &{${show(value)}}`))
+      else found.push(complain(path, `expected list, got &{${goShow(value)}}`))
       return
     case 'map':
       if (isMap(value)) checkEntries(type.map!, value, path, found)
-      else found.push(complain(path, `expected map, got &{${show(value)}}`))
+      else found.push(complain(path, `expected map, got &{${goShow(value)}}`))
   }
 }
 
@@ -41,14 +42,14 @@ function scalarComplaint(type: TypeSchema, value: unknown): string | undefined {
     case 'string':
       return typeof value === 'string'
         ? undefined
-        : `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`
+        : `expected string, got &value.valueUnstructured{Value:${goShow(value)}}`
     case 'boolean':
-      return typeof value === 'boolean' ? undefined : `expected boolean, got &{${show(value)}}`
+      return typeof value === 'boolean' ? undefined : `expected boolean, got &{${goShow(value)}}`
     case 'untyped':
     case undefined:
       return isNumber || typeof value === 'string' || typeof value === 'boolean'
         ? undefined
-        : `expected any scalar, got &{${show(value)}}`
+        : `expected any scalar, got &{${goShow(value)}}`
   }
 }
 
@@ -56,18 +57,6 @@ function goType(value: unknown): string {
   if (typeof value === 'string') return 'string'
   if (typeof value === 'boolean') return 'bool'
   return Array.isArray(value) ? '[]interface {}' : 'map[string]interface {}'
-}
-
-function goSyntax(value: unknown): string {
-  return show(value)
-}
-
-/** Go's `%v`. */
-function show(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`
-  if (!isMap(value)) return value === null ? '<nil>' : String(value as string | number | boolean | bigint)
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return `map[${entries.map(([key, item]) => `${key}:${show(item)}`).join(' ')}]`
 }
 
 function checkItems(list: ListSchema, items: readonly unknown[], path: string, found: string[]): void {

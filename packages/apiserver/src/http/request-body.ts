@@ -30,6 +30,8 @@ export interface ParsedBody {
   readonly value: unknown
   /** Paths of fields that stand twice. */
   readonly duplicates: readonly string[]
+  /** Of JSON: tells in which order fields stand. */
+  readonly text?: string
   /** What else a strict reader does not accept, in words. */
   readonly complaints?: readonly string[]
 }
@@ -67,7 +69,7 @@ export function parseJsonBody(bytes: Buffer): ParsedBody {
   try {
     const text = bytes.toString('utf8')
     const value = parseJson(text)
-    return { value, duplicates: duplicateKeys(text, value) }
+    return { value, duplicates: duplicateKeys(text, value), text }
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     throw new ApiError('BadRequest', `couldn't get version/kind; json parse error: ${error.message}`, { cause: error })
@@ -79,7 +81,8 @@ export async function parseYamlBody(bytes: Buffer): Promise<ParsedBody> {
   const json = firstIsBrace(bytes) ? jsonOrNothing(bytes) : undefined
   if (json !== undefined) return json
   const { value, duplicates } = await readYamlBody(bytes)
-  return { value, duplicates: [], complaints: duplicates }
+  const lines = duplicates.map((line) => `  ${line}`).join('\n')
+  return { value, duplicates: [], complaints: lines === '' ? [] : [`yaml: unmarshal errors:\n${lines}`] }
 }
 
 /** The value alone. Throws BadRequest. */

@@ -41,7 +41,9 @@ describe('YAML', () => {
   test('takes the last of double keys and names them', async () => {
     const { value, complaints } = await parseYamlBody(Buffer.from('a: 1\nb:\n  c: 2\n  c: 3\na: 4\n'))
     assert.deepEqual(value, { a: 4, b: { c: 3 } })
-    assert.deepEqual(complaints, ['line 4: key "c" already set in map', 'line 5: key "a" already set in map'])
+    assert.deepEqual(complaints, [
+      'yaml: unmarshal errors:\n  line 4: key "c" already set in map\n  line 5: key "a" already set in map',
+    ])
   })
 
   test('that is JSON is read as JSON', async () => {

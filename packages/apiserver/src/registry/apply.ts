@@ -7,7 +7,7 @@ import type { KubernetesObject } from '@aksel/api/resource'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { parseApplyBody } from '../http/apply-body.ts'
-import { bodyTypeOf, decodeBody, type DecodeSettings } from './decode.ts'
+import { addWarnings, bodyTypeOf, decodeBody, type DecodeSettings } from './decode.ts'
 import { setEntries, writerOf } from './ownership.ts'
 import type { Registry, WriteCall } from './registry.ts'
 import type { WriteOptions } from './write-options.ts'
@@ -21,7 +21,7 @@ export async function configurationOf(
   const { value, duplicates } = await parseApplyBody(bytes)
   if (duplicates !== undefined && options.fieldValidation === 'Strict')
     throw new ApiError('BadRequest', `error strict decoding patch: ${duplicates}`)
-  if (duplicates !== undefined && options.fieldValidation === 'Warn') warnings.add(duplicates)
+  if (duplicates !== undefined && options.fieldValidation === 'Warn') addWarnings(warnings, [duplicates])
   return { value: isMap(value) ? value : {}, force: options.force }
 }
 

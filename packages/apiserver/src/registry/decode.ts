@@ -6,7 +6,7 @@ import { decodeError, type Schema, type Schemas } from '@aksel/api/schema'
 import { DecodeFailure } from '@aksel/api/schema-state'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
-import { stringifyJson } from '@aksel/base/json'
+import { keysOf, stringifyJson } from '@aksel/base/json'
 import type { ParsedBody } from '../http/request-body.ts'
 import type { FieldValidation } from './write-options.ts'
 
@@ -33,9 +33,11 @@ export interface DecodeSettings {
   readonly schemas: Schemas
   readonly fieldValidation: FieldValidation
   readonly warnings: Set<string>
+  /** The refusal of a value that a strict reader, or any reader, does not accept; absent: BadRequest. */
+  readonly refuse?: (message: string) => ApiError
 }
 
-/** A new object that may be changed freely. Throws BadRequest. */
+/** A new object that may be changed freely. Throws BadRequest, or what `settings.refuse` makes of it. */
 export function decodeBody(settings: DecodeSettings, type: BodyType, body: ParsedBody): Draft<KubernetesObject> {
   const { value } = body
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -43,24 +45,43 @@ export function decodeBody(settings: DecodeSettings, type: BodyType, body: Parse
   }
   if (type.schema !== undefined) requireType(value as Readonly<Record<string, unknown>>, type)
   checkType(value as Readonly<Record<string, unknown>>, type)
-  const { decoded, unknownFields } = decode(settings.schemas, type, value)
-  const complaints = [
-    ...unknownFields.map((field) => `unknown field "${field}"`),
-    ...body.duplicates.map((field) => `duplicate field "${field}"`),
-    ...(body.complaints ?? []),
-  ]
+  const { decoded, unknownFields } = decode(settings, type, value)
+  const complaints = complaintsOf(unknownFields, body)
   if (complaints.length > 0 && settings.fieldValidation === 'Strict') {
-    throw new ApiError(
-      'BadRequest',
-      `${type.kind} in version "${versionOf(type)}" cannot be handled as a ${type.kind}: strict decoding error: ${complaints.join(', ')}`,
-    )
+    const text = `strict decoding error: ${complaints.join(', ')}`
+    throw settings.refuse?.(text) ?? new ApiError('BadRequest', `${cannotBeHandled(type)}: ${text}`)
   }
-  if (settings.fieldValidation === 'Warn') for (const complaint of complaints) settings.warnings.add(complaint)
+  if (settings.fieldValidation === 'Warn') addWarnings(settings.warnings, complaints)
   decoded['kind'] = type.kind
   decoded['apiVersion'] = type.apiVersion
   decoded['metadata'] ??= {}
   keepEmptyManagedFields(value as Readonly<Record<string, unknown>>, decoded)
   return decoded as unknown as Draft<KubernetesObject>
+}
+
+/** Each complaint is a warning of its own, and so is each line of a YAML reader's. */
+export function addWarnings(warnings: Set<string>, complaints: readonly string[]): void {
+  for (const complaint of complaints) {
+    const lines = /^(?:error converting YAML to JSON: )?yaml: unmarshal errors:\n([^]*)$/.exec(complaint)?.[1]
+    for (const line of lines?.split('\n') ?? [complaint]) warnings.add(line.trim())
+  }
+}
+
+function cannotBeHandled(type: BodyType): string {
+  return `${type.kind} in version "${versionOf(type)}" cannot be handled as a ${type.kind}`
+}
+
+/** In the order of the text, as a reader that goes through it once would complain; a YAML reader's complaints come first. */
+function complaintsOf(unknownFields: readonly string[], body: ParsedBody): readonly string[] {
+  const { duplicates, complaints = [], text } = body
+  const unknown = unknownFields.map((field) => `unknown field "${field}"`)
+  const twice = duplicates.map((field) => `duplicate field "${field}"`)
+  // What did not come as JSON was turned into it with sorted keys.
+  if (text === undefined) return [...complaints, ...unknown.toSorted(), ...twice]
+  if (unknown.length + twice.length < 2) return [...complaints, ...unknown, ...twice]
+  const all = new Set([...unknown, ...twice])
+  const inOrder = keysOf(text).map(({ path, again }) => `${again ? 'duplicate' : 'unknown'} field "${path}"`)
+  return [...complaints, ...new Set([...inOrder.filter((one) => all.has(one)), ...all])]
 }
 
 /** An empty list asks for the entries to be forgotten; a decoder leaves empty lists out. */
@@ -70,7 +91,7 @@ function keepEmptyManagedFields(value: Readonly<Record<string, unknown>>, decode
 }
 
 function decode(
-  schemas: Schemas,
+  { schemas, refuse }: DecodeSettings,
   type: BodyType,
   value: object,
 ): { readonly decoded: Record<string, unknown>; readonly unknownFields: readonly string[] } {
@@ -79,7 +100,7 @@ function decode(
     const { value: decoded, unknownFields } = (type.schema ?? schemas.get(type.message)).decode(typed)
     return { decoded, unknownFields }
   } catch (error) {
-    if (error instanceof DecodeFailure) throw decodeError(error, type.kind, type.apiVersion)
+    if (error instanceof DecodeFailure) throw refuse?.(error.message) ?? decodeError(error, type.kind, type.apiVersion)
     throw error
   }
 }

@@ -1,13 +1,18 @@
 // PATCH: what the three patch types make of the current object.
 
+import { invalid } from '@aksel/api/field-errors'
+import { goShow } from '@aksel/api/go-format'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { jsonPatch } from '@aksel/api/patch/json-patch'
-import { mergePatch } from '@aksel/api/patch/merge-patch'
+import { isPlainObject, mergePatch } from '@aksel/api/patch/merge-patch'
 import type { PatchSchema } from '@aksel/api/patch/patch-schema'
 import { strategicMergePatch } from '@aksel/api/patch/strategic-merge-patch'
+import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
+import { duplicateKeys, JsonSyntaxError, parseJson, stringifyJson } from '@aksel/base/json'
 import { unsupportedMediaType } from '../refusals.ts'
+import { decodeBody, type BodyType, type DecodeSettings } from './decode.ts'
 
 export const patchMediaTypes = [
   'application/json-patch+json',
@@ -32,41 +37,87 @@ export function patchTypeOf(contentType: string | undefined, row?: KindRow): Pat
   throw unsupportedMediaType(patchMediaTypes)
 }
 
-type Json = Parameters<typeof jsonPatch>[0]
+/** Patches that are made of the present object, not merged by ownership. */
+export type PlainPatchType = Exclude<PatchMediaType, typeof applyMediaType>
 
-/** The patched object as plain JSON, to be decoded like a body. Throws BadRequest, or Invalid where a patch does not fit. */
-export function patched(
-  schema: () => PatchSchema,
-  type: Exclude<PatchMediaType, typeof applyMediaType>,
-  current: KubernetesObject,
-  patch: unknown,
-): unknown {
+export interface ReadPatch {
+  readonly type: PlainPatchType
+  readonly patch: unknown
+  /** What a strict reader does not accept in the patch itself. */
+  readonly complaints: readonly string[]
+}
+
+/** Throws BadRequest where the body is no patch of its type. */
+export function readPatch(type: PlainPatchType, bytes: Buffer): ReadPatch {
+  const text = bytes.toString('utf8')
+  const prefix = type === strategicMergeType ? '' : 'error decoding patch: '
+  let patch: unknown
+  try {
+    patch = parseJson(text)
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw new ApiError('BadRequest', `${prefix}${error.message}`, { cause: error })
+  }
+  const isList = type === 'application/json-patch+json'
+  if (!isList && !isPlainObject(patch)) {
+    const word = Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch
+    if (patch !== null)
+      throw new ApiError(
+        'BadRequest',
+        `${prefix}json: cannot unmarshal ${word} into Go value of type map[string]interface {}`,
+      )
+    patch = {}
+  }
+  const twice = duplicateKeys(text, patch).map((path) => `duplicate field "${path}"`)
+  if (!isList) return { type, patch, complaints: twice }
+  const complaints = [...unknownInOperations(patch), ...twice]
+  return { type, patch, complaints: complaints.map((one) => `json patch ${one}`) }
+}
+
+const operationFields: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value'])
+
+function unknownInOperations(patch: unknown): readonly string[] {
+  if (!Array.isArray(patch)) return []
+  return patch.flatMap((operation: unknown, index) =>
+    isPlainObject(operation)
+      ? Object.keys(operation)
+          .filter((key) => !operationFields.has(key))
+          .map((key) => `unknown field "[${index}].${key}"`)
+      : [],
+  )
+}
+
+/** The patched object as plain JSON. Throws BadRequest, Invalid or Unknown, as the type's rules have it. */
+export function patched(schema: () => PatchSchema, { type, patch }: ReadPatch, current: KubernetesObject): unknown {
   switch (type) {
     case 'application/json-patch+json':
-      if (!Array.isArray(patch))
-        throw new ApiError('BadRequest', 'json: cannot unmarshal object into Go value of type jsonpatch.Patch')
-      return jsonPatch(current as unknown as Json, patch as Json)
+      return jsonPatch(current, patch)
     case 'application/merge-patch+json':
-      return mergePatch(current as unknown as Json, patch as Json)
+      return mergePatch(current, patch)
     case 'application/strategic-merge-patch+json':
-      return strategicMergePatch(
-        current as unknown as Parameters<typeof strategicMergePatch>[0],
-        patch as Json,
-        schema(),
-      )
+      return strategicMergePatch(current as unknown as Readonly<Record<string, unknown>>, patch, schema())
     default:
       return type satisfies never
   }
 }
 
-/** The body of a patch is a patch, not an object: no kind is expected. */
-export function assertPatchShape(
-  row: KindRow,
-  type: Exclude<PatchMediaType, typeof applyMediaType>,
-  patch: unknown,
-): void {
-  const isList = Array.isArray(patch)
-  if (type === 'application/json-patch+json' ? isList : typeof patch === 'object' && patch !== null && !isList) return
-  const word = type === 'application/json-patch+json' ? 'a list of operations' : 'an object'
-  throw new ApiError('BadRequest', `error decoding patch of ${row.plural}: ${word} is expected`)
+/** A patched document is written by upstream's library with its own keys sorted, what lies below as it came. */
+function sortedTop(value: unknown): unknown {
+  if (!isPlainObject(value)) return value
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Reads what a patch led to; complaints about it, and about the patch, refuse the patch (422) or become warnings. */
+export function decodePatched(
+  settings: DecodeSettings,
+  type: BodyType,
+  read: ReadPatch,
+  value: unknown,
+): Draft<KubernetesObject> {
+  const refuse = (message: string): ApiError => {
+    const quoted = read.type === strategicMergeType ? goShow(read.patch) : stringifyJson(sortedTop(value))
+    const cause = invalid('patch', quoted, message)
+    return new ApiError('Invalid', ` "" is invalid: ${cause.field}: ${cause.message}`, { details: { causes: [cause] } })
+  }
+  return decodeBody({ ...settings, refuse }, type, { value, duplicates: [], complaints: read.complaints })
 }

@@ -10,7 +10,7 @@ import type { ResourceCall } from '../call-context.ts'
 import { encodings, negotiateObject, offeredTypes, type Encoding, type Negotiated } from '../http/accept.ts'
 import { bytesAnswer, jsonAnswer, successStatus } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
-import { parseBody, parseJsonBody, readRequestBody } from '../http/request-body.ts'
+import { parseBody, readRequestBody } from '../http/request-body.ts'
 import { attributesOf } from '../authorization/attributes.ts'
 import { assertAllowed } from '../authorization/authorize.ts'
 import { conflictError, methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
@@ -21,7 +21,7 @@ import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
 import { watchOptionsOf } from './list-options.ts'
 import { listRecords, tooLarge } from './list.ts'
 import { appliedObject, configurationOf } from './apply.ts'
-import { applyMediaType, assertPatchShape, patched, patchTypeOf } from './patch.ts'
+import { applyMediaType, decodePatched, patched, patchTypeOf, readPatch } from './patch.ts'
 import { isWholeJson, presentEvents, presentList, presentObject, type Presentation } from './present.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
 import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
@@ -180,8 +180,7 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
   const type = patchTypeOf(call.headers['content-type'], row)
   if (type === applyMediaType) return applyVerb(tools, context, subresource)
   const options = writeOptionsOf('PatchOptions', info.query)
-  const { value: patch } = parseJsonBody(await readRequestBody(call.body))
-  assertPatchShape(row, type, patch)
+  const read = readPatch(type, await readRequestBody(call.body))
   const settings = decodeSettings(schemas, context, options)
   return written(
     context,
@@ -190,8 +189,8 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
       name: info.name,
       subresource,
       next: (current) => {
-        const value = patched(() => patchSchemaOf(schemas.tables, row.message), type, current!, patch)
-        return withoutReadVersion(decodeBody(settings, bodyTypeOf(row), { value, duplicates: [] }), current!)
+        const value = patched(() => patchSchemaOf(schemas.tables, row.message), read, current!)
+        return withoutReadVersion(decodePatched(settings, bodyTypeOf(row), read, value), current!)
       },
     }),
   )

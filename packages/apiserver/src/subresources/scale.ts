@@ -12,14 +12,14 @@ import type { Draft } from '@aksel/base/draft'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
-import { parseJsonBody, readRequestBody } from '../http/request-body.ts'
+import { readRequestBody } from '../http/request-body.ts'
 import { conflictError, notFoundError } from '../refusals.ts'
 import { configurationOf } from '../registry/apply.ts'
 import { entriesOf, setEntries, writerOf, type Entries } from '../registry/ownership.ts'
-import { applyMediaType, patched, patchTypeOf } from '../registry/patch.ts'
+import { applyMediaType, decodePatched, patched, patchTypeOf, readPatch } from '../registry/patch.ts'
 import type { WriteCall } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
-import { bodyObject, writeCallOf, type VerbTools } from '../registry/verbs.ts'
+import { bodyObject, decodeSettings, writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { writeOptionsOf, type WriteOptions } from '../registry/write-options.ts'
 import { decodeSubresource, subresourceBody } from './body.ts'
 
@@ -77,17 +77,14 @@ async function wantedScale(tools: VerbTools, context: ResourceCall): Promise<Wan
   const options = writeOptionsOf('PatchOptions', query, type === applyMediaType)
   const bytes = await readRequestBody(context.call.body)
   if (type === applyMediaType) return appliedScale(tools, context, kind, { options, bytes })
-  const { value: patch } = parseJsonBody(bytes)
+  const read = readPatch(type, bytes)
   const schema = patchSchemaOf(tools.registry.schemas.tables, subresourceBody(tools, context).message)
   return recorded(tools, writeCallOf(context, options), kind, (current) => {
     const { resourceVersion: _, ...metadata } = current.metadata!
     const before = { ...current, metadata } as KubernetesObject
-    return decodeSubresource<Scale>(
-      tools,
-      context,
-      options,
-      patched(() => schema, type, before, patch),
-    )
+    const settings = decodeSettings(tools.registry.schemas, context, options)
+    const value = patched(() => schema, read, before)
+    return decodePatched(settings, subresourceBody(tools, context), read, value) as unknown as Scale
   })
 }
 
