@@ -13,6 +13,7 @@ import {
   KubeConfig,
   KubernetesObjectApi,
   makeInformer,
+  PatchStrategy,
   Watch,
   type V1ConfigMap,
   type V1Status,
@@ -136,6 +137,96 @@ void suite('@kubernetes/client-node', () => {
     })
     await promise
     assert.ok(informer.list(namespace).every(({ spec }) => spec?.nodeName?.startsWith('aks-nodepool1-')))
+    await informer.stop()
+  })
+
+  void test('applies on the server, and is told who else owns a field', deadline, async () => {
+    const objects = KubernetesObjectApi.makeApiClient(config)
+    const applied = (colour: string) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'applied', namespace },
+      data: { colour },
+    })
+    const apply = (colour: string, manager: string, force = false) =>
+      objects.patch(applied(colour), undefined, undefined, manager, force, PatchStrategy.ServerSideApply)
+    await apply('blue', 'painter')
+    await assert.rejects(apply('red', 'other'), (error) => {
+      assert.ok(error instanceof ApiException)
+      assert.equal(error.code, 409)
+      assert.match(String(error.body), /Apply failed with 1 conflict: conflict with \\"painter\\": \.data\.colour/)
+      return true
+    })
+    await apply('red', 'other', true)
+    const { data, metadata } = await core.readNamespacedConfigMap({ namespace, name: 'applied' })
+    assert.deepEqual(data, { colour: 'red' })
+    const owners = metadata?.managedFields?.map(({ manager, operation }) => `${manager} ${operation}`)
+    assert.deepEqual(owners, ['other Apply'])
+  })
+
+  void test('a watch brings its initial state, a bookmark that ends it, and what follows', deadline, async () => {
+    const seen: string[] = []
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const name = 'bookmarked'
+    await core.createNamespacedConfigMap({ namespace, body: { metadata: { name, labels: { story: 'bookmark' } } } })
+    const query = {
+      labelSelector: 'story=bookmark',
+      sendInitialEvents: true,
+      resourceVersionMatch: 'NotOlderThan',
+      allowWatchBookmarks: true,
+    }
+    const onEvent = (phase: string, object: V1ConfigMap): void => {
+      const ends = object.metadata?.annotations?.['k8s.io/initial-events-end']
+      seen.push(phase === 'BOOKMARK' ? `BOOKMARK ${ends}` : `${phase} ${object.metadata?.name}`)
+      if (phase === 'BOOKMARK') void core.deleteNamespacedConfigMap({ namespace, name }).catch(reject)
+      if (phase === 'DELETED') resolve()
+    }
+    const watching = await new Watch(config).watch(`/api/v1/namespaces/${namespace}/configmaps`, query, onEvent, reject)
+    await promise
+    watching.abort()
+    assert.deepEqual(seen, [`ADDED ${name}`, 'BOOKMARK true', `DELETED ${name}`])
+  })
+
+  void test('an informer misses nothing through a server that is killed and comes back', deadline, async () => {
+    const labelSelector = 'story=restart'
+    const list = (): ReturnType<CoreV1Api['listNamespacedConfigMap']> =>
+      core.listNamespacedConfigMap({ namespace, labelSelector })
+    const informer = makeInformer(config, `/api/v1/namespaces/${namespace}/configmaps`, list, labelSelector)
+    /** What the events alone say: names with their last content. */
+    const told = new Map<string, string | undefined>()
+    const note = ({ metadata, data }: V1ConfigMap): void => void told.set(metadata!.name!, data?.['round'])
+    let check = (): void => {}
+    informer.on('add', note)
+    informer.on('update', note)
+    informer.on('delete', ({ metadata }) => void told.delete(metadata!.name!))
+    informer.on('change', () => check())
+    // As the client's documentation has it: an informer that lost its server starts again.
+    let ended = false
+    informer.on('error', () => {
+      if (!ended) setTimeout(() => void informer.start(), 50)
+    })
+    await informer.start()
+    const names = Array.from({ length: 30 }, (_, index) => `kept-${index}`)
+    const body = (name: string, round: string) => ({
+      metadata: { name, labels: { story: 'restart' } },
+      data: { round },
+    })
+    for (const name of names) await core.createNamespacedConfigMap({ namespace, body: body(name, 'first') })
+    process.kill(await aksel.serverPid(), 'SIGKILL')
+    await aksel.ok(['up', '--simulated', '--nodes', '1'])
+    for (const name of names.slice(0, 10)) await core.deleteNamespacedConfigMap({ namespace, name })
+    for (const name of names.slice(10, 20))
+      await core.replaceNamespacedConfigMap({ namespace, name, body: body(name, 'second') })
+    await core.createNamespacedConfigMap({ namespace, body: body('last', 'second') })
+    const expected = new Map((await list()).items.map(({ metadata, data }) => [metadata!.name!, data?.['round']]))
+    assert.equal(expected.size, 21)
+    await new Promise<void>((resolve) => {
+      check = () => {
+        if (told.size === expected.size && [...expected].every(([name, round]) => told.get(name) === round)) resolve()
+      }
+      check()
+    })
+    ended = true
     await informer.stop()
   })
 
