@@ -3,16 +3,13 @@
 import type { Draft } from '@aksel/base/draft'
 import { tryParseQuantity, compareQuantities } from '@aksel/base/quantity'
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, required, type FieldError } from '../field-errors.ts'
+import { forbidden, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core-v1.ts'
-import { dnsSubdomain } from '../validation/names.ts'
-import { complain, oneOf, unchanged } from '../validation/values.ts'
-import { validateSelector } from '../validation/selectors.ts'
+import { validateClaimSpec } from '../validation/claim-spec.ts'
+import { unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
-
-export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
 
 /** `RWO,ROX` */
 export function accessModesText(modes: readonly string[] | undefined): string {
@@ -27,38 +24,6 @@ export function accessModesText(modes: readonly string[] | undefined): string {
 
 export function setClaimDefaults(claim: { spec?: Draft<PersistentVolumeClaimSpec> | undefined }): void {
   if (claim.spec !== undefined) claim.spec.volumeMode ??= 'Filesystem'
-}
-
-export function validateClaimSpec(spec: PersistentVolumeClaimSpec, at = 'spec'): readonly FieldError[] {
-  const errors: FieldError[] = []
-  const modes = spec.accessModes ?? []
-  if (modes.length === 0) errors.push(required(`${at}.accessModes`, 'at least 1 access mode is required'))
-  modes.forEach((mode) => errors.push(...oneOf(mode, accessModes, `${at}.accessModes`)))
-  if (modes.includes('ReadWriteOncePod') && modes.length > 1) {
-    errors.push(forbidden(`${at}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
-  }
-  errors.push(...validateSelector(spec.selector, `${at}.selector`))
-  for (const field of ['storageClassName', 'volumeAttributesClassName'] as const) {
-    const name = spec[field] ?? ''
-    if (name !== '') errors.push(...complain(`${at}.${field}`, name, dnsSubdomain(name)))
-  }
-  if (
-    spec.dataSource !== undefined &&
-    spec.dataSourceRef !== undefined &&
-    !deepEqual(spec.dataSource, spec.dataSourceRef)
-  ) {
-    errors.push(
-      invalid(at, `dataSource: ${JSON.stringify(spec.dataSource)}`, 'dataSource and dataSourceRef must match'),
-    )
-  }
-  const storage = spec.resources?.requests?.['storage']
-  if (storage === undefined) errors.push(required(`${at}.resources[storage]`))
-  else {
-    const size = tryParseQuantity(storage)
-    if (size === undefined || size.nano <= 0n)
-      errors.push(invalid(`${at}.resources[storage]`, String(storage), 'must be greater than zero'))
-  }
-  return [...errors, ...oneOf(spec.volumeMode, ['Block', 'Filesystem'], `${at}.volumeMode`)]
 }
 
 const frozenSpec =

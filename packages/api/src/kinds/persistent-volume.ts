@@ -7,10 +7,11 @@ import { forbidden, invalid, notSupported, required, type FieldError } from '../
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolume } from '../types/core-v1.ts'
+import { validateAccessModes } from '../validation/claim-spec.ts'
 import { validateNodeSelector } from '../validation/pod-scheduling.ts'
 import { oneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
-import { accessModes, accessModesText } from './persistent-volume-claim.ts'
+import { accessModesText } from './persistent-volume-claim.ts'
 
 function setDefaults({ spec }: Draft<PersistentVolume>): void {
   spec.persistentVolumeReclaimPolicy ??= 'Retain'
@@ -38,10 +39,7 @@ function validate(volume: PersistentVolume): readonly FieldError[] {
   const { spec } = volume
   const errors: FieldError[] = []
   if ((spec.accessModes ?? []).length === 0) errors.push(required('spec.accessModes'))
-  for (const mode of spec.accessModes ?? []) errors.push(...oneOf(mode, accessModes, 'spec.accessModes'))
-  if (spec.accessModes?.includes('ReadWriteOncePod') === true && spec.accessModes.length > 1) {
-    errors.push(forbidden('spec.accessModes', 'may not use ReadWriteOncePod with other access modes'))
-  }
+  errors.push(...validateAccessModes(spec.accessModes ?? [], 'spec.accessModes'))
   const capacity = spec.capacity ?? {}
   if (Object.keys(capacity).length === 0) errors.push(required('spec.capacity'))
   else if (capacity['storage'] === undefined || Object.keys(capacity).length > 1) {

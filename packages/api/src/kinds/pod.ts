@@ -7,19 +7,50 @@ import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalidError, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules, SubresourceAction } from '../kind-row.ts'
 import type { Pod, PodSpec } from '../types/core-v1.ts'
+import { mirrorAnnotation, validatePodAnnotations, validateProfileAnnotations } from '../validation/pod-annotations.ts'
 import { validatePodSpec } from '../validation/pod-spec.ts'
 import { podCells, podColumns, podRowConditions } from './pod-cells.ts'
 import { setPodDefaults } from './pod-defaults.ts'
 import { qosClassOf } from './pod-qos.ts'
-import { validateEphemeralUpdate, validatePodStatus, validatePodUpdate, validateResize } from './pod-update.ts'
+import { keepAllButResources, validateResize } from './pod-resize.ts'
+import { validatePodStatus } from './pod-status.ts'
+import { validateEphemeralUpdate, validatePodUpdate } from './pod-update.ts'
 
 type PodDraft = Draft<Pod>
 
-function validatePod(pod: Pod): readonly FieldError[] {
-  const errors: FieldError[] = [...validatePodSpec(pod.spec, 'spec')]
-  if ((pod.spec.ephemeralContainers ?? []).length > 0)
-    errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'))
+/** Rules that hold however a pod is written. */
+function validateAlways({ metadata, spec }: Pod): readonly FieldError[] {
+  const annotations = metadata.annotations ?? {}
+  const errors: FieldError[] = [
+    ...validatePodAnnotations(annotations, spec, 'metadata.annotations'),
+    ...validatePodSpec(spec, 'spec', { metadata }),
+  ]
+  if ((spec.serviceAccountName ?? '') !== '') return errors
+  for (const [index, { projected }] of (spec.volumes ?? []).entries()) {
+    for (const [place, { serviceAccountToken }] of (projected?.sources ?? []).entries()) {
+      const at = `spec.volumes[${index}].projected.sources[${place}].serviceAccountToken`
+      if (serviceAccountToken !== undefined)
+        errors.push(forbidden(at, 'must not be specified when serviceAccountName is not set'))
+    }
+  }
   return errors
+}
+
+function validatePod(pod: Pod): readonly FieldError[] {
+  const errors: FieldError[] = [...validateAlways(pod)]
+  const { metadata, spec } = pod
+  if ((spec.ephemeralContainers ?? []).length > 0)
+    errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'))
+  if ((spec.nodeName ?? '') !== '' && (spec.schedulingGates ?? []).length > 0)
+    errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'))
+  return [...errors, ...validateProfileAnnotations(metadata.annotations ?? {}, spec, 'spec')]
+}
+
+/** A mirror of a static pod takes no visitors. */
+function validateVisitors(next: Pod, old: Pod): readonly FieldError[] {
+  if (old.metadata.annotations?.[mirrorAnnotation] !== undefined)
+    return [forbidden('', 'static pods do not support ephemeral containers')]
+  return [...validateAlways(next), ...validateEphemeralUpdate(next, old)]
 }
 
 function specOf(pod: Pod): Draft<PodSpec> {
@@ -90,7 +121,7 @@ export const podRules: KindRules<Pod> = {
     }
   },
   validateCreate: validatePod,
-  validateUpdate: (next, old) => [...validatePodSpec(next.spec, 'spec'), ...validatePodUpdate(next, old)],
+  validateUpdate: (next, old) => [...validateAlways(next), ...validatePodUpdate(next, old)],
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
@@ -115,14 +146,15 @@ export const podRules: KindRules<Pod> = {
         keepStatus(next, old)
         countGeneration(next, old)
       },
-      validateUpdate: (next, old) => [...validatePodSpec(next.spec, 'spec'), ...validateEphemeralUpdate(next, old)],
+      validateUpdate: validateVisitors,
     },
     resize: {
       prepareForUpdate(next, old) {
+        keepAllButResources(next, old)
         keepStatus(next, old)
         countGeneration(next, old)
       },
-      validateUpdate: (next, old) => [...validatePodSpec(next.spec, 'spec'), ...validateResize(next, old)],
+      validateUpdate: (next, old) => [...validateAlways(next), ...validateResize(next, old)],
     },
   },
   subresourceActions: { binding },

@@ -1,183 +1,28 @@
 // What a Pod may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
-import { label, labelValue, subdomain } from './words.ts'
+import { podContainers } from './pod-containers.ts'
+import { podFields } from './pod-fields.ts'
+import { podLives } from './pod-lives.ts'
+import { podVolumes } from './pod-volumes.ts'
+import { address, namePart, subdomain } from './words.ts'
 
 export const podExamples: RefusedExamples = {
   kind: 'Pod',
   valid: {
     metadata: { name: 'web' },
     spec: {
-      containers: [{ name: 'main', image: 'web:1', resources: { requests: { cpu: '100m' }, limits: { cpu: '200m' } } }],
+      containers: [
+        {
+          name: 'main',
+          image: 'web:1',
+          resources: { requests: { cpu: '100m' }, limits: { cpu: '200m' } },
+        },
+      ],
       volumes: [{ name: 'data', emptyDir: {} }],
     },
   },
-  create: [
-    [{ 'metadata.name': 'Web' }, `metadata.name: Invalid value: "Web": ${subdomain}`],
-    [{ 'metadata.name': undefined }, 'metadata.name: Required value: name or generateName is required'],
-    [{ 'metadata.labels': { a: 'b c' } }, `metadata.labels: Invalid value: "b c": ${labelValue}`],
-    [{ 'spec.containers': [] }, 'spec.containers: Required value'],
-    [{ 'spec.containers.0.image': '' }, 'spec.containers[0].image: Required value'],
-    [{ 'spec.containers.0.name': 'Main' }, `spec.containers[0].name: Invalid value: "Main": ${label}`],
-    [{ 'spec.containers.1': { name: 'main', image: 'x' } }, 'spec.containers[1].name: Duplicate value: "main"'],
-    [
-      { 'spec.containers.0.imagePullPolicy': 'Sometimes' },
-      'spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"',
-    ],
-    [
-      { 'spec.restartPolicy': 'Maybe' },
-      'spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "Never", "OnFailure"',
-    ],
-    [{ 'spec.dnsPolicy': 'None' }, 'spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None'],
-    [
-      { 'spec.containers.0.ports': [{ containerPort: 70000 }] },
-      'spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
-    ],
-    [
-      {
-        'spec.containers.0.ports': [
-          { containerPort: 80, name: 'a' },
-          { containerPort: 81, name: 'a' },
-        ],
-      },
-      'spec.containers[0].ports[1].name: Duplicate value: "a"',
-    ],
-    [
-      { 'spec.containers.0.env': [{ name: 'A=B' }] },
-      `spec.containers[0].env[0].name: Invalid value: "A=B": a valid environment variable name must consist only of printable ASCII characters other than '='`,
-    ],
-    [
-      {
-        'spec.containers.0.env': [{ name: 'A', value: 'x', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-      },
-      'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty',
-    ],
-    [
-      {
-        'spec.containers.0.env': [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'spec.replicas' } } }],
-      },
-      'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.replicas": supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"',
-    ],
-    [
-      { 'spec.containers.0.volumeMounts': [{ name: 'nope', mountPath: '/a' }] },
-      'spec.containers[0].volumeMounts[0].name: Not found: "nope"',
-    ],
-    [
-      {
-        'spec.containers.0.volumeMounts': [
-          { name: 'data', mountPath: '/a' },
-          { name: 'data', mountPath: '/a' },
-        ],
-      },
-      'spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique',
-    ],
-    [
-      { 'spec.containers.0.volumeMounts': [{ name: 'data', mountPath: '/a', subPath: '../x' }] },
-      `spec.containers[0].volumeMounts[0].subPath: Invalid value: "../x": must not contain '..'`,
-    ],
-    [
-      { 'spec.containers.0.resources.requests.cpu': '300m' },
-      'spec.containers[0].resources.requests: Invalid value: "300m": must be less than or equal to cpu limit of 200m',
-    ],
-    [
-      { 'spec.containers.0.resources.limits.memory': '-1' },
-      [
-        'spec.containers[0].resources.limits[memory]: Invalid value: "-1": must be greater than or equal to 0',
-        'spec.containers[0].resources.requests[memory]: Invalid value: "-1": must be greater than or equal to 0',
-      ],
-    ],
-    [
-      { 'spec.containers.0.resources.requests': { 'example.com/gpu': '1' } },
-      'spec.containers[0].resources.limits: Invalid value: "": Limit must be set for non overcommitable resources',
-    ],
-    [
-      { 'spec.containers.0.livenessProbe': { httpGet: { port: 80 }, successThreshold: 2 } },
-      'spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1',
-    ],
-    [
-      { 'spec.containers.0.livenessProbe': {} },
-      'spec.containers[0].livenessProbe: Required value: must specify a handler type',
-    ],
-    [
-      { 'spec.containers.0.readinessProbe': { exec: { command: ['x'] }, tcpSocket: { port: 1 } } },
-      'spec.containers[0].readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type',
-    ],
-    [
-      {
-        'spec.initContainers': [
-          {
-            name: 'i',
-            image: 'x',
-            readinessProbe: { exec: { command: ['x'] } },
-          },
-        ],
-      },
-      'spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always',
-    ],
-    [
-      { 'spec.volumes.0': { name: 'data', emptyDir: {}, hostPath: { path: '/x' } } },
-      'spec.volumes[0].emptyDir: Forbidden: may not specify more than 1 volume type',
-    ],
-    [{ 'spec.volumes.1': { name: 'data', emptyDir: {} } }, 'spec.volumes[1].name: Duplicate value: "data"'],
-    [{ 'spec.volumes.1': { name: 's', secret: {} } }, 'spec.volumes[1].secret.secretName: Required value'],
-    [
-      {
-        'spec.volumes.1': {
-          name: 't',
-          projected: {
-            sources: [{ serviceAccountToken: { path: 't', expirationSeconds: 10 } }],
-          },
-        },
-      },
-      'spec.volumes[1].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 10: may not specify a duration less than 10 minutes',
-    ],
-    [
-      { 'spec.tolerations': [{ operator: 'Equal', value: 'x' }] },
-      'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
-    ],
-    [
-      { 'spec.tolerations': [{ key: 'a', operator: 'Exists', effect: 'NoSchedule', tolerationSeconds: 5 }] },
-      'spec.tolerations[0].effect: Invalid value: "NoSchedule": effect must be \'NoExecute\' when `tolerationSeconds` is set',
-    ],
-    [
-      {
-        'spec.affinity': {
-          podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: {} }] },
-        },
-      },
-      'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty',
-    ],
-    [
-      {
-        'spec.affinity': {
-          nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 101, preference: {} }] },
-        },
-      },
-      'spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 101: must be in the range 1-100',
-    ],
-    [
-      {
-        'spec.topologySpreadConstraints': [{ maxSkew: 0, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
-      },
-      'spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than 0',
-    ],
-    [
-      { 'spec.securityContext': { runAsUser: -1 } },
-      'spec.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive',
-    ],
-    [
-      { 'spec.activeDeadlineSeconds': 0 },
-      'spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive',
-    ],
-    [
-      { 'spec.ephemeralContainers': [{ name: 'e', image: 'x' }] },
-      'spec.ephemeralContainers: Forbidden: cannot be set on create',
-    ],
-    [
-      { 'spec.schedulingGates': [{ name: 'a' }], 'spec.nodeName': 'n1' },
-      'spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared',
-    ],
-  ],
+  create: [...podFields, ...podContainers, ...podLives, ...podVolumes],
   update: [
     [
       { 'spec.containers.0.command': ['sh'] },
@@ -188,22 +33,212 @@ export const podExamples: RefusedExamples = {
       'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
     ],
     [
-      {
-        'spec.containers.1': {
-          name: 'b',
-          image: 'x',
-          terminationMessagePath: '/dev/termination-log',
-          terminationMessagePolicy: 'File',
-          imagePullPolicy: 'Always',
-        },
-      },
+      { 'spec.containers.0.image': '' },
+      ['spec.containers[0].image: Required value', 'spec.containers[0].image: Required value'],
+    ],
+    [
+      { 'spec.containers.1': { name: 'b', image: 'x' } },
       'spec.containers: Forbidden: pod updates may not add or remove containers',
     ],
     [
-      { 'spec.schedulingGates': [{ name: 'a' }] },
-      "spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate 'a'",
+      { 'spec.initContainers': [{ name: 'b', image: 'x' }] },
+      'spec.initContainers: Forbidden: pod updates may not add or remove containers',
     ],
     [{ 'metadata.name': 'other' }, 'metadata.name: Invalid value: "other": field is immutable'],
     [{ 'metadata.uid': 'other' }, 'metadata.uid: Invalid value: "other": field is immutable'],
+    [
+      { 'spec.activeDeadlineSeconds': 20 },
+      'spec.activeDeadlineSeconds: Invalid value: 20: must be less than or equal to previous value',
+      { 'spec.activeDeadlineSeconds': 10 },
+    ],
+    [
+      { 'spec.activeDeadlineSeconds': undefined },
+      'spec.activeDeadlineSeconds: Invalid value: "null": must not update from a positive integer to nil value',
+      { 'spec.activeDeadlineSeconds': 10 },
+    ],
+    [
+      { 'spec.tolerations': [] },
+      'spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds',
+      { 'spec.tolerations': [{ key: 'a', operator: 'Exists' }] },
+    ],
+    [
+      { 'spec.schedulingGates': [{ name: 'a' }] },
+      "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found new scheduling gate 'a'",
+    ],
+    [
+      { 'spec.nodeSelector': { a: 'c' } },
+      'spec.nodeSelector: Invalid value: {"a":"c"}: only additions are allowed (no mutations or deletions)',
+      { 'spec.schedulingGates': [{ name: 'a' }], 'spec.nodeSelector': { a: 'b' } },
+    ],
+    [
+      { 'metadata.annotations': {} },
+      'metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not remove or update mirror pod annotation',
+      { 'metadata.annotations': { 'kubernetes.io/config.mirror': 'x' }, 'spec.nodeName': 'n1' },
+    ],
+    [
+      { 'spec.terminationGracePeriodSeconds': 5 },
+      'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+    ],
+    [
+      { 'spec.containers.0.resources.limits.cpu': '400m' },
+      'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+    ],
+    [
+      { 'metadata.finalizers': ['example.com/new'] },
+      'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"example.com/new"}',
+      { 'metadata.deletionTimestamp': '2026-01-01T00:00:00Z' },
+    ],
   ],
+  status: [
+    [{ 'status.qosClass': 'Guaranteed' }, 'status.qosClass: Invalid value: "Guaranteed": field is immutable'],
+    [{ 'status.podIPs': [{ ip: 'x' }] }, `status.podIPs[0]: Invalid value: "x": ${address}`],
+    [
+      { 'status.podIPs': [{ ip: '10.0.0.1' }, { ip: '10.0.0.2' }] },
+      'status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: may specify no more than one IP for each IP family',
+    ],
+    [
+      { 'status.hostIPs': [{ ip: '10.0.0.1' }], 'status.hostIP': '10.0.0.2' },
+      'status.hostIPs[0].ip: Invalid value: "10.0.0.1": must be equal to `hostIP`',
+    ],
+    [
+      { 'status.conditions': [{ type: 'a b', status: 'True' }] },
+      `metadata.conditions[0].Type: Invalid value: "a b": ${namePart}`,
+    ],
+    [{ 'status.nominatedNodeName': 'A' }, `status.nominatedNodeName: Invalid value: "A": ${subdomain}`],
+    [
+      {
+        'status.containerStatuses': [{ name: 'main', state: { running: {} } }],
+      },
+      'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
+      {
+        'spec.restartPolicy': 'Never',
+        'status.containerStatuses': [{ name: 'main', state: { terminated: { exitCode: 1 } } }],
+      },
+    ],
+    [
+      { 'status.resourceClaimStatuses': [{ name: 'gpu' }] },
+      'status.resourceClaimStatuses[0].name: Invalid value: "gpu": must match the name of an entry in `spec.resourceClaims`',
+    ],
+  ],
+  through: {
+    ephemeralcontainers: [
+      [
+        {
+          'spec.ephemeralContainers': [
+            { name: 'main', image: 'x', imagePullPolicy: 'Always', terminationMessagePolicy: 'File' },
+          ],
+        },
+        'spec.ephemeralContainers[0].name: Duplicate value: "main"',
+      ],
+      [
+        {
+          'spec.ephemeralContainers': [
+            {
+              name: 'e',
+              image: 'x',
+              imagePullPolicy: 'Always',
+              terminationMessagePolicy: 'File',
+              targetContainerName: 'other',
+            },
+          ],
+        },
+        'spec.ephemeralContainers[0].targetContainerName: Not found: "other"',
+      ],
+      [
+        {
+          'spec.ephemeralContainers': [
+            {
+              name: 'e',
+              image: 'x',
+              imagePullPolicy: 'Always',
+              terminationMessagePolicy: 'File',
+              ports: [{ containerPort: 80, protocol: 'TCP' }],
+              resources: { limits: { cpu: '1' } },
+            },
+          ],
+        },
+        [
+          'spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container',
+          'spec.ephemeralContainers[0].resources: Forbidden: cannot be set for an Ephemeral Container',
+        ],
+      ],
+      [
+        {
+          'spec.ephemeralContainers': [
+            {
+              name: 'e',
+              image: 'x',
+              imagePullPolicy: 'Always',
+              terminationMessagePolicy: 'File',
+              volumeMounts: [{ name: 'data', mountPath: '/a', subPath: 'b' }],
+            },
+          ],
+        },
+        'spec.ephemeralContainers[0].volumeMounts[0].subPath: Forbidden: cannot be set for an Ephemeral Container',
+      ],
+      [
+        { 'spec.ephemeralContainers': [] },
+        'spec.ephemeralContainers: Forbidden: existing ephemeral containers "e" may not be removed\n',
+        {
+          'spec.ephemeralContainers': [
+            {
+              name: 'e',
+              image: 'x',
+              imagePullPolicy: 'Always',
+              terminationMessagePolicy: 'File',
+              terminationMessagePath: '/a',
+            },
+          ],
+        },
+      ],
+      [
+        { 'spec.ephemeralContainers.0.image': 'y' },
+        'spec.ephemeralContainers: Forbidden: existing ephemeral containers "e" may not be changed\n',
+        {
+          'spec.ephemeralContainers': [
+            {
+              name: 'e',
+              image: 'x',
+              imagePullPolicy: 'Always',
+              terminationMessagePolicy: 'File',
+              terminationMessagePath: '/a',
+            },
+          ],
+        },
+      ],
+    ],
+    resize: [
+      [
+        {
+          'spec.containers.0.resources': { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1', memory: '1Gi' } },
+        },
+        'spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing',
+      ],
+      [
+        { 'spec.containers.0.resources.limits': {} },
+        'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed',
+      ],
+      [
+        { 'spec.containers.0.resizePolicy': [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] },
+        'spec: Forbidden: only cpu and memory resources are mutable',
+      ],
+      [
+        {
+          'spec.containers.0.resources.limits.ephemeral-storage': '1Gi',
+          'spec.containers.0.resources.requests.ephemeral-storage': '1Gi',
+        },
+        'spec: Forbidden: only cpu and memory resources are mutable',
+      ],
+      [
+        { 'spec.containers.0.resources.limits.cpu': '300m' },
+        ': Forbidden: pods with pod-level resources cannot be resized',
+        { 'spec.resources': { requests: { cpu: '1' } } },
+      ],
+      [
+        { 'spec.containers.0.resources.limits.cpu': '300m' },
+        ': Forbidden: windows pods cannot be resized',
+        { 'spec.os': { name: 'windows' } },
+      ],
+    ],
+  },
 }

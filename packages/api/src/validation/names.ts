@@ -6,11 +6,18 @@ import type { NameRule } from '../kind-row.ts'
 export { dnsLabel, dnsLabel1035, dnsSubdomain, labelValue, qualifiedName, tooLongComplaint } from '@aksel/base/names'
 
 const wildcard = String.raw`\*\.${subdomain1123}`
+const underscored = String.raw`[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?(\.[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?)*`
 const configKey = '[-._a-zA-Z0-9]+'
 const percent = '[0-9]+%'
 const headerName = '[-A-Za-z0-9]+'
 
 const shapes = {
+  underscored: shape(
+    underscored,
+    253,
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+    ['example.com'],
+  ),
   wildcard: shape(
     wildcard,
     253,
@@ -30,6 +37,11 @@ const shapes = {
     'X-Header-Name',
   ]),
 } as const
+
+/** A subdomain that may have underscores, as DNS names of services do. */
+export function underscoredSubdomain(text: string): readonly string[] {
+  return check(shapes.underscored, text)
+}
 
 export function wildcardDnsSubdomain(text: string): readonly string[] {
   return check(shapes.wildcard, text)

@@ -1,6 +1,6 @@
 // Rules on where a pod may run: affinity, spreading, gates.
 
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
+import { duplicate, forbidden, invalid, required, type FieldError } from '../field-errors.ts'
 import type {
   Affinity,
   NodeSelector,
@@ -9,14 +9,13 @@ import type {
   PodSpec,
   TopologySpreadConstraint,
 } from '../types/core-v1.ts'
-import { dnsLabel, labelValue, qualifiedName } from './names.ts'
-import { isEmptySelector, validateSelector } from './selectors.ts'
+import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from './names.ts'
+import { validateSelector } from './selectors.ts'
 import { validateTolerations } from './taints.ts'
-import { complain, positive } from './values.ts'
-import { validateLabels } from './metadata.ts'
+import { complain, oneOf } from './values.ts'
 
 export function validateScheduling(spec: PodSpec, path: string): readonly FieldError[] {
-  const errors: FieldError[] = [...validateLabels(spec.nodeSelector, `${path}.nodeSelector`)]
+  const errors: FieldError[] = []
   if (spec.affinity !== undefined) errors.push(...validateAffinity(spec.affinity, `${path}.affinity`))
   errors.push(...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`))
   errors.push(...validateSpread(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`))
@@ -35,9 +34,6 @@ export function validateScheduling(spec: PodSpec, path: string): readonly FieldE
     if (gates.has(name)) errors.push(duplicate(`${path}.schedulingGates[${index}]`, name))
     gates.add(name)
   }
-  if (gates.size > 0 && (spec.nodeName ?? '') !== '') {
-    errors.push(forbidden(`${path}.nodeName`, 'cannot be set until all schedulingGates have been cleared'))
-  }
   return errors
 }
 
@@ -51,7 +47,8 @@ function validateAffinity(affinity: Affinity, path: string): readonly FieldError
     nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
   ).entries()) {
     const at = `${path}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
-    errors.push(...validateWeight(weight, `${at}.weight`), ...validateTerm(preference, `${at}.preference`))
+    // A wish that no node can meet is no error: its values are not judged.
+    errors.push(...validateWeight(weight, `${at}.weight`), ...validateTerm(preference, `${at}.preference`, true))
   }
   for (const [name, rules] of [
     ['podAffinity', podAffinity],
@@ -83,7 +80,7 @@ export function validateNodeSelector({ nodeSelectorTerms }: NodeSelector, path: 
   return nodeSelectorTerms.flatMap((term, index) => validateTerm(term, `${path}.nodeSelectorTerms[${index}]`))
 }
 
-function validateTerm(term: NodeSelectorTerm, path: string): readonly FieldError[] {
+function validateTerm(term: NodeSelectorTerm, path: string, anyValue = false): readonly FieldError[] {
   const errors: FieldError[] = []
   for (const [index, { key, operator, values = [] }] of (term.matchExpressions ?? []).entries()) {
     const at = `${path}.matchExpressions[${index}]`
@@ -98,7 +95,7 @@ function validateTerm(term: NodeSelectorTerm, path: string): readonly FieldError
         errors.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
     } else errors.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'))
     errors.push(...complain(`${at}.key`, key, qualifiedName(key)))
-    for (const [place, value] of values.entries())
+    for (const [place, value] of anyValue ? [] : values.entries())
       errors.push(...complain(`${at}.values[${place}]`, value, labelValue(value)))
   }
   for (const [index, { key, operator, values = [] }] of (term.matchFields ?? []).entries()) {
@@ -110,6 +107,9 @@ function validateTerm(term: NodeSelectorTerm, path: string): readonly FieldError
         required(`${at}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"),
       )
     if (key !== 'metadata.name') errors.push(invalid(`${at}.key`, key, 'not a valid field selector key'))
+    else
+      for (const [place, value] of values.entries())
+        errors.push(...complain(`${at}.values[${place}]`, value, dnsSubdomain(value)))
   }
   return errors
 }
@@ -119,15 +119,29 @@ function validatePodTerm(term: PodAffinityTerm, path: string): readonly FieldErr
     ...validateSelector(term.labelSelector, `${path}.labelSelector`),
     ...validateSelector(term.namespaceSelector, `${path}.namespaceSelector`),
   ]
-  for (const [index, name] of (term.namespaces ?? []).entries())
-    errors.push(...complain(`${path}.namespaces[${index}]`, name, dnsLabel(name)))
+  for (const name of term.namespaces ?? []) errors.push(...complain(`${path}.namespace`, name, dnsLabel(name)))
+  errors.push(...validateLabelKeys(term, path))
   if (term.topologyKey === '') errors.push(required(`${path}.topologyKey`, 'can not be empty'))
-  else errors.push(...complain(`${path}.topologyKey`, term.topologyKey, qualifiedName(term.topologyKey)))
-  if (
-    (term.matchLabelKeys ?? []).length + (term.mismatchLabelKeys ?? []).length > 0 &&
-    isEmptySelector(term.labelSelector)
-  ) {
-    errors.push(forbidden(`${path}.matchLabelKeys`, 'must not be specified when labelSelector is not set'))
+  return [...errors, ...complain(`${path}.topologyKey`, term.topologyKey, qualifiedName(term.topologyKey))]
+}
+
+/** Keys whose values are taken from the incoming pod. */
+function validateLabelKeys(term: PodAffinityTerm, path: string): readonly FieldError[] {
+  const { matchLabelKeys: match = [], mismatchLabelKeys: mismatch = [], labelSelector } = term
+  const errors: FieldError[] = []
+  for (const [field, keys] of [
+    ['matchLabelKeys', match],
+    ['mismatchLabelKeys', mismatch],
+  ] as const) {
+    if (keys.length > 0 && labelSelector === undefined)
+      errors.push(forbidden(`${path}.${field}`, 'must not be specified when labelSelector is not set'))
+    for (const [index, key] of keys.entries())
+      errors.push(...complain(`${path}.${field}[${index}]`, key, qualifiedName(key)))
+  }
+  const both = match.find((key) => mismatch.includes(key))
+  if (both !== undefined) {
+    const words = 'exists in both matchLabelKeys and mismatchLabelKeys'
+    errors.push(invalid(`${path}.matchLabelKeys[${match.indexOf(both)}]`, both, words))
   }
   return errors
 }
@@ -137,25 +151,40 @@ function validateSpread(constraints: readonly TopologySpreadConstraint[], path: 
   return constraints.flatMap((constraint, index) => {
     const at = `${path}[${index}]`
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains } = constraint
-    const errors: FieldError[] = [...positive(maxSkew, `${at}.maxSkew`)]
+    const errors: FieldError[] = maxSkew > 0 ? [] : [invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero')]
     if (topologyKey === '') errors.push(required(`${at}.topologyKey`, 'can not be empty'))
     else errors.push(...complain(`${at}.topologyKey`, topologyKey, qualifiedName(topologyKey)))
-    if (whenUnsatisfiable !== 'DoNotSchedule' && whenUnsatisfiable !== 'ScheduleAnyway') {
-      errors.push(notSupported(`${at}.whenUnsatisfiable`, whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']))
-    }
+    errors.push(...oneOf(whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway'], `${at}.whenUnsatisfiable`))
     const pair = `{${topologyKey}, ${whenUnsatisfiable}}`
     if (pairs.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair))
     pairs.add(pair)
-    errors.push(...positive(minDomains, `${at}.minDomains`))
+    if (minDomains !== undefined && minDomains <= 0)
+      errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'))
     if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') {
-      errors.push(
-        invalid(
-          `${at}.minDomains`,
-          minDomains,
-          `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
-        ),
-      )
+      const words = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`
+      errors.push(invalid(`${at}.minDomains`, minDomains, words))
     }
+    for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const)
+      errors.push(...oneOf(constraint[field], ['Honor', 'Ignore'], `${at}.${field}`))
+    errors.push(...validateSpreadKeys(constraint, `${at}.matchLabelKeys`))
     return [...errors, ...validateSelector(constraint.labelSelector, `${at}.labelSelector`)]
   })
+}
+
+function validateSpreadKeys(
+  { matchLabelKeys = [], labelSelector }: TopologySpreadConstraint,
+  path: string,
+): readonly FieldError[] {
+  const errors: FieldError[] = []
+  if (matchLabelKeys.length > 0 && labelSelector === undefined)
+    errors.push(forbidden(path, 'must not be specified when labelSelector is not set'))
+  const used = new Set([
+    ...Object.keys(labelSelector?.matchLabels ?? {}),
+    ...(labelSelector?.matchExpressions ?? []).map(({ key }) => key),
+  ])
+  for (const [index, key] of matchLabelKeys.entries()) {
+    errors.push(...complain(`${path}[${index}]`, key, qualifiedName(key)))
+    if (used.has(key)) errors.push(invalid(`${path}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector'))
+  }
+  return errors
 }

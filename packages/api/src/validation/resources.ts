@@ -1,7 +1,7 @@
 // Rules on what containers ask of a node: requests, limits, and the names of resources.
 
 import { compareQuantities, parseQuantity } from '@aksel/base/quantity'
-import { forbidden, invalid, notFound, type FieldError } from '../field-errors.ts'
+import { duplicate, forbidden, invalid, notFound, required, type FieldError } from '../field-errors.ts'
 import type { ResourceRequirements } from '../types/core-v1.ts'
 import { qualifiedName } from './names.ts'
 import { complain } from './values.ts'
@@ -49,7 +49,7 @@ function validateResource(name: string, quantity: string | number, path: string)
 export function validateResources(
   requirements: ResourceRequirements | undefined,
   path: string,
-  claims: ReadonlySet<string>,
+  claims: readonly string[],
 ): readonly FieldError[] {
   const limits: Quantities = requirements?.limits ?? {}
   const requests: Quantities = requirements?.requests ?? {}
@@ -63,14 +63,36 @@ export function validateResources(
       ...validateAgainstLimit(name, quantity, limits, path),
     )
   }
-  for (const [index, claim] of (requirements?.claims ?? []).entries()) {
-    if (!claims.has(claim.name)) errors.push(notFound(`${path}.claims[${index}]`, claim.name))
-  }
-  const usesHugePages = [...Object.keys(limits), ...Object.keys(requests)].some(isHugePages)
   const names = new Set([...Object.keys(limits), ...Object.keys(requests)])
-  if (usesHugePages && !names.has('cpu') && !names.has('memory'))
+  if ([...names].some(isHugePages) && !names.has('cpu') && !names.has('memory'))
     errors.push(forbidden(path, 'HugePages require cpu or memory'))
-  return errors
+  return [...errors, ...validateClaims(requirements?.claims ?? [], `${path}.claims`, claims)]
+}
+
+/** Requests against limits alone, for pods as a whole. */
+export function validateAgainstLimits(requirements: ResourceRequirements, path: string): readonly FieldError[] {
+  return Object.entries(requirements.requests ?? {}).flatMap(([name, quantity]) =>
+    validateAgainstLimit(name, quantity, requirements.limits ?? {}, path),
+  )
+}
+
+function validateClaims(
+  claims: readonly { readonly name: string }[],
+  path: string,
+  ofPod: readonly string[],
+): readonly FieldError[] {
+  const seen = new Set<string>()
+  return claims.flatMap(({ name }, index) => {
+    const at = `${path}[${index}]`
+    if (name === '') return [required(at)]
+    const errors: FieldError[] = seen.has(name) ? [duplicate(at, name)] : []
+    seen.add(name)
+    if (ofPod.includes(name)) return errors
+    const those = ofPod.length === 0 ? ' which is empty' : `: ${ofPod.toSorted().join(', ')}`
+    const missing = notFound(at, name)
+    const message = `${missing.message}: must be one of the names in pod.spec.resourceClaims${those}`
+    return [...errors, { ...missing, message }]
+  })
 }
 
 function validateAgainstLimit(
@@ -82,9 +104,8 @@ function validateAgainstLimit(
   const at = `${path}.requests`
   const limit = limits[name]
   const mustMatch = isHugePages(name) || isExtendedResource(name)
-  if (limit === undefined) {
-    return mustMatch ? [invalid(`${path}.limits`, '', 'Limit must be set for non overcommitable resources')] : []
-  }
+  if (limit === undefined)
+    return mustMatch ? [required(`${path}.limits`, 'Limit must be set for non overcommitable resources')] : []
   const order = compareQuantities(parseQuantity(quantity), parseQuantity(limit))
   if (mustMatch && order !== 0) return [invalid(at, String(quantity), `must be equal to ${name} limit of ${limit}`)]
   return order > 0 ? [invalid(at, String(quantity), `must be less than or equal to ${name} limit of ${limit}`)] : []

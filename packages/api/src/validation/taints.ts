@@ -9,13 +9,18 @@ const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 export function validateTaint(taint: Taint, path: string): readonly FieldError[] {
   const errors: FieldError[] = [...complain(`${path}.key`, taint.key, qualifiedName(taint.key))]
-  errors.push(...complain(`${path}.value`, taint.value, labelValue(taint.value ?? '')))
+  errors.push(...joined(`${path}.value`, taint.value, labelValue(taint.value ?? '')))
   return [...errors, ...validateEffect(taint.effect, `${path}.effect`)]
 }
 
 function validateEffect(effect: string | undefined, path: string): readonly FieldError[] {
   if (effect === undefined || effect === '') return [required(path)]
   return effects.includes(effect) ? [] : [notSupported(path, effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'])]
+}
+
+/** Several complaints as one error, as upstream joins them here. */
+function joined(path: string, value: unknown, complaints: readonly string[]): readonly FieldError[] {
+  return complaints.length === 0 ? [] : [invalid(path, value, complaints.join(';'))]
 }
 
 export function validateTolerations(tolerations: readonly Toleration[], path: string): readonly FieldError[] {
@@ -41,7 +46,7 @@ function validateToleration(
     errors.push(invalid(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
   }
   if (operator === '' || operator === 'Equal') {
-    errors.push(...complain(`${path}.operator`, value, labelValue(value)))
+    errors.push(...joined(`${path}.operator`, value, labelValue(value)))
   } else if (operator === 'Exists') {
     if (value !== '') errors.push(invalid(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
   } else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))

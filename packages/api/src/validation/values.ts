@@ -40,6 +40,20 @@ export function requiredOneOf(
   return value === undefined || value === '' ? [required(path)] : oneOf(value, supported, path)
 }
 
+/** As `oneOf`, shown in the order given: upstream sorts its sets, but not its lists. */
+export function within(value: string | undefined, supported: readonly string[], path: string): readonly FieldError[] {
+  return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)]
+}
+
+/** As `within`; an absent or empty value is refused. */
+export function requiredWithin(
+  value: string | undefined,
+  supported: readonly string[],
+  path: string,
+): readonly FieldError[] {
+  return value === undefined || value === '' ? [required(path)] : within(value, supported, path)
+}
+
 export function unchanged(next: unknown, old: unknown, path: string): readonly FieldError[] {
   return deepEqual(next, old) ? [] : [invalid(path, next, immutableComplaint)]
 }

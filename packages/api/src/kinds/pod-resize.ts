@@ -1,0 +1,99 @@
+// Resizing a pod that runs: processors and memory of its containers, and nothing else.
+
+import type { Draft } from '@aksel/base/draft'
+import { deepEqual } from '../deep-equal.ts'
+import { forbidden, invalid, type FieldError } from '../field-errors.ts'
+import type { Container, Pod, ResourceRequirements } from '../types/core-v1.ts'
+import { mirrorAnnotation } from '../validation/pod-annotations.ts'
+import { qosClassOf } from './pod-qos.ts'
+
+/** Everything but the containers' resources and resize policies is put back without a word, as upstream does. */
+export function keepAllButResources(next: Draft<Pod>, old: Pod): void {
+  const spec = structuredClone(old.spec) as Draft<Pod>['spec']
+  for (const field of ['containers', 'initContainers'] as const) {
+    for (const wanted of next.spec[field] ?? []) {
+      const container = (spec[field] ?? []).find(({ name }) => name === wanted.name)
+      if (container === undefined) continue
+      if (wanted.resources === undefined) delete container.resources
+      else container.resources = wanted.resources
+      if (wanted.resizePolicy === undefined) delete container.resizePolicy
+      else container.resizePolicy = wanted.resizePolicy
+    }
+  }
+  next.spec = spec
+  for (const field of ['labels', 'annotations', 'ownerReferences', 'finalizers'] as const) {
+    const kept = old.metadata[field]
+    if (kept === undefined) delete next.metadata[field]
+    else next.metadata[field] = structuredClone(kept) as never
+  }
+}
+
+/** Pods that cannot be resized at all. */
+function refusal(next: Pod, old: Pod): FieldError | undefined {
+  const hasOwn = ({ spec }: Pod): boolean =>
+    Object.keys(spec.resources?.requests ?? {}).length + Object.keys(spec.resources?.limits ?? {}).length > 0
+  if (hasOwn(old) || hasOwn(next)) return forbidden('', 'pods with pod-level resources cannot be resized')
+  if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) return forbidden('', 'static pods cannot be resized')
+  return old.spec.os?.name === 'windows' ? forbidden('', 'windows pods cannot be resized') : undefined
+}
+
+export function validateResize(next: Pod, old: Pod): readonly FieldError[] {
+  const refused = refusal(next, old)
+  if (refused !== undefined) return [refused]
+  const errors: FieldError[] = []
+  const before = old.status?.qosClass ?? qosClassOf(old)
+  if (qosClassOf(next) !== before)
+    errors.push(
+      invalid('spec', next.status?.qosClass ?? before, 'Pod QOS Class may not change as a result of resizing'),
+    )
+  const running = (old.status?.containerStatuses ?? []).find(({ state }) => state?.running !== undefined)
+  if (running !== undefined && running.resources === undefined)
+    errors.push(forbidden('spec', 'Pod running on node without support for resize'))
+  errors.push(...removals(next, old), ...otherChanges(next, old))
+  return errors
+}
+
+function removals(next: Pod, old: Pod): readonly FieldError[] {
+  return (['initContainers', 'containers'] as const).flatMap((field) =>
+    (old.spec[field] ?? []).flatMap((container, index) => {
+      if (field === 'initContainers' && container.restartPolicy !== 'Always') return []
+      return (['requests', 'limits'] as const).flatMap((part) => {
+        const now = next.spec[field]?.[index]?.resources?.[part] ?? {}
+        const lost = Object.keys(container.resources?.[part] ?? {}).some((name) => now[name] === undefined)
+        const at = `spec.${field}[${index}].resources.${part}`
+        return lost ? [forbidden(at, `resource ${part} cannot be removed`)] : []
+      })
+    }),
+  )
+}
+
+function otherChanges(next: Pod, old: Pod): readonly FieldError[] {
+  const errors: FieldError[] = []
+  for (const [index, container] of (next.spec.containers ?? []).entries()) {
+    if (!isSameBut(container, old.spec.containers?.[index]))
+      errors.push(forbidden('spec', 'only cpu and memory resources are mutable'))
+  }
+  for (const [index, container] of (next.spec.initContainers ?? []).entries()) {
+    const before = old.spec.initContainers?.[index]
+    if (container.restartPolicy === 'Always') {
+      if (!isSameBut(container, before))
+        errors.push(forbidden('spec', 'only cpu and memory resources for sidecar containers are mutable'))
+    } else if (!deepEqual(container, before))
+      errors.push(forbidden('spec', 'resources for non-sidecar init containers are immutable'))
+  }
+  return errors
+}
+
+/** The same container, but for its processors and memory. */
+function isSameBut(next: Container, old: Container | undefined): boolean {
+  if (old === undefined) return false
+  return deepEqual({ ...next, resources: withoutSizes(next) }, { ...old, resources: withoutSizes(old) })
+}
+
+function withoutSizes({ resources = {} }: Container): ResourceRequirements {
+  const strip = (list: ResourceRequirements['limits']): Record<string, unknown> => {
+    const { cpu: _cpu, memory: _memory, ...others } = list ?? {}
+    return others
+  }
+  return { ...resources, limits: strip(resources.limits), requests: strip(resources.requests) } as ResourceRequirements
+}
