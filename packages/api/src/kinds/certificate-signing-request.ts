@@ -15,6 +15,32 @@ type Request = CertificateSigningRequest
 
 const durationMin = 600
 const decisions = ['Approved', 'Denied']
+/** Sorted, as upstream shows its set. */
+const allUsages = [
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
+]
 
 function stampRequester({ spec }: Draft<Request>, { user }: WriteContext): void {
   spec.username = user.name
@@ -34,7 +60,8 @@ function validate({ spec }: Request): readonly FieldError[] {
   const usages = spec.usages ?? []
   if (usages.length === 0) errors.push(required('spec.usages'))
   for (const [index, usage] of usages.entries())
-    if (usages.indexOf(usage) < index) errors.push(duplicate(`spec.usages[${index}]`, usage))
+    if (!allUsages.includes(usage)) errors.push(notSupported(`spec.usages[${index}]`, usage, allUsages))
+    else if (usages.indexOf(usage) < index) errors.push(duplicate(`spec.usages[${index}]`, usage))
   errors.push(...validateSigner(spec.signerName))
   const seconds = spec.expirationSeconds
   if (seconds !== undefined && seconds < durationMin)

@@ -5,20 +5,12 @@ import { duplicate, invalid, required, type FieldError } from '../field-errors.t
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { CSIDriver, CSINode, VolumeAttachment } from '../types/storage-v1.ts'
-import { dnsSubdomain } from '../validation/names.ts'
+import { validateDriverName } from '../validation/device-names.ts'
+import { qualifiedName } from '../validation/names.ts'
 import { complain, nonNegative, oneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 
-const driverNameMax = 63
-
-function validateDriverName(name: string, path: string): readonly FieldError[] {
-  if (name === '') return [required(path)]
-  const tooLong: readonly FieldError[] =
-    name.length > driverNameMax
-      ? [{ reason: 'FieldValueTooLong', field: path, message: `Too long: may not be more than ${driverNameMax} bytes` }]
-      : []
-  return [...tooLong, ...complain(path, name, dnsSubdomain(name.toLowerCase()))]
-}
+const nodeIdMax = 192
 
 function defaultDriver({ spec }: Draft<CSIDriver>): void {
   spec.attachRequired ??= true
@@ -36,10 +28,20 @@ function validateDriver({ metadata, spec }: CSIDriver): readonly FieldError[] {
   for (const mode of spec.volumeLifecycleModes ?? [])
     errors.push(...oneOf(mode, ['Ephemeral', 'Persistent'], 'spec.volumeLifecycleModes'))
   const audiences = new Set<string>()
-  for (const [index, { audience }] of (spec.tokenRequests ?? []).entries()) {
+  for (const [index, { audience, expirationSeconds: seconds }] of (spec.tokenRequests ?? []).entries()) {
+    const at = `spec.tokenRequests[${index}].expirationSeconds`
+    if (seconds !== undefined && seconds < 600)
+      errors.push(invalid(at, seconds, 'may not specify a duration less than 10 minutes'))
+    if (seconds !== undefined && seconds > 2 ** 32)
+      errors.push(invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds'))
     if (audiences.has(audience)) errors.push(duplicate(`spec.tokenRequests[${index}].audience`, audience))
     audiences.add(audience)
   }
+  const period = spec.nodeAllocatableUpdatePeriodSeconds
+  if (period !== undefined && period < 10)
+    errors.push(
+      invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds'),
+    )
   return errors
 }
 
@@ -83,9 +85,18 @@ function validateNode({ spec }: CSINode): readonly FieldError[] {
     const path = `spec.drivers[${index}]`
     const errors: FieldError[] = [...validateDriverName(driver.name, `${path}.name`)]
     if (driver.nodeID === '') errors.push(required(`${path}.nodeID`))
+    else if (driver.nodeID.length > nodeIdMax)
+      errors.push(invalid(`${path}.nodeID`, driver.nodeID, `must be ${nodeIdMax} characters or less`))
     if (names.has(driver.name)) errors.push(duplicate(`${path}.name`, driver.name))
     names.add(driver.name)
-    return [...errors, ...nonNegative(driver.allocatable?.count, `${path}.allocatable.count`)]
+    errors.push(...nonNegative(driver.allocatable?.count, `${path}.allocatable.count`))
+    const keys = driver.topologyKeys ?? []
+    for (const [place, key] of keys.entries()) {
+      const at = `${path}.topologyKeys[${place}]`
+      if (keys.indexOf(key) < place) errors.push(duplicate(at, key))
+      errors.push(...complain(at, key, qualifiedName(key)))
+    }
+    return errors
   })
 }
 

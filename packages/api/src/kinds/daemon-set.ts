@@ -44,7 +44,7 @@ function validateStrategy({ type, rollingUpdate }: DaemonSetUpdateStrategy): rea
 }
 
 function validate({ spec }: DaemonSet): readonly FieldError[] {
-  const errors: FieldError[] = [...validateWorkload(spec, 'daemonset')]
+  const errors: FieldError[] = [...validateWorkload(spec, 'daemonset', 'DaemonSet')]
   if ((spec.template.spec?.ephemeralContainers ?? []).length > 0) {
     errors.push(forbidden('spec.template.spec.ephemeralContainers', 'ephemeral containers not allowed in pod template'))
   }

@@ -57,6 +57,8 @@ function validateEndpoint(endpoint: Endpoint, type: string, path: string): reado
     seen.add(address)
   }
   if (hostname !== undefined) errors.push(...complain(`${path}.hostname`, hostname, dnsLabel(hostname)))
+  const { nodeName } = endpoint
+  if (nodeName !== undefined) errors.push(...complain(`${path}.nodeName`, nodeName, dnsSubdomain(nodeName)))
   const zones = hints?.forZones ?? []
   if (zones.length > HINTS_MAX) errors.push(tooMany(`${path}.hints.forZones`, zones.length, HINTS_MAX))
   return errors

@@ -7,6 +7,7 @@ import type { KubernetesObject } from '../resource.ts'
 import { ageOf } from '../times.ts'
 import type { Event as CoreEvent } from '../types/core-v1.ts'
 import type { Event as NewEvent } from '../types/events-v1.ts'
+import { unchanged } from '../validation/values.ts'
 import { column, nameColumn, wide } from './columns.ts'
 
 const columns: readonly Column[] = [
@@ -75,6 +76,28 @@ function validateNew(event: NewEvent): readonly FieldError[] {
   return errors
 }
 
+/** Only the series of an event goes on. Field names are those that it is stored with, as upstream says them. */
+const frozenFields = {
+  regarding: 'involvedObject',
+  reason: 'reason',
+  note: 'message',
+  deprecatedSource: 'source',
+  deprecatedFirstTimestamp: 'firstTimestamp',
+  deprecatedLastTimestamp: 'lastTimestamp',
+  deprecatedCount: 'count',
+  type: 'type',
+  eventTime: 'eventTime',
+  action: 'action',
+  related: 'related',
+  reportingController: 'reportingController',
+  reportingInstance: 'reportingInstance',
+} as const
+
+function validateNewUpdate(next: NewEvent, old: NewEvent): readonly FieldError[] {
+  const fields = Object.entries(frozenFields) as [keyof typeof frozenFields, string][]
+  return fields.flatMap(([field, shown]) => unchanged(next[field], old[field], shown))
+}
+
 export const coreEventRules: KindRules<CoreEvent> = {
   group: '',
   version: 'v1',
@@ -137,6 +160,7 @@ export const newEventRules: KindRules<NewEvent> = {
     fromStored: (stored) => rename(stored, 0, 'events.k8s.io/v1'),
   },
   validateCreate: validateNew,
+  validateUpdate: validateNewUpdate,
   columns,
   cells: (event, nowMs) => cells(rename(event, 1, 'v1') as unknown as CoreEvent, nowMs),
   selectableFields: (event) => ({

@@ -1,13 +1,14 @@
 // HorizontalPodAutoscaler: replicas by load. Stored as v2; v1 is a narrower view of the same objects.
 
 import type { Draft } from '@aksel/base/draft'
+import { parseQuantity } from '@aksel/base/quantity'
 import { forbidden, invalid, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { HorizontalPodAutoscaler as OldAutoscaler } from '../types/autoscaling-v1.ts'
 import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from '../types/autoscaling-v2.ts'
 import { pathSegment } from '../validation/names.ts'
-import { complain, inRange, oneOf, positive, requiredOneOf } from '../validation/values.ts'
+import { complain, inRange, nonNegative, oneOf, positive, requiredOneOf } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 import { fromNewAutoscaler, toNewAutoscaler } from './autoscaler-conversion.ts'
 import { targetsText } from './autoscaler-cells.ts'
@@ -77,21 +78,56 @@ function validateMetric(metric: MetricSpec, path: string): readonly FieldError[]
   const source = metric[field]
   if (source === undefined)
     return [...errors, required(`${path}.${field}`, 'must populate information for the given metric source')]
+  if ('container' in source && source.container === '')
+    errors.push(required(`${path}.${field}.container`, 'must specify a container'))
   if ('name' in source && source.name === '')
     errors.push(required(`${path}.${field}.name`, 'must specify a resource name'))
   if ('metric' in source && source.metric.name === '')
     errors.push(required(`${path}.${field}.metric.name`, 'must specify a metric name'))
-  return [...errors, ...validateTarget(source.target, `${path}.${field}.target`)]
+  const at = `${path}.${field}.target`
+  return [...errors, ...validateTarget(source.target, at), ...validateAim(field, source.target, at)]
 }
 
 function validateTarget(target: MetricTarget, path: string): readonly FieldError[] {
-  const errors: FieldError[] = [...requiredOneOf(target.type, ['AverageValue', 'Utilization', 'Value'], `${path}.type`)]
+  const errors: FieldError[] =
+    target.type === ''
+      ? [required(`${path}.type`, 'must specify a metric target type')]
+      : [...oneOf(target.type, ['AverageValue', 'Utilization', 'Value'], `${path}.type`)]
+  for (const part of ['value', 'averageValue'] as const) {
+    const amount = target[part]
+    if (amount !== undefined && parseQuantity(amount).nano <= 0n)
+      errors.push(invalid(`${path}.${part}`, String(amount), 'must be positive'))
+  }
   if (target.averageUtilization !== undefined && target.averageUtilization < 1)
     errors.push(...positive(target.averageUtilization, `${path}.averageUtilization`))
-  const given = [target.value, target.averageValue, target.averageUtilization].filter((one) => one !== undefined).length
-  if (given === 0)
-    errors.push(required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization'))
   return errors
+}
+
+/** What each sort of metric aims at. */
+function validateAim(field: string, target: MetricTarget, path: string): readonly FieldError[] {
+  const { value, averageValue, averageUtilization } = target
+  switch (field) {
+    case 'pods':
+      return averageValue === undefined || parseQuantity(averageValue).nano <= 0n
+        ? [required(`${path}.averageValue`, 'must specify a positive target averageValue')]
+        : []
+    case 'object':
+      return value === undefined && averageValue === undefined
+        ? [required(`${path}.averageValue`, 'must set either a target value or averageValue')]
+        : []
+    case 'external':
+      if (value === undefined && averageValue === undefined)
+        return [required(`${path}.averageValue`, 'must set either a target value for metric or a per-pod target')]
+      return value !== undefined && averageValue !== undefined
+        ? [forbidden(`${path}.value`, 'may not set both a target value for metric and a per-pod target')]
+        : []
+    default:
+      if (averageUtilization === undefined && averageValue === undefined)
+        return [required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization')]
+      return averageUtilization !== undefined && averageValue !== undefined
+        ? [forbidden(`${path}.averageValue`, 'may not set both a target raw value and a target utilization')]
+        : []
+  }
 }
 
 function validateRules(rules: HPAScalingRules | undefined, path: string): readonly FieldError[] {
@@ -129,6 +165,17 @@ export const horizontalPodAutoscalerRules: KindRules<HorizontalPodAutoscaler> = 
   kind: 'HorizontalPodAutoscaler',
   default: setDefaults,
   validateCreate: validate,
+  subresourceUpdates: {
+    status: {
+      prepareForUpdate(next, old) {
+        next.spec = structuredClone(old.spec) as Draft<HorizontalPodAutoscaler>['spec']
+      },
+      validateUpdate: ({ status }) =>
+        (['currentReplicas', 'desiredReplicas'] as const).flatMap((field) =>
+          nonNegative(status?.[field], `status.${field}`),
+        ),
+    },
+  },
   columns,
   cells: (autoscaler, nowMs) => [
     autoscaler.metadata.name,

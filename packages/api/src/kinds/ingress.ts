@@ -5,7 +5,7 @@ import { forbidden, invalid, required, type FieldError } from '../field-errors.t
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressClass, IngressRule } from '../types/networking-v1.ts'
-import { isIpAddress } from '../validation/addresses.ts'
+import { ipComplaint, isIpAddress } from '../validation/addresses.ts'
 import { dnsSubdomain, portName, portNumber, wildcardDnsSubdomain } from '../validation/names.ts'
 import { complain, requiredOneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
@@ -85,6 +85,18 @@ function validateBackend({ service, resource }: IngressBackend, path: string): r
   return errors
 }
 
+function validateStatus({ status }: Ingress): readonly FieldError[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }, index) => {
+    const at = `status.loadBalancer.ingress[${index}]`
+    const errors: FieldError[] = []
+    if (ip !== undefined && !isIpAddress(ip)) errors.push(invalid(`${at}.ip`, ip, ipComplaint))
+    if (hostname === undefined) return errors
+    errors.push(...complain(`${at}.hostname`, hostname, dnsSubdomain(hostname)))
+    if (isIpAddress(hostname)) errors.push(invalid(`${at}.hostname`, hostname, 'must be a DNS name, not an IP address'))
+    return errors
+  })
+}
+
 function hostsText(rules: readonly IngressRule[] | undefined): string {
   const hosts = (rules ?? []).map(({ host = '' }) => (host === '' ? '*' : host))
   if (hosts.length === 0) return '*'
@@ -108,6 +120,15 @@ export const ingressRules: KindRules<Ingress> = {
       : validate(ingress)
   },
   validateUpdate: (next) => validate(next),
+  subresourceUpdates: {
+    status: {
+      prepareForUpdate(next, old) {
+        if (old.spec === undefined) delete (next as { spec?: unknown }).spec
+        else next.spec = structuredClone(old.spec) as NonNullable<typeof next.spec>
+      },
+      validateUpdate: validateStatus,
+    },
+  },
   columns: [
     nameColumn,
     column('Class', 'Who serves it.'),

@@ -1,8 +1,9 @@
 // What a job may ask for, what stays as it was, and what its status may claim.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, notSupported, required, tooMany, type FieldError } from '../field-errors.ts'
-import type { Job, JobSpec, PodFailurePolicyRule } from '../types/batch-v1.ts'
+import { forbidden, invalid, notSupported, required, tooLong, tooMany, type FieldError } from '../field-errors.ts'
+import type { Job, JobSpec, PodFailurePolicyRule, SuccessPolicy } from '../types/batch-v1.ts'
+import { dnsSubdomain } from '../validation/names.ts'
 import { validateTemplate } from '../validation/pod-spec.ts'
 import { selectorPicks, validateSelector } from '../validation/selectors.ts'
 import { nonNegative, oneOf, requiredOneOf, unchanged } from '../validation/values.ts'
@@ -46,17 +47,87 @@ export function validateJobSpec(spec: JobSpec, path: string): readonly FieldErro
     ...requiredOneOf(spec.completionMode, ['Indexed', 'NonIndexed'], `${path}.completionMode`),
     ...validateIndexes(spec, path),
   )
-  errors.push(...oneOf(spec.podReplacementPolicy, ['Failed', 'TerminatingOrFailed'], `${path}.podReplacementPolicy`))
+  const replacements = spec.podFailurePolicy === undefined ? ['Failed', 'TerminatingOrFailed'] : ['Failed']
+  errors.push(...oneOf(spec.podReplacementPolicy, replacements, `${path}.podReplacementPolicy`))
+  errors.push(...validateManager(spec.managedBy, `${path}.managedBy`))
   errors.push(...validateTemplate(spec.template, `${path}.template`), ...validateRestarts(spec, path))
   const rules = spec.podFailurePolicy?.rules ?? []
   if (rules.length > policyRulesMax)
     errors.push(tooMany(`${path}.podFailurePolicy.rules`, rules.length, policyRulesMax))
   for (const [index, rule] of rules.entries())
     errors.push(...validateRule(rule, spec, `${path}.podFailurePolicy.rules[${index}]`))
-  if (spec.successPolicy !== undefined && spec.completionMode !== 'Indexed') {
+  if (spec.successPolicy === undefined) return errors
+  if (spec.completionMode !== 'Indexed')
     errors.push(invalid(`${path}.successPolicy`, spec.successPolicy, 'requires indexed completion mode'))
+  else errors.push(...validateSuccess(spec.successPolicy, spec.completions ?? 0, `${path}.successPolicy.rules`))
+  return errors
+}
+
+const managerMax = 63
+
+/** Who else than the job controller looks after the job: `example.com/queue`. */
+function validateManager(manager: string | undefined, path: string): readonly FieldError[] {
+  if (manager === undefined) return []
+  const errors: FieldError[] = []
+  const slash = manager.indexOf('/')
+  if (slash < 1 || slash === manager.length - 1)
+    errors.push(invalid(path, manager, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+  else {
+    const host = manager.slice(0, slash)
+    errors.push(...dnsSubdomain(host).map((wrong) => invalid(path, host, wrong)))
+  }
+  return manager.length > managerMax ? [...errors, tooLong(path, managerMax)] : errors
+}
+
+const successRulesMax = 20
+
+function validateSuccess(policy: SuccessPolicy, completions: number, path: string): readonly FieldError[] {
+  const { rules } = policy
+  const errors: FieldError[] = []
+  if (rules.length === 0)
+    errors.push(required(path, 'at least one rules must be specified when the successPolicy is specified'))
+  if (rules.length > successRulesMax) errors.push(tooMany(path, rules.length, successRulesMax))
+  for (const [index, { succeededCount: count, succeededIndexes: indexes }] of rules.entries()) {
+    const at = `${path}[${index}]`
+    if (count === undefined && indexes === undefined)
+      errors.push(required(at, 'at least one of succeededCount or succeededIndexes must be specified'))
+    const parsed = indexes === undefined ? undefined : countIndexes(indexes, completions)
+    if (typeof parsed === 'string')
+      errors.push(invalid(`${at}.succeededIndexes`, indexes, `error parsing succeededIndexes: ${parsed}`))
+    if (count === undefined) continue
+    errors.push(...nonNegative(count, `${at}.succeededCount`))
+    const most = `must be less than or equal to`
+    if (count > completions)
+      errors.push(
+        invalid(`${at}.succeededCount`, count, `${most} ${completions} (the number of specified completions)`),
+      )
+    if (typeof parsed === 'number' && count > parsed) {
+      const words = `${most} ${parsed} (the number of indexes in the specified succeededIndexes field)`
+      errors.push(invalid(`${at}.succeededCount`, count, words))
+    }
   }
   return errors
+}
+
+/** How many indexes `0,2-4` names, or what is wrong with it. */
+function countIndexes(text: string, completions: number): number | string {
+  if (text === '') return 0
+  let [count, last] = [0, -1]
+  for (const part of text.split(',')) {
+    const [first = '', end, ...more] = part.split('-')
+    if (more.length > 0)
+      return `the fragment "${part}" violates the requirement that an index interval can have at most two parts separated by '-'`
+    for (const number of [first, ...(end === undefined ? [] : [end])]) {
+      if (!/^\d+$/.test(number)) return `cannot convert string to integer for index: "${number}"`
+      if (Number(number) >= completions) return `too large index: "${number}"`
+    }
+    const [from, to] = [Number(first), Number(end ?? first)]
+    if (from <= last) return `non-increasing order, previous: ${last}, current: ${from}`
+    if (end !== undefined && to <= from) return `non-increasing order, previous: ${from}, current: ${to}`
+    count += to - from + 1
+    last = to
+  }
+  return count
 }
 
 function validateIndexes(spec: JobSpec, path: string): readonly FieldError[] {

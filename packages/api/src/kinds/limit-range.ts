@@ -79,6 +79,10 @@ function validateItem(item: LimitRangeItem, path: string): readonly FieldError[]
       )
     }
   }
+  for (const [name, ratio] of Object.entries(item.maxLimitRequestRatio ?? {})) {
+    if (compareQuantities(parseQuantity(ratio), parseQuantity('1')) < 0)
+      errors.push(invalid(`${path}.maxLimitRequestRatio[${name}]`, String(ratio), `ratio ${ratio} is less than 1`))
+  }
   return errors
 }
 

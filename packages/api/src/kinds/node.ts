@@ -4,65 +4,66 @@ import { deepEqual } from '../deep-equal.ts'
 import { duplicate, forbidden, invalid, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
-import type { Node } from '../types/core-v1.ts'
+import type { Node, Taint } from '../types/core-v1.ts'
+import { cidrComplaint, isCidr } from '../validation/addresses.ts'
+import { validateQuantity } from '../validation/resources.ts'
 import { validateTaint } from '../validation/taints.ts'
 import { ageColumn, column, nameColumn, orNone, wide } from './columns.ts'
 
-function validateSpec(node: Node): readonly FieldError[] {
-  const errors: FieldError[] = []
-  const taints = node.spec?.taints ?? []
-  for (const [index, taint] of taints.entries()) {
-    const path = `spec.taints[${index}]`
-    errors.push(...validateTaint(taint, path))
-    if (taints.slice(0, index).some((other) => other.key === taint.key && other.effect === taint.effect))
-      errors.push(duplicate(path, taint))
-  }
-  const cidrs = node.spec?.podCIDRs ?? []
-  if (cidrs.length > 2)
-    errors.push(invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family'))
-  for (const [index, cidr] of cidrs.entries()) {
-    if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(cidr))
-      errors.push(
-        invalid(`spec.podCIDRs[${index}]`, cidr, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'),
-      )
-  }
+/** Upstream's paths: the taints are said to lie in the metadata. */
+function validateTaints(taints: readonly Taint[]): readonly FieldError[] {
+  return taints.flatMap((taint, index) => {
+    const path = `metadata.taints[${index}]`
+    const errors: FieldError[] = [...validateTaint(taint, path)]
+    const isTwin = taints.slice(0, index).some(({ key, effect }) => key === taint.key && effect === taint.effect)
+    if (!isTwin) return errors
+    const twin = duplicate(path, taint)
+    return [...errors, { ...twin, message: `${twin.message}: taints must be unique by key and effect pair` }]
+  })
+}
+
+function validateCidrs(cidrs: readonly string[]): readonly FieldError[] {
+  const at = 'spec.podCIDRs'
+  const errors: FieldError[] = cidrs.flatMap((cidr, index) =>
+    isCidr(cidr) ? [] : [invalid(`${at}[${index}]`, cidr, cidrComplaint)],
+  )
+  if (cidrs.length < 2) return errors
+  const families = new Set(cidrs.map((cidr) => cidr.includes(':')))
+  if (cidrs.length > 2 || families.size < 2)
+    errors.push(invalid(at, cidrs, 'may specify no more than one CIDR for each IP family'))
+  for (const [index, cidr] of cidrs.entries())
+    if (cidrs.indexOf(cidr) < index) errors.push(duplicate(`${at}[${index}]`, cidr))
   return errors
 }
 
+function validateResources(node: Node): readonly FieldError[] {
+  return (['capacity', 'allocatable'] as const).flatMap((part) =>
+    Object.entries(node.status?.[part] ?? {}).flatMap(([name, quantity]) =>
+      validateQuantity(quantity, `status.${part}.${name}`),
+    ),
+  )
+}
+
+function validateSpec(node: Node): readonly FieldError[] {
+  const { taints = [], podCIDRs = [] } = node.spec ?? {}
+  return [...validateTaints(taints), ...validateResources(node), ...validateCidrs(podCIDRs)]
+}
+
 function validateUpdate(next: Node, old: Node): readonly FieldError[] {
-  const errors: FieldError[] = [...validateSpec(next)]
-  const {
-    podCIDR: _a,
-    podCIDRs: nextCidrs = [],
-    providerID: nextId,
-    taints: _b,
-    unschedulable: _c,
-    configSource: _d,
-    ...nextRest
-  } = next.spec ?? {}
-  const {
-    podCIDR: _e,
-    podCIDRs: oldCidrs = [],
-    providerID: oldId,
-    taints: _f,
-    unschedulable: _g,
-    configSource: _h,
-    ...oldRest
-  } = old.spec ?? {}
-  if (oldCidrs.length > 0 && !deepEqual(nextCidrs, oldCidrs)) {
+  const errors: FieldError[] = [...validateResources(next)]
+  const addresses = next.status?.addresses ?? []
+  for (const [index, address] of addresses.entries())
+    if (addresses.slice(0, index).some((other) => deepEqual(other, address)))
+      errors.push(duplicate(`status.addresses[${index}]`, address))
+  const [before, now] = [old.spec?.podCIDRs ?? [], next.spec?.podCIDRs ?? []]
+  if (before.length > 0 && !deepEqual(now, before))
     errors.push(forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'))
-  }
-  if (oldId !== undefined && nextId !== oldId) {
+  const id = old.spec?.providerID ?? ''
+  if (id !== '' && next.spec?.providerID !== id)
     errors.push(forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'))
-  }
-  if (!deepEqual(nextRest, oldRest)) {
-    errors.push(
-      forbidden(
-        'spec',
-        'node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)',
-      ),
-    )
-  }
+  errors.push(...validateTaints(next.spec?.taints ?? []))
+  if ((next.spec?.externalID ?? '') !== (old.spec?.externalID ?? ''))
+    errors.push(forbidden('spec.externalID', 'may not be updated'))
   return errors
 }
 
@@ -107,6 +108,15 @@ export const nodeRules: KindRules<Node> = {
   },
   validateCreate: validateSpec,
   validateUpdate,
+  subresourceUpdates: {
+    status: {
+      prepareForUpdate(next, old) {
+        if (old.spec === undefined) delete (next as { spec?: unknown }).spec
+        else next.spec = structuredClone(old.spec) as NonNullable<typeof next.spec>
+      },
+      validateUpdate,
+    },
+  },
   columns: [
     nameColumn,
     column('Status', 'Ready, NotReady or Unknown, and whether pods may be scheduled.'),

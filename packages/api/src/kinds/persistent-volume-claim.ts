@@ -3,7 +3,7 @@
 import type { Draft } from '@aksel/base/draft'
 import { tryParseQuantity, compareQuantities } from '@aksel/base/quantity'
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, notSupported, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core-v1.ts'
@@ -66,6 +66,31 @@ function validateSize(next: PersistentVolumeClaim, old: PersistentVolumeClaim): 
   return [forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')]
 }
 
+const resizeStates = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+  'NodeResizePending',
+]
+
+function validateStatus({ status = {} }: PersistentVolumeClaim): readonly FieldError[] {
+  const errors: FieldError[] = []
+  for (const field of ['capacity', 'allocatedResources'] as const) {
+    for (const [name, quantity] of Object.entries(status[field] ?? {})) {
+      const amount = tryParseQuantity(quantity)
+      if (amount === undefined || amount.nano < 0n)
+        errors.push(invalid(`status.${field}[${name}]`, quantity, 'must be a valid resource quantity'))
+    }
+  }
+  for (const [name, state] of Object.entries(status.allocatedResourceStatuses ?? {})) {
+    const at = `status.allocatedResourceStatus[${name}]`
+    if (name !== 'storage' && !name.includes('/')) errors.push(notSupported(at, name, ['storage']))
+    if (!resizeStates.includes(state)) errors.push(notSupported(at, state, resizeStates))
+  }
+  return errors
+}
+
 /** The older field and the newer one say the same. */
 function alignDataSources(spec: Draft<PersistentVolumeClaimSpec>): void {
   const { dataSource, dataSourceRef } = spec
@@ -88,6 +113,14 @@ export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
   prepareForUpdate: (next) => alignDataSources(next.spec),
   validateCreate: ({ spec }) => validateClaimSpec(spec),
   validateUpdate,
+  subresourceUpdates: {
+    status: {
+      prepareForUpdate(next, old) {
+        next.spec = structuredClone(old.spec) as Draft<PersistentVolumeClaim>['spec']
+      },
+      validateUpdate: validateStatus,
+    },
+  },
   columns: [
     nameColumn,
     column('Status', 'Phase of the claim'),

@@ -7,6 +7,8 @@ import { forbidden, invalid, notSupported, required, type FieldError } from '../
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolume } from '../types/core-v1.ts'
+import { validateDriverName } from '../validation/device-names.ts'
+import { sourceOrder, validatePlainSource } from '../validation/volume-sources.ts'
 import { validateAccessModes } from '../validation/claim-spec.ts'
 import { validateNodeSelector } from '../validation/pod-scheduling.ts'
 import { oneOf, unchanged } from '../validation/values.ts'
@@ -60,23 +62,39 @@ function validate(volume: PersistentVolume): readonly FieldError[] {
 
 function validateSource(volume: PersistentVolume): readonly FieldError[] {
   const { spec } = volume
-  const errors: FieldError[] = []
-  const sources = Object.keys(sourcesOf(volume))
-  if (sources.length === 0) errors.push(required('spec', 'must specify a volume type'))
-  for (const extra of sources.slice(1)) {
-    errors.push(forbidden(`spec.${extra}`, 'may not specify more than 1 volume type'))
-  }
-  const { hostPath, csi, local } = spec
-  if (hostPath?.path === '') errors.push(required('spec.hostPath.path'))
-  if (hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+  const given = Object.keys(sourcesOf(volume))
+  const [first, ...others] = sourceOrder.filter((name) => given.includes(name))
+  if (first === undefined) return [required('spec', 'must specify a volume type')]
+  const errors: FieldError[] = [...validateFirst(first, spec)]
+  for (const extra of others) errors.push(forbidden(`spec.${extra}`, 'may not specify more than 1 volume type'))
+  if (spec.hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle')
     errors.push(forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"))
+  return errors
+}
+
+function validateFirst(name: string, spec: PersistentVolume['spec']): readonly FieldError[] {
+  if (name === 'csi') return validateCsi(spec.csi!)
+  const errors = validatePlainSource(name, spec as Parameters<typeof validatePlainSource>[1], `spec.${name}`)
+  if (name !== 'local' || spec.nodeAffinity !== undefined) return errors
+  return [...errors, required('spec.nodeAffinity', 'Local volume requires node affinity')]
+}
+
+const secretRefs = [
+  'controllerPublishSecretRef',
+  'controllerExpandSecretRef',
+  'nodePublishSecretRef',
+  'nodeExpandSecretRef',
+] as const
+
+function validateCsi(csi: NonNullable<PersistentVolume['spec']['csi']>): readonly FieldError[] {
+  const errors: FieldError[] = [...validateDriverName(csi.driver, 'spec.csi.driver')]
+  if (csi.volumeHandle === '') errors.push(required('spec.csi.volumeHandle'))
+  for (const field of secretRefs) {
+    const ref = csi[field]
+    if (ref === undefined) continue
+    for (const part of ['name', 'namespace'] as const)
+      if ((ref[part] ?? '') === '') errors.push(required(`spec.csi.${field}.${part}`))
   }
-  if (local?.path === '') errors.push(required('spec.local.path'))
-  if (local !== undefined && spec.nodeAffinity === undefined) {
-    errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'))
-  }
-  if (csi?.driver === '') errors.push(required('spec.csi.driver'))
-  if (csi?.volumeHandle === '') errors.push(required('spec.csi.volumeHandle'))
   return errors
 }
 

@@ -1,7 +1,7 @@
 // ReplicationController: the elder of ReplicaSet, with a selector of equalities.
 
 import type { Draft } from '@aksel/base/draft'
-import { invalid, notSupported, required, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { ReplicationController } from '../types/core-v1.ts'
@@ -23,12 +23,10 @@ function setDefaults({ metadata, spec }: Draft<ReplicationController>): void {
 }
 
 function validate({ spec }: ReplicationController): readonly FieldError[] {
-  const errors: FieldError[] = [
-    ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
-    ...nonNegative(spec.replicas, 'spec.replicas'),
-  ]
+  const errors: FieldError[] = [...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds')]
   const selector = spec.selector ?? {}
   if (Object.keys(selector).length === 0) errors.push(required('spec.selector'))
+  errors.push(...nonNegative(spec.replicas, 'spec.replicas'))
   if (spec.template === undefined) return [...errors, required('spec.template')]
   const labels = spec.template.metadata?.labels ?? {}
   if (Object.keys(selector).length > 0 && !selectorPicks({ matchLabels: selector }, labels)) {
@@ -38,6 +36,13 @@ function validate({ spec }: ReplicationController): readonly FieldError[] {
   const policy = spec.template.spec?.restartPolicy
   if (policy !== undefined && policy !== 'Always')
     errors.push(notSupported('spec.template.spec.restartPolicy', policy, ['Always']))
+  if (spec.template.spec?.activeDeadlineSeconds !== undefined)
+    errors.push(
+      forbidden(
+        'spec.template.spec.activeDeadlineSeconds',
+        'activeDeadlineSeconds in ReplicationController is not Supported',
+      ),
+    )
   return errors
 }
 

@@ -1,5 +1,6 @@
 // ResourceQuota: how much a namespace may use, and uses.
 
+import { parseQuantity } from '@aksel/base/quantity'
 import { invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -21,18 +22,41 @@ const scopes = [
   'VolumeAttributesClass',
 ]
 
+/** What quotas can count besides the names with a domain: requests, limits and numbers of objects. */
+const counted =
+  /^(cpu|memory|ephemeral-storage|requests\.(cpu|memory|storage|ephemeral-storage)|limits\.(cpu|memory|ephemeral-storage)|pods|(resource)?quotas|resourcequotas|services|replicationcontrollers|secrets|persistentvolumeclaims|configmaps|services\.(nodeports|loadbalancers)|(requests\.|limits\.)?hugepages-.*)$/
+const whole =
+  /^(pods|resourcequotas|services|replicationcontrollers|secrets|configmaps|persistentvolumeclaims|services\.(nodeports|loadbalancers)|count\/.*)$/
+
 function validateList(list: Quantities, path: string): readonly FieldError[] {
-  return Object.entries(list).flatMap(([name, quantity]) => [
-    ...complain(`${path}[${name}]`, name, qualifiedName(name)),
-    ...validateQuantity(quantity, `${path}[${name}]`),
-  ])
+  return Object.entries(list).flatMap(([name, quantity]) => {
+    const at = `${path}[${name}]`
+    const errors: FieldError[] = [...complain(at, name, qualifiedName(name))]
+    if (!name.includes('/') && !counted.test(name))
+      errors.push(invalid(at, name, 'must be a standard resource for quota'))
+    errors.push(...validateQuantity(quantity, at))
+    const isWhole = parseQuantity(quantity).nano % 10n ** 9n === 0n
+    return whole.test(name) && !isWhole ? [...errors, invalid(at, String(quantity), 'must be an integer')] : errors
+  })
+}
+
+/** Scopes that pick pods fit no other objects, and those without requests fit no amounts. */
+function fits(scope: string, name: string): boolean {
+  if (!counted.test(name) || scope === 'PriorityClass') return true
+  const ofPods = /^(pods|cpu|memory|ephemeral-storage|(requests|limits)\.(cpu|memory|ephemeral-storage))$/.test(name)
+  if (scope === 'BestEffort') return name === 'pods'
+  if (scope === 'VolumeAttributesClass') return /^(persistentvolumeclaims|requests\.storage)$/.test(name)
+  return ofPods
 }
 
 function validate({ spec }: ResourceQuota): readonly FieldError[] {
   const errors: FieldError[] = [...validateList(spec.hard ?? {}, 'spec.hard')]
   const given = spec.scopes ?? []
-  for (const scope of given)
+  for (const scope of given) {
     if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', given, 'unsupported scope'))
+    else if (Object.keys(spec.hard ?? {}).some((name) => !fits(scope, name)))
+      errors.push(invalid('spec', given, 'unsupported scope applied to resource'))
+  }
   for (const [one, other] of [
     ['BestEffort', 'NotBestEffort'],
     ['Terminating', 'NotTerminating'],

@@ -53,7 +53,7 @@ function validateByType(spec: Spec): readonly FieldError[] {
   if (spec.type !== 'ExternalName') return errors
   for (const field of ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) {
     if (spec[field] !== undefined && spec[field].length > 0)
-      errors.push(forbidden(`spec.${field}`, "may not be set when type is 'ExternalName'"))
+      errors.push(forbidden(`spec.${field}`, 'may not be set for ExternalName services'))
   }
   const name = (spec.externalName ?? '').replace(/\.$/, '')
   if (name === '') errors.push(required('spec.externalName'))
@@ -76,10 +76,15 @@ function validatePorts({ ports = [], type }: Spec): readonly FieldError[] {
       errors.push(duplicate(`${path}.nodePort`, nodePort))
     }
     if (before.some((one) => one.port === port.port && one.protocol === port.protocol)) {
-      errors.push(duplicate(path, { port: port.port, protocol: port.protocol }))
+      errors.push(duplicate(path, shownPort(port)))
     }
   }
   return errors
+}
+
+/** As upstream shows a port: in the names of its inner form. */
+function shownPort({ port, protocol }: ServicePort): object {
+  return { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 }
 }
 
 function validatePort(port: ServicePort, path: string, needsName: boolean): readonly FieldError[] {
@@ -174,7 +179,8 @@ function validateLoadBalancer(spec: Spec): readonly FieldError[] {
   const errors: FieldError[] = []
   const isBalanced = spec.type === 'LoadBalancer'
   for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) {
-    if (!isCidr(range.trim())) errors.push(invalid(`spec.loadBalancerSourceRanges[${index}]`, range, cidrComplaint))
+    if (!isCidr(range.trim()))
+      errors.push(invalid(`spec.LoadBalancerSourceRanges[${index}]`, range.trim(), cidrComplaint))
   }
   if ((spec.loadBalancerSourceRanges ?? []).length > 0 && !isBalanced) {
     errors.push(forbidden('spec.LoadBalancerSourceRanges', "may only be used when `type` is 'LoadBalancer'"))
@@ -227,10 +233,18 @@ export function validateServiceStatus({ spec, status }: Service): readonly Field
   if (ingresses.length > 0 && spec.type !== 'LoadBalancer') {
     errors.push(forbidden('status.loadBalancer.ingress', 'may only be used when `spec.type` is "LoadBalancer"'))
   }
-  for (const [index, { ip, hostname }] of ingresses.entries()) {
+  for (const [index, { ip, hostname, ipMode }] of ingresses.entries()) {
     const path = `status.loadBalancer.ingress[${index}]`
     if (ip !== undefined && !isIpAddress(ip)) errors.push(invalid(`${path}.ip`, ip, ipComplaint))
-    if (hostname !== undefined) errors.push(...complain(`${path}.hostname`, hostname, dnsSubdomain(hostname)))
+    if (ip !== undefined && ipMode === undefined)
+      errors.push(required(`${path}.ipMode`, 'must be specified when `ip` is set'))
+    else if (ip === undefined && ipMode !== undefined)
+      errors.push(forbidden(`${path}.ipMode`, 'may not be specified when `ip` is not set'))
+    errors.push(...oneOf(ipMode, ['Proxy', 'VIP'], `${path}.ipMode`))
+    if (hostname === undefined) continue
+    errors.push(...complain(`${path}.hostname`, hostname, dnsSubdomain(hostname)))
+    if (isIpAddress(hostname))
+      errors.push(invalid(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'))
   }
   return errors
 }

@@ -86,7 +86,8 @@ test('a service needs an address, node ports, and a health port where its type h
 })
 
 test('the status of a service is that of a load balancer', () => {
-  const change = (object: object): void => setAt(object, 'status.loadBalancer.ingress', [{ ip: '20.0.0.1' }])
+  const change = (object: object): void =>
+    setAt(object, 'status.loadBalancer.ingress', [{ ip: '20.0.0.1', ipMode: 'VIP' }])
   assert.deepEqual(harness.update('Service', service, { subresource: 'status', change }).errors, [
     'status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is "LoadBalancer"',
   ])

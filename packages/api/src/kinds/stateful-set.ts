@@ -55,7 +55,7 @@ function validate({ spec }: StatefulSet): readonly FieldError[] {
     ...nonNegative(spec.ordinals?.start, 'spec.ordinals.start'),
     ...validateSelection(spec, 'statefulset'),
     ...validateTemplate(withClaimedVolumes(spec), 'spec.template'),
-    ...validateAlwaysRestarting(spec.template),
+    ...validateAlwaysRestarting(spec.template, 'StatefulSet'),
   ]
   if (strategy.type === 'OnDelete' && strategy.rollingUpdate !== undefined) {
     errors.push(
@@ -107,6 +107,25 @@ function validateUpdate(next: StatefulSet, old: StatefulSet): readonly FieldErro
   ]
 }
 
+function validateStatus({ status }: StatefulSet, old: StatefulSet): readonly FieldError[] {
+  const errors: FieldError[] = []
+  const counts = ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const
+  for (const field of [...counts, 'observedGeneration', 'collisionCount'] as const)
+    errors.push(...nonNegative(status?.[field], `status.${field}`))
+  const total = status?.replicas ?? 0
+  for (const field of counts) {
+    const count = status?.[field] ?? 0
+    if (count > total) errors.push(invalid(`status.${field}`, count, 'cannot be greater than status.replicas'))
+  }
+  const { readyReplicas: ready = 0, availableReplicas: available = 0, collisionCount: collisions } = status ?? {}
+  if (available > ready)
+    errors.push(invalid('status.availableReplicas', available, 'cannot be greater than status.readyReplicas'))
+  const before = old.status?.collisionCount
+  if (before !== undefined && (collisions ?? 0) < before)
+    errors.push(invalid('status.collisionCount', collisions ?? 0, `cannot be less than ${before}`))
+  return errors
+}
+
 export const statefulSetRules: KindRules<StatefulSet> = {
   group: 'apps',
   version: 'v1',
@@ -116,6 +135,14 @@ export const statefulSetRules: KindRules<StatefulSet> = {
   default: setDefaults,
   validateCreate: validate,
   validateUpdate,
+  subresourceUpdates: {
+    status: {
+      prepareForUpdate(next, old) {
+        next.spec = structuredClone(old.spec) as Draft<StatefulSet>['spec']
+      },
+      validateUpdate: validateStatus,
+    },
+  },
   scale: replicaScale<StatefulSet>(),
   columns: [nameColumn, column('Ready', 'Number of the pod with ready state'), ageColumn, ...workloadWideColumns],
   cells: ({ metadata, spec, status }, nowMs) => [

@@ -17,12 +17,16 @@ export interface WorkloadSpec {
 }
 
 /** Selector, template and their agreement. `owner` names the kind in upstream's complaint about an empty selector. */
-export function validateWorkload(spec: WorkloadSpec, owner: string): readonly FieldError[] {
+export function validateWorkload(
+  spec: WorkloadSpec,
+  owner: string,
+  deadlineOwner = 'ReplicaSet',
+): readonly FieldError[] {
   if (spec.template === undefined) return [...validateSelection(spec, owner), required('spec.template')]
   return [
     ...validateSelection(spec, owner),
     ...validateTemplate(spec.template, 'spec.template'),
-    ...validateAlwaysRestarting(spec.template),
+    ...validateAlwaysRestarting(spec.template, deadlineOwner),
   ]
 }
 
@@ -39,14 +43,14 @@ export function validateSelection({ selector, template }: WorkloadSpec, owner = 
 }
 
 /** Pods that a controller keeps up may not end on their own. */
-export function validateAlwaysRestarting({ spec }: PodTemplateSpec): readonly FieldError[] {
+export function validateAlwaysRestarting({ spec }: PodTemplateSpec, owner: string): readonly FieldError[] {
   const errors: FieldError[] = []
   const policy = spec?.restartPolicy
   if (policy !== undefined && policy !== 'Always')
     errors.push(notSupported('spec.template.spec.restartPolicy', policy, ['Always']))
   if (spec?.activeDeadlineSeconds !== undefined) {
     errors.push(
-      forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicaSet is not Supported'),
+      forbidden('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${owner} is not Supported`),
     )
   }
   return errors

@@ -12,6 +12,16 @@ export const clusterRoleBindingExamples: RefusedExamples = {
   create: [
     [{ 'roleRef.kind': 'Role' }, 'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"'],
     [{ 'subjects.0.namespace': undefined }, 'subjects[0].namespace: Required value'],
+    [{ 'roleRef.name': '' }, 'roleRef.name: Required value'],
+    [
+      { 'roleRef.apiGroup': 'mine' },
+      'roleRef.apiGroup: Unsupported value: "mine": supported values: "rbac.authorization.k8s.io"',
+    ],
   ],
-  update: [],
+  update: [
+    [
+      { 'roleRef.name': 'edit' },
+      'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"edit"}: cannot change roleRef',
+    ],
+  ],
 }

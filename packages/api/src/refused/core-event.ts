@@ -16,5 +16,10 @@ export const coreEventExamples: RefusedExamples = {
       'involvedObject.namespace: Invalid value: "other": does not match event.namespace',
     ],
   ],
-  update: [],
+  update: [
+    [
+      { 'involvedObject.namespace': 'other' },
+      'involvedObject.namespace: Invalid value: "other": does not match event.namespace',
+    ],
+  ],
 }

@@ -1,6 +1,7 @@
 // What a DaemonSet may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
+import { nonNegative } from './words.ts'
 
 export const daemonSetExamples: RefusedExamples = {
   kind: 'DaemonSet',
@@ -24,6 +25,33 @@ export const daemonSetExamples: RefusedExamples = {
       { 'spec.updateStrategy': { rollingUpdate: { maxUnavailable: 1, maxSurge: 1 } } },
       'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero',
     ],
+    [
+      { 'spec.updateStrategy': { type: 'Sometimes' } },
+      'spec.updateStrategy.type: Unsupported value: "Sometimes": supported values: "RollingUpdate", "OnDelete"',
+    ],
+    [{ 'spec.minReadySeconds': -1 }, `spec.minReadySeconds: Invalid value: -1: ${nonNegative}`],
+    [{ 'spec.revisionHistoryLimit': -1 }, `spec.revisionHistoryLimit: Invalid value: -1: ${nonNegative}`],
+    [
+      { 'spec.template.spec.activeDeadlineSeconds': 5 },
+      'spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in DaemonSet is not Supported',
+    ],
+    [
+      { 'spec.template.spec.restartPolicy': 'OnFailure' },
+      'spec.template.spec.restartPolicy: Unsupported value: "OnFailure": supported values: "Always"',
+    ],
+    [
+      { 'spec.updateStrategy': { rollingUpdate: { maxUnavailable: '200%' } } },
+      'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: "200%": must not be greater than 100%',
+    ],
   ],
-  update: [],
+  update: [
+    [
+      { 'spec.selector.matchLabels': { app: 'x' }, 'spec.template.metadata.labels': { app: 'x' } },
+      'spec.selector: Invalid value: {"matchLabels":{"app":"x"}}: field is immutable',
+    ],
+  ],
+  status: [
+    [{ 'status.numberReady': -1 }, `status.numberReady: Invalid value: -1: ${nonNegative}`],
+    [{ 'status.desiredNumberScheduled': -1 }, `status.desiredNumberScheduled: Invalid value: -1: ${nonNegative}`],
+  ],
 }

@@ -14,6 +14,25 @@ export const eventExamples: RefusedExamples = {
     reportingInstance: 'i',
     type: 'Normal',
   },
-  create: [[{ reason: undefined }, 'reason: Required value']],
-  update: [],
+  create: [
+    [{ reason: undefined }, 'reason: Required value'],
+    [{ type: 'Strange' }, 'type: Invalid value: "": has invalid value: Strange'],
+    [
+      {
+        note: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',
+      },
+      'note: Invalid value: "": can have at most 1024 characters',
+    ],
+    [{ 'regarding.namespace': 'other' }, 'regarding.namespace: Invalid value: "other": does not match event.namespace'],
+  ],
+  update: [
+    [{ reason: 'Other' }, 'reason: Invalid value: "Other": field is immutable'],
+    [{ action: 'Other' }, 'action: Invalid value: "Other": field is immutable'],
+    [
+      { 'regarding.name': 'q' },
+      'involvedObject: Invalid value: {"namespace":"default","name":"q"}: field is immutable',
+    ],
+    [{ reportingController: 'd' }, 'reportingController: Invalid value: "d": field is immutable'],
+    [{ type: 'Warning' }, 'type: Invalid value: "Warning": field is immutable'],
+  ],
 }

@@ -1,7 +1,7 @@
 // What a Namespace may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
-import { label } from './words.ts'
+import { label, namePart } from './words.ts'
 
 export const namespaceExamples: RefusedExamples = {
   kind: 'Namespace',
@@ -12,6 +12,36 @@ export const namespaceExamples: RefusedExamples = {
       { 'metadata.labels': { 'kubernetes.io/metadata.name': 'x' } },
       'metadata.labels[kubernetes.io/metadata.name]: Invalid value: "x": field is immutable',
     ],
+    [
+      { 'spec.finalizers': ['mine'] },
+      'spec.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+    ],
   ],
-  update: [],
+  update: [
+    [
+      { 'metadata.labels': { 'kubernetes.io/metadata.name': 'x' } },
+      'metadata.labels[kubernetes.io/metadata.name]: Invalid value: "x": field is immutable',
+    ],
+  ],
+  status: [
+    [
+      { 'status.phase': 'Terminating' },
+      'status.Phase: Invalid value: "Terminating": may only be \'Active\' if `deletionTimestamp` is empty',
+    ],
+  ],
+  through: {
+    finalize: [
+      [
+        { 'spec.finalizers': ['mine'] },
+        'spec.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+      ],
+      [
+        { 'spec.finalizers': ['a b'] },
+        [
+          `spec.finalizers[0]: Invalid value: "a b": ${namePart}`,
+          'spec.finalizers[0]: Invalid value: "a b": name is neither a standard finalizer name nor is it fully qualified',
+        ],
+      ],
+    ],
+  },
 }

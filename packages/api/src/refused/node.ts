@@ -1,6 +1,7 @@
 // What a Node may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
+import { cidr, namePart, nonNegative } from './words.ts'
 
 export const nodeExamples: RefusedExamples = {
   kind: 'Node',
@@ -8,7 +9,7 @@ export const nodeExamples: RefusedExamples = {
   create: [
     [
       { 'spec.taints': [{ key: 'a', effect: 'Never' }] },
-      'spec.taints[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+      'metadata.taints[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
     ],
     [
       {
@@ -17,7 +18,19 @@ export const nodeExamples: RefusedExamples = {
           { key: 'a', effect: 'NoExecute' },
         ],
       },
-      'spec.taints[1]: Duplicate value: {"key":"a","effect":"NoExecute"}',
+      'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoExecute"}: taints must be unique by key and effect pair',
+    ],
+    [
+      { 'spec.podCIDRs': ['10.0.0.0/24', '10.0.1.0/24'] },
+      'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one CIDR for each IP family',
+    ],
+    [{ 'spec.podCIDRs': ['x'] }, `spec.podCIDRs[0]: Invalid value: "x": ${cidr}`],
+    [
+      { 'status.capacity': { cpu: '-1' } },
+      [
+        `status.capacity.cpu: Invalid value: "-1": ${nonNegative}`,
+        `status.allocatable.cpu: Invalid value: "-1": ${nonNegative}`,
+      ],
     ],
   ],
   update: [
@@ -29,9 +42,22 @@ export const nodeExamples: RefusedExamples = {
       { 'spec.providerID': 'other' },
       'spec.providerID: Forbidden: node updates may not change providerID except from "" to valid',
     ],
+    [{ 'spec.externalID': 'x' }, 'spec.externalID: Forbidden: may not be updated'],
     [
-      { 'spec.externalID': 'x' },
-      'spec: Forbidden: node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)',
+      { 'spec.taints': [{ key: 'a b', effect: 'NoSchedule' }] },
+      `metadata.taints[0].key: Invalid value: "a b": ${namePart}`,
     ],
+  ],
+  status: [
+    [
+      {
+        'status.addresses': [
+          { type: 'InternalIP', address: '10.0.0.1' },
+          { type: 'InternalIP', address: '10.0.0.1' },
+        ],
+      },
+      'status.addresses[1]: Duplicate value: {"type":"InternalIP","address":"10.0.0.1"}',
+    ],
+    [{ 'status.allocatable': { memory: '-1' } }, `status.allocatable.memory: Invalid value: "-1": ${nonNegative}`],
   ],
 }

@@ -11,6 +11,13 @@ export const priorityClassExamples: RefusedExamples = {
       { 'metadata.name': 'system-mine' },
       "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: only system-node-critical, system-cluster-critical are allowed",
     ],
+    [
+      { preemptionPolicy: 'Always' },
+      'preemptionPolicy: Unsupported value: "Always": supported values: "Never", "PreemptLowerPriority"',
+    ],
   ],
-  update: [[{ value: 11 }, 'value: Forbidden: may not be changed in an update.']],
+  update: [
+    [{ value: 11 }, 'value: Forbidden: may not be changed in an update.'],
+    [{ preemptionPolicy: 'Never' }, 'preemptionPolicy: Invalid value: "Never": field is immutable'],
+  ],
 }

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { KindRow } from '../kind-row.ts'
+import { minors } from '../tables.ts'
 import { rowHarness, setAt, withValues, type RowHarness } from '../kinds/row-harness.ts'
 import { allRefused } from './all.ts'
 import type { Refusal, RefusedExamples, Values } from './examples.ts'
@@ -40,3 +42,33 @@ for (const examples of allRefused) {
       for (const refusal of refusals) check(harness, examples, refusal, subresource)
   })
 }
+
+/** Their rules live with the code that gives them their meaning, and so do the examples of what is refused. */
+const elsewhere = new Set(['admissionregistration.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io'])
+
+function classesOf(row: KindRow): readonly string[] {
+  const verbs = row.verbs as readonly string[]
+  return [
+    ...(verbs.includes('create') ? ['create'] : []),
+    ...(verbs.includes('update') ? ['update'] : []),
+    ...Object.keys(row.subresourceUpdates),
+  ]
+}
+
+test('every kind that a minor serves has a refused example of each class that it can have', async () => {
+  for (const minor of minors) {
+    const rows = await rowHarness(minor)
+    const found = new Map(allRefused.map((examples) => [rows.row(examples.kind), examples]))
+    for (const row of rows.rows()) {
+      // Another version of a kind has the rules of the one that it is stored as.
+      if (row.virtual || elsewhere.has(row.group) || (row.storedAs !== undefined && !found.has(row))) continue
+      const examples = found.get(row)
+      assert.ok(examples, `${minor}: ${row.group}/${row.version} ${row.kind} has no refused examples`)
+      for (const name of classesOf(row)) {
+        const own =
+          name === 'create' || name === 'update' || name === 'status' ? examples[name] : examples.through?.[name]
+        assert.ok((own ?? []).length > 0, `${minor}: ${row.kind} has no refused example of a ${name}`)
+      }
+    }
+  }
+})

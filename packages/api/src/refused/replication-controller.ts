@@ -1,6 +1,7 @@
 // What a ReplicationController may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
+import { nonNegative } from './words.ts'
 
 export const replicationControllerExamples: RefusedExamples = {
   kind: 'ReplicationController',
@@ -18,6 +19,29 @@ export const replicationControllerExamples: RefusedExamples = {
       { 'spec.selector': { app: 'other' } },
       'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
     ],
+    [{ 'spec.replicas': -1 }, `spec.replicas: Invalid value: -1: ${nonNegative}`],
+    [{ 'spec.minReadySeconds': -1 }, `spec.minReadySeconds: Invalid value: -1: ${nonNegative}`],
+    [{ 'spec.template': undefined }, ['spec.selector: Required value', 'spec.template: Required value']],
+    [
+      { 'spec.template.spec.restartPolicy': 'Never' },
+      'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ],
+    [
+      { 'spec.template.spec.activeDeadlineSeconds': 5 },
+      'spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicationController is not Supported',
+    ],
   ],
-  update: [],
+  update: [[{ 'spec.replicas': -2 }, `spec.replicas: Invalid value: -2: ${nonNegative}`]],
+  status: [
+    [{ 'status.readyReplicas': 1 }, 'status.readyReplicas: Invalid value: 1: cannot be greater than status.replicas'],
+    [
+      { 'status.replicas': -1 },
+      [
+        `status.replicas: Invalid value: -1: ${nonNegative}`,
+        'status.fullyLabeledReplicas: Invalid value: 0: cannot be greater than status.replicas',
+        'status.readyReplicas: Invalid value: 0: cannot be greater than status.replicas',
+        'status.availableReplicas: Invalid value: 0: cannot be greater than status.replicas',
+      ],
+    ],
+  ],
 }

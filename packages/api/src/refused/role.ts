@@ -23,5 +23,12 @@ export const roleExamples: RefusedExamples = {
       'rules[0].nonResourceURLs: Invalid value: ["/metrics"]: namespaced rules cannot apply to non-resource URLs',
     ],
   ],
-  update: [],
+  update: [
+    [
+      {
+        rules: [{ apiGroups: [''], resources: ['pods'] }],
+      },
+      'rules[0].verbs: Required value: verbs must contain at least one value',
+    ],
+  ],
 }

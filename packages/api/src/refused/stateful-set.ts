@@ -1,6 +1,7 @@
 // What a StatefulSet may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
+import { label, nonNegative } from './words.ts'
 
 export const statefulSetExamples: RefusedExamples = {
   kind: 'StatefulSet',
@@ -25,12 +26,62 @@ export const statefulSetExamples: RefusedExamples = {
       { 'spec.updateStrategy': { type: 'OnDelete', rollingUpdate: {} } },
       "spec.updateStrategy.rollingUpdate: Invalid value: {}: only allowed for updateStrategy 'RollingUpdate'",
     ],
-    [{ 'spec.ordinals.start': -1 }, 'spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0'],
+    [{ 'spec.ordinals.start': -1 }, `spec.ordinals.start: Invalid value: -1: ${nonNegative}`],
+    [{ 'spec.replicas': -1 }, `spec.replicas: Invalid value: -1: ${nonNegative}`],
+    [
+      { 'spec.updateStrategy': { type: 'Sometimes' } },
+      'spec.updateStrategy.type: Unsupported value: "Sometimes": supported values: "OnDelete", "RollingUpdate"',
+    ],
+    [
+      { 'spec.updateStrategy': { rollingUpdate: { partition: -1 } } },
+      `spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: ${nonNegative}`,
+    ],
+    [
+      { 'spec.persistentVolumeClaimRetentionPolicy': { whenDeleted: 'Keep' } },
+      'spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: "Keep": supported values: "Delete", "Retain"',
+    ],
+    [
+      { 'spec.template.spec.activeDeadlineSeconds': 5 },
+      'spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in StatefulSet is not Supported',
+    ],
+    [{ 'metadata.name': 'a.b' }, `metadata.name: Invalid value: "a.b": ${label}`],
   ],
   update: [
     [
       { 'spec.serviceName': 'other' },
       "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    ],
+    [
+      { 'spec.podManagementPolicy': 'Parallel' },
+      "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    ],
+    [
+      {
+        'spec.volumeClaimTemplates': [{ metadata: { name: 'd' }, spec: {} }],
+      },
+      "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    ],
+  ],
+  status: [
+    [{ 'status.readyReplicas': 1 }, 'status.readyReplicas: Invalid value: 1: cannot be greater than status.replicas'],
+    [
+      { 'status.replicas': -1 },
+      [
+        `status.replicas: Invalid value: -1: ${nonNegative}`,
+        'status.readyReplicas: Invalid value: 0: cannot be greater than status.replicas',
+        'status.currentReplicas: Invalid value: 0: cannot be greater than status.replicas',
+        'status.updatedReplicas: Invalid value: 0: cannot be greater than status.replicas',
+        'status.availableReplicas: Invalid value: 0: cannot be greater than status.replicas',
+      ],
+    ],
+    [
+      { 'status.replicas': 1, 'status.availableReplicas': 1 },
+      'status.availableReplicas: Invalid value: 1: cannot be greater than status.readyReplicas',
+    ],
+    [
+      { 'status.collisionCount': 1 },
+      'status.collisionCount: Invalid value: 1: cannot be less than 2',
+      { 'status.collisionCount': 2 },
     ],
   ],
 }

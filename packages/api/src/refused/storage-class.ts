@@ -1,6 +1,7 @@
 // What a StorageClass may not say or change, each by an example with upstream's words.
 
 import type { RefusedExamples } from './examples.ts'
+import { namePart } from './words.ts'
 
 export const storageClassExamples: RefusedExamples = {
   kind: 'StorageClass',
@@ -10,6 +11,28 @@ export const storageClassExamples: RefusedExamples = {
     [
       { volumeBindingMode: 'Later' },
       'volumeBindingMode: Unsupported value: "Later": supported values: "Immediate", "WaitForFirstConsumer"',
+    ],
+    [{ provisioner: 'a b' }, `provisioner: Invalid value: "a b": ${namePart}`],
+    [{ reclaimPolicy: 'Keep' }, 'reclaimPolicy: Unsupported value: "Keep": supported values: "Delete", "Retain"'],
+    [{ parameters: { '': 'a' } }, 'parameters: Invalid value: "": field can not be empty.'],
+    [
+      {
+        allowedTopologies: [{ matchLabelExpressions: [{ key: 'a b', values: [] }] }],
+      },
+      [
+        'allowedTopologies[0].matchLabelExpressions[0].values: Required value',
+        `allowedTopologies[0].matchLabelExpressions[0].key: Invalid value: "a b": ${namePart}`,
+      ],
+    ],
+    [
+      {
+        allowedTopologies: [
+          {
+            matchLabelExpressions: [{ key: 'zone', values: ['a', 'a'] }],
+          },
+        ],
+      },
+      'allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: "a"',
     ],
   ],
   update: [

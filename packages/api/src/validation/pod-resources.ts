@@ -37,7 +37,7 @@ function validateSums(spec: PodSpec, path: string): readonly FieldError[] {
 }
 
 /** What containers ask for together; an init container that stays counts on, another only while it runs. */
-function requestsOf({ containers = [], initContainers = [] }: PodSpec): Sums {
+function requestsOf({ containers, initContainers = [] }: PodSpec): Sums {
   const total: Sums = new Map()
   for (const container of containers) add(total, container)
   const staying: Sums = new Map()

@@ -139,7 +139,7 @@ const special: Readonly<Record<string, (volume: Sources, path: string) => readon
     if (lun === undefined) return [required(`${path}.lun`, 'lun is required if targetWWNs is specified')]
     return lun < 0 || lun > 255 ? [invalid(`${path}.lun`, lun, between0And255)] : []
   },
-  azureDisk: ({ azureDisk }, path) => validateAzureDisk(azureDisk ?? {}, path),
+  azureDisk: ({ azureDisk }, path) => (azureDisk === undefined ? [] : validateAzureDisk(azureDisk, path)),
   csi({ csi }, path) {
     const errors: readonly FieldError[] = validateDriverName(csi!.driver, `${path}.driver`)
     const secret = csi!.nodePublishSecretRef
@@ -175,10 +175,9 @@ const managedDisk = '/subscriptions/{sub-id}/resourcegroups/{group-name}/provide
 const blobDisk = 'https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'
 
 function validateAzureDisk(
-  disk: NonNullable<Volume['azureDisk']> | Record<string, never>,
+  { cachingMode, kind, diskURI }: NonNullable<Volume['azureDisk']>,
   path: string,
 ): readonly FieldError[] {
-  const { cachingMode, kind, diskURI = '' } = disk
   const errors: FieldError[] = [
     ...oneOf(cachingMode, ['None', 'ReadOnly', 'ReadWrite'], `${path}.cachingMode`),
     ...oneOf(kind, ['Dedicated', 'Managed', 'Shared'], `${path}.kind`),

@@ -179,6 +179,12 @@ void suite('objects', () => {
     )
     const { spec, metadata } = ok(await server.ask(`${path}/web`), 200) as { spec: Json; metadata: Json }
     assert.deepEqual([spec['replicas'], metadata['generation']], [4, 3])
+    const few = { method: 'PATCH', headers: merge, body: { spec: { replicas: -1 } } }
+    const refused = (await server.ask(`${path}/web/scale`, few)).json as { code: number; message: string }
+    assert.equal(
+      refused.message,
+      'Scale.autoscaling "web" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+    )
   })
 
   void test('that are evicted ask their disruption budget', async () => {

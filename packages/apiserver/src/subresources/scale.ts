@@ -4,10 +4,12 @@ import { applyConfiguration, trackUpdate } from '@aksel/api/apply/field-manager'
 import { emptySet } from '@aksel/api/apply/field-set'
 import type { ManagedKind } from '@aksel/api/apply/managed-kind'
 import { entriesAfterScale, entriesOfScale, type ReplicasPath } from '@aksel/api/apply/scale-entries'
+import { invalidError } from '@aksel/api/field-errors'
 import type { ScaleRules } from '@aksel/api/kind-row'
 import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
 import { patchSchemaOf } from '@aksel/api/patch/patch-schema'
 import type { Scale } from '@aksel/api/types/autoscaling-v1'
+import { nonNegative } from '@aksel/api/validation/values'
 import type { Draft } from '@aksel/base/draft'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
@@ -43,6 +45,7 @@ export async function scaleSubresource(tools: VerbTools, context: ResourceCall, 
       const owners = entriesOfScale(entriesOf(current!), replicas)
       const { scale, entries } = await asked.wanted(withEntries(rules.toScale(current!), owners))
       checkVersion(context, scale, current!)
+      checkReplicas(context, scale)
       const object = structuredClone(current!) as Draft<KubernetesObject>
       rules.applyScale(object, scale)
       setEntries(object, entriesAfterScale(entriesOf(current!), entries, groupVersionOf(row), replicas))
@@ -161,4 +164,10 @@ function asObject(scale: Scale): KubernetesObject {
 function checkVersion({ row, info }: ResourceCall, scale: Scale, current: KubernetesObject): void {
   const asked = scale.metadata?.resourceVersion ?? ''
   if (asked !== '' && asked !== current.metadata.resourceVersion) throw conflictError(row, info.name)
+}
+
+/** A scale is judged as what it is, before the object behind it. */
+function checkReplicas({ info }: ResourceCall, scale: Scale): void {
+  const errors = nonNegative(scale.spec?.replicas, 'spec.replicas')
+  if (errors.length > 0) throw invalidError({ group: 'autoscaling', kind: 'Scale', name: info.name }, errors)
 }
