@@ -2,14 +2,24 @@
 
 import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
+import type { Schemas } from '@aksel/api/schema'
 import type { Draft } from '@aksel/base/draft'
 import type { Clock } from '@aksel/base/clock'
 import type { Random } from '@aksel/base/ids'
 import type { UserInfo } from '../authentication/user-info.ts'
+import type { Authorizer } from '../authorization/attributes.ts'
 import type { RecordStore } from '../registry/record-store.ts'
 import type { Kinds } from '../registry/registry.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
+
+/** What a subresource takes in place of the object: a Binding, an Eviction, the options of an exec. */
+export interface ShownBody {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly object: unknown
+}
 
 export interface AdmissionRequest {
   readonly operation: Operation
@@ -20,17 +30,35 @@ export interface AdmissionRequest {
   readonly name: string
   readonly user: UserInfo
   readonly dryRun: boolean
-  /** The object to be written, or a subresource's body; undefined for deletes. Only `admit` may change it. */
+  /** The object to be written, or that a subresource is of; undefined for deletes. Only `admit` may change it. */
   readonly object: Draft<KubernetesObject> | undefined
   readonly old: KubernetesObject | undefined
   readonly warnings: Set<string>
+  /** Shown to webhooks and policies as the object, where a subresource has a body of its own. */
+  readonly body?: ShownBody
+  /** `CreateOptions` and their like, as the caller gave them. */
+  readonly options?: Readonly<Record<string, unknown>>
+  /** For the audit entry of the request. */
+  readonly annotations?: Map<string, string>
+  /** Aborts when the caller is gone. */
+  readonly signal?: AbortSignal
 }
 
 export interface AdmissionContext {
   readonly records: RecordStore
   readonly kinds: Kinds
+  readonly schemas: Schemas
+  readonly authorizer: Authorizer
   readonly clock: Clock
   readonly random: Random
+}
+
+/** Whether the chain has to run again because something late in it changed what something early has seen. */
+export class Reinvocation {
+  /** By plug-in: what it remembers between the rounds. */
+  readonly memory = new Map<string, unknown>()
+  round = 0
+  isDue = false
 }
 
 export interface AdmissionPlugin {
@@ -38,7 +66,7 @@ export interface AdmissionPlugin {
   /** Cheap: called for every write. */
   handles(request: AdmissionRequest): boolean
   /** May change the object; true when it did. Throws an ApiError to refuse. */
-  admit?(request: AdmissionRequest, context: AdmissionContext): Promise<boolean> | boolean
+  admit?(request: AdmissionRequest, context: AdmissionContext, rounds: Reinvocation): Promise<boolean> | boolean
   /** Throws an ApiError to refuse. */
   validate?(request: AdmissionRequest, context: AdmissionContext): Promise<void> | void
 }
@@ -54,10 +82,20 @@ export class AdmissionChain {
 
   /** True when a plug-in changed the object: it has to be defaulted again. */
   async mutate(request: AdmissionRequest): Promise<boolean> {
+    const rounds = new Reinvocation()
+    let changed = await this.#admit(request, rounds)
+    if (rounds.isDue) {
+      rounds.round += 1
+      if (await this.#admit(request, rounds)) changed = true
+    }
+    return changed
+  }
+
+  async #admit(request: AdmissionRequest, rounds: Reinvocation): Promise<boolean> {
     let changed = false
     for (const plugin of this.#plugins) {
       if (plugin.admit === undefined || !plugin.handles(request)) continue
-      if (await plugin.admit(request, this.#context)) changed = true
+      if (await plugin.admit(request, this.#context, rounds)) changed = true
     }
     return changed
   }

@@ -1,0 +1,151 @@
+// The two plug-ins that ask webhooks: mutating ones in turn, again where a later one changed the object; validating ones
+// side by side.
+
+import type { KindRow } from '@aksel/api/kind-row'
+import { deepEqual } from '@aksel/api/deep-equal'
+import { jsonPatch } from '@aksel/api/patch/json-patch'
+import type { MutatingWebhook } from '@aksel/api/types/admissionregistration-v1'
+import { ApiError } from '@aksel/base/errors'
+import type { Log } from '@aksel/base/log'
+import type { WebhookClient } from '../../webhook/client.ts'
+import type { AdmissionContext, AdmissionPlugin, AdmissionRequest, Reinvocation } from '../admission.ts'
+import type { CachedList } from './cached-list.ts'
+import { RequestAuthorizer } from './evaluation.ts'
+import { isExempt } from './matching.ts'
+import { Rounds } from './rounds.ts'
+import { shownOf, takeBack } from './shown.ts'
+import { askHook, failedClosed, HookFailure, rowFor } from './webhook-call.ts'
+import type { Hook } from './webhook-source.ts'
+
+export interface WebhookParts {
+  readonly source: CachedList<Hook>
+  readonly client: WebhookClient
+  readonly log: Log
+}
+
+export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
+  return {
+    name: 'ValidatingAdmissionWebhook',
+    handles: (request) => !parts.source.isEmpty && !isExempt(request),
+    async validate(request, context) {
+      const hooks = await parts.source.get()
+      const authorizer = new RequestAuthorizer(context.authorizer, request.user)
+      const relevant: (readonly [Hook, KindRow])[] = []
+      for (const hook of hooks) {
+        const row = await rowFor(hook, request, context, authorizer)
+        if (row !== undefined) relevant.push([hook, row])
+      }
+      const outcomes = await Promise.all(
+        relevant.map(([hook, row], index) => validateWith(parts, hook, row, request, context, index)),
+      )
+      const refused = outcomes.find((outcome) => outcome !== undefined)
+      if (refused !== undefined) throw refused
+    },
+  }
+}
+
+/** The error that refuses the request, or undefined. */
+async function validateWith(
+  { client, log }: WebhookParts,
+  hook: Hook,
+  row: KindRow,
+  request: AdmissionRequest,
+  context: AdmissionContext,
+  index: number,
+): Promise<Error | undefined> {
+  try {
+    await askHook(client, hook, row, request, context, false)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof HookFailure)) return error as Error
+    if (hook.isFailClosed) return failedClosed(error)
+    log.warn('a webhook failed and is passed over', { webhook: hook.webhook.name, error })
+    request.annotations?.set(
+      `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`,
+      hook.webhook.name,
+    )
+    return undefined
+  }
+}
+
+export function mutatingWebhooks(parts: WebhookParts): AdmissionPlugin {
+  return {
+    name: 'MutatingAdmissionWebhook',
+    handles: (request) => !parts.source.isEmpty && !isExempt(request),
+    async admit(request, context, rounds) {
+      const hooks = await parts.source.get()
+      const authorizer = new RequestAuthorizer(context.authorizer, request.user)
+      const own = Rounds.of(rounds, 'MutatingAdmissionWebhook')
+      own.begin(request.object)
+      let changed = false
+      for (const [index, hook] of hooks.entries()) {
+        // Even a condition is not asked again in a later round, unless the hook is due.
+        if (rounds.round > 0 && !own.isDue(hook.id)) continue
+        const row = await rowFor(hook, request, context, authorizer)
+        if (row === undefined) continue
+        const mutated = await mutateWith(parts, hook, row, request, context, { rounds, index })
+        if (mutated) {
+          own.requireOthers()
+          rounds.isDue = true
+          changed = true
+        }
+        if ((hook.webhook as MutatingWebhook).reinvocationPolicy === 'IfNeeded') own.invoked(hook.id)
+      }
+      own.end(request.object)
+      return changed
+    },
+  }
+}
+
+async function mutateWith(
+  { client, log }: WebhookParts,
+  hook: Hook,
+  row: KindRow,
+  request: AdmissionRequest,
+  context: AdmissionContext,
+  { rounds, index }: { readonly rounds: Reinvocation; readonly index: number },
+): Promise<boolean> {
+  const place = `round_${rounds.round}_index_${index}`
+  if (request.object !== undefined) request.row.default(request.object)
+  try {
+    const { patch } = await askHook(client, hook, row, request, context, true)
+    const changed = patch !== undefined && applyPatch(hook, row, request, context, patch)
+    annotate(request, hook, place, changed)
+    return changed
+  } catch (error) {
+    annotate(request, hook, place, false)
+    if (!(error instanceof HookFailure)) throw error
+    if (hook.isFailClosed) throw failedClosed(error)
+    log.warn('a webhook failed and is passed over', { webhook: hook.webhook.name, error })
+    request.annotations?.set(`failed-open.mutating.webhook.admission.k8s.io/${place}`, hook.webhook.name)
+    return false
+  }
+}
+
+function annotate(request: AdmissionRequest, hook: Hook, place: string, mutated: boolean): void {
+  const value = { configuration: hook.configuration, webhook: hook.webhook.name, mutated }
+  request.annotations?.set(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify(value))
+}
+
+function applyPatch(
+  hook: Hook,
+  row: KindRow,
+  request: AdmissionRequest,
+  context: AdmissionContext,
+  patch: unknown,
+): boolean {
+  const { object } = shownOf(request, row)
+  if (object === null) {
+    throw new ApiError(
+      'InternalError',
+      `Internal error occurred: admission webhook ${JSON.stringify(hook.webhook.name)} attempted to modify the object, which is not supported for this operation`,
+    )
+  }
+  const before = structuredClone(object)
+  try {
+    takeBack(context, request, row, jsonPatch(object, patch))
+  } catch (error) {
+    throw new ApiError('InternalError', `Internal error occurred: ${(error as Error).message}`, { cause: error })
+  }
+  return !deepEqual(before, shownOf(request, row).object)
+}
