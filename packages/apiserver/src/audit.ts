@@ -17,6 +17,8 @@ export interface AuditedRequest {
   /** Who authentication found, where the user is an impersonated one. */
   readonly actor: UserInfo | undefined
   readonly reason: string
+  /** What stages have to say: policies, webhooks. */
+  readonly annotations?: ReadonlyMap<string, string>
   readonly status: number
   readonly nowMs: number
 }
@@ -43,6 +45,7 @@ export function auditEntry(random: Random, request: AuditedRequest): Readonly<Re
     annotations: {
       'authorization.k8s.io/decision': status === 403 ? 'forbid' : 'allow',
       'authorization.k8s.io/reason': reason,
+      ...Object.fromEntries(request.annotations ?? []),
     },
   }
 }

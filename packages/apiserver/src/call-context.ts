@@ -14,6 +14,8 @@ export interface CallContext {
   readonly authorizer: Authorizer
   /** Sentences for the Warning header. */
   readonly warnings: Set<string>
+  /** For the audit entry. */
+  readonly annotations?: Map<string, string>
 }
 
 /** A request for a resource that is served. */

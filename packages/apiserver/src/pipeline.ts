@@ -34,6 +34,7 @@ export interface PipelineOptions {
 
 /** What the stages found so far, for the audit entry of a request that failed in the middle. */
 interface Progress {
+  readonly annotations: Map<string, string>
   user: UserInfo | undefined
   actor: UserInfo | undefined
   reason: string
@@ -51,7 +52,7 @@ export class Pipeline {
     const { scope } = this.#options
     const receivedMs = scope.clock.now()
     const startMs = scope.clock.monotonicMs()
-    const progress: Progress = { user: undefined, actor: undefined, reason: '' }
+    const progress: Progress = { annotations: new Map(), user: undefined, actor: undefined, reason: '' }
     const warnings = new Set<string>()
     let info: RequestInfo | undefined
     let outcome: Outcome
@@ -77,7 +78,7 @@ export class Pipeline {
     const decision = await assertAllowed(authorizer, attributesOf(user, info))
     progress.reason = decision.reason
     using _seat = isLongRunning(info) || user.groups.includes(masters) ? undefined : seats.take(mutates(info))
-    const outcome = await route({ call, info, user, authorizer, warnings })
+    const outcome = await route({ call, info, user, authorizer, warnings, annotations: progress.annotations })
     return outcome ?? textAnswer(404, '404 page not found\n')
   }
 

@@ -3,6 +3,7 @@
 import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { CallContext, ResourceCall } from './call-context.ts'
+import { admitConnect } from './admission/request.ts'
 import type { ConnectHandler } from './connect-handler.ts'
 import { connect, isConnect } from './connect-route.ts'
 import { overWebSocket } from './connect/watch-socket.ts'
@@ -109,6 +110,9 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
     const answer = await runVerb(parts.tools, context)
     return info.verb === 'watch' ? overWebSocket(context.call, answer) : answer
   }
-  if (isConnect(info.subresource)) return connect(parts.scope, parts.connect, context)
+  if (isConnect(info.subresource)) {
+    await admitConnect(parts.tools.registry, context)
+    return connect(parts.scope, parts.connect, context)
+  }
   return runSubresource(parts.tools, context, parts.subresources)
 }

@@ -7,7 +7,8 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
 import type { Store } from '@aksel/store/store'
-import { AdmissionChain } from './admission/admission.ts'
+import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts'
+import { dynamicPlugins } from './admission/dynamic/plugins.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuditSink } from './audit.ts'
@@ -113,7 +114,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   scope.signal.addEventListener('abort', () => webhooks[Symbol.dispose](), { once: true })
   const kinds = customKinds(scope, records, catalog, webhooks)
   await kinds.start()
-  const registry = registryOf(options, scope, records, catalog, auth, kinds)
+  const dynamic = dynamicPlugins({ records, kinds, client: webhooks, log: scope.log, signal: scope.signal })
+  const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
   const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
@@ -240,8 +242,11 @@ function registryOf(
   catalog: Catalog,
   auth: Authorities,
   kinds: Kinds,
+  dynamic: readonly AdmissionPlugin[],
 ): Registry {
-  const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer)]
+  const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic]
+  const { authorizer } = auth
+  const { schemas } = catalog
   const { serviceCidr, nodePorts = { from: 30_000, to: 32_767 } } = options
   return {
     scope,
@@ -251,7 +256,14 @@ function registryOf(
     protobufEncoder: new ProtobufEncoder(catalog.tables),
     records,
     managed: new ManagedKinds(kinds),
-    admission: new AdmissionChain(plugins, { records, kinds, clock: scope.clock, random: scope.random }),
+    admission: new AdmissionChain(plugins, {
+      records,
+      kinds,
+      schemas,
+      authorizer,
+      clock: scope.clock,
+      random: scope.random,
+    }),
     allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
   }
 }

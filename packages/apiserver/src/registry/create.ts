@@ -6,7 +6,7 @@ import { formatTime } from '@aksel/base/clock'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { nameSuffix, uuid } from '@aksel/base/ids'
-import type { AdmissionRequest } from '../admission/admission.ts'
+import { admissionRequestOf } from '../admission/request.ts'
 import { alreadyExistsError } from '../refusals.ts'
 import { recordOwners } from './ownership.ts'
 import { encodeForStore, jsonWithVersion, type StoredRecord } from './record.ts'
@@ -52,23 +52,18 @@ async function createNamed(
   object: Draft<KubernetesObject>,
   options: CreateOptions,
 ): Promise<Written | undefined> {
-  const { row, namespace, user, dryRun, warnings } = call
+  const { row, warnings } = call
   const context = writeContext(registry, call)
   stampIdentity(registry, object)
   row.default(object)
   if (options.isOwned !== true) await recordOwners(registry, call, '', object, undefined)
-  const request: AdmissionRequest = {
+  const request = admissionRequestOf(call, {
     operation: 'CREATE',
-    row,
     subresource: '',
-    namespace,
     name: object.metadata.name ?? '',
-    user,
-    dryRun,
     object,
     old: undefined,
-    warnings,
-  }
+  })
   if (await registry.admission.mutate(request)) row.default(object)
   // After admission, as upstream: what the kind computes (a pod's QoS class) must see what admission filled in.
   row.prepareForCreate(object, context)

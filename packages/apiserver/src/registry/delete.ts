@@ -4,6 +4,7 @@ import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
 import { draftOf, type Draft } from '@aksel/base/draft'
+import { admissionRequestOf } from '../admission/request.ts'
 import { conflictError, notFoundError } from '../refusals.ts'
 import { writtenDry, writtenRecord } from './create.ts'
 import type { DeleteOptions } from './delete-options.ts'
@@ -29,18 +30,15 @@ export async function deleteObject(
     const current = await registry.records.get(call.row, call.namespace, name)
     if (current === undefined) throw notFoundError(call.row, name)
     checkPreconditions(call.row, current.object, options)
-    await registry.admission.validate({
+    const request = admissionRequestOf(call, {
       operation: 'DELETE',
-      row: call.row,
       subresource: '',
-      namespace: call.namespace,
       name,
-      user: call.user,
-      dryRun: call.dryRun,
       object: undefined,
       old: current.object,
-      warnings: call.warnings,
     })
+    await registry.admission.mutate(request)
+    await registry.admission.validate(request)
     const deletion = await tryDelete(registry, call, current, options)
     if (deletion !== undefined) return deletion
   }

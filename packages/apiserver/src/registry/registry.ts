@@ -41,6 +41,12 @@ export interface WriteCall {
   readonly fieldManager: string
   /** Sentences for the Warning header; stages add to it. */
   readonly warnings: Set<string>
+  /** For the audit entry; stages add to it. */
+  readonly annotations?: Map<string, string>
+  /** Aborts when the caller is gone. */
+  readonly signal?: AbortSignal
+  /** The caller's `CreateOptions` and their like, for admission. */
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 /** What a write led to. A dry run's object was stored nowhere and has no resourceVersion of its own. */

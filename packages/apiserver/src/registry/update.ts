@@ -6,7 +6,8 @@ import type { KindRow, WriteContext } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
-import type { AdmissionRequest } from '../admission/admission.ts'
+import type { ShownBody } from '../admission/admission.ts'
+import { admissionRequestOf } from '../admission/request.ts'
 import { conflictError, notFoundError } from '../refusals.ts'
 import { createObject, matchNamespace, writtenDry, writtenRecord } from './create.ts'
 import { isReadyToGo, removeRecord } from './delete.ts'
@@ -31,6 +32,8 @@ export interface Change {
   readonly ownership?: 'recorded' | 'settled' | 'kept'
   /** What admission is shown; `UPDATE` unless told otherwise. */
   readonly operation?: 'UPDATE' | 'CREATE'
+  /** Shown to webhooks and policies in place of the object. */
+  readonly body?: ShownBody
 }
 
 /** A write that meets others in its way is tried again this often. */
@@ -164,19 +167,15 @@ async function admitAndValidate(
   old: KubernetesObject,
   context: WriteContext,
 ): Promise<void> {
-  const { row, namespace, user, dryRun, warnings } = call
-  const request: AdmissionRequest = {
+  const { row, warnings } = call
+  const request = admissionRequestOf(call, {
     operation: change.operation ?? 'UPDATE',
-    row,
     subresource: change.subresource,
-    namespace,
     name: change.name,
-    user,
-    dryRun,
     object: next,
     old,
-    warnings,
-  }
+    ...(change.body === undefined ? {} : { body: change.body }),
+  })
   if (await registry.admission.mutate(request)) row.default(next)
   const errors = fieldErrors(row, change.subresource, next as KubernetesObject, old, context)
   if (errors.length > 0) throw invalidError({ group: row.group, kind: row.kind, name: change.name }, errors)

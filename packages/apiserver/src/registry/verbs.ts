@@ -61,14 +61,33 @@ function negotiated(accept: string | undefined, offered: readonly Encoding[], su
 }
 
 export function writeCallOf(context: ResourceCall, options: WriteOptions): WriteCall {
-  const { row, info, user, warnings, call } = context
+  const { row, info, user, warnings, call, annotations } = context
   return {
+    options: shownOptions(info.verb, options),
+    signal: call.signal,
+    ...(annotations === undefined ? {} : { annotations }),
     row,
     namespace: row.namespaced ? info.namespace : '',
     user,
     dryRun: options.dryRun,
     fieldManager: fieldManagerOf(options.fieldManager, call.headers['user-agent']),
     warnings,
+  }
+}
+
+const optionKinds: Readonly<Record<string, string>> = {
+  create: 'CreateOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+}
+
+/** As admission is shown them; a patch is an update to it. */
+function shownOptions(verb: string, { dryRun, fieldManager }: WriteOptions): Readonly<Record<string, unknown>> {
+  return {
+    kind: optionKinds[verb] ?? 'UpdateOptions',
+    apiVersion: 'meta.k8s.io/v1',
+    ...(dryRun ? { dryRun: ['All'] } : {}),
+    ...(fieldManager === '' ? {} : { fieldManager }),
   }
 }
 

@@ -6,6 +6,7 @@ import type { Eviction, PodDisruptionBudget } from '@aksel/api/types/policy-v1'
 import { formatTime } from '@aksel/base/clock'
 import { draftOf } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
+import { admitAction } from '../admission/request.ts'
 import { selects } from '../authorization/rbac.ts'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer, successStatus } from '../http/answer.ts'
@@ -32,6 +33,15 @@ export async function evictionSubresource(tools: VerbTools, context: ResourceCal
   const call = writeCallOf(context, options)
   const deletion = deleteOptionsOf(tools.registry.schemas, eviction.deleteOptions ?? {}, info.query)
   const dryRun = call.dryRun || deletion.dryRun
+  await admitAction(
+    tools.registry,
+    { ...call, dryRun },
+    {
+      name: info.name,
+      subresource: 'eviction',
+      body: { group: 'policy', version: 'v1', kind: 'Eviction', object: eviction },
+    },
+  )
   const budgets = tools.registry.kinds.find('policy', 'v1', 'poddisruptionbudgets')
   if (budgets !== undefined && needsBudget(pod)) await spend(tools, budgets, pod, dryRun)
   // The mark is a write of its own, which a wished-for revision would not survive.

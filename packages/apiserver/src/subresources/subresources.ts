@@ -65,9 +65,17 @@ async function applyAction(tools: VerbTools, context: ResourceCall, body: object
   const { row, info } = context
   const action = row.subresourceActions[info.subresource]!
   const call = writeCallOf(context, createOptionsOf(context))
+  const fact = row.subresources[info.subresource]
   await changeObject(tools.registry, call, {
     name: info.name,
     subresource: info.subresource,
+    operation: 'CREATE',
+    body: {
+      group: fact?.group ?? row.group,
+      version: fact?.version ?? row.version,
+      kind: fact?.kind ?? row.kind,
+      object: body,
+    },
     ownership: 'kept',
     next(current) {
       const object = structuredClone(current!) as Parameters<typeof action.apply>[0]

@@ -7,11 +7,12 @@ import { formatTime } from '@aksel/base/clock'
 import { ApiError } from '@aksel/base/errors'
 import { nodeOf } from '../authorization/node-authorizer.ts'
 import type { BoundObject, TokenAuthority, TokenSpec } from '../authentication/tokens.ts'
+import { admitAction } from '../admission/request.ts'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { conflictError, forbiddenError, notFoundError } from '../refusals.ts'
-import { bodyObject, type VerbTools } from '../registry/verbs.ts'
+import { bodyObject, writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { writeOptionsOf } from '../registry/write-options.ts'
 import { subresourceBody } from './body.ts'
 import type { SubresourceHandler } from './subresources.ts'
@@ -34,6 +35,11 @@ export function tokenSubresource(authority: TokenAuthority, apiAudiences: readon
     )) as unknown as TokenRequest
     const account = await tools.registry.records.get(row, info.namespace, info.name)
     if (account === undefined) throw notFoundError(row, info.name)
+    await admitAction(tools.registry, writeCallOf(context, writeOptionsOf('CreateOptions', info.query)), {
+      name: info.name,
+      subresource: 'token',
+      body: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', object: request },
+    })
     const wantedSeconds = request.spec?.expirationSeconds ?? EXPIRATION_DEFAULT_SECONDS
     const errors = expirationErrors(wantedSeconds)
     if (errors.length > 0)

@@ -60,12 +60,19 @@ export async function findInvocations<P extends Policy, B extends Binding>(
   return { invocations, wrong }
 }
 
-async function bindingMatches(binding: Binding, request: AdmissionRequest, context: AdmissionContext): Promise<boolean> {
+async function bindingMatches(
+  binding: Binding,
+  request: AdmissionRequest,
+  context: AdmissionContext,
+): Promise<boolean> {
   const { matchResources } = binding.spec
   if (matchResources === undefined) return true
   const match: Match = matchOf(matchResources)
   if ((match.rules ?? []).length > 0) return (await matchingRow(match, request, context)) !== undefined
   // Without rules a binding takes what its policy takes, less what it leaves out.
-  const everything: Match = { ...match, rules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] }] }
+  const everything: Match = {
+    ...match,
+    rules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] }],
+  }
   return (await matchingRow(everything, request, context)) !== undefined
 }

@@ -114,7 +114,11 @@ async function mutate(
     variables,
     namespace: await shownNamespace(request, context),
   }
-  const verdict = await judgeConditions(conditions, new Evaluation({ ...see, budget: costPerRequestMax / 4 }), hook.isFailClosed)
+  const verdict = await judgeConditions(
+    conditions,
+    new Evaluation({ ...see, budget: costPerRequestMax / 4 }),
+    hook.isFailClosed,
+  )
   if (verdict === 'not met') return false
   if (verdict !== 'met') {
     complain(verdict.error)

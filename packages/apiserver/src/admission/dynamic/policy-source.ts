@@ -126,7 +126,7 @@ function compileVariables(
   options: { readonly hasParams: boolean; readonly hasPatches: boolean },
   types: Record<string, CelType>,
 ): readonly Composed[] {
-  return (variables ?? []).flatMap(({ name = '', expression = '' }) => {
+  return (variables ?? []).flatMap(({ name, expression }) => {
     try {
       const program = compile(expression, admissionEnvironment({ ...options, hasAuthorizer: true, variables: types }))
       types[name] = program.outputType

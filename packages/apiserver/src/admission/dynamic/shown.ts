@@ -31,15 +31,22 @@ export function shownOf(request: AdmissionRequest, row: KindRow): Shown {
     const { scale } = request.row
     return {
       kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
-      object: object === undefined ? null : scale.toScale(object as KubernetesObject),
+      object: object === undefined ? null : scale.toScale(versioned(object as KubernetesObject, old)),
       old: old === undefined ? null : scale.toScale(old),
     }
   }
   return {
     kind: { group: row.group, version: row.version, kind: row.kind },
-    object: object === undefined ? null : converted(request.row, row, object as KubernetesObject),
+    object: object === undefined ? null : versioned(converted(request.row, row, object as KubernetesObject), old),
     old: old === undefined ? null : converted(request.row, row, old),
   }
+}
+
+/** An update is shown with the revision that it replaces, which the write itself no longer carries. */
+function versioned(object: KubernetesObject, old: KubernetesObject | undefined): KubernetesObject {
+  const resourceVersion = old?.metadata.resourceVersion
+  if (resourceVersion === undefined || object.metadata.resourceVersion !== undefined) return object
+  return { ...object, metadata: { ...object.metadata, resourceVersion } }
 }
 
 function converted(from: KindRow, to: KindRow, object: KubernetesObject): KubernetesObject {
@@ -68,6 +75,7 @@ export function takeBack({ schemas }: AdmissionContext, request: AdmissionReques
   row.default(decoded)
   const own = converted(row, request.row, decoded as KubernetesObject)
   replaceContents(object, own)
+  if (request.old !== undefined) delete object.metadata.resourceVersion
 }
 
 function replaceContents(target: object, next: object): void {

@@ -142,7 +142,8 @@ function failed(hook: ValidatingHook, message: string): Decision | undefined {
 async function denial(hook: ValidatingHook, index: number, evaluation: Evaluation): Promise<Decision> {
   const { message = '', expression, reason } = hook.policy.spec.validations![index]!
   const computed = await computedMessage(hook, index, evaluation)
-  const shown = computed !== '' ? computed : message.trim() !== '' ? message.trim() : `failed expression: ${expression.trim()}`
+  const shown =
+    computed !== '' ? computed : message.trim() !== '' ? message.trim() : `failed expression: ${expression.trim()}`
   return { message: shown, reason: reason ?? 'Invalid' }
 }
 
@@ -183,7 +184,11 @@ function record(
   }
 }
 
-async function annotate({ hook, binding }: ValidatingInvocation, evaluation: Evaluation, outcome: Outcome): Promise<void> {
+async function annotate(
+  { hook, binding }: ValidatingInvocation,
+  evaluation: Evaluation,
+  outcome: Outcome,
+): Promise<void> {
   const policy = hook.policy.metadata.name
   for (const { key, expression, program, complaint } of hook.compiled.annotations) {
     try {

@@ -155,7 +155,8 @@ function verified(hook: Hook, answer: unknown, { uid, version, isMutating }: Exp
   return hasPatch ? response : withoutPatch(response)
 }
 
-function withoutPatch({ patch: _, ...rest }: AdmissionResponse): AdmissionResponse {
+function withoutPatch(response: AdmissionResponse): AdmissionResponse {
+  const { patch: _, ...rest } = response
   return rest
 }
 

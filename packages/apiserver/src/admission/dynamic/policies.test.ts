@@ -1,0 +1,298 @@
+// Admission policies through the whole server: what they refuse, warn of, note and change, in upstream's words.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startTestServer, type Asked, type TestServer } from '../../test-server.ts'
+
+const group = '/apis/admissionregistration.k8s.io/v1'
+const deployments = {
+  operations: ['CREATE', 'UPDATE'],
+  apiGroups: ['apps'],
+  apiVersions: ['v1'],
+  resources: ['deployments'],
+}
+const configMaps = { operations: ['*'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }
+
+async function server(kubernetesVersion = '1.35.7'): Promise<TestServer> {
+  const api = await startTestServer({ kubernetesVersion })
+  await api.ask('/api/v1/namespaces', { body: { metadata: { name: 'web', labels: { env: 'prod' } } } })
+  return api
+}
+
+async function make(api: TestServer, path: string, body: unknown): Promise<void> {
+  const { status, text } = await api.ask(path, { body })
+  assert.equal(status, 201, text)
+}
+
+interface Policy {
+  readonly spec: Record<string, unknown>
+  readonly binding?: Record<string, unknown>
+}
+
+async function policy(api: TestServer, name: string, { spec, binding }: Policy): Promise<void> {
+  const matchConstraints = { resourceRules: [configMaps] }
+  await make(api, `${group}/validatingadmissionpolicies`, { metadata: { name }, spec: { matchConstraints, ...spec } })
+  await make(api, `${group}/validatingadmissionpolicybindings`, {
+    metadata: { name: `${name}-binding` },
+    spec: { policyName: name, validationActions: ['Deny'], ...binding },
+  })
+}
+
+function deployment(name: string, image: string, replicas = 1): unknown {
+  return {
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: { a: 'b' } },
+      template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image }] } },
+    },
+  }
+}
+
+const configMapsPath = '/api/v1/namespaces/web/configmaps'
+
+function configMap(api: TestServer, name: string, data: Record<string, string> = {}): Promise<Asked> {
+  return api.ask(configMapsPath, { body: { metadata: { name }, data } })
+}
+
+test('a policy refuses latest tags, by reason and message of the validation that fails', async () => {
+  await using api = await server()
+  await policy(api, 'no-latest', {
+    spec: {
+      matchConstraints: { resourceRules: [deployments] },
+      variables: [
+        { name: 'images', expression: 'object.spec.template.spec.containers.map(c, c.image)' },
+        { name: 'bad', expression: 'variables.images.filter(i, i.endsWith(":latest") || !i.contains(":"))' },
+      ],
+      validations: [
+        {
+          expression: 'size(variables.bad) == 0',
+          messageExpression: '"no latest tags: " + variables.bad.join(", ")',
+          reason: 'Forbidden',
+        },
+        { expression: 'object.spec.replicas <= 5', message: 'too many replicas' },
+      ],
+    },
+  })
+  const path = '/apis/apps/v1/namespaces/web/deployments'
+  const refused = await api.ask(path, { body: deployment('a', 'nginx:latest') })
+  const text =
+    "ValidatingAdmissionPolicy 'no-latest' with binding 'no-latest-binding' denied request: no latest tags: nginx:latest"
+  assert.deepEqual(refused.json, {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `deployments.apps "a" is forbidden: ${text}`,
+    reason: 'Forbidden',
+    details: { name: 'a', group: 'apps', kind: 'deployments', causes: [{ message: text }] },
+    code: 403,
+  })
+  const many = await api.ask(path, { body: deployment('a', 'nginx:1', 6) })
+  assert.deepEqual(
+    [many.status, many.json['reason'], many.json['message']],
+    [
+      422,
+      'Invalid',
+      `deployments.apps "a" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'no-latest-binding' denied request: too many replicas`,
+    ],
+  )
+  assert.equal((await api.ask(path, { body: deployment('a', 'nginx:1') })).status, 201)
+  const updated = await api.ask(`${path}/a`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/merge-patch+json' },
+    body: { spec: { replicas: 9 } },
+  })
+  assert.equal(updated.status, 422)
+})
+
+test('without a message the expression is shown', async () => {
+  await using api = await server()
+  await policy(api, 'p', { spec: { validations: [{ expression: ' object.metadata.name == "x" ' }] } })
+  const { json } = await configMap(api, 'a')
+  assert.equal(
+    json['message'],
+    `configmaps "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p-binding' denied request: failed expression: object.metadata.name == "x"`,
+  )
+})
+
+test('bindings warn, note in the audit log, or refuse; annotations are published either way', async () => {
+  await using api = await server()
+  await policy(api, 'p', {
+    spec: {
+      validations: [{ expression: 'has(object.data) && "owner" in object.data', message: 'say who owns it' }],
+      auditAnnotations: [{ key: 'names', valueExpression: '"made " + object.metadata.name' }],
+    },
+    binding: { validationActions: ['Warn', 'Audit'] },
+  })
+  const { status, headers } = await configMap(api, 'a')
+  assert.equal(status, 201)
+  assert.equal(
+    headers['warning'],
+    `299 - "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'p-binding': say who owns it"`,
+  )
+  const annotations = api.audit.at(-1)!['annotations'] as Record<string, string>
+  assert.equal(annotations['p/names'], 'made a')
+  assert.deepEqual(JSON.parse(annotations['validation.policy.admission.k8s.io/validation_failure']!), [
+    {
+      message: 'say who owns it',
+      policy: 'p',
+      binding: 'p-binding',
+      expressionIndex: 0,
+      validationActions: ['Warn', 'Audit'],
+    },
+  ])
+})
+
+test('parameters come from the namespace of the request, by name or by labels; missing ones decide as the binding says', async () => {
+  await using api = await server()
+  await make(api, '/api/v1/namespaces/web/secrets', {
+    metadata: { name: 'limits', labels: { use: 'limits' } },
+    stringData: { max: '2' },
+  })
+  const spec = {
+    paramKind: { apiVersion: 'v1', kind: 'Secret' },
+    validations: [{ expression: 'size(object.data) <= (params.data.max == "Mg==" ? 2 : 0)' }],
+  }
+  await policy(api, 'p', { spec, binding: { paramRef: { name: 'limits', parameterNotFoundAction: 'Deny' } } })
+  assert.equal((await configMap(api, 'a', { a: '1', b: '2' })).status, 201)
+  assert.equal((await configMap(api, 'b', { a: '1', b: '2', c: '3' })).status, 422)
+  await api.ask('/api/v1/namespaces/web/secrets/limits', { method: 'DELETE' })
+  const { json } = await configMap(api, 'c', {})
+  assert.equal(
+    json['message'],
+    `configmaps "c" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p-binding' denied request: failed to configure binding: no params found for policy binding with \`Deny\` parameterNotFoundAction`,
+  )
+  const binding = `${group}/validatingadmissionpolicybindings/p-binding`
+  const merge = { method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json' } }
+  const paramRef = { name: null, selector: { matchLabels: { use: 'limits' } }, parameterNotFoundAction: 'Allow' }
+  assert.equal((await api.ask(binding, { ...merge, body: { spec: { paramRef } } })).status, 200)
+  assert.equal((await configMap(api, 'd', {})).status, 201)
+  await make(api, '/api/v1/namespaces/web/secrets', {
+    metadata: { name: 'other', labels: { use: 'limits' } },
+    stringData: { max: '0' },
+  })
+  assert.equal((await configMap(api, 'e', { a: '1' })).status, 422)
+})
+
+test('errors refuse where the policy fails closed, and mean nothing where it does not', async () => {
+  await using api = await server()
+  const validations = [{ expression: 'object.data["missing"] == "x"' }]
+  await policy(api, 'closed', { spec: { validations } })
+  const { json } = await configMap(api, 'a', { b: '1' })
+  assert.equal(
+    json['message'],
+    `configmaps "a" is forbidden: ValidatingAdmissionPolicy 'closed' with binding 'closed-binding' denied request: expression 'object.data["missing"] == "x"' resulted in error: no such key: missing`,
+  )
+  await api.ask(`${group}/validatingadmissionpolicies/closed`, { method: 'DELETE' })
+  await policy(api, 'open', { spec: { validations, failurePolicy: 'Ignore' } })
+  assert.equal((await configMap(api, 'a', { b: '1' })).status, 201)
+})
+
+test('expressions see the request, the namespace, the old object, and ask the authorizer', async () => {
+  await using api = await server()
+  await policy(api, 'p', {
+    spec: {
+      matchConditions: [{ name: 'writes', expression: 'request.operation in ["CREATE", "UPDATE"]' }],
+      validations: [
+        { expression: 'request.userInfo.username != "masterclient" || namespaceObject.metadata.labels.env == "prod"' },
+        { expression: 'oldObject == null || object.data.size() >= oldObject.data.size()', message: 'only grows' },
+        {
+          expression: 'authorizer.group("").resource("configmaps").namespace("web").check("break").allowed()',
+          message: 'may not break',
+        },
+      ],
+    },
+  })
+  assert.equal((await configMap(api, 'a', { a: '1', b: '2' })).status, 201)
+  const put = await api.ask(`${configMapsPath}/a`, {
+    method: 'PUT',
+    body: { metadata: { name: 'a' }, data: { a: '1' } },
+  })
+  assert.match(put.text, /denied request: only grows/)
+  await make(api, '/apis/rbac.authorization.k8s.io/v1/namespaces/web/roles', {
+    metadata: { name: 'r' },
+    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['create'] }],
+  })
+  await make(api, '/apis/rbac.authorization.k8s.io/v1/namespaces/web/rolebindings', {
+    metadata: { name: 'r' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'ann' }],
+  })
+  const ann = { name: 'ann', groups: ['system:authenticated'] }
+  const asked = await api.ask(configMapsPath, { user: ann, body: { metadata: { name: 'b' }, data: {} } })
+  assert.match(asked.text, /denied request: may not break/)
+  assert.equal((await api.ask(`${configMapsPath}/a`, { method: 'DELETE' })).status, 200)
+})
+
+test('costs are bounded: a validation that goes too far fails, and so do all once the budget is gone', async () => {
+  await using api = await server()
+  const data = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`key-${index}`, 'x'.repeat(50)]))
+  await policy(api, 'p', {
+    spec: {
+      validations: [{ expression: 'object.data.all(a, object.data.all(b, object.data.all(c, a + b + c != "")))' }],
+    },
+  })
+  const { text } = await configMap(api, 'a', data)
+  assert.match(text, /resulted in error: operation cancelled: actual cost limit exceeded/)
+})
+
+const mutating = `${group}/mutatingadmissionpolicies`
+
+async function mutation(api: TestServer, name: string, spec: Record<string, unknown>): Promise<void> {
+  const matchConstraints = { resourceRules: [{ ...configMaps, operations: ['CREATE', 'UPDATE'] }] }
+  await make(api, mutating, { metadata: { name }, spec: { matchConstraints, reinvocationPolicy: 'IfNeeded', ...spec } })
+  await make(api, `${group}/mutatingadmissionpolicybindings`, { metadata: { name }, spec: { policyName: name } })
+}
+
+const apply = (expression: string): unknown => ({ patchType: 'ApplyConfiguration', applyConfiguration: { expression } })
+const patch = (expression: string): unknown => ({ patchType: 'JSONPatch', jsonPatch: { expression } })
+
+test('a mutating policy adds labels, by apply configuration and by JSON patch, in order', async () => {
+  await using api = await server('1.36.2')
+  await mutation(api, 'labels', {
+    variables: [{ name: 'team', expression: 'namespaceObject.metadata.labels.env' }],
+    mutations: [
+      apply('Object{metadata: Object.metadata{labels: {"env": variables.team}}}'),
+      patch(
+        '[JSONPatch{op: "add", path: "/data/" + jsonpatch.escapeKey("seen/env"), value: object.metadata.labels.env}]'.replace(
+          'seen/env',
+          'seen',
+        ),
+      ),
+    ],
+  })
+  const made = await configMap(api, 'a', { b: '1' })
+  assert.equal(made.status, 201, made.text)
+  const { metadata, data } = made.json as { metadata: { labels: unknown }; data: unknown }
+  assert.deepEqual([metadata.labels, data], [{ env: 'prod' }, { b: '1', seen: 'prod' }])
+})
+
+test('policies that changed an object are asked again where they ask for it', async () => {
+  await using api = await server('1.36.2')
+  const copy = (from: string, to: string): unknown =>
+    patch(`has(object.data.${from}) ? [JSONPatch{op: "add", path: "/data/${to}", value: "1"}] : []`)
+  await mutation(api, 'a-first', { mutations: [copy('b', 'c')] })
+  await mutation(api, 'b-second', { mutations: [copy('a', 'b')] })
+  const made = await configMap(api, 'x', { a: '1' })
+  assert.deepEqual(made.json['data'], { a: '1', b: '1', c: '1' })
+})
+
+test('a mutation that cannot be applied refuses, in upstream’s words', async () => {
+  await using api = await server('1.36.2')
+  const rule = { ...deployments, operations: ['CREATE'] }
+  await mutation(api, 'p', {
+    matchConstraints: { resourceRules: [rule] },
+    mutations: [
+      apply(
+        'Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: "c", command: ["a"]}]}}}}',
+      ),
+    ],
+  })
+  const { status, json } = await api.ask('/apis/apps/v1/namespaces/web/deployments', { body: deployment('a', 'b') })
+  assert.equal(status, 403)
+  assert.match(
+    String(json['message']),
+    /^policy 'p' with binding 'p' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: /,
+  )
+})
