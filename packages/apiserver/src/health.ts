@@ -1,9 +1,8 @@
-// /livez, /readyz and /healthz: named checks that are really made.
+// /livez, /readyz and /healthz: named checks that are really made, one by one or all together, as upstream words them.
 
 import { textAnswer } from './http/answer.ts'
 import type { Answer } from './http/message.ts'
 import type { RequestInfo } from './request-info.ts'
-import { noSuchPath } from './refusals.ts'
 
 export interface HealthCheck {
   readonly name: string
@@ -17,22 +16,47 @@ export function isHealthPath(path: string): boolean {
   return roots.some((root) => path === `/${root}` || path.startsWith(`/${root}/`))
 }
 
-/** `readiness`: checks that only /readyz asks. */
+/** `readiness`: checks that only /readyz asks. Undefined for a check that does not exist. */
 export async function healthAnswer(
   info: RequestInfo,
   liveness: readonly HealthCheck[],
   readiness: readonly HealthCheck[],
-): Promise<Answer> {
-  const [root = '', name = ''] = info.path.split('/').filter((part) => part !== '')
+): Promise<Answer | undefined> {
+  const [root = '', ...rest] = info.path.split('/').filter((part) => part !== '')
   const all = root === 'readyz' ? [...liveness, ...readiness] : liveness
-  const excluded = new Set(info.query.getAll('exclude'))
-  const asked = name === '' ? all.filter((one) => !excluded.has(one.name)) : all.filter((one) => one.name === name)
-  if (name !== '' && asked.length === 0) throw noSuchPath()
-  const results = await Promise.all(asked.map(async (one) => ({ name: one.name, problem: await one.check() })))
-  const failed = results.filter(({ problem }) => problem !== undefined)
-  const lines = results.map(({ name: label, problem }) =>
-    problem === undefined ? `[+]${label} ok` : `[-]${label} failed: reason withheld`,
-  )
-  if (failed.length > 0) return textAnswer(500, `${[...lines, `${root} check failed`].join('\n')}\n`)
+  if (rest.length > 0) return oneAnswer(all.find((one) => one.name === rest.join('/')))
+  const excluded = info.query.getAll('exclude').flatMap((names) => names.split(','))
+  const lines: string[] = []
+  let hasFailed = false
+  for (const one of all) {
+    if (excluded.includes(one.name)) {
+      lines.push(`[+]${one.name} excluded: ok`)
+      continue
+    }
+    const problem = await judged(one)
+    hasFailed ||= problem !== undefined
+    // Why is for the log and for those who may ask the check by itself.
+    lines.push(problem === undefined ? `[+]${one.name} ok` : `[-]${one.name} failed: reason withheld`)
+  }
+  const unknown = excluded.filter((name) => name !== '' && !all.some((one) => one.name === name))
+  if (unknown.length > 0) {
+    const shown = unknown.map((name) => JSON.stringify(name)).join(',')
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${shown}`)
+  }
+  if (hasFailed) return textAnswer(500, `${[...lines, `${root} check failed`].join('\n')}\n`)
   return textAnswer(200, info.query.has('verbose') ? `${[...lines, `${root} check passed`].join('\n')}\n` : 'ok')
+}
+
+async function oneAnswer(one: HealthCheck | undefined): Promise<Answer | undefined> {
+  if (one === undefined) return undefined
+  const problem = await judged(one)
+  return problem === undefined ? textAnswer(200, 'ok') : textAnswer(500, `internal server error: ${problem}\n`)
+}
+
+async function judged(one: HealthCheck): Promise<string | undefined> {
+  try {
+    return await one.check()
+  } catch (error) {
+    return (error as Error).message
+  }
 }

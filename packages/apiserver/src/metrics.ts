@@ -1,86 +1,129 @@
-// What the API server measures of itself, in upstream's names, written in Prometheus' text format.
+// What the API server measures, written in Prometheus' text format. Families are declared where they are measured; other
+// parts of the server add theirs to the same registry.
 
-export interface MeasuredRequest {
-  readonly verb: string
-  readonly group: string
-  readonly version: string
-  readonly resource: string
-  readonly subresource: string
-  readonly scope: string
-  readonly code: number
-  readonly seconds: number
+export type Labels = Readonly<Record<string, string>>
+
+interface Family {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  /** Its samples; asked when the metrics are read. */
+  lines(): readonly string[] | Promise<readonly string[]>
 }
 
-const bucketSeconds = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-] as const
+/** `a="1",b="2"`: in the order given, values escaped. */
+export function labelText(labels: Labels): string {
+  let text = ''
+  for (const name in labels) {
+    const value = labels[name]!
+    const escaped = /["\\\n]/.test(value) ? value.replaceAll(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`)) : value
+    text += `${text === '' ? '' : ','}${name}="${escaped}"`
+  }
+  return text
+}
 
-interface Histogram {
-  readonly buckets: number[]
+function sample(name: string, labels: string, value: number): string {
+  return labels === '' ? `${name} ${value}` : `${name}{${labels}} ${value}`
+}
+
+export class Counter {
+  readonly #values = new Map<string, number>()
+
+  /** `labels` as `labelText` makes them. */
+  add(labels: string, by = 1): void {
+    this.#values.set(labels, (this.#values.get(labels) ?? 0) + by)
+  }
+
+  lines(name: string): readonly string[] {
+    return [...this.#values].map(([labels, value]) => sample(name, labels, value))
+  }
+}
+
+interface Distribution {
+  readonly counts: number[]
   sum: number
   count: number
 }
 
-export class RequestMetrics {
-  readonly #totals = new Map<string, number>()
-  readonly #durations = new Map<string, Histogram>()
-  #watchers = 0
+export class Histogram {
+  readonly #bounds: readonly number[]
+  readonly #values = new Map<string, Distribution>()
 
-  observe(request: MeasuredRequest): void {
-    const labels = labelsOf(request)
-    const total = `${labels},code="${request.code}"`
-    this.#totals.set(total, (this.#totals.get(total) ?? 0) + 1)
-    if (request.verb === 'WATCH' || request.verb === 'CONNECT') return
-    let histogram = this.#durations.get(labels)
-    if (histogram === undefined) {
-      histogram = { buckets: bucketSeconds.map(() => 0), sum: 0, count: 0 }
-      this.#durations.set(labels, histogram)
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds
+  }
+
+  observe(labels: string, value: number): void {
+    let found = this.#values.get(labels)
+    if (found === undefined) {
+      found = { counts: this.#bounds.map(() => 0), sum: 0, count: 0 }
+      this.#values.set(labels, found)
     }
-    const at = bucketSeconds.findIndex((bound) => request.seconds <= bound)
-    if (at >= 0) histogram.buckets[at]! += 1
-    histogram.sum += request.seconds
-    histogram.count += 1
+    const at = this.#bounds.findIndex((bound) => value <= bound)
+    if (at >= 0) found.counts[at]! += 1
+    found.sum += value
+    found.count += 1
   }
 
-  watchStarted(): void {
-    this.#watchers += 1
-  }
-
-  watchEnded(): void {
-    this.#watchers -= 1
-  }
-
-  /** Prometheus' text format. */
-  text(): string {
-    const lines = [
-      '# HELP apiserver_longrunning_requests Gauge of all active long-running apiserver requests.',
-      '# TYPE apiserver_longrunning_requests gauge',
-      `apiserver_longrunning_requests{verb="WATCH"} ${this.#watchers}`,
-      '# HELP apiserver_request_duration_seconds Response latency distribution in seconds.',
-      '# TYPE apiserver_request_duration_seconds histogram',
-    ]
-    for (const [labels, { buckets, sum, count }] of this.#durations) {
+  lines(name: string): readonly string[] {
+    return [...this.#values].flatMap(([labels, { counts, sum, count }]) => {
+      const comma = labels === '' ? '' : `${labels},`
       let below = 0
-      for (const [at, bound] of bucketSeconds.entries()) {
-        below += buckets[at]!
-        lines.push(`apiserver_request_duration_seconds_bucket{${labels},le="${bound}"} ${below}`)
-      }
-      lines.push(`apiserver_request_duration_seconds_bucket{${labels},le="+Inf"} ${count}`)
-      lines.push(
-        `apiserver_request_duration_seconds_sum{${labels}} ${sum}`,
-        `apiserver_request_duration_seconds_count{${labels}} ${count}`,
-      )
-    }
-    lines.push(
-      '# HELP apiserver_request_total Counter of apiserver requests.',
-      '# TYPE apiserver_request_total counter',
-    )
-    for (const [labels, count] of this.#totals) lines.push(`apiserver_request_total{${labels}} ${count}`)
-    return `${lines.join('\n')}\n`
+      const buckets = this.#bounds.map((bound, at) => {
+        below += counts[at]!
+        return sample(`${name}_bucket`, `${comma}le="${bound}"`, below)
+      })
+      return [
+        ...buckets,
+        sample(`${name}_bucket`, `${comma}le="+Inf"`, count),
+        sample(`${name}_sum`, labels, sum),
+        sample(`${name}_count`, labels, count),
+      ]
+    })
   }
 }
 
-function labelsOf(request: MeasuredRequest): string {
-  const { verb, group, version, resource, subresource, scope } = request
-  return `component="apiserver",group="${group}",resource="${resource}",scope="${scope}",subresource="${subresource}",verb="${verb}",version="${version}"`
+/** All families of one server. */
+export class MetricsRegistry {
+  readonly #families = new Map<string, Family>()
+
+  counter(name: string, help: string): Counter {
+    const counter = new Counter()
+    this.#declare({ name, help, type: 'counter', lines: () => counter.lines(name) })
+    return counter
+  }
+
+  histogram(name: string, help: string, bounds: readonly number[]): Histogram {
+    const histogram = new Histogram(bounds)
+    this.#declare({ name, help, type: 'histogram', lines: () => histogram.lines(name) })
+    return histogram
+  }
+
+  /** `read` is asked when the metrics are: labels and value of each sample. */
+  gauge(
+    name: string,
+    help: string,
+    read: () => readonly (readonly [Labels, number])[] | Promise<readonly (readonly [Labels, number])[]>,
+    type: 'gauge' | 'counter' = 'gauge',
+  ): void {
+    const lines = async (): Promise<readonly string[]> =>
+      (await read()).map(([labels, value]) => sample(name, labelText(labels), value))
+    this.#declare({ name, help, type, lines })
+  }
+
+  /** Prometheus' text format, families by name. */
+  async text(): Promise<string> {
+    const parts: string[] = []
+    for (const name of [...this.#families.keys()].sort()) {
+      const { help, type, lines } = this.#families.get(name)!
+      const samples = await lines()
+      if (samples.length > 0) parts.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples)
+    }
+    return `${parts.join('\n')}\n`
+  }
+
+  #declare(family: Family): void {
+    if (this.#families.has(family.name)) throw new Error(`the metric ${family.name} is declared twice`)
+    this.#families.set(family.name, family)
+  }
 }

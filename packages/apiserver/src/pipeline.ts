@@ -9,8 +9,8 @@ import { attributesOf, type Authorizer } from './authorization/attributes.ts'
 import { assertAllowed, impersonated } from './authorization/authorize.ts'
 import { inWantedForm } from './http/answer-form.ts'
 import { compressed, errorAnswer, textAnswer, withWarnings } from './http/answer.ts'
-import type { Answer, IncomingCall } from './http/message.ts'
-import type { RequestMetrics } from './metrics.ts'
+import { isPushed, type Answer, type IncomingCall } from './http/message.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import type { ProtobufEncoder } from './protobuf/encode.ts'
 import { requestInfoOf, type RequestInfo } from './request-info.ts'
 import type { Seats } from './seat.ts'
@@ -65,7 +65,7 @@ export class Pipeline {
     if (info !== undefined) this.#record(call, info, progress, outcome, { receivedMs, startMs })
     if (outcome === 'upgraded') return outcome
     const wanted = await inWantedForm(outcome, call, this.#options.protobuf)
-    return compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
+    return await compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
   }
 
   async #stages(call: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
@@ -107,16 +107,10 @@ export class Pipeline {
           ? 'cluster'
           : 'namespace'
     const seconds = (scope.clock.monotonicMs() - times.startMs) / 1000
-    metrics.observe({
-      verb: metricVerb(info),
-      group,
-      version,
-      resource,
-      subresource,
-      scope: scopeWord,
-      code: status,
-      seconds,
-    })
+    const measured = { verb: metricVerb(info), group, version, resource, subresource, scope: scopeWord }
+    const body = outcome === 'upgraded' ? undefined : outcome.body
+    metrics.observe({ ...measured, code: status, seconds, sizeBytes: body instanceof Uint8Array ? body.length : undefined })
+    if (body !== undefined && isPushed(body)) metrics.follow(measured, call.signal)
     audit?.(
       auditEntry(scope.random, {
         call,

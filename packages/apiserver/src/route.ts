@@ -11,7 +11,7 @@ import type { Documents } from './discovery/documents.ts'
 import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
 import { deprecationWarning } from './deprecation.ts'
 import { errorAnswer, textAnswer } from './http/answer.ts'
-import type { RequestMetrics } from './metrics.ts'
+import type { MetricsRegistry } from './metrics.ts'
 import type { Outcome, Route } from './pipeline.ts'
 import { methodNotAllowed } from './refusals.ts'
 import { runVerb, type VerbTools } from './registry/verbs.ts'
@@ -22,7 +22,7 @@ export interface RouteParts {
   readonly scope: Scope
   readonly tools: VerbTools
   readonly documents: Documents
-  readonly metrics: RequestMetrics
+  readonly metrics: MetricsRegistry
   readonly liveness: readonly HealthCheck[]
   readonly readiness: readonly HealthCheck[]
   readonly subresources: SubresourceHandlers
@@ -73,7 +73,7 @@ async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promis
     return (await parts.documents.answer(call, info)) === undefined ? undefined : refuseMethod()
   if (isHealthPath(info.path)) return healthAnswer(info, parts.liveness, parts.readiness)
   if (info.path === '/metrics') {
-    const answer = textAnswer(200, parts.metrics.text())
+    const answer = textAnswer(200, await parts.metrics.text())
     return { ...answer, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }
   }
   return parts.documents.answer(call, info)

@@ -19,6 +19,15 @@ export class Seats {
     this.#limits = limits
   }
 
+  /** Seats that are taken now. */
+  get mutating(): number {
+    return this.#mutating
+  }
+
+  get reading(): number {
+    return this.#reading
+  }
+
   /** Dispose to give the seat back. Throws TooManyRequests. */
   take(mutates: boolean): Disposable {
     if (mutates ? this.#mutating >= this.#limits.mutatingMax : this.#reading >= this.#limits.readingMax)

@@ -35,17 +35,19 @@ import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
 import type { HealthCheck } from './health.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
-import { RequestMetrics } from './metrics.ts'
+import { MetricsRegistry } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
 import { pooledRandom } from './pooled-random.ts'
 import { ProtobufDecoder } from './protobuf/decode.ts'
 import { ProtobufEncoder } from './protobuf/encode.ts'
 import { AllocationPools } from './registry/allocation-pools.ts'
 import { ManagedKinds } from './registry/managed-kinds.ts'
-import { enterEpoch, RecordStore } from './registry/record-store.ts'
+import { enterEpoch, writeEpoch, type Epoch } from './registry/epoch.ts'
+import { RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
 import { EventEncoders } from './registry/event-encoders.ts'
 import { componentStatuses } from './reviews/component-statuses.ts'
+import { declareServerMetrics, RequestMetrics } from './request-metrics.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
 import { routeOf } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
@@ -106,7 +108,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     random: pooledRandom(options.scope.random),
   }
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
-  const records = await openRecords(options, catalog)
+  const { records, epoch } = await openRecords(options, catalog)
   const auth = authorities(options, scope, records, catalog)
   const own = new OwnClient()
   const services = createServiceDialer({ objects: own.reader, nodes: options.nodeConnector, random: scope.random })
@@ -134,6 +136,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   own.open(objects)
   if (options.nodeConnector !== undefined)
     late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
+  void writeEpoch(scope, { records, rows: catalog.rows, epoch }).catch((error: unknown) => {
+    if (!scope.signal.aborted) scope.log.warn('objects of an older schema could not be written anew', { error })
+  })
   return serverOf({ scope, run, calls, stopping, transportFor })
 }
 
@@ -171,10 +176,18 @@ function serverOf({ scope, run, calls, stopping, transportFor }: ServerParts): A
 /** Bumped when what is written to the store changes its form. */
 const STORED_FORM = 1
 
-async function openRecords({ store, keyPrefix }: ApiServerOptions, catalog: Catalog): Promise<RecordStore> {
-  const epochRevision = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
+interface OpenRecords {
+  readonly records: RecordStore
+  readonly epoch: Epoch
+}
+
+async function openRecords({ store, keyPrefix }: ApiServerOptions, catalog: Catalog): Promise<OpenRecords> {
+  const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
   const protobuf = new ProtobufDecoder(catalog.tables)
-  return new RecordStore({ store, keyPrefix, schemas: catalog.schemas, protobuf, epochRevision })
+  return {
+    epoch,
+    records: new RecordStore({ store, keyPrefix, schemas: catalog.schemas, protobuf, epochRevision: epoch.revision }),
+  }
 }
 
 interface Authorities {
@@ -277,7 +290,11 @@ function pipelineOf(
   late: { readonly connect: ConnectHandler | undefined },
   kinds: CustomKinds,
 ): Pipeline {
-  const metrics = new RequestMetrics()
+  const metrics = new MetricsRegistry()
+  const requests = new RequestMetrics(metrics)
+  const seats = new Seats(options.seats ?? defaultSeatLimits)
+  const gitVersion = `v${options.kubernetesVersion}`
+  declareServerMetrics(metrics, { catalog, gitVersion, seats, records: registry.records, signal: scope.signal })
   const documents = new Documents({
     catalog,
     sources: [customSource(kinds, { catalog, gitVersion: `v${options.kubernetesVersion}` })],
@@ -295,14 +312,23 @@ function pipelineOf(
         : undefined
     },
   }
+  // A pipeline is made when the bootstrap objects are there: upstream's hooks have run by then.
+  const bootstrapped = ['rbac/bootstrap-roles', 'scheduling/bootstrap-system-priority-classes', 'bootstrap-controller'].map(
+    (name) => ({ name: `poststarthook/${name}`, check: () => undefined }),
+  )
   const shutdown = { name: 'shutdown', check: () => (scope.signal.aborted ? 'process is shutting down' : undefined) }
   const route = routeOf({
     scope,
     tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },
     documents,
     metrics,
-    liveness: [{ name: 'ping', check: () => undefined }, storage],
-    readiness: [shutdown],
+    liveness: [
+      { name: 'ping', check: () => undefined },
+      { name: 'log', check: () => undefined },
+      storage,
+      ...bootstrapped,
+    ],
+    readiness: [{ ...storage, name: 'etcd-readiness' }, { name: 'informer-sync', check: () => undefined }, shutdown],
     subresources: {
       '/pods/eviction': evictionSubresource,
       '/serviceaccounts/token': tokenSubresource(auth.tokens, auth.audiences),
@@ -321,8 +347,8 @@ function pipelineOf(
       tokens: auth.tokenUsers,
     },
     authorizer: auth.authorizer,
-    seats: new Seats(options.seats ?? defaultSeatLimits),
-    metrics,
+    seats,
+    metrics: requests,
     audit: options.audit,
     protobuf: registry.protobufEncoder,
     route,

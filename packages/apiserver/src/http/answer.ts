@@ -1,6 +1,7 @@
 // Answers made in one place: JSON bodies, Status errors, warnings, compression.
 
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { ApiError, Status } from '@aksel/base/errors'
 import { encodeJson } from '@aksel/base/json'
 import type { Answer } from './message.ts'
@@ -51,11 +52,18 @@ function headerText(text: string): string {
   return text.replaceAll(/["\\]/g, (found) => `\\${found}`).replaceAll(/[^\x20-\x7e]/g, '?')
 }
 
-/** Compressed where it is large and the caller takes it. */
-export function compressed(answer: Answer, acceptEncoding: string | undefined): Answer {
+const gzipAsync = promisify(gzip)
+
+/** Compressed where it is large and the caller takes it; in a thread of the pool, since a long list takes its time. */
+export async function compressed(answer: Answer, acceptEncoding: string | undefined): Promise<Answer> {
   const { body } = answer
-  if (!(body instanceof Uint8Array) || body.length < GZIP_MIN_BYTES || !/\bgzip\b/.test(acceptEncoding ?? ''))
-    return answer
-  const headers = { ...answer.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }
-  return { ...answer, headers, body: gzipSync(body, { level: 1 }) }
+  if (!(body instanceof Uint8Array) || body.length < GZIP_MIN_BYTES || !takesGzip(acceptEncoding)) return answer
+  const vary = [answer.headers['vary'], 'Accept-Encoding'].filter((one) => one !== undefined).join(', ')
+  const headers = { ...answer.headers, 'content-encoding': 'gzip', vary }
+  return { ...answer, headers, body: await gzipAsync(body, { level: 1 }) }
+}
+
+/** `gzip` among the encodings, not with a quality of 0. */
+function takesGzip(acceptEncoding: string | undefined): boolean {
+  return (acceptEncoding ?? '').split(',').some((one) => /^\s*(?:gzip|\*)\s*(?:;(?!\s*q=0(?:\.0*)?\s*$).*)?$/.test(one))
 }

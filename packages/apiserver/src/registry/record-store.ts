@@ -60,7 +60,7 @@ export class RecordStore {
   readonly #schemas: Schemas
   readonly #protobuf: ProtobufDecoder
   /** Values written below this revision may lack what this schema writes; they are decoded and defaulted when read. */
-  readonly #epochRevision: number
+  #epochRevision: number
   readonly #records = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
   readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
 
@@ -259,12 +259,18 @@ export class RecordStore {
     if (row.storedAs !== undefined) {
       const stored = new StoredRecord(item).object
       const { resourceVersion: _, ...metadata } = stored.metadata
-      return new StoredRecord(
-        item,
-        encodeForStore(row.storedAs.fromStored({ ...stored, metadata }) as KubernetesObject),
-      )
+      const shown = encodeForStore(row.storedAs.fromStored({ ...stored, metadata }) as KubernetesObject)
+      return item.modRevision >= this.#epochRevision
+        ? new StoredRecord(item, shown)
+        : this.#modernised(row, item, new StoredRecord(item, shown))
     }
-    return item.modRevision >= this.#epochRevision ? new StoredRecord(item) : this.#modernised(row, item)
+    const record = new StoredRecord(item)
+    return item.modRevision >= this.#epochRevision ? record : this.#modernised(row, item, record)
+  }
+
+  /** Every value is of this schema now. */
+  leaveEpoch(): void {
+    this.#epochRevision = 0
   }
 
   /** Upstream keeps most kinds in protobuf unless it is told otherwise; the next write of ours makes JSON of it. */
@@ -277,8 +283,8 @@ export class RecordStore {
   }
 
   /** Written by another schema: decoded and defaulted as if it were read from the wire. */
-  #modernised(row: KindRow, item: KeyValue): StoredRecord {
-    const { value } = this.#schemas.get(row.message).decode(new StoredRecord(item).object)
+  #modernised(row: KindRow, item: KeyValue, old: StoredRecord): StoredRecord {
+    const { value } = this.#schemas.get(row.message).decode(old.object)
     const object = value as unknown as Draft<KubernetesObject>
     row.default(object)
     return new StoredRecord(item, encodeForStore(object as KubernetesObject))
@@ -307,17 +313,6 @@ export class RecordStore {
     }
     return record
   }
-}
-
-/** Reads or writes the epoch marker: the revision from which on values are as this schema writes them. */
-export async function enterEpoch(store: Store, keyPrefix: string, epoch: string): Promise<number> {
-  const key = `${keyPrefix}aksel.dev/schema-epoch`
-  const value = encodeJson({ epoch })
-  const current = await store.get(key)
-  if (current !== undefined && Buffer.compare(current.value, value) === 0) return current.modRevision
-  const guard = { kind: 'revision', key, modRevision: current?.modRevision ?? 0 } as const
-  const result = await store.transact({ guards: [guard], writes: [{ kind: 'put', key, value }] })
-  return result.committed ? result.revision : enterEpoch(store, keyPrefix, epoch)
 }
 
 /** The record of the object as its version shows it; the stored bytes where they are that already. */

@@ -1,0 +1,143 @@
+// The API server's own metrics under upstream's stable names: requests, what is under way, what is stored, the process.
+
+import { memoryUsage, resourceUsage } from 'node:process'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import type { Catalog } from '@aksel/api/catalog'
+import { knownGates } from '@aksel/api/feature-gates'
+import { labelText, type Counter, type Histogram, type MetricsRegistry } from './metrics.ts'
+import type { RecordStore } from './registry/record-store.ts'
+import type { Seats } from './seat.ts'
+
+export interface MeasuredRequest {
+  readonly verb: string
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly subresource: string
+  readonly scope: string
+  readonly code: number
+  readonly seconds: number
+  /** Of the answer; undefined for streams. */
+  readonly sizeBytes: number | undefined
+}
+
+const secondsBounds = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+] as const
+const sizeBounds = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const
+const unmeasured: ReadonlySet<string> = new Set(['WATCH', 'CONNECT'])
+
+export class RequestMetrics {
+  readonly #totals: Counter
+  readonly #durations: Histogram
+  readonly #sizes: Histogram
+  /** By labels: streams that are open. */
+  readonly #longRunning = new Map<string, number>()
+
+  constructor(registry: MetricsRegistry) {
+    this.#totals = registry.counter(
+      'apiserver_request_total',
+      'Counter of apiserver requests broken out for each verb, group, version, resource, scope, component and HTTP code.',
+    )
+    this.#durations = registry.histogram(
+      'apiserver_request_duration_seconds',
+      'Response latency distribution in seconds for each verb, group, version, resource, subresource, scope and component.',
+      secondsBounds,
+    )
+    this.#sizes = registry.histogram(
+      'apiserver_response_sizes',
+      'Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.',
+      sizeBounds,
+    )
+    registry.gauge(
+      'apiserver_longrunning_requests',
+      'Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component.',
+      () => [...this.#longRunning].map(([labels, count]) => [JSON.parse(labels) as Record<string, string>, count] as const),
+    )
+  }
+
+  observe(request: MeasuredRequest): void {
+    const { verb, group, version, resource, subresource, scope } = request
+    const labels = labelText({ component: 'apiserver', group, resource, scope, subresource, verb, version })
+    this.#totals.add(`code="${request.code}",${labels}`)
+    if (unmeasured.has(verb)) return
+    this.#durations.observe(labels, request.seconds)
+    if (request.sizeBytes !== undefined && (verb === 'GET' || verb === 'LIST'))
+      this.#sizes.observe(labels, request.sizeBytes)
+  }
+
+  /** Counts a stream until its signal aborts. */
+  follow(request: Omit<MeasuredRequest, 'code' | 'seconds' | 'sizeBytes'>, signal: AbortSignal): void {
+    if (signal.aborted) return
+    const { verb, group, version, resource, subresource, scope } = request
+    const labels = JSON.stringify({ component: 'apiserver', group, resource, scope, subresource, verb, version })
+    this.#longRunning.set(labels, (this.#longRunning.get(labels) ?? 0) + 1)
+    const ended = (): void => void this.#longRunning.set(labels, (this.#longRunning.get(labels) ?? 1) - 1)
+    signal.addEventListener('abort', ended, { once: true })
+  }
+}
+
+export interface ServerFacts {
+  readonly catalog: Catalog
+  /** `v1.35.7` */
+  readonly gitVersion: string
+  readonly seats: Seats
+  readonly records: RecordStore
+  readonly signal: AbortSignal
+}
+
+/** What is asked of the server when its metrics are read. */
+export function declareServerMetrics(registry: MetricsRegistry, facts: ServerFacts): void {
+  const { catalog, gitVersion, seats, records, signal } = facts
+  registry.gauge(
+    'apiserver_current_inflight_requests',
+    'Maximal number of currently used inflight request limit of this apiserver per request kind in last second.',
+    () => [
+      [{ request_kind: 'mutating' }, seats.mutating],
+      [{ request_kind: 'readOnly' }, seats.reading],
+    ],
+  )
+  registry.gauge(
+    'apiserver_storage_objects',
+    'Number of stored objects at the time of last check split by kind.',
+    async () => {
+      const stored = catalog.rows.filter((row) => !row.virtual && row.storedAs === undefined)
+      return Promise.all(
+        stored.map(async (row) => {
+          const page = await records.page(row, { namespace: '', limit: 1 })
+          const resource = row.group === '' ? row.plural : `${row.plural}.${row.group}`
+          return [{ resource }, page.records.length + page.remaining] as const
+        }),
+      )
+    },
+  )
+  const [major = '1', minor = '0'] = gitVersion.slice(1).split('.')
+  const build = { git_version: gitVersion, major, minor, platform: `${process.platform}/${process.arch}` }
+  registry.gauge('kubernetes_build_info', 'A metric with a constant 1 value labeled by the build.', () => [[build, 1]])
+  registry.gauge('kubernetes_feature_enabled', 'This metric records the data about the stage and enablement of a k8s feature.', () =>
+    knownGates(catalog.minor).map(({ name, stage }) => [{ name, stage }, catalog.schemas.gates(name) ? 1 : 0] as const),
+  )
+  declareProcessMetrics(registry, signal)
+}
+
+function declareProcessMetrics(registry: MetricsRegistry, signal: AbortSignal): void {
+  const cpuSeconds = (): number => (resourceUsage().userCPUTime + resourceUsage().systemCPUTime) / 1e6
+  registry.gauge(
+    'process_cpu_seconds_total',
+    'Total user and system CPU time spent in seconds.',
+    () => [[{}, cpuSeconds()]],
+    'counter',
+  )
+  registry.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => [[{}, memoryUsage().rss]])
+  registry.gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () => [
+    [{}, performance.timeOrigin / 1000],
+  ])
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  signal.addEventListener('abort', () => delay.disable(), { once: true })
+  registry.gauge('aksel_event_loop_delay_seconds', 'How late the event loop was, since the metrics were read last.', () => {
+    const quantiles = [50, 99, 100].map((q) => [{ quantile: String(q / 100) }, delay.percentile(q) / 1e9] as const)
+    delay.reset()
+    return quantiles
+  })
+}
