@@ -110,7 +110,13 @@ $ delete namespace kube-system
 Error from server (Forbidden): namespaces "kube-system" is forbidden: this namespace may not be deleted
 $ get --raw /readyz?verbose
 [+]ping ok
+[+]log ok
 [+]etcd ok
+[+]poststarthook/rbac/bootstrap-roles ok
+[+]poststarthook/scheduling/bootstrap-system-priority-classes ok
+[+]poststarthook/bootstrap-controller ok
+[+]etcd-readiness ok
+[+]informer-sync ok
 [+]shutdown ok
 readyz check passed
 $ auth whoami

@@ -109,7 +109,12 @@ export class Pipeline {
     const seconds = (scope.clock.monotonicMs() - times.startMs) / 1000
     const measured = { verb: metricVerb(info), group, version, resource, subresource, scope: scopeWord }
     const body = outcome === 'upgraded' ? undefined : outcome.body
-    metrics.observe({ ...measured, code: status, seconds, sizeBytes: body instanceof Uint8Array ? body.length : undefined })
+    metrics.observe({
+      ...measured,
+      code: status,
+      seconds,
+      sizeBytes: body instanceof Uint8Array ? body.length : undefined,
+    })
     if (body !== undefined && isPushed(body)) metrics.follow(measured, call.signal)
     audit?.(
       auditEntry(scope.random, {

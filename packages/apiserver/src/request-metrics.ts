@@ -52,7 +52,8 @@ export class RequestMetrics {
     registry.gauge(
       'apiserver_longrunning_requests',
       'Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component.',
-      () => [...this.#longRunning].map(([labels, count]) => [JSON.parse(labels) as Record<string, string>, count] as const),
+      () =>
+        [...this.#longRunning].map(([labels, count]) => [JSON.parse(labels) as Record<string, string>, count] as const),
     )
   }
 
@@ -114,8 +115,13 @@ export function declareServerMetrics(registry: MetricsRegistry, facts: ServerFac
   const [major = '1', minor = '0'] = gitVersion.slice(1).split('.')
   const build = { git_version: gitVersion, major, minor, platform: `${process.platform}/${process.arch}` }
   registry.gauge('kubernetes_build_info', 'A metric with a constant 1 value labeled by the build.', () => [[build, 1]])
-  registry.gauge('kubernetes_feature_enabled', 'This metric records the data about the stage and enablement of a k8s feature.', () =>
-    knownGates(catalog.minor).map(({ name, stage }) => [{ name, stage }, catalog.schemas.gates(name) ? 1 : 0] as const),
+  registry.gauge(
+    'kubernetes_feature_enabled',
+    'This metric records the data about the stage and enablement of a k8s feature.',
+    () =>
+      knownGates(catalog.minor).map(
+        ({ name, stage }) => [{ name, stage }, catalog.schemas.gates(name) ? 1 : 0] as const,
+      ),
   )
   declareProcessMetrics(registry, signal)
 }
@@ -135,9 +141,13 @@ function declareProcessMetrics(registry: MetricsRegistry, signal: AbortSignal): 
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
   signal.addEventListener('abort', () => delay.disable(), { once: true })
-  registry.gauge('aksel_event_loop_delay_seconds', 'How late the event loop was, since the metrics were read last.', () => {
-    const quantiles = [50, 99, 100].map((q) => [{ quantile: String(q / 100) }, delay.percentile(q) / 1e9] as const)
-    delay.reset()
-    return quantiles
-  })
+  registry.gauge(
+    'aksel_event_loop_delay_seconds',
+    'How late the event loop was, since the metrics were read last.',
+    () => {
+      const quantiles = [50, 99, 100].map((q) => [{ quantile: String(q / 100) }, delay.percentile(q) / 1e9] as const)
+      delay.reset()
+      return quantiles
+    },
+  )
 }

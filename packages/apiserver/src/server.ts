@@ -313,9 +313,11 @@ function pipelineOf(
     },
   }
   // A pipeline is made when the bootstrap objects are there: upstream's hooks have run by then.
-  const bootstrapped = ['rbac/bootstrap-roles', 'scheduling/bootstrap-system-priority-classes', 'bootstrap-controller'].map(
-    (name) => ({ name: `poststarthook/${name}`, check: () => undefined }),
-  )
+  const bootstrapped = [
+    'rbac/bootstrap-roles',
+    'scheduling/bootstrap-system-priority-classes',
+    'bootstrap-controller',
+  ].map((name) => ({ name: `poststarthook/${name}`, check: () => undefined }))
   const shutdown = { name: 'shutdown', check: () => (scope.signal.aborted ? 'process is shutting down' : undefined) }
   const route = routeOf({
     scope,
