@@ -8,7 +8,7 @@ interface Family {
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   /** Its samples; asked when the metrics are read. */
-  lines(): readonly string[] | Promise<readonly string[]>
+  readonly lines: () => readonly string[] | Promise<readonly string[]>
 }
 
 /** `a="1",b="2"`: in the order given, values escaped. */

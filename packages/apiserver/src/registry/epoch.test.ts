@@ -24,9 +24,8 @@ async function plantOldPod(server: TestServer): Promise<void> {
   const stored = JSON.parse(Buffer.from(item.value).toString()) as { spec: Record<string, unknown> }
   delete stored.spec['schedulerName']
   delete stored.spec['enableServiceLinks']
-  stored.spec['containers'] = (stored.spec['containers'] as Record<string, unknown>[]).map(
-    ({ terminationMessagePath: _, ...rest }) => rest,
-  )
+  const containers = stored.spec['containers'] as Record<string, unknown>[]
+  for (const container of containers) delete container['terminationMessagePath']
   const value = Buffer.from(JSON.stringify(stored))
   await server.store.transact({ guards: [], writes: [{ kind: 'put', key, value }] })
 }
