@@ -10,6 +10,7 @@ import type { Store } from '@aksel/store/store'
 import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts'
 import { dynamicPlugins } from './admission/dynamic/plugins.ts'
 import { admissionPlugins } from './admission/plugins.ts'
+import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuditSink } from './audit.ts'
 import { certificateAuthenticator } from './authentication/client-certificate.ts'
@@ -257,7 +258,7 @@ function registryOf(
   kinds: Kinds,
   dynamic: readonly AdmissionPlugin[],
 ): Registry {
-  const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic]
+  const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic, resourceQuota()]
   const { authorizer } = auth
   const { schemas } = catalog
   const { serviceCidr, nodePorts = { from: 30_000, to: 32_767 } } = options

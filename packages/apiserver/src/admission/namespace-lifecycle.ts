@@ -12,16 +12,17 @@ export const namespaceLifecycle: AdmissionPlugin = {
   handles: ({ operation, row }) =>
     (operation === 'CREATE' && row.namespaced) ||
     (operation === 'DELETE' && row.plural === 'namespaces' && row.group === ''),
-  async validate({ operation, row, name, namespace, subresource, object }, { records, kinds }) {
+  // Before all others, though it changes nothing: nobody is asked about a write that has no place.
+  async admit({ operation, row, name, namespace, subresource, object }, { records, kinds }) {
     if (operation === 'DELETE') {
       if (immortal.has(name)) throw forbiddenError(row, name, 'this namespace may not be deleted')
-      return
+      return false
     }
-    if (subresource !== '') return
+    if (subresource !== '') return false
     const namespaces = kinds.find('', 'v1', 'namespaces')!
     const record = await records.get(namespaces, '', namespace)
     if (record === undefined) throw notFoundError(namespaces, namespace)
-    if ((record.object as Namespace).status?.phase !== 'Terminating') return
+    if ((record.object as Namespace).status?.phase !== 'Terminating') return false
     const text = `unable to create new content in namespace ${namespace} because it is being terminated`
     const shown = forbiddenError(row, object?.metadata.name ?? name, text)
     const causes = [
