@@ -50,3 +50,46 @@ export async function watched<T>(config: KubeConfig, wish: Wish<T>): Promise<T |
     for (const call of calls) call.abort()
   }
 }
+
+interface SetWish<T> {
+  readonly path: string
+  readonly labelSelector: string
+  readonly list: () => Promise<readonly T[]>
+  readonly isWanted: (objects: readonly T[]) => boolean
+  readonly waitMs: number
+}
+
+/** Follows all objects of a selector by a watch, until together they are as wanted. */
+export async function watchedSet<T>(config: KubeConfig, wish: SetWish<T>): Promise<readonly T[]> {
+  const done = Promise.withResolvers<readonly T[]>()
+  let last: readonly T[] = []
+  let isOver = false
+  const look = async (): Promise<void> => {
+    last = await wish.list()
+    if (wish.isWanted(last)) done.resolve(last)
+  }
+  const watch = new Watch(config)
+  const calls: AbortController[] = []
+  const begin = async (): Promise<void> => {
+    const onEvent = (): void => void look().catch(done.reject)
+    // A watch that was quiet for half a minute is ended by the client.
+    const onEnd = (): void => {
+      if (!isOver) void begin().catch(done.reject)
+    }
+    calls.push(await watch.watch(wish.path, { labelSelector: wish.labelSelector }, onEvent, onEnd))
+    await look()
+  }
+  const timer = setTimeout(
+    () => done.reject(new Error(`not as wanted after ${wish.waitMs} ms; last seen: ${JSON.stringify(last)}`)),
+    wish.waitMs,
+  )
+  try {
+    await begin()
+    return await done.promise
+  } finally {
+    clearTimeout(timer)
+    isOver = true
+    done.promise.catch(() => {})
+    for (const call of calls) call.abort()
+  }
+}

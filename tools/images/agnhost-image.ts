@@ -8,6 +8,9 @@ import type { ImageFile, ImageSpec } from '@aksel/node/images/oci-archive'
 
 export const agnhostReferences = ['registry.k8s.io/e2e-test-images/agnhost:2.53']
 
+/** Of Debian's bind9-dnsutils. */
+const DIG = '/usr/bin/dig'
+
 /** Called under two names, as in upstream's image: tests tell the entry point by it. */
 const launcher = '#!/bin/sh\nexec /usr/bin/node --disable-warning=ExperimentalWarning /opt/agnhost/main.ts "$0" "$@"\n'
 
@@ -26,6 +29,7 @@ export async function agnhostImage(
     layers: [
       await busyboxLayer(scope, options.busyboxPath),
       await programLayer(scope, options.nodePath, 'usr/bin/node'),
+      await programLayer(scope, DIG, 'usr/bin/dig'),
       program,
     ],
     config: { Env: [PATH], Entrypoint: ['/agnhost'], Cmd: ['pause'] },

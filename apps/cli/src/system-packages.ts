@@ -17,10 +17,11 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
 ]
 
-/** What the tests want besides: a real etcd. */
+/** What the tests want besides: a real etcd, and a client of DNS for their image. */
 const testPackages: typeof packages = [
   { name: 'etcd-server', file: '/usr/bin/etcd' },
   { name: 'etcd-client', file: '/usr/bin/etcdctl' },
+  { name: 'bind9-dnsutils', file: '/usr/bin/dig' },
 ]
 
 export interface NodeSupport {

@@ -29,7 +29,9 @@ export async function connect(
   const { row, info, call, user, authorizer } = context
   const fact = row.subresources[info.subresource]
   if (fact === undefined) throw noSuchPath()
-  if (!(fact.verbs as readonly string[]).includes(info.verb)) throw methodNotAllowed()
+  // Methods that are no verbs of the API mean what the proxied server makes of them.
+  const isServed = (fact.verbs as readonly string[]).includes(info.verb) || info.subresource === 'proxy'
+  if (!isServed) throw methodNotAllowed()
   if (handler === undefined)
     throw new ApiError('ServiceUnavailable', 'no connection to nodes: this API server was started without one')
   if (sessions.has(info.subresource) && info.verb === 'get') {

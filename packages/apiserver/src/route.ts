@@ -87,8 +87,9 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
   const { info } = base
   const row = parts.tools.registry.kinds.find(info.group, info.version, info.resource)
   if (row === undefined) return undefined
-  // Upstream routes neither to resources.
-  if (base.call.method === 'HEAD' || base.call.method === 'OPTIONS') throw methodNotAllowed()
+  // Upstream routes neither to resources, but through their proxies.
+  if ((base.call.method === 'HEAD' || base.call.method === 'OPTIONS') && info.subresource !== 'proxy')
+    throw methodNotAllowed()
   const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
   if (isNamespacePath && !row.namespaced) return undefined
   const context: ResourceCall = { ...base, row }

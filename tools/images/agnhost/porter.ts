@@ -31,5 +31,8 @@ function body(value: string): Handler {
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify({ Method: message.method, Body: '', path: url.pathname }),
         }
-      : value
+      : {
+          headers: { 'content-type': value.startsWith('<') ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8' },
+          body: value,
+        }
 }

@@ -26,8 +26,8 @@ const FILE_TIMEOUT_MS = { gate: 400_000, full: 3_600_000 }
 const parts = ['check', 'unit', 'trust', 'host', 'conformance', 'e2e', 'all'] as const
 /** Parts that make real nodes. */
 const hostParts: ReadonlySet<string> = new Set(['host', 'conformance', 'e2e', 'all'])
-/** Parts that start an etcd. */
-const etcdParts: ReadonlySet<string> = new Set(['trust', 'e2e', 'all'])
+/** Parts that start an etcd, or build an image with programs of their own. */
+const testPackageParts: ReadonlySet<string> = new Set(['trust', 'conformance', 'e2e', 'all'])
 type Part = (typeof parts)[number]
 
 export async function runTests(options: CliOptions, args: readonly string[]): Promise<number> {
@@ -39,7 +39,7 @@ export async function runTests(options: CliOptions, args: readonly string[]): Pr
     )
   }
   if (wanted === undefined || hostParts.has(wanted)) await prepareHost(options)
-  if (wanted === undefined || etcdParts.has(wanted)) await prepareEtcd(options)
+  if (wanted === undefined || testPackageParts.has(wanted)) await prepareTestPackages(options)
   const size = wanted === 'all' ? 'full' : 'gate'
   for (const stage of stagesOf(options, wanted as Part | undefined)) {
     const failed = await runStage({ ...options, environment: { ...options.environment, AKSEL_TEST_SIZE: size } }, stage)
@@ -58,10 +58,10 @@ async function prepareHost(options: CliOptions): Promise<void> {
     )
 }
 
-async function prepareEtcd(options: CliOptions): Promise<void> {
+async function prepareTestPackages(options: CliOptions): Promise<void> {
   const { ensureTestPackages } = await import('../system-packages.ts')
   const lack = ensureTestPackages({ isRoot: options.isRoot, say: (line) => process.stdout.write(`${line}\n`) })
-  if (lack !== undefined) throw new CommandError(`These tests start an etcd, and this host cannot: ${lack}.`)
+  if (lack !== undefined) throw new CommandError(`These tests need programs that this host lacks: ${lack}.`)
 }
 
 function stagesOf(options: CliOptions, part: Part | undefined): readonly (readonly Task[])[] {

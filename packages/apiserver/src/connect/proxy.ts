@@ -12,6 +12,7 @@ import type { ConnectCall, ConnectOptions } from '../connect-handler.ts'
 import { callNode } from './node-call.ts'
 import { findProxyTarget } from './proxy-target.ts'
 import type { ProxyTarget } from './proxy-target.ts'
+import { rewritten } from './rewrite-links.ts'
 
 /** RFC 9110, 7.6.1: these concern one connection alone. */
 const hopByHop = new Set([
@@ -38,7 +39,9 @@ export async function answerProxy(
   const dialled = await callNode(options, target.nodeName, { method: 'POST', path, signal: call.signal })
   const connection = target.scheme === 'https' ? overTls(dialled.stream) : dialled.stream
   if (call.upgrade !== undefined) return passUpgrade(call, target, connection)
-  return passRequest(call, target, connection)
+  const answer = await passRequest(call, target, connection)
+  const prefix = `/api/v1/namespaces/${call.namespace}/${call.resource}/${call.name}/proxy`
+  return rewritten(answer, { prefix, host: `${target.host}:${target.port}` })
 }
 
 /** The node's own endpoints, `/pods`, `/healthz` and their like. */
