@@ -26,7 +26,7 @@ Other commands:
   az …       the verbs and flags of \`az aks\` and \`az group\`
   kubectl …  the bundled kubectl, pointed at the current cluster
   helm …     the bundled Helm, pointed at the current cluster
-  test …     the whole gate, or one part: check, unit, host, e2e
+  test …     the whole gate, or one part: check, unit, trust, sim, host, conformance, e2e
   bench …    benchmarks by group`,
   )
   addUp(program, environment)

@@ -80,7 +80,8 @@ export class ReplacedRevisions {
   isStale({ metadata }: KubernetesObject): boolean {
     const replaced = this.#replaced.get(metadata.uid!)
     if (replaced === undefined) return false
-    if (replaced === metadata.resourceVersion) return true
+    // After two writes in a row a cache may show what stood before the first.
+    if (BigInt(metadata.resourceVersion!) <= BigInt(replaced)) return true
     this.#replaced.delete(metadata.uid!)
     return false
   }

@@ -64,7 +64,10 @@ export class Decider {
   /** `promised`: a node that is taken if it still fits. */
   decide(pod: Pod, nominated: Nominated, promised?: string): Decision {
     const evaluator = this.evaluatorOf(pod)
-    const evaluation = evaluator.evaluate(pod, nominated)
+    const ready = evaluator.prepare(pod)
+    const quick = promised === undefined && nominated.isEmpty ? evaluator.quickBest(ready) : undefined
+    if (quick !== undefined) return { kind: 'fits', nodeName: this.#nameOf(quick.slot), nodes: [] }
+    const evaluation = evaluator.evaluate(pod, nominated, ready)
     const first = promised === undefined ? undefined : this.state.slotOf(promised)
     if (first !== undefined && evaluation.verdicts[first] === 0)
       return { kind: 'fits', nodeName: this.#nameOf(first), nodes: [] }

@@ -12,14 +12,15 @@ import { askOracle } from './testing/oracle.ts'
 import { plainWorld } from './testing/plain-objects.ts'
 import { Chance, namespaceLabels, randomNode, randomPod } from './testing/random-cluster.ts'
 
-/** One history: nodes and pods come, change and go, and pods are decided in between. Returns how many fitted somewhere. */
-function live(seed: number, steps: number): number {
+/** One history: nodes and pods come, change and go, and pods are decided in between. Returns how many fitted, and how many of them in one pass. */
+function live(seed: number, steps: number): { readonly fitted: number; readonly quickly: number } {
   const chance = new Chance(seededRandom(seed))
   const world = plainWorld({ namespaceLabels })
   const evaluator = new Evaluator(world)
   const nodes = new Map<string, Node>()
   const pods = new Map<string, Pod>()
   let fitted = 0
+  let quickly = 0
   const setNode = (name: string): void => {
     const node = randomNode(chance, name)
     nodes.set(name, node)
@@ -43,7 +44,7 @@ function live(seed: number, steps: number): number {
     pods.set(`${pod.metadata.namespace}/${pod.metadata.name}`, placed)
     world.state.setPod(placed)
   }
-  return fitted
+  return { fitted, quickly }
 
   function removeNode(name: string): void {
     nodes.delete(name)
@@ -62,6 +63,11 @@ function live(seed: number, steps: number): number {
     const totals = [...evaluator.totals(evaluation)]
     assert.deepEqual(new Map(names.map((name, index) => [name, totals[index]!])), new Map(expected.scores), at)
     const best = evaluator.best(evaluation)
+    const quick = evaluator.quickBest(evaluator.prepare(pod))
+    if (quick !== undefined) {
+      quickly += 1
+      assert.equal(quick.slot, best?.slot, at)
+    }
     if (best === undefined) return undefined
     const name = world.state.nodes[best.slot]!.name
     assert.equal(expected.scores.get(name), Math.max(...expected.scores.values()), at)
@@ -72,6 +78,12 @@ function live(seed: number, steps: number): number {
 test('every answer and every score are those of brute force, in random clusters that change', () => {
   const histories = sized({ gate: 60, full: 2000 })
   let fitted = 0
-  for (let seed = 1; seed <= histories; seed += 1) fitted += live(seed, 60)
+  let quickly = 0
+  for (let seed = 1; seed <= histories; seed += 1) {
+    const seen = live(seed, 60)
+    fitted += seen.fitted
+    quickly += seen.quickly
+  }
+  assert.ok(quickly > histories, `only ${quickly} pods were placed in one pass: it is hardly tested`)
   assert.ok(fitted > histories * 20, `only ${fitted} pods fitted anywhere: the histories test too little`)
 })

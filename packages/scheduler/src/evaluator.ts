@@ -40,6 +40,13 @@ export interface Evaluation {
   readonly blocked?: Blocked
 }
 
+/** What every node will be asked. */
+export interface Ready {
+  readonly template: PodTemplate
+  readonly prepared: readonly Prepared[]
+  readonly blocked?: Blocked
+}
+
 export interface Scored {
   readonly slot: number
   readonly score: number
@@ -47,12 +54,13 @@ export interface Scored {
 
 /** Pods that preempted others and wait for their place. */
 export interface Nominated {
+  readonly isEmpty: boolean
   slots(): Iterable<number>
   /** Of at least this priority, the pod itself left out. */
   on(slot: number, priority: number, except: string): readonly StandingPod[]
 }
 
-const nobody: Nominated = { slots: () => [], on: () => [] }
+const nobody: Nominated = { isEmpty: true, slots: () => [], on: () => [] }
 
 export class Evaluator {
   readonly world: World
@@ -73,21 +81,11 @@ export class Evaluator {
   }
 
   /** `nominated`: pods that were promised a place on a node; those of at least this one's priority count as if they stood there. */
-  evaluate(pod: Pod, nominated: Nominated = nobody): Evaluation {
-    const { state, profile } = this.world
-    const template = state.templates.of(pod)
-    const prepared: Prepared[] = []
-    for (const plugin of this.#plugins) {
-      const ready = plugin.prepare(pod, template)
-      if (ready === undefined) continue
-      if ('blocked' in ready) {
-        if (!profile.filters.has(ready.plugin)) continue
-        return { pod, template, prepared, verdicts: new Uint16Array(0), feasible: new Int32Array(0), blocked: ready }
-      }
-      const filters = plugin.names.some((name) => profile.filters.has(name))
-      if (filters) prepared.push(ready)
-      else if (ready.scores !== undefined) prepared.push({ scores: ready.scores })
-    }
+  evaluate(pod: Pod, nominated: Nominated = nobody, ready = this.prepare(pod)): Evaluation {
+    const { state } = this.world
+    const { template, prepared, blocked } = ready
+    if (blocked !== undefined)
+      return { pod, template, prepared, verdicts: new Uint16Array(0), feasible: new Int32Array(0), blocked }
     this.#reserve(state.capacity)
     const verdicts = this.#verdicts.subarray(0, state.high)
     const only = this.#onlySlots(template)
@@ -101,6 +99,45 @@ export class Evaluator {
     let count = 0
     for (let slot = 0; slot < verdicts.length; slot += 1) if (verdicts[slot] === 0) this.#feasible[count++] = slot
     return { pod, template, prepared, verdicts, feasible: this.#feasible.subarray(0, count) }
+  }
+
+  /** Makes the plug-ins ready for the pod. */
+  prepare(pod: Pod): Ready {
+    const { state, profile } = this.world
+    const template = state.templates.of(pod)
+    const prepared: Prepared[] = []
+    for (const plugin of this.#plugins) {
+      const ready = plugin.prepare(pod, template)
+      if (ready === undefined) continue
+      if ('blocked' in ready) {
+        if (profile.filters.has(ready.plugin)) return { template, prepared, blocked: ready }
+        continue
+      }
+      const filters = plugin.names.some((name) => profile.filters.has(name))
+      prepared.push(filters ? ready : withoutFilter(ready))
+    }
+    return { template, prepared }
+  }
+
+  /**
+   * The best node in one pass, where all that matters is kept as columns: a pod without affinity, ports, spreading or
+   * volumes. Undefined where that is not so, or where no node fits: `evaluate` then tells.
+   */
+  quickBest({ prepared, blocked }: Ready): Scored | undefined {
+    if (blocked !== undefined) return undefined
+    let first: Uint16Array | undefined
+    let second: Uint16Array | undefined
+    let weighed: Float64Array | undefined
+    for (const each of prepared) {
+      if (each.filter !== undefined && each.verdicts === undefined) return undefined
+      if (each.scores?.some((score) => score.constant?.() === undefined) === true) return undefined
+      if (each.verdicts !== undefined && first === undefined) first = each.verdicts
+      else if (each.verdicts !== undefined && second === undefined) second = each.verdicts
+      else if (each.verdicts !== undefined) return undefined
+      weighed ??= each.weighed
+    }
+    if (first === undefined || second === undefined || weighed === undefined) return undefined
+    return bestOf(this.world.state, first, second, weighed)
   }
 
   #verdictBeside(
@@ -134,17 +171,23 @@ export class Evaluator {
 
   /** The weighed sum of all scores, for each feasible slot. */
   totals({ prepared, feasible }: Evaluation): Float64Array {
-    const totals = this.#totals.subarray(0, feasible.length).fill(0)
+    const totals = this.#totals.subarray(0, feasible.length)
+    const weigh = this.world.profile.scores
+    let base = 0
+    const scorers = prepared.flatMap(({ scores }) => scores ?? [])
+    for (const scorer of scorers) base += (scorer.constant?.() ?? 0) * (weigh.get(scorer.plugin) ?? 0)
+    totals.fill(base)
+    for (const { weighed } of prepared) {
+      if (weighed === undefined) continue
+      for (let index = 0; index < feasible.length; index += 1)
+        totals[index] = totals[index]! + weighed[feasible[index]!]!
+    }
     const scores = this.#scores
-    for (const { scores: scorers } of prepared) {
-      if (scorers === undefined) continue
-      for (const scorer of scorers) {
-        const weight = this.world.profile.scores.get(scorer.plugin)
-        if (weight === undefined) continue
-        scorer.fill(feasible, scores)
-        for (let index = 0; index < feasible.length; index += 1)
-          totals[index] = totals[index]! + scores[index]! * weight
-      }
+    for (const scorer of scorers) {
+      const weight = weigh.get(scorer.plugin)
+      if (weight === undefined || scorer.constant?.() !== undefined) continue
+      scorer.fill(feasible, scores)
+      for (let index = 0; index < feasible.length; index += 1) totals[index] = totals[index]! + scores[index]! * weight
     }
     return totals
   }
@@ -214,4 +257,28 @@ export class Evaluator {
 function apply(filter: Filter, verdicts: Uint16Array): void {
   if (filter.all !== undefined) return filter.all(verdicts)
   for (let slot = 0; slot < verdicts.length; slot += 1) if (verdicts[slot] === 0) verdicts[slot] = filter.one(slot)
+}
+
+function withoutFilter({ scores, weighed }: Prepared): Prepared {
+  return { ...(scores === undefined ? {} : { scores }), ...(weighed === undefined ? {} : { weighed }) }
+}
+
+/** As `best` chooses: the first of the least crowded of the highest score. */
+function bestOf(
+  { high, resources }: World['state'],
+  first: Uint16Array,
+  second: Uint16Array,
+  weighed: Float64Array,
+): Scored | undefined {
+  const { podCount } = resources
+  let winner = -1
+  let score = -Infinity
+  for (let slot = 0; slot < high; slot += 1) {
+    if (first[slot] !== 0 || second[slot] !== 0) continue
+    const own = weighed[slot]!
+    if (own < score || (own === score && podCount[slot]! >= podCount[winner]!)) continue
+    winner = slot
+    score = own
+  }
+  return winner < 0 ? undefined : { slot: winner, score }
 }

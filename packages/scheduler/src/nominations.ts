@@ -19,6 +19,10 @@ export class Nominations implements Nominated {
     this.#state = state
   }
 
+  get isEmpty(): boolean {
+    return this.#byPod.size === 0
+  }
+
   get(key: string): string | undefined {
     return this.#byPod.get(key)?.nodeName
   }

@@ -45,6 +45,8 @@ export interface Score {
   readonly plugin: string
   /** From 0 to 100 for each of the slots, larger is better, normalised over them. */
   fill(slots: Int32Array, scores: Float64Array): void
+  /** The score, where it is now the same for every node: it need not be written down for each. */
+  constant?(): number | undefined
 }
 
 /** A verdict on the pod as a whole: no node can take it until something else changes. */
@@ -55,6 +57,10 @@ export interface Blocked {
 
 export interface Prepared {
   readonly filter?: Filter
+  /** All that `filter` would write, where it is kept as a column. */
+  readonly verdicts?: Uint16Array
+  /** Weighed scores by slot, kept as one column: what `scores` would give, in one addition a node. */
+  readonly weighed?: Float64Array
   readonly scores?: readonly Score[]
 }
 

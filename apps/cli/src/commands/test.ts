@@ -17,13 +17,15 @@ const unitPatterns = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 
 const hostPatterns = ['packages/*/src/**/*.host.test.ts', 'apps/*/src/**/*.host.test.ts']
 /** Faults and long histories, small in the gate; some make processes, none makes anything on the host. */
 const trustPatterns = ['packages/*/src/**/*.trust.test.ts', 'apps/*/src/**/*.trust.test.ts', 'tests/trust/**/*.test.ts']
+/** A whole control plane in virtual time, by seed. */
+const simPatterns = ['tests/sim/**/*.test.ts']
 const conformancePatterns = ['tests/conformance/**/*.test.ts']
 const e2ePatterns = ['tests/e2e/**/*.test.ts']
 
 /** The longest story of the gate takes about a minute; full sizes take their time. */
 const FILE_TIMEOUT_MS = { gate: 400_000, full: 3_600_000 }
 
-const parts = ['check', 'unit', 'trust', 'host', 'conformance', 'e2e', 'all'] as const
+const parts = ['check', 'unit', 'trust', 'sim', 'host', 'conformance', 'e2e', 'all'] as const
 /** Parts that make real nodes. */
 const hostParts: ReadonlySet<string> = new Set(['host', 'conformance', 'e2e', 'all'])
 /** Parts that start an etcd, or build an image with programs of their own. */
@@ -87,6 +89,7 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
   ]
   const host: Task = { name: 'host', argv: [...isolated, ...filesOf(options, hostPatterns)] }
   const trust: Task = { name: 'trust', argv: [...isolated, ...filesOf(options, trustPatterns)] }
+  const sim: Task = { name: 'sim', argv: [...isolated, ...filesOf(options, simPatterns)] }
   const conformance: Task = { name: 'conformance', argv: [...isolated, ...filesOf(options, conformancePatterns)] }
   const e2e: Task = { name: 'e2e', argv: [...isolated, ...filesOf(options, e2ePatterns)] }
   switch (part) {
@@ -96,6 +99,8 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
       return [[unit]]
     case 'trust':
       return [[trust]]
+    case 'sim':
+      return [[sim]]
     case 'host':
       return [[host]]
     case 'conformance':
@@ -104,7 +109,7 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
       return [[e2e]]
     case 'all':
     case undefined:
-      return [check, [trust], [host], [conformance], [e2e]]
+      return [check, [trust], [sim], [host], [conformance], [e2e]]
     default:
       return part satisfies never
   }

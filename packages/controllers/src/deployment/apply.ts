@@ -24,6 +24,8 @@ export class DeploymentPass {
   readonly #scope: Scope
   readonly #client: Client
   readonly #replaced: ReplacedRevisions
+  /** Sets that this pass created. */
+  readonly made: ReplicaSet[] = []
   deployment: Deployment
 
   constructor(scope: Scope, client: Client, replaced: ReplacedRevisions, deployment: Deployment) {
@@ -92,6 +94,7 @@ export class DeploymentPass {
       if (!isNamespaceTerminating(error)) await this.#tellFailure(name, error as Error)
       throw error
     }
+    this.made.push(created)
     const size = sizeOf(created)
     if (size > 0) this.tell('Normal', 'ScalingReplicaSet', `Scaled up replica set ${name} from 0 to ${size}`)
     await this.#noteRevision(String(revision))

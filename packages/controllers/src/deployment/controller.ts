@@ -8,7 +8,7 @@ import type { Scope } from '@aksel/base/scope'
 import { again, done } from '@aksel/runtime/controller'
 import type { Cache, Controller, Outcome, Source } from '@aksel/runtime/controller'
 import { isEmptySelector, matchesSelector } from '@aksel/runtime/selectors'
-import { ReplacedRevisions } from '../expectations.ts'
+import { Expectations, ReplacedRevisions } from '../expectations.ts'
 import { claim, controllerOf, controllerUidIndex, controllerUidOf, orphansOf, ownerKey } from '../owners.ts'
 import type { LoopParts } from '../parts.ts'
 import { isNamespaceTerminating } from '../pod-control.ts'
@@ -45,12 +45,14 @@ class DeploymentLoop {
   readonly #sets: Cache<ReplicaSet>
   readonly #pods: Cache<Pod>
   readonly #replaced = new ReplacedRevisions()
+  readonly #expectations: Expectations<ReplicaSet>
 
   constructor(parts: LoopParts) {
     this.#parts = parts
     this.#deployments = parts.caches.of(deployments)
     this.#sets = parts.caches.of(replicaSets)
     this.#sets.addIndex(controllerUidIndex, controllerUidOf)
+    this.#expectations = new Expectations(this.#sets)
     this.#pods = parts.caches.of(pods)
     this.#pods.addIndex(controllerUidIndex, controllerUidOf)
   }
@@ -75,7 +77,10 @@ class DeploymentLoop {
 
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const deployment = this.#deployments.get(key)
-    if (deployment === undefined) return done
+    if (deployment === undefined) {
+      this.#expectations.forget(key)
+      return done
+    }
     const pass = new DeploymentPass(scope, this.#parts.client, this.#replaced, deployment)
     if (isEmptySelector(deployment.spec.selector)) {
       pass.tell('Warning', 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.')
@@ -86,11 +91,16 @@ class DeploymentLoop {
     const owned = await this.#claim(deployment)
     // Our own writes are not all in the cache yet; their arrival wakes this key again.
     if (owned.some((set) => this.#replaced.isStale(set))) return done
+    // A set that the cache does not show yet would be left out of the sum that maxSurge bounds.
+    const waitMs = this.#expectations.waitMs(scope.clock, key)
+    if (waitMs > 0) return again(waitMs)
     try {
       await this.#sync(scope, pass, owned)
     } catch (error) {
       if (isNamespaceTerminating(error)) return done
       throw error
+    } finally {
+      for (const set of pass.made) this.#expectations.created(scope.clock, key, set)
     }
     const recheckMs = progressRecheckMs(pass.deployment, pass.deployment.status ?? {}, scope.clock.now())
     return recheckMs === undefined ? done : again(recheckMs)

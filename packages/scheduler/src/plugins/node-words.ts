@@ -119,7 +119,8 @@ export function nodeWords(world: World): Plugin {
         single !== undefined || wanted !== ''
           ? { one: named }
           : { one: named, all: (verdicts: Uint16Array) => verdicts.set(kept.verdicts.subarray(0, verdicts.length)) }
-      return { filter, scores: scoresOf(world, template, kept, single !== undefined) }
+      const scores = scoresOf(world, template, kept, single !== undefined)
+      return 'all' in filter ? { filter, scores, verdicts: kept.verdicts } : { filter, scores }
     },
   }
 }
@@ -134,8 +135,8 @@ function scoresOf(world: World, template: PodTemplate, kept: NodeClass, isSingle
   }
   const taints: Score = {
     plugin: 'TaintToleration',
+    constant: () => (!isSingle && !kept.anyUnwanted ? 100 : undefined),
     fill(slots, scores) {
-      if (!isSingle && !kept.anyUnwanted) return void scores.fill(100, 0, slots.length)
       from('unwanted', slots, scores)
       scaleToHundred(scores, slots.length, { reverse: true })
     },

@@ -10,8 +10,8 @@ const CLASSES_MAX = 128
 
 class ResourceClass implements Slots {
   verdicts = new Uint16Array(0)
-  fit = new Float64Array(0)
-  balanced = new Float64Array(0)
+  /** Both scores, weighed and added. */
+  weighed = new Float64Array(0)
   readonly #world: World
   readonly #wanted: readonly (readonly [index: number, amount: number])[]
   /** Refusal codes by which of the wanted resources lack: bit 0 is the number of pods; the high half for what never fits. */
@@ -33,14 +33,17 @@ class ResourceClass implements Slots {
 
   grow(capacity: number): void {
     this.verdicts = new Uint16Array(capacity).fill(NO_NODE)
-    this.fit = new Float64Array(capacity)
-    this.balanced = new Float64Array(capacity)
+    this.weighed = new Float64Array(capacity)
   }
 
   judge(slot: number): void {
     this.verdicts[slot] = this.verdictOn(slot)
-    this.fit[slot] = shareScore(this.#sharesOn(slot, this.#fitShares), this.#world.profile.scoring)
-    this.balanced[slot] = balancedScore(this.#sharesOn(slot, this.#balancedShares))
+    const { scores, scoring } = this.#world.profile
+    const fit = scores.get('NodeResourcesFit') ?? 0
+    const balance = this.#scoresBalance ? (scores.get('NodeResourcesBalancedAllocation') ?? 0) : 0
+    this.weighed[slot] =
+      (fit === 0 ? 0 : fit * shareScore(this.#sharesOn(slot, this.#fitShares), scoring)) +
+      (balance === 0 ? 0 : balance * balancedScore(this.#sharesOn(slot, this.#balancedShares)))
   }
 
   verdictOn(slot: number): number {
@@ -57,7 +60,8 @@ class ResourceClass implements Slots {
     return lacking === 0 ? 0 : this.#codeOf(lacking, never !== 0)
   }
 
-  get scoresBalance(): boolean {
+  /** A pod that asks for none of the resources fits everywhere equally well. */
+  get #scoresBalance(): boolean {
     return this.#balancedShares.some(({ own }) => own > 0)
   }
 
@@ -135,20 +139,8 @@ export function nodeResources(world: World): Plugin {
           for (let slot = 0; slot < high; slot += 1) if (verdicts[slot] === 0) verdicts[slot] = own[slot]!
         },
       }
-      const score = (plugin: string, column: 'fit' | 'balanced') => ({
-        plugin,
-        fill(slots: Int32Array, scores: Float64Array) {
-          const own = kept[column]
-          for (let index = 0; index < slots.length; index += 1) scores[index] = own[slots[index]!]!
-        },
-      })
-      return {
-        ...(profile.filters.has('NodeResourcesFit') ? { filter } : {}),
-        scores: [
-          score('NodeResourcesFit', 'fit'),
-          ...(kept.scoresBalance ? [score('NodeResourcesBalancedAllocation', 'balanced')] : []),
-        ],
-      }
+      const { weighed, verdicts } = kept
+      return profile.filters.has('NodeResourcesFit') ? { filter, verdicts, weighed } : { weighed }
     },
   }
 }

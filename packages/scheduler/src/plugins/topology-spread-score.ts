@@ -29,19 +29,14 @@ export function spreadScore(world: World, { soft, needsAllKeys }: SoftSpread): S
           (each.constraint.topologyKey === HOSTNAME ? count - ignoredCount : domainsOf(each, slots, ignored)) + 2,
         ),
       )
+      scores.fill(0, 0, count)
+      for (let at = 0; at < soft.length; at += 1)
+        addShares(slots, scores, soft[at]!.column, sharesOf(soft[at]!, tallies[at]!.counts, weights[at]!))
       let fewest = Infinity
       let most = -Infinity
       for (let index = 0; index < count; index += 1) {
         if (ignored !== undefined && ignored[index] === 1) continue
-        let score = 0
-        for (let at = 0; at < soft.length; at += 1) {
-          const { column, constraint } = soft[at]!
-          const value = column.valueOf[slots[index]!]!
-          if (value < 0) continue
-          const { counts } = tallies[at]!
-          score += (value < counts.length ? counts[value]! : 0) * weights[at]! + (constraint.maxSkew - 1)
-        }
-        score = Math.round(score)
+        const score = Math.round(scores[index]!)
         scores[index] = score
         if (score < fewest) fewest = score
         if (score > most) most = score
@@ -51,6 +46,26 @@ export function spreadScore(world: World, { soft, needsAllKeys }: SoftSpread): S
         else scores[index] = most === 0 ? 100 : Math.trunc((100 * (most + fewest - scores[index]!)) / most)
       }
     },
+  }
+}
+
+/** What each value of the key adds to a node's score. */
+function sharesOf({ column, constraint }: Counted, counts: Float64Array, weight: number): Float64Array {
+  const shares = new Float64Array(column.ids.size)
+  for (let value = 0; value < shares.length; value += 1)
+    shares[value] = (value < counts.length ? counts[value]! : 0) * weight + (constraint.maxSkew - 1)
+  return shares
+}
+
+function addShares(
+  slots: Int32Array,
+  scores: Float64Array,
+  { valueOf }: Counted['column'],
+  shares: Float64Array,
+): void {
+  for (let index = 0; index < slots.length; index += 1) {
+    const value = valueOf[slots[index]!]!
+    if (value >= 0) scores[index] = scores[index]! + shares[value]!
   }
 }
 
@@ -77,6 +92,7 @@ function domainsOf({ column }: Counted, slots: Int32Array, ignored: Uint8Array |
     if (value < 0 || seen[value] === 1) continue
     seen[value] = 1
     count += 1
+    if (count === seen.length) break
   }
   return count
 }

@@ -1,7 +1,7 @@
 // Spreads pods over zones, hosts or any other topology, by the pod's own constraints or by those of the cluster.
 
 import type { Pod } from '@aksel/api/types/core-v1'
-import { filterEach, NO_NODE, type Filter, type Plugin, type World } from '../plugin.ts'
+import { NO_NODE, type Filter, type Plugin, type World } from '../plugin.ts'
 import { matchesNode } from '../selectors.ts'
 import type { NodeMask, Tally, TopologyColumn } from '../state/topology.ts'
 import { spreadConstraint, type PodTemplate, type SpreadConstraint } from '../template.ts'
@@ -150,9 +150,27 @@ function spreadFilter(world: World, domains: Domains, { template, hard, skewed, 
   return {
     one: (slot) => (state.nodes[slot] === undefined ? NO_NODE : judge(slot, counted.map(limitOf))),
     all(verdicts) {
-      const limits = counted.map(limitOf)
-      filterEach(verdicts, state.high, (slot) => judge(slot, limits))
+      for (const each of counted) refuseBeyond(verdicts, state.high, each, { limit: limitOf(each), skewed, unlabelled })
     },
+  }
+}
+
+/** One constraint after the other: the first that turns a node away says so. */
+function refuseBeyond(
+  verdicts: Uint16Array,
+  high: number,
+  { column, tally }: Counted,
+  { limit, skewed, unlabelled }: { readonly limit: number; readonly skewed: number; readonly unlabelled: number },
+): void {
+  const { valueOf } = column
+  const { counts } = tally
+  // What is beyond the counts has none.
+  const emptyRefused = 0 > limit
+  for (let slot = 0; slot < high; slot += 1) {
+    if (verdicts[slot] !== 0) continue
+    const value = valueOf[slot]!
+    if (value < 0) verdicts[slot] = unlabelled
+    else if (value < counts.length ? counts[value]! > limit : emptyRefused) verdicts[slot] = skewed
   }
 }
 
