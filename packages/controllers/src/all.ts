@@ -20,11 +20,12 @@ import type { LoopParts } from './parts.ts'
 import { persistentVolumeController } from './persistent-volume/binder.ts'
 import { claimProtectionController, volumeProtectionController } from './persistent-volume/protection.ts'
 import { podGcController } from './pod-gc/controller.ts'
-import { replicaSetController } from './replica-set/controller.ts'
+import { replicaSetController, replicationController } from './replica-set/controller.ts'
 import { resourceQuotaController } from './resource-quota/controller.ts'
 import { rootCaController } from './root-ca/controller.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 import { serviceLoadBalancerController } from './service-load-balancer/controller.ts'
+import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import type { LoadBalancers } from './service-load-balancer/load-balancers.ts'
 import { statefulSetController } from './stateful-set/controller.ts'
 
@@ -52,10 +53,12 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     rootCaController({ ...parts, rootCaPem }),
     deploymentController(parts),
     replicaSetController(parts),
+    replicationController(parts),
     statefulSetController(parts),
     daemonSetController(parts),
     jobController(parts),
     cronJobController(parts),
+    ttlAfterFinishedController(parts),
     disruptionController(parts),
     resourceQuotaController(parts),
     horizontalPodAutoscalerController(parts),

@@ -3,10 +3,12 @@
 import { pods } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import type { Pod, PodTemplateSpec } from '@aksel/api/types/core-v1'
-import { isReason } from '@aksel/base/errors'
+import type { LabelSelector } from '@aksel/api/types/meta-v1'
+import { ApiError, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
+import { matchesSelector } from '@aksel/runtime/selectors'
 import { controllerReference } from './owners.ts'
 
 export interface PodOwner {
@@ -31,6 +33,15 @@ export function podFromTemplate(owner: PodOwner, template: PodTemplateSpec | und
     },
     spec: template?.spec ?? { containers: [] },
   }
+}
+
+/**
+ * Throws for a template whose pods the selector would let go at once: each would be made again, without end. Validation
+ * refuses such a workload; one that was stored otherwise must not fill the cluster.
+ */
+export function assertSelected(selector: LabelSelector | undefined, template: PodTemplateSpec | undefined): void {
+  if (!matchesSelector(selector, template?.metadata?.labels))
+    throw new ApiError('Invalid', '`selector` does not match template `labels`')
 }
 
 /** True where the failure is that the namespace is on its way out: nothing to tell, nothing to retry. */

@@ -40,7 +40,7 @@ function newRevision(owner: Versioned, number: number, collisionCount: number | 
     metadata: {
       name: `${name}-${hash}`,
       namespace: namespace!,
-      labels: { ...owner.template.metadata?.labels, [owner.hashLabel]: hash },
+      labels: { ...owner.template?.metadata?.labels, [owner.hashLabel]: hash },
       ...(annotations === undefined ? {} : { annotations }),
       ownerReferences: [controllerReference(owner.type, owner.object)],
     },

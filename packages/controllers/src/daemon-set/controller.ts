@@ -14,7 +14,7 @@ import { Expectations } from '../expectations.ts'
 import { claim, controllerOf, controllerUidIndex, controllerUidOf, orphansOf, ownerKey } from '../owners.ts'
 import { writeStatus } from '../parts.ts'
 import type { LoopParts } from '../parts.ts'
-import { createPod, deletePod, isNamespaceTerminating, slowStart, tell } from '../pod-control.ts'
+import { assertSelected, createPod, deletePod, isNamespaceTerminating, slowStart, tell } from '../pod-control.ts'
 import type { PodOwner } from '../pod-control.ts'
 import { forgetRevision, newestRevision, revisionsPast } from '../revision-history.ts'
 import { isRolling, planNodes, planUpdate } from './plan.ts'
@@ -148,6 +148,7 @@ class DaemonSetLoop {
     const { set, hash } = facts
     const create = plan.create.slice(0, burstMax)
     const made = await slowStart(create.length, async (index) => {
+      assertSelected(set.spec.selector, set.spec.template)
       const pod = await createPod(scope, client, owner, podForNode(set, create[index]!, hash))
       this.#expectations.created(scope.clock, key, pod)
     })

@@ -9,7 +9,7 @@ import { isSame, templateHash } from '../canonical.ts'
 import type { ReplacedRevisions } from '../expectations.ts'
 import { controllerReference, isControlledBy } from '../owners.ts'
 import { writeStatus } from '../parts.ts'
-import { isNamespaceTerminating, tell } from '../pod-control.ts'
+import { assertSelected, isNamespaceTerminating, tell } from '../pod-control.ts'
 import type { PodOwner } from '../pod-control.ts'
 import { sizeOf } from './plan-scale.ts'
 import type { Resize } from './plan-scale.ts'
@@ -88,6 +88,7 @@ export class DeploymentPass {
     const { name } = set.metadata
     let created: ReplicaSet
     try {
+      assertSelected(this.deployment.spec.selector, this.deployment.spec.template)
       created = await this.#client.create(replicaSets, set)
     } catch (error) {
       if (isReason(error, 'AlreadyExists')) return this.#takeExisting(set, error)
@@ -113,8 +114,8 @@ export class DeploymentPass {
   #newSet(oldSets: readonly ReplicaSet[], revision: number): ReplicaSet {
     const { metadata, spec, status } = this.deployment
     const hash = templateHash(spec.template, status?.collisionCount)
-    const labels = { ...spec.template.metadata?.labels, [hashLabel]: hash }
-    const matchLabels = { ...spec.selector.matchLabels, [hashLabel]: hash }
+    const labels = { ...spec.template?.metadata?.labels, [hashLabel]: hash }
+    const matchLabels = { ...spec.selector?.matchLabels, [hashLabel]: hash }
     return {
       metadata: {
         name: `${metadata.name}-${hash}`,
@@ -127,7 +128,7 @@ export class DeploymentPass {
         replicas: newSetSize(this.deployment, oldSets, 0),
         ...(spec.minReadySeconds === undefined ? {} : { minReadySeconds: spec.minReadySeconds }),
         selector: { ...spec.selector, matchLabels },
-        template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
+        template: { ...spec.template, metadata: { ...spec.template?.metadata, labels } },
       },
     }
   }

@@ -144,7 +144,7 @@ class AutoscalerPass {
     podsOf: (selector: LabelSelector) => TargetPods,
   ): Promise<HorizontalPodAutoscalerStatus> {
     const { spec, metadata, status } = this.#autoscaler
-    const { kind, name, apiVersion = 'v1' } = spec.scaleTargetRef
+    const { kind, name, apiVersion = 'v1' } = spec.scaleTargetRef ?? { kind: '', name: '' }
     const target = { kind, name, apiVersion, namespace: metadata.namespace! }
     let scale: Scale
     try {

@@ -14,7 +14,7 @@ import { Expectations, ReplacedRevisions } from '../expectations.ts'
 import { claim, controllerOf, controllerUidIndex, controllerUidOf, orphansOf, ownerKey } from '../owners.ts'
 import { writeStatus } from '../parts.ts'
 import type { LoopParts } from '../parts.ts'
-import { createPod, deletePod, isNamespaceTerminating, slowStart, tell } from '../pod-control.ts'
+import { assertSelected, createPod, deletePod, isNamespaceTerminating, slowStart, tell } from '../pod-control.ts'
 import type { PodOwner } from '../pod-control.ts'
 import { completed, conditionOf, deadlineInMs, ensureCondition, isComplete, isFinished } from './judge.ts'
 import { isSuspended, judgeEnding } from './judge.ts'
@@ -163,6 +163,8 @@ class JobLoop {
     )
     const { successes, failure } = await slowStart(plan.create.length, async (index) => {
       const { index: completion, replaced } = plan.create[index]!
+      const { spec } = owner.object as Job
+      assertSelected(spec.selector, spec.template)
       const pod = await createPod(scope, client, owner, newPod(owner.object as Job, completion, replaced))
       this.#expectations.created(scope.clock, key, pod)
     })

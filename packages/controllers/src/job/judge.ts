@@ -59,7 +59,7 @@ function judgeFailed(job: Job, seen: Observation, nowMs: number): Ending | undef
 
 /** Containers that their node restarts count as tries. */
 function restartsExceed({ spec }: Job, pods: readonly Pod[]): boolean {
-  if (spec.template.spec?.restartPolicy !== 'OnFailure') return false
+  if (spec.template?.spec?.restartPolicy !== 'OnFailure') return false
   let restarts = 0
   for (const { status } of pods) {
     if (status?.phase !== 'Running' && status?.phase !== 'Pending') continue

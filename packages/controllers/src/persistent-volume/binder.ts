@@ -52,8 +52,7 @@ class BinderLoop {
   }
 
   keysOfClaim(now: PersistentVolumeClaim | undefined, before: PersistentVolumeClaim | undefined): readonly string[] {
-    const { spec } = (now ?? before)!
-    const volume = spec.volumeName ?? ''
+    const volume = (now ?? before)!.spec?.volumeName ?? ''
     return [...(now === undefined ? [] : [`claim/${keyOf(now)}`]), ...(volume === '' ? [] : [`volume/${volume}`])]
   }
 
@@ -84,7 +83,8 @@ class BinderLoop {
 
   async #syncClaim(scope: Scope, key: string): Promise<void> {
     const cached = this.#claims.get(key)
-    if (cached === undefined) return
+    // One without a spec asks for nothing.
+    if (cached?.spec === undefined) return
     const claim = await this.#withDefaultClass(cached)
     const storageClass = this.#classes.get(classOfClaim(claim))
     const verdict = judgeClaim({ claim, volumes: this.#volumes.list(), storageClass })

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { events, pods, replicaSets } from '@aksel/api/resources'
+import { events, pods, replicaSets, replicationControllers } from '@aksel/api/resources'
 import type { ReplicaSet } from '@aksel/api/types/apps-v1'
 import { ApiError } from '@aksel/base/errors'
 import { killEverywhere, TestCluster } from '../testing/cluster.ts'
 import type { MakeLoops } from '../testing/cluster.ts'
 import { newPod, template } from '../testing/objects.ts'
-import { replicaSetController } from './controller.ts'
+import { replicaSetController, replicationController } from './controller.ts'
 
 const loops: MakeLoops = (parts) => [replicaSetController(parts)]
 
@@ -98,4 +98,29 @@ test('no kill leaves a replica set with another number of pods', async () => {
     (cluster, kill) => assert.equal(cluster.all(pods).length, 4, `killed after write ${kill}`),
   )
   assert.ok(kills > 4)
+})
+
+test('a replication controller keeps its pods, and takes up and releases by its own selector', async () => {
+  await using cluster = new TestCluster((parts) => [replicationController(parts), replicaSetController(parts)])
+  cluster.start()
+  await cluster.client.create(pods, newPod('stray', {}, { app: 'web' }))
+  await cluster.client.create(replicationControllers, {
+    metadata: { name: 'old', namespace: 'shop' },
+    spec: { replicas: 3, selector: { app: 'web' }, template: template('web') },
+  })
+  await cluster.still()
+  assert.equal(cluster.all(pods).length, 3)
+  const owners = cluster.all(pods).map(({ metadata }) => metadata.ownerReferences![0]!)
+  assert.deepEqual(
+    [...new Set(owners.map(({ kind, apiVersion }) => `${apiVersion} ${kind}`))],
+    ['v1 ReplicationController'],
+  )
+  const { status } = cluster.client.peek(replicationControllers, 'shop/old')!
+  assert.deepEqual([status!.replicas, status!.readyReplicas, status!.fullyLabeledReplicas], [3, 3, 3])
+  cluster.client.change(pods, 'shop/stray', (draft) => {
+    draft.metadata.labels = { app: 'debug' }
+  })
+  await cluster.still()
+  assert.equal(cluster.client.peek(pods, 'shop/stray')!.metadata.ownerReferences, undefined)
+  assert.equal(cluster.all(pods).length, 4)
 })

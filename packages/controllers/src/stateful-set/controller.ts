@@ -11,7 +11,7 @@ import { isEmptySelector, matchesSelector } from '@aksel/runtime/selectors'
 import { claim, controllerOf, controllerUidIndex, controllerUidOf, orphansOf, ownerKey } from '../owners.ts'
 import { writeStatus } from '../parts.ts'
 import type { LoopParts } from '../parts.ts'
-import { isNamespaceTerminating } from '../pod-control.ts'
+import { assertSelected, isNamespaceTerminating } from '../pod-control.ts'
 import { forgetRevision } from '../revision-history.ts'
 import { applyStep, syncClaims } from './apply.ts'
 import { isMember } from './identity.ts'
@@ -76,6 +76,7 @@ class StatefulSetLoop {
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const set = this.#sets.get(key)
     if (set === undefined || isEmptySelector(set.spec.selector)) return done
+    assertSelected(set.spec.selector, set.spec.template)
     const { client } = this.#parts
     const owned = await this.#claim(set)
     const history = await this.#history(set)
