@@ -1,12 +1,15 @@
 // etcd as tests and benchmarks start it: Debian's program on free loopback addresses, data in a folder that is removed. One member or three,
 // with TLS and users where asked.
 
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
 
 export interface EtcdMember {
   readonly name: string
@@ -17,6 +20,7 @@ export interface EtcdMember {
 }
 
 export interface EtcdServer extends AsyncDisposable {
+  /** Those that belong to it now. */
   readonly members: readonly EtcdMember[]
   readonly directory: string
   /** `etcd://127.0.0.1:…,…`, with the options that reach it. */
@@ -25,8 +29,10 @@ export interface EtcdServer extends AsyncDisposable {
   restart(member: EtcdMember): Promise<void>
   /** Ends it at once, as a crash does. */
   kill(member: EtcdMember): Promise<void>
+  /** Takes a member (by its id, in hex) out for good and puts a new one in its place, with no data. */
+  replace(member: EtcdMember, id: string): Promise<EtcdMember>
   /** Runs etcdctl against it and returns what it printed; rejects when it fails. */
-  control(...args: readonly string[]): string
+  control(...args: readonly string[]): Promise<string>
 }
 
 export interface EtcdServerOptions {
@@ -54,7 +60,7 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     members.push({ name: `m${i}`, clientPort: clientPort!, peerPort: peerPort!, process: undefined })
     advertised.push((await options.advertisedPeerPort?.(i, peerPort!)) ?? peerPort!)
   }
-  const cluster = members.map(({ name }, i) => `${name}=http://127.0.0.1:${advertised[i]}`).join(',')
+  const cluster = (): string => members.map(({ name }, i) => `${name}=http://127.0.0.1:${advertised[i]}`).join(',')
   const scheme = tls === undefined ? 'http' : 'https'
   const start = (member: EtcdMember, state: 'new' | 'existing'): Promise<void> => {
     const client = `${scheme}://127.0.0.1:${member.clientPort}`
@@ -65,7 +71,7 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
       ['--advertise-client-urls', client],
       ['--listen-peer-urls', `http://127.0.0.1:${member.peerPort}`],
       ['--initial-advertise-peer-urls', `http://127.0.0.1:${advertised[members.indexOf(member)]}`],
-      ['--initial-cluster', cluster],
+      ['--initial-cluster', cluster()],
       ['--initial-cluster-state', state],
       ['--log-level', 'error'],
       ['--logger', 'zap'],
@@ -80,22 +86,40 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     return startMember(member, args)
   }
   const host = tls === undefined ? '127.0.0.1' : 'localhost'
-  const endpoints = members.map(({ clientPort }) => `${host}:${clientPort}`)
+  const endpoints = (): readonly string[] => members.map(({ clientPort }) => `${host}:${clientPort}`)
   const server: EtcdServer = {
     members,
     directory,
-    url: `etcd://${endpoints.join(',')}${tls === undefined ? '' : `/aksel/?ca=${tls.ca}`}`,
+    url: `etcd://${endpoints().join(',')}${tls === undefined ? '' : `/aksel/?ca=${tls.ca}`}`,
     restart: (member) => start(member, 'existing'),
     kill,
-    control(...args) {
-      const flags = ['--endpoints', endpoints.map((endpoint) => `${scheme}://${endpoint}`).join(',')]
+    async replace(member, id) {
+      await kill(member)
+      const at = members.indexOf(member)
+      const [, peerPort] = await freePorts(2)
+      // The client port stays, as a name in DNS would: those who know it find the new member.
+      const next: EtcdMember = { ...member, name: `${member.name}n`, peerPort: peerPort!, process: undefined }
+      members.splice(at, 1)
+      await server.control('member', 'remove', id)
+      members.splice(at, 0, next)
+      advertised[at] = (await options.advertisedPeerPort?.(at, peerPort!)) ?? peerPort!
+      members.splice(at, 1)
+      await accepted(() => server.control('member', 'add', next.name, `--peer-urls=http://127.0.0.1:${advertised[at]}`))
+      members.splice(at, 0, next)
+      await start(next, 'existing')
+      return next
+    },
+    async control(...args) {
+      const flags = [
+        '--endpoints',
+        endpoints()
+          .map((endpoint) => `${scheme}://${endpoint}`)
+          .join(','),
+      ]
       if (tls !== undefined) flags.push('--cacert', tls.ca)
-      const result = spawnSync('/usr/bin/etcdctl', [...flags, ...args], {
-        encoding: 'utf8',
-        maxBuffer: 1 << 28,
-      })
-      if (result.status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${result.stderr}`)
-      return result.stdout
+      // Never synchronously: what stands between the members may run in this very process.
+      const { stdout } = await run('/usr/bin/etcdctl', [...flags, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 })
+      return stdout
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(members.map(kill))
@@ -108,6 +132,21 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
   } catch (error) {
     await server[Symbol.asyncDispose]()
     throw error
+  }
+}
+
+const ADD_TRIES = 60
+
+/** etcd takes no new member until those it has were connected for five seconds. */
+async function accepted(add: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await add()
+      return
+    } catch (error) {
+      if (attempt === ADD_TRIES || !/unhealthy cluster/.test(String(error))) throw error
+      await new Promise((resolve) => setTimeout(resolve, 250))
+    }
   }
 }
 

@@ -15,6 +15,8 @@ import { ObjectIndex } from './object-index.ts'
 const pageSize = 500
 const backOffBaseMs = 800
 const backOffMaxMs = 30_000
+/** Nobody listens: asking costs nobody anything, and a server that comes back is found within three seconds. */
+const refusedMaxMs = 1_500
 
 /** The part of a resource that is kept; all of it when empty. */
 export type Selection = Pick<ListOptions, 'namespace' | 'fieldSelector' | 'labelSelector'>
@@ -93,7 +95,8 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
           if (wasListed) continue
         }
         this.#failures += 1
-        const waitMs = Math.min(backOffBaseMs * 2 ** (this.#failures - 1), backOffMaxMs) * (1 + fraction(random))
+        const maxMs = isRefused(error) ? refusedMaxMs : backOffMaxMs
+        const waitMs = Math.min(backOffBaseMs * 2 ** (this.#failures - 1), maxMs) * (1 + fraction(random))
         log.warn('list or watch failed', { error, failures: this.#failures, waitMs })
         await sleep(clock, waitMs, signal).catch(() => {})
       }
@@ -168,6 +171,11 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
       this.#scope.log.error('a subscriber failed', { error })
     }
   }
+}
+
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' || isRefused(error.cause)
 }
 
 function isSame(before: KubernetesObject, now: KubernetesObject): boolean {

@@ -143,14 +143,14 @@ describe('on one etcd', () => {
     for (const name of ['a', 'b', 'c'])
       await put(store, `pods/default/${name}`, `{"kind":"Pod","metadata":{"name":"${name}"}}`)
     assert.match(
-      etcd.control('get', '/registry/pods/', '--prefix', '--keys-only', '--limit=1', '-w=fields'),
+      await etcd.control('get', '/registry/pods/', '--prefix', '--keys-only', '--limit=1', '-w=fields'),
       /"Count" : 3/,
     )
     assert.equal(
-      etcd.control('get', '/registry/pods/default/b', '--print-value-only').trim(),
+      (await etcd.control('get', '/registry/pods/default/b', '--print-value-only')).trim(),
       '{"kind":"Pod","metadata":{"name":"b"}}',
     )
-    etcd.control('put', '/registry/pods/default/d', '{"kind":"Pod","metadata":{"name":"d"}}')
+    await etcd.control('put', '/registry/pods/default/d', '{"kind":"Pod","metadata":{"name":"d"}}')
     assert.equal(text(await store.get('pods/default/d')), '{"kind":"Pod","metadata":{"name":"d"}}')
   })
 
@@ -161,7 +161,7 @@ describe('on one etcd', () => {
     const start = one.revision
     const watching = new Watching(two, { prefix: '', afterRevision: start })
     while (
-      Number(/"Version" : (\d+)/.exec(etcd.control('get', 'compact_rev_key', '--write-out=fields'))?.[1] ?? 0) < 4
+      Number(/"Version" : (\d+)/.exec(await etcd.control('get', 'compact_rev_key', '--write-out=fields'))?.[1] ?? 0) < 4
     ) {
       await put(one, 'a', 'x')
     }
@@ -183,9 +183,9 @@ describe('on one etcd', () => {
 
 test('over TLS and with a user, who must be allowed', async () => {
   await using etcd = await startEtcd({ tls: true })
-  etcd.control('user', 'add', 'root:secret')
-  etcd.control('user', 'grant-role', 'root', 'root')
-  etcd.control('auth', 'enable')
+  await etcd.control('user', 'add', 'root:secret')
+  await etcd.control('user', 'grant-role', 'root', 'root')
+  await etcd.control('auth', 'enable')
   const address = parseEtcdAddress(etcd.url)
   await assert.rejects(openEtcdStore(scope, { address }), { kind: 'Unavailable' })
   const { tls: _, ...plain } = address
