@@ -113,8 +113,8 @@ class Load {
 interface Rig {
   readonly etcd: EtcdServer
   readonly proxies: readonly PeerProxy[]
-  leader(): Promise<EtcdMember>
-  idOf(member: EtcdMember): Promise<string>
+  readonly leader: () => Promise<EtcdMember>
+  readonly idOf: (member: EtcdMember) => Promise<string>
 }
 
 async function withCluster(fault: (rig: Rig, load: Load) => Promise<void>): Promise<void> {
@@ -146,7 +146,7 @@ function views(etcd: EtcdServer): Pick<Rig, 'leader' | 'idOf'> {
   const statuses = async (): Promise<
     readonly { readonly endpoint: string; readonly id: string; readonly leader: string }[]
   > =>
-    [...(await etcd.control('endpoint', 'status', '-w=fields')).split(/(?="ClusterID")/)].flatMap((part) => {
+    (await etcd.control('endpoint', 'status', '-w=fields')).split(/(?="ClusterID")/).flatMap((part) => {
       const id = /"MemberID" : (\d+)/.exec(part)?.[1]
       const leader = /"Leader" : (\d+)/.exec(part)?.[1]
       const endpoint = /"Endpoint" : "([^"]+)"/.exec(part)?.[1]
