@@ -26,6 +26,18 @@ export function alreadyExistsError(row: Named, name: string): ApiError {
   })
 }
 
+/** For a name that the server made, or would have made. */
+export function generatedNameExistsError(row: Named, name: string): ApiError {
+  const text = `${qualifiedName(row)} "${name}" already exists, the server was not able to generate a unique name for the object`
+  return new ApiError('AlreadyExists', text, { details: { ...detailsOf(row, name), retryAfterSeconds: 1 } })
+}
+
+/** One of that name is on its way out. */
+export function beingDeletedError(row: Named, name: string): ApiError {
+  const { message } = alreadyExistsError(row, name)
+  return new ApiError('AlreadyExists', `object is being deleted: ${message}`, { details: detailsOf(row, name) })
+}
+
 export const staleObject = 'the object has been modified; please apply your changes to the latest version and try again'
 
 export function conflictError(row: Named, name: string, why: string = staleObject): ApiError {

@@ -179,6 +179,7 @@ export const certificateSigningRequestRules: KindRules<Request> = {
   },
   validateCreate: validate,
   validateUpdate: () => [],
+  ignoredFields: { approval: ['spec'] },
   subresourceUpdates: { approval, status },
   columns: [
     nameColumn,

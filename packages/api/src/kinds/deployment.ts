@@ -99,6 +99,7 @@ export const deploymentRules: KindRules<Deployment> = {
     ...validateSpec(next),
     ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector'),
   ],
+  ignoredFields: { status: ['metadata.labels'] },
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

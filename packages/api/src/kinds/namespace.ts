@@ -53,6 +53,7 @@ export const namespaceRules: KindRules<Namespace> = {
   },
   validateCreate: (namespace) => [...validateNameLabel(namespace), ...validateFinalizers(namespace)],
   validateUpdate: (next) => validateNameLabel(next),
+  ignoredFields: { finalize: ['status'] },
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

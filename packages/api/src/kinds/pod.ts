@@ -122,6 +122,11 @@ export const podRules: KindRules<Pod> = {
   },
   validateCreate: validatePod,
   validateUpdate: (next, old) => [...validateAlways(next), ...validatePodUpdate(next, old)],
+  ignoredFields: {
+    status: ['metadata.deletionTimestamp', 'metadata.ownerReferences'],
+    ephemeralcontainers: ['metadata', 'status'],
+    resize: ['metadata', 'status'],
+  },
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

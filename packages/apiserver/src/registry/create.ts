@@ -7,8 +7,9 @@ import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { nameSuffix, uuid } from '@aksel/base/ids'
 import { admissionRequestOf } from '../admission/request.ts'
-import { alreadyExistsError } from '../refusals.ts'
-import { recordOwners } from './ownership.ts'
+import { alreadyExistsError, beingDeletedError, generatedNameExistsError } from '../refusals.ts'
+import { dropDoubleOwners } from './owner-references.ts'
+import { entriesOf, keepValidEntries, recordOwners } from './ownership.ts'
 import { encodeForStore, jsonWithVersion, type StoredRecord } from './record.ts'
 import { writeContext, type Registry, type WriteCall, type Written } from './registry.ts'
 
@@ -42,8 +43,20 @@ export async function createObject(
         metadata.generateName!.slice(0, GENERATED_NAME_PREFIX_MAX) + nameSuffix(registry.scope.random)
     const written = await createNamed(registry, call, attempt, options)
     if (written !== undefined) return written
-    if (!generated || tries >= GENERATE_TRIES) throw alreadyExistsError(row, attempt.metadata.name)
+    if (!generated || tries >= GENERATE_TRIES) throw await existsError(registry, call, attempt)
   }
+}
+
+async function existsError(
+  registry: Registry,
+  { row, namespace }: WriteCall,
+  { metadata }: Draft<KubernetesObject>,
+): Promise<ApiError> {
+  const { name, generateName = '' } = metadata
+  if (generateName !== '') return generatedNameExistsError(row, name)
+  const current = await registry.records.get(row, namespace, name)
+  const isLeaving = current?.object.metadata.deletionTimestamp !== undefined
+  return isLeaving ? beingDeletedError(row, name) : alreadyExistsError(row, name)
 }
 
 async function createNamed(
@@ -56,6 +69,7 @@ async function createNamed(
   const context = writeContext(registry, call)
   stampIdentity(registry, object)
   row.default(object)
+  dropDoubleOwners(object, 'sent', warnings)
   if (options.isOwned !== true) await recordOwners(registry, call, '', object, undefined)
   const request = admissionRequestOf(call, {
     operation: 'CREATE',
@@ -64,7 +78,12 @@ async function createNamed(
     object,
     old: undefined,
   })
-  if (await registry.admission.mutate(request)) row.default(object)
+  const owners = entriesOf(object as KubernetesObject)
+  if (await registry.admission.mutate(request)) {
+    row.default(object)
+    dropDoubleOwners(object, 'admitted', warnings)
+    keepValidEntries(object, owners, warnings)
+  }
   // After admission, as upstream: what the kind computes (a pod's QoS class) must see what admission filled in.
   row.prepareForCreate(object, context)
   const errors = row.validateCreate(object as KubernetesObject, context)

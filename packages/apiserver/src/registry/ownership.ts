@@ -1,7 +1,7 @@
 // The stage of a write that keeps metadata.managedFields: after defaulting, before admission.
 
 import { trackUpdate, type FieldWriter } from '@aksel/api/apply/field-manager'
-import type { ManagedFieldsEntry } from '@aksel/api/apply/managers'
+import { decodeManagers, type ManagedFieldsEntry } from '@aksel/api/apply/managers'
 import { deepEqual } from '@aksel/api/deep-equal'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
@@ -33,6 +33,20 @@ export function setEntries({ metadata }: Draft<KubernetesObject>, entries: Entri
 
 export function entriesOf({ metadata }: KubernetesObject): Entries | undefined {
   return metadata.managedFields as Entries | undefined
+}
+
+/** What admission made of the entries has to be entries; else they stay as they were, and the caller is told. */
+export function keepValidEntries(
+  next: Draft<KubernetesObject>,
+  before: Entries | undefined,
+  warnings: Set<string>,
+): void {
+  const after = entriesOf(next as KubernetesObject)
+  if (after === before || decodeManagers(after, before) !== undefined) return
+  warnings.add(
+    '.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests',
+  )
+  setEntries(next, before)
 }
 
 /** A write that changes nothing but the times of its entries is no write: the old times stay. */

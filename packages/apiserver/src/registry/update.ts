@@ -11,7 +11,8 @@ import { admissionRequestOf } from '../admission/request.ts'
 import { conflictError, notFoundError } from '../refusals.ts'
 import { createObject, matchNamespace, writtenDry, writtenRecord } from './create.ts'
 import { isReadyToGo, removeRecord } from './delete.ts'
-import { keepTimesOfNoChange, recordOwners, setEntries, entriesOf } from './ownership.ts'
+import { dropDoubleOwners } from './owner-references.ts'
+import { keepTimesOfNoChange, keepValidEntries, recordOwners, setEntries, entriesOf } from './ownership.ts'
 import type { StoredRecord } from './record.ts'
 import { writeContext, type Registry, type WriteCall, type Written } from './registry.ts'
 
@@ -66,6 +67,7 @@ async function tryChange(
   keepIdentity(next, old)
   const context = writeContext(registry, call)
   row.default(next)
+  dropDoubleOwners(next, 'sent', call.warnings)
   if (change.ownership === 'kept') setEntries(next, entriesOf(old))
   else if (change.ownership !== 'settled') await recordOwners(registry, call, change.subresource, next, old)
   prepare(row, change.subresource, next, old, context)
@@ -176,7 +178,12 @@ async function admitAndValidate(
     old,
     ...(change.body === undefined ? {} : { body: change.body }),
   })
-  if (await registry.admission.mutate(request)) row.default(next)
+  const owners = entriesOf(next as KubernetesObject)
+  if (await registry.admission.mutate(request)) {
+    row.default(next)
+    dropDoubleOwners(next, 'admitted', warnings)
+    keepValidEntries(next, owners, warnings)
+  }
   const errors = fieldErrors(row, change.subresource, next as KubernetesObject, old, context)
   if (errors.length > 0) throw invalidError({ group: row.group, kind: row.kind, name: change.name }, errors)
   for (const warning of row.warnings(next as KubernetesObject, old)) warnings.add(warning)

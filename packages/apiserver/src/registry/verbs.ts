@@ -164,17 +164,30 @@ export async function updateVerb(tools: VerbTools, context: ResourceCall, subres
   const how = presentationOf(tools, context)
   const options = writeOptionsOf('UpdateOptions', info.query)
   const body = await bodyObject(tools, context, bodyTypeOf(row), options)
+  assertNamed(body, info.name)
   return written(
     context,
     how,
     await changeObject(tools.registry, writeCallOf(context, options), {
       name: info.name,
       subresource,
-      next: (current) =>
-        current === undefined ? named(row.namespaced ? info.namespace : '', info.name, body) : structuredClone(body),
+      next: async (current) => {
+        if (current !== undefined) return structuredClone(body)
+        await assertMayCreate(context)
+        return named(row.namespaced ? info.namespace : '', info.name, body)
+      },
       mayCreate: subresource === '' && row.allowCreateOnUpdate,
       needsVersion: true,
     }),
+  )
+}
+
+/** A PUT says which object it is, not only its path. */
+function assertNamed({ metadata }: Draft<KubernetesObject>, name: string): void {
+  if (metadata.name !== undefined && metadata.name !== '') return
+  throw new ApiError(
+    'BadRequest',
+    `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
   )
 }
 
@@ -243,7 +256,7 @@ async function applyVerb(tools: VerbTools, context: ResourceCall, subresource: s
   return written(context, how, result)
 }
 
-/** An apply that makes the object needs the right to create it. */
+/** A PUT or an apply that makes the object needs the right to create it. */
 async function assertMayCreate({ authorizer, user, info }: ResourceCall): Promise<void> {
   await assertAllowed(authorizer, { ...attributesOf(user, info), verb: 'create' })
 }
