@@ -1,6 +1,6 @@
 // The fields of a value: what an applied configuration claims, and everything that a new value adds.
 
-import { asMember, emptySet, leaf, nodeOf, ordered, type FieldSet } from './field-set.ts'
+import { asMember, emptySet, leaf, nodeOf, ordered, SELF, type FieldSet } from './field-set.ts'
 import { fieldElement, itemElement } from './path-element.ts'
 import {
   isEmptyValue,
@@ -74,40 +74,45 @@ export function duplicatesIn(elements: readonly string[]): ReadonlySet<string> {
 
 /** Everything that comes with a value that was not there: itself, and each field and item in it. */
 export function allFields(type: TypeSchema, value: unknown): FieldSet {
-  return asMember(fieldsBelow(type, value))
+  const fields: Building = { [SELF]: leaf }
+  return addBelow(fields, type, value) ? ordered(fields) : leaf
 }
 
 /** The same without the value itself. */
 export function fieldsBelow(type: TypeSchema, value: unknown): FieldSet | undefined {
+  const fields: Building = {}
+  return addBelow(fields, type, value) ? ordered(fields) : undefined
+}
+
+/** True where anything lies below. */
+function addBelow(fields: Building, type: TypeSchema, value: unknown): boolean {
   switch (shapeOf(type, value)) {
     case 'scalar':
-      return undefined
+      return false
     case 'list':
-      return type.list!.kind === 'atomic' || !Array.isArray(value) ? undefined : itemsBelow(type.list!, value)
+      return type.list!.kind !== 'atomic' && Array.isArray(value) && addItems(fields, type.list!, value)
     case 'map':
-      return type.map!.atomic || !isMap(value) ? undefined : entriesBelow(type.map!, value)
+      return !type.map!.atomic && isMap(value) && addEntries(fields, type.map!, value)
   }
 }
 
-function entriesBelow(map: MapSchema, value: Readonly<Record<string, unknown>>): FieldSet | undefined {
-  const fields: Building = {}
-  let isEmpty = true
+function addEntries(fields: Building, map: MapSchema, value: Readonly<Record<string, unknown>>): boolean {
+  let isFilled = false
   for (const key of sortedKeys(value)) {
     const item = value[key]
     if (item === undefined) continue
     const field = map.field(key)
     const type = field?.type() ?? map.element?.() ?? untypedAtomic
     fields[field?.element ?? fieldElement(key)] = allFields(type, item)
-    isEmpty = false
+    isFilled = true
   }
-  return isEmpty ? undefined : fields
+  return isFilled
 }
 
-function itemsBelow(list: ListSchema, items: readonly unknown[]): FieldSet | undefined {
-  const fields: Building = {}
+function addItems(fields: Building, list: ListSchema, items: readonly unknown[]): boolean {
   for (const item of items) {
     const element = itemElement(list, item)
     fields[element] = fields[element] === undefined ? allFields(list.item(), item) : leaf
   }
-  return nodeOf(false, ordered(fields))
+  return items.length > 0
 }

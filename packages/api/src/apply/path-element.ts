@@ -14,10 +14,13 @@ export class ElementError extends Error {
 
 /** JSON as Go writes it: what HTML might misread is escaped. */
 function goJson(value: unknown): string {
+  if (typeof value === 'string' && plainText.test(value)) return `"${value}"`
   const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value)
   return htmlSigns.test(text) ? text.replaceAll(htmlSignsAll, escapeSign) : text
 }
 
+/** Nothing in it is escaped. */
+const plainText = /^[\w./:-]*$/
 const htmlSigns = /[<>&\u2028\u2029]/
 const htmlSignsAll = /[<>&\u2028\u2029]/g
 
@@ -41,7 +44,7 @@ function keyedElement(list: ListSchema, item: unknown): string {
   const [only] = list.keys
   if (list.keys.length === 1) {
     const value = item[only!] ?? keyDefault(list.item(), only!)
-    if (value !== undefined) return `k:{${JSON.stringify(only)}:${goJson(value)}}`
+    if (value !== undefined) return `k:{"${only}":${goJson(value)}}`
   }
   const parts: string[] = []
   for (const key of list.keys.toSorted()) {
@@ -76,12 +79,30 @@ export function compareElements(a: string, b: string): number {
   if (a === b) return 0
   const [kindA, kindB] = [a.charCodeAt(0), b.charCodeAt(0)]
   if (kindA !== kindB) return (ranks[a[0]!] ?? 9) - (ranks[b[0]!] ?? 9)
+  const quick = kindA === KEY || kindA === VALUE ? compareTexts(a, b) : undefined
+  if (quick !== undefined) return quick
   if (kindA === KEY) return compareJson(Object.entries(partsOf(a)), Object.entries(partsOf(b)))
   if (kindA === VALUE) return compareJson(valueOf(a), valueOf(b))
   if (kindA === INDEX) return Number(a.slice(2)) - Number(b.slice(2))
   return a < b ? -1 : 1
 }
 
+/** The order of two elements that first differ within a text; undefined where only a parser can tell. */
+function compareTexts(a: string, b: string): number | undefined {
+  let isInText = false
+  for (let at = 2; ; at += 1) {
+    const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)]
+    if (left === BACKSLASH || right === BACKSLASH || Number.isNaN(left) || Number.isNaN(right)) return undefined
+    if (left === right) {
+      if (left === QUOTE) isInText = !isInText
+    } else if (!isInText) return undefined
+    else if (left === QUOTE || right === QUOTE) return left === QUOTE ? -1 : 1
+    else return left - right
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
 const KEY = 0x6b
 const VALUE = 0x76
 const INDEX = 0x69
