@@ -1,6 +1,7 @@
 // Validation errors as upstream words them: each names a field, and together they become one `Invalid` status.
 
 import { ApiError, type Cause } from '@aksel/base/errors'
+import { stringifyJson } from '@aksel/base/json'
 
 export type FieldErrorReason =
   | 'FieldValueNotFound'
@@ -101,5 +102,5 @@ function withDetail(head: string, detail: string): string {
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return '"null"'
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
-  return JSON.stringify(value)
+  return stringifyJson(value)
 }

@@ -7,6 +7,7 @@ import { difference, has } from './field-set.ts'
 import { fieldSetOf } from './owned-fields.ts'
 import { isMap, type JsonMap } from './type-schema.ts'
 import type { Conflict } from './updater.ts'
+import { stringifyJson } from '@aksel/base/json'
 
 const ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration'
 /** Bytes of all annotations together, as validation bounds them. */
@@ -51,7 +52,7 @@ export function setLastApplied(
   const object = merged ?? (live as Record<string, unknown>)
   const annotations = annotationsOf(object)
   if (typeof annotations?.[ANNOTATION] !== 'string' || annotations[ANNOTATION] === '') return merged
-  const text = `${JSON.stringify(sorted(withoutAnnotation(config)))}\n`
+  const text = `${stringifyJson(sorted(withoutAnnotation(config)))}\n`
   if (annotations[ANNOTATION] === text) return merged
   const { [ANNOTATION]: _, ...others } = annotations
   const next = tooLarge({ ...others, [ANNOTATION]: text }) ? others : { ...annotations, [ANNOTATION]: text }

@@ -5,6 +5,7 @@ import type { JSONSchemaProps } from '../types/apiextensions-v1.ts'
 import type { Check, Findings } from './findings.ts'
 import { effectiveFormat, formatJudge } from './formats.ts'
 import { compilePattern } from './patterns.ts'
+import { stringifyJson } from '@aksel/base/json'
 
 /** JSON's name of a value's type, whole numbers apart. */
 export function typeOf(value: unknown): string {
@@ -45,7 +46,7 @@ function goFormatOf(type: string): string {
 
 function mistyped(found: Findings, name: string, type: string, actual: string): void {
   found.add(name, (field) =>
-    typeInvalid(field, actual, `${name} in body must be of type ${type}: ${JSON.stringify(actual)}`),
+    typeInvalid(field, actual, `${name} in body must be of type ${type}: ${stringifyJson(actual)}`),
   )
 }
 
@@ -71,7 +72,7 @@ export function stringChecks(schema: JSONSchemaProps): Check | undefined {
     bounds(value, name, found)
     if (judge !== undefined && !judge(value))
       found.add(name, (field) =>
-        typeInvalid(field, value, `${name} in body must be of type ${format}: ${JSON.stringify(value)}`),
+        typeInvalid(field, value, `${name} in body must be of type ${format}: ${stringifyJson(value)}`),
       )
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Draft } from '@aksel/base/draft'
 import type { KubernetesObject } from '../resource.ts'
+import { stringifyJson } from '@aksel/base/json'
 
 const annotations = {
   metrics: 'autoscaling.alpha.kubernetes.io/metrics',
@@ -104,5 +105,5 @@ function take(object: Draft<KubernetesObject>, key: string): unknown {
 
 function keep(object: Draft<KubernetesObject>, key: string, value: unknown): void {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return
-  object.metadata.annotations = { ...object.metadata.annotations, [key]: JSON.stringify(value) }
+  object.metadata.annotations = { ...object.metadata.annotations, [key]: stringifyJson(value) }
 }

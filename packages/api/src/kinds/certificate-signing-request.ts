@@ -53,7 +53,8 @@ function stampRequester({ spec }: Draft<Request>, { user }: WriteContext): void 
 
 function validate({ spec }: Request): readonly FieldError[] {
   const errors: FieldError[] = []
-  if (spec.request === '') errors.push(invalid('spec.request', '', 'PEM block type must be CERTIFICATE REQUEST'))
+  if ((spec.request ?? '') === '')
+    errors.push(invalid('spec.request', '', 'PEM block type must be CERTIFICATE REQUEST'))
   else if (!atob(spec.request).includes('-----BEGIN CERTIFICATE REQUEST-----')) {
     errors.push(invalid('spec.request', spec.request, 'PEM block type must be CERTIFICATE REQUEST'))
   }

@@ -4,6 +4,7 @@ import { invalid, notSupported, required, tooLong, type FieldError } from '../fi
 import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from './names.ts'
 import { complain } from './values.ts'
 import type { DeviceConfiguration, DeviceToleration } from '../types/resource-v1.ts'
+import { stringifyJson } from '@aksel/base/json'
 
 const driverNameMax = 63
 const poolNameMax = 253
@@ -72,7 +73,7 @@ export function validateParameters(
   if (parameters === undefined || parameters === null) return [required(path)]
   if (typeof parameters !== 'object' || Array.isArray(parameters))
     return [invalid(path, '<value omitted>', 'parameters must be a valid JSON object')]
-  return JSON.stringify(parameters).length > maxBytes ? [tooLong(path, maxBytes)] : []
+  return stringifyJson(parameters).length > maxBytes ? [tooLong(path, maxBytes)] : []
 }
 
 const tolerationEffects = ['NoExecute', 'NoSchedule', 'None']

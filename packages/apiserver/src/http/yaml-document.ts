@@ -23,6 +23,16 @@ export class YamlError extends Error {
 
 /** The first document of the text. Throws YamlError. */
 export function readYaml(text: string): YamlRead {
+  try {
+    return readDocument(text)
+  } catch (error) {
+    // The parser calls itself for each level: text nested beyond reason ends its stack.
+    if (error instanceof RangeError) throw new YamlError('exceeded max depth')
+    throw error
+  }
+}
+
+function readDocument(text: string): YamlRead {
   const lines = new LineCounter()
   const documents = parseAllDocuments(text, {
     schema: 'yaml-1.1',
@@ -36,6 +46,7 @@ export function readYaml(text: string): YamlRead {
   const duplicates: string[] = []
   for (const { code, pos, message } of document.errors) {
     const line = lines.linePos(pos[0]).line
+    if (/call stack/.test(message)) throw new YamlError('exceeded max depth')
     if (code !== 'DUPLICATE_KEY')
       throw new YamlError(`line ${line}: ${message.split('\n')[0]!.replace(/ at line .*$/, '')}`)
     const key = /^\s*(?:"([^"]*)"|'([^']*)'|([^:]+?))\s*:/.exec(text.slice(pos[0]))

@@ -66,6 +66,11 @@ describe('YAML', () => {
     await assert.rejects(read(padded), refusal(/document contains excessive aliasing/))
   })
 
+  test('nested beyond reason is refused, not the server’s failure', async () => {
+    await assert.rejects(read('['.repeat(20_000)), refusal(/exceeded max depth|line 1: /))
+    await assert.rejects(read(`a: ${'['.repeat(5000)}${']'.repeat(5000)}`), refusal(/exceeded max depth/))
+  })
+
   test('that is large is read and written in another thread, with the same result', async () => {
     const object = { items: Array.from({ length: 2000 }, (_, at) => ({ name: `n${at}`, yes: 'yes', port: at })) }
     const written = await writeYamlBody(Buffer.from(JSON.stringify(object)))
