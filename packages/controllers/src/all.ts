@@ -7,8 +7,10 @@ import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
+import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts'
 import { endpointsController } from './endpoints/controller.ts'
 import { customKindSource } from './garbage-collector/custom-kinds.ts'
+import { ephemeralVolumeController } from './ephemeral-volume/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import type { KindSource } from './garbage-collector/kinds.ts'
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts'
@@ -64,6 +66,8 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     horizontalPodAutoscalerController(parts),
     endpointSliceController(parts),
     endpointsController(parts),
+    endpointSliceMirroringController(parts),
+    ephemeralVolumeController(parts),
     clusterRoleAggregationController(parts),
     nodeLifecycleController({
       ...parts,
