@@ -25,7 +25,6 @@ export interface Catalog {
 
 /** Kinds that other parts of the server answer for (CRDs, aggregation) are not in the rows until those parts are there. */
 const unserved = new Set([
-  'apiregistration.k8s.io',
   'metrics.k8s.io',
   'custom.metrics.k8s.io',
   'external.metrics.k8s.io',

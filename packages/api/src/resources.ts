@@ -2,6 +2,7 @@
 
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from './types/apps-v1.ts'
 import type { HorizontalPodAutoscaler } from './types/autoscaling-v2.ts'
+import type { APIService } from './types/apiregistration-v1.ts'
 import type { CustomResourceDefinition } from './types/apiextensions-v1.ts'
 import type { CertificateSigningRequest } from './types/certificates-v1.ts'
 import type { Lease } from './types/coordination-v1.ts'
@@ -106,6 +107,7 @@ export const certificateSigningRequests = resource<CertificateSigningRequest>(
   'certificatesigningrequests',
   'Cluster',
 )
+export const apiServices = resource<APIService>('apiregistration.k8s.io/v1', 'APIService', 'apiservices', 'Cluster')
 export const customResourceDefinitions = resource<CustomResourceDefinition>(
   'apiextensions.k8s.io/v1',
   'CustomResourceDefinition',

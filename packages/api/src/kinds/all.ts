@@ -1,6 +1,7 @@
 // The rules of every kind that has some of its own; all others get the common behaviour.
 
 import type { KindRules } from '../kind-row.ts'
+import { apiServiceRules } from './api-service.ts'
 import { certificateSigningRequestRules } from './certificate-signing-request.ts'
 import { componentStatusRules } from './component-status.ts'
 import { configMapRules } from './config-map.ts'
@@ -53,6 +54,7 @@ import { validatingAdmissionPolicyBindingRules, validatingAdmissionPolicyRules }
 import { mutatingWebhookConfigurationRules, validatingWebhookConfigurationRules } from './webhook-configurations.ts'
 
 export const allRules: readonly KindRules[] = [
+  apiServiceRules,
   componentStatusRules,
   csiStorageCapacityRules,
   deviceClassRules,
