@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { newFrontProxy, type FrontProxy } from '@aksel/apiserver/aggregation/front-proxy'
 import type { Scope } from '@aksel/base/scope'
 import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
@@ -20,6 +21,8 @@ export interface ClusterRecord {
   readonly admin: KeyPair
   readonly user: KeyPair
   readonly signingKey: SigningKey
+  /** Who the API server is to API servers behind an APIService. Records of older versions lack it. */
+  readonly frontProxy?: FrontProxy
   /** The VNet of its nodes, once that is known: load balancers are made in it. */
   readonly virtualNetworkId?: string
 }
@@ -64,7 +67,7 @@ export async function newClusterRecord(
   ]
   const client = (commonName: string, organizations: readonly string[]): Promise<KeyPair> =>
     issue(scope, authority, { commonName, organizations, usages: ['client'], days: CERTIFICATE_DAYS })
-  const [serving, admin, user, signingKey] = await Promise.all([
+  const [serving, admin, user, signingKey, frontProxy] = await Promise.all([
     issue(scope, authority, {
       commonName: 'apiserver',
       dnsNames,
@@ -75,8 +78,10 @@ export async function newClusterRecord(
     client('masterclient', ['system:masters']),
     client('masterclient', ['system:masters']),
     createServiceAccountKey(),
+    newFrontProxy(scope),
   ])
-  return { key: clusterKey(spec.id), index, spec, state: 'Running', authority, serving, admin, user, signingKey }
+  const keys = { authority, serving, admin, user, signingKey, frontProxy }
+  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys }
 }
 
 /** Records on disk, one file per control plane. */

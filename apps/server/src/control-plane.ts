@@ -94,6 +94,7 @@ async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: Tu
     advertiseAddress: spec.fabricAddress ?? options.localAddress,
     advertisePort: onFabric ? FABRIC_PORT : options.localPort,
     clientAuthority: record.authority.certificatePem,
+    ...(record.frontProxy === undefined ? {} : { frontProxy: record.frontProxy }),
     serviceAccounts: { issuer: `https://${spec.fqdn}`, key: record.signingKey },
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     audit: options.audit,

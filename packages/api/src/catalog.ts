@@ -24,11 +24,7 @@ export interface Catalog {
 }
 
 /** Kinds that other parts of the server answer for (CRDs, aggregation) are not in the rows until those parts are there. */
-const unserved = new Set([
-  'metrics.k8s.io',
-  'custom.metrics.k8s.io',
-  'external.metrics.k8s.io',
-])
+const unserved = new Set(['metrics.k8s.io', 'custom.metrics.k8s.io', 'external.metrics.k8s.io'])
 
 const unservedKinds = new Set(['PodStatusResult', 'RangeAllocation'])
 

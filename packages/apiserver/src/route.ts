@@ -22,6 +22,8 @@ export interface RouteParts {
   readonly scope: Scope
   readonly tools: VerbTools
   readonly documents: Documents
+  /** Answers for what another API server serves; undefined for the rest. */
+  readonly elsewhere: (context: CallContext) => Promise<Outcome> | undefined
   readonly metrics: MetricsRegistry
   readonly liveness: readonly HealthCheck[]
   readonly readiness: readonly HealthCheck[]
@@ -33,6 +35,8 @@ export interface RouteParts {
 
 export function routeOf(parts: RouteParts): Route {
   return async (context) => {
+    const remote = parts.elsewhere(context)
+    if (remote !== undefined) return remote
     if (!context.info.isResource) return pathRoute(parts, context)
     try {
       return await resourceRoute(parts, context)

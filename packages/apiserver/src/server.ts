@@ -8,6 +8,8 @@ import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
 import type { Store } from '@aksel/store/store'
 import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts'
+import { aggregationOf, type Aggregation } from './aggregation/aggregation.ts'
+import type { FrontProxy } from './aggregation/front-proxy.ts'
 import { dynamicPlugins } from './admission/dynamic/plugins.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { resourceQuota } from './admission/quota.ts'
@@ -75,6 +77,8 @@ export interface ApiServerOptions {
   readonly advertisePort: number
   /** PEM; client certificates that it signed are believed. */
   readonly clientAuthority: string
+  /** Who this server is to API servers behind an APIService; one of its own for this run when absent. */
+  readonly frontProxy?: FrontProxy
   readonly serviceAccounts: {
     readonly issuer: string
     readonly key: SigningKey
@@ -127,7 +131,16 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   keepBootstrapObjects(scope, registry, addresses)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
-  const pipeline = pipelineOf(options, scope, catalog, registry, auth, late, kinds)
+  const aggregation = await aggregationOf({
+    registry,
+    catalog,
+    kinds,
+    services,
+    objects: own.reader,
+    frontProxy: options.frontProxy,
+    local: [],
+  })
+  const pipeline = pipelineOf(options, scope, catalog, registry, auth, late, kinds, aggregation)
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
   const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
@@ -135,6 +148,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     userAgent: 'kube-apiserver',
   })
   own.open(objects)
+  await aggregation.start(objects, options.clientAuthority)
   if (options.nodeConnector !== undefined)
     late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
   void writeEpoch(scope, { records, rows: catalog.rows, epoch }).catch((error: unknown) => {
@@ -290,6 +304,7 @@ function pipelineOf(
   auth: Authorities,
   late: { readonly connect: ConnectHandler | undefined },
   kinds: CustomKinds,
+  aggregation: Aggregation,
 ): Pipeline {
   const metrics = new MetricsRegistry()
   const requests = new RequestMetrics(metrics)
@@ -298,7 +313,7 @@ function pipelineOf(
   declareServerMetrics(metrics, { catalog, gitVersion, seats, records: registry.records, signal: scope.signal })
   const documents = new Documents({
     catalog,
-    sources: [customSource(kinds, { catalog, gitVersion: `v${options.kubernetesVersion}` })],
+    sources: [customSource(kinds, { catalog, gitVersion: `v${options.kubernetesVersion}` }), aggregation.source],
     gitVersion: `v${options.kubernetesVersion}`,
     serverAddress: `${options.advertiseAddress}:${options.advertisePort}`,
     issuer: options.serviceAccounts.issuer,
@@ -324,6 +339,7 @@ function pipelineOf(
     scope,
     tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },
     documents,
+    elsewhere: (context) => aggregation.route(context),
     metrics,
     liveness: [
       { name: 'ping', check: () => undefined },

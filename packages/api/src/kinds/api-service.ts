@@ -33,16 +33,16 @@ function validate({ metadata, spec }: APIService): readonly FieldError[] {
   const errors: FieldError[] = []
   const name = apiServiceName(group, version)
   if (metadata.name !== name)
-    errors.push(invalid('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(name)}`))
+    errors.push(
+      invalid('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(name)}`),
+    )
   if (group === '' && version !== 'v1')
     errors.push(required('spec.group', 'only v1 may have an empty group and it better be legacy kube'))
   if (group !== '') for (const words of dnsSubdomain(group)) errors.push(invalid('spec.group', group, words))
   for (const words of dnsLabel1035(version)) errors.push(invalid('spec.version', version, words))
   const { groupPriorityMinimum, versionPriority } = spec
   if (groupPriorityMinimum <= 0 || groupPriorityMinimum > 20_000)
-    errors.push(
-      invalid('spec.groupPriorityMinimum', groupPriorityMinimum, 'must be positive and less than 20000'),
-    )
+    errors.push(invalid('spec.groupPriorityMinimum', groupPriorityMinimum, 'must be positive and less than 20000'))
   if (versionPriority <= 0 || versionPriority > 1000)
     errors.push(invalid('spec.versionPriority', versionPriority, 'must be positive and less than 1000'))
   if (service === undefined) {
@@ -57,8 +57,7 @@ function validate({ metadata, spec }: APIService): readonly FieldError[] {
   if ((service.namespace ?? '') === '') errors.push(required('spec.service.namespace'))
   if ((service.name ?? '') === '') errors.push(required('spec.service.name'))
   const port = portNumber(service.port ?? 443)
-  if (port.length > 0)
-    errors.push(invalid('spec.service.port', service.port, `port is not valid: ${port.join(', ')}`))
+  if (port.length > 0) errors.push(invalid('spec.service.port', service.port, `port is not valid: ${port.join(', ')}`))
   if (insecureSkipTLSVerify && caBundle !== '')
     errors.push(invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present'))
   return errors
@@ -93,9 +92,7 @@ export const apiServiceRules: KindRules<APIService> = {
         (status?.conditions ?? []).flatMap((condition, index) =>
           ['True', 'False', 'Unknown'].includes(condition.status)
             ? []
-            : [
-                notSupported(`status.conditions[${index}].status`, condition.status, ['False', 'True', 'Unknown']),
-              ],
+            : [notSupported(`status.conditions[${index}].status`, condition.status, ['False', 'True', 'Unknown'])],
         ),
     },
   },

@@ -38,6 +38,8 @@ export class AutoRegister {
   readonly #registry: Registry
   readonly #services: ApiServices
   readonly #kinds: CustomKinds
+  /** Those of this server that are still to be made; who deletes one later wants it so until the next start. */
+  #missing: readonly LocalGroupVersion[] = []
   #running = false
   #again = false
 
@@ -49,16 +51,16 @@ export class AutoRegister {
 
   /** Makes what is missing, then follows the definitions until the registry's scope ends. */
   async start(local: readonly LocalGroupVersion[]): Promise<void> {
-    await Promise.all(local.map((one) => this.#ensure(one, 'onstart')))
-    this.#kinds.subscribe(() => this.#wake())
-    this.#wake()
+    this.#missing = local
+    this.#kinds.subscribe(() => void this.#wake())
+    await this.#wake()
   }
 
-  #wake(): void {
+  async #wake(): Promise<void> {
     this.#again = true
     if (this.#running) return
     this.#running = true
-    void this.#drain()
+    await this.#drain()
   }
 
   async #drain(): Promise<void> {
@@ -70,23 +72,25 @@ export class AutoRegister {
       } catch (error) {
         if (scope.signal.aborted) break
         if (!(error instanceof ApiError)) scope.log.error('API services of custom kinds could not be kept', { error })
-        scope.clock.after(RETRY_MS, () => this.#wake())
+        scope.clock.after(RETRY_MS, () => void this.#wake())
       }
     }
     this.#running = false
   }
 
   async #reconcile(): Promise<void> {
+    await Promise.all(this.#missing.map((one) => this.#ensure(one, 'onstart')))
+    this.#missing = []
     const wanted = new Map<string, LocalGroupVersion>()
     for (const { definition } of this.#kinds.established()) {
       const { group, versions } = definition.spec
       for (const { name, served } of versions)
-        if (served)
-          wanted.set(apiServiceName(group, name), { group, version: name, priority: customPriority })
+        if (served) wanted.set(apiServiceName(group, name), { group, version: name, priority: customPriority })
     }
     for (const one of wanted.values()) await this.#ensure(one, 'true')
     for (const { metadata } of this.#services.all())
-      if (metadata.labels?.[automanagedLabel] === 'true' && !wanted.has(metadata.name)) await this.#remove(metadata.name)
+      if (metadata.labels?.[automanagedLabel] === 'true' && !wanted.has(metadata.name))
+        await this.#remove(metadata.name)
   }
 
   async #ensure({ group, version, priority }: LocalGroupVersion, managed: 'onstart' | 'true'): Promise<void> {
@@ -112,7 +116,7 @@ export class AutoRegister {
 
   async #remove(name: string): Promise<void> {
     try {
-      await deleteObject(this.#registry, this.#call(), name, {})
+      await deleteObject(this.#registry, this.#call(), name, { dryRun: false })
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }

@@ -30,6 +30,8 @@ interface Verdict {
   readonly message: string
 }
 
+const local: Verdict = { status: 'True', reason: 'Local', message: 'Local APIServices are always available' }
+
 export class Availability implements ApiSource {
   readonly #registry: Registry
   readonly #services: ApiServices
@@ -42,7 +44,12 @@ export class Availability implements ApiSource {
   readonly #again = new Set<string>()
   #generation = 0
 
-  constructor(registry: Registry, apiServices: ApiServices, caller: RemoteCaller, objects: Pick<Client, 'get' | 'list'>) {
+  constructor(
+    registry: Registry,
+    apiServices: ApiServices,
+    caller: RemoteCaller,
+    objects: Pick<Client, 'get' | 'list'>,
+  ) {
     this.#registry = registry
     this.#services = apiServices
     this.#caller = caller
@@ -71,6 +78,10 @@ export class Availability implements ApiSource {
       }
     })
     for (const { metadata } of this.#services.remotes()) this.#wake(metadata.name)
+    const stopTimers = (): void => {
+      for (const timer of this.#timers.values()) timer[Symbol.dispose]()
+    }
+    scope.signal.addEventListener('abort', stopTimers, { once: true })
   }
 
   get revision(): string {
@@ -105,7 +116,10 @@ export class Availability implements ApiSource {
       .flatMap(({ metadata }) => this.#documents.get(metadata.name)?.openApiV2 ?? [])
     return {
       paths: Object.assign({}, ...found.map(({ paths }) => paths)) as RemoteDocuments['openApiV2']['paths'],
-      definitions: Object.assign({}, ...found.map((one) => one.definitions)) as RemoteDocuments['openApiV2']['definitions'],
+      definitions: Object.assign(
+        {},
+        ...found.map((one) => one.definitions),
+      ) as RemoteDocuments['openApiV2']['definitions'],
     }
   }
 
@@ -133,6 +147,8 @@ export class Availability implements ApiSource {
     if (service?.spec.service === undefined) {
       if (this.#documents.delete(name)) this.#generation += 1
       this.#failures.delete(name)
+      // What another server answered for is ours again.
+      if (service !== undefined && availableCondition(service)?.reason !== 'Local') await this.#write(name, local)
       return
     }
     const verdict = await this.#judge(service)
@@ -143,7 +159,10 @@ export class Availability implements ApiSource {
     this.#failures.set(name, failures)
     const waitMs = failures === 0 ? RECHECK_MS : Math.min(RETRY_BASE_MS * 2 ** (failures - 1), RECHECK_MS)
     this.#timers.get(name)?.[Symbol.dispose]()
-    this.#timers.set(name, scope.clock.after(waitMs, () => this.#wake(name)))
+    this.#timers.set(
+      name,
+      scope.clock.after(waitMs, () => this.#wake(name)),
+    )
   }
 
   async #judge(service: APIService): Promise<Verdict> {
@@ -172,11 +191,11 @@ export class Availability implements ApiSource {
     }
     if ((service.spec?.type ?? 'ClusterIP') !== 'ClusterIP') return undefined
     const port = (service.spec?.ports ?? []).find((one) => one.port === wanted)
-    if (port === undefined) return { reason: 'ServicePortError', message: `${shown} is not listening on port ${wanted}` }
+    if (port === undefined)
+      return { reason: 'ServicePortError', message: `${shown} is not listening on port ${wanted}` }
     const labelSelector = `kubernetes.io/service-name=${name}`
     const { items } = await this.#objects.list(endpointSlices, { namespace, labelSelector })
-    if (items.length === 0)
-      return { reason: 'EndpointsNotFound', message: `cannot find endpointslices for ${shown}` }
+    if (items.length === 0) return { reason: 'EndpointsNotFound', message: `cannot find endpointslices for ${shown}` }
     const portName = port.name ?? ''
     const hasEndpoint = items.some(
       (slice) =>

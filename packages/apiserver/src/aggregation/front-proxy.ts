@@ -43,16 +43,21 @@ type Headers = Record<string, string | readonly string[]>
 
 /** The headers that name a user; whatever the client itself sent under these names must be gone before. */
 export function userHeaders(user: UserInfo): Headers {
-  const headers: Headers = { 'x-remote-user': user.name }
-  if (user.uid !== undefined) headers['x-remote-uid'] = user.uid
-  if (user.groups.length > 0) headers['x-remote-group'] = user.groups
+  const headers: Headers = { 'x-remote-user': headerText(user.name) }
+  if (user.uid !== undefined) headers['x-remote-uid'] = headerText(user.uid)
+  if (user.groups.length > 0) headers['x-remote-group'] = user.groups.map(headerText)
   for (const [key, values] of Object.entries(user.extra ?? {}))
-    if (values.length > 0) headers[`x-remote-extra-${escapedKey(key)}`] = values
+    if (values.length > 0) headers[`x-remote-extra-${escapedKey(key)}`] = values.map(headerText)
   return headers
 }
 
 export function isUserHeader(name: string): boolean {
   return name.startsWith('x-remote-')
+}
+
+/** The bytes of UTF-8, each as one character, as Node writes headers; no value can begin another line. */
+function headerText(value: string): string {
+  return Buffer.from(value.replaceAll(/[\r\n\0]/g, ' '), 'utf8').toString('latin1')
 }
 
 /** Bytes that may not stand in a header's name, as Go escapes them. */

@@ -1,11 +1,10 @@
 // Passes a request on to the API server that answers for its group version, as the user that made it, and its answer back.
 
-import type { OutgoingHttpHeaders } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import type { APIService } from '@aksel/api/types/apiregistration-v1'
 import type { CallContext } from '../call-context.ts'
 import { textAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
+import { passUpgrade } from '../http/pass-upgrade.ts'
 import type { Outcome } from '../pipeline.ts'
 import { isAvailable } from './api-services.ts'
 import { isUserHeader, userHeaders } from './front-proxy.ts'
@@ -34,19 +33,15 @@ export async function proxyTo(caller: RemoteCaller, service: APIService, context
     return unavailable('service unavailable')
   }
   const { namespace = '', name = '', port = 443 } = service.spec.service ?? {}
-  const headers: OutgoingHttpHeaders = { ...passedOn(call.headers), host: `${name}.${namespace}.svc:${port}` }
+  const headers = { ...passedOn(call.headers), host: `${name}.${namespace}.svc:${port}` }
   if (call.upgrade !== undefined) {
-    const { socket, head } = call.upgrade
-    const lines = Object.entries({
+    const changed = {
       ...headers,
       ...userHeaders(user),
       connection: 'Upgrade',
       upgrade: call.headers['upgrade'] ?? '',
-    }).flatMap(([key, value]) => [value].flat().map((one) => `${key}: ${String(one)}`))
-    connection.write(`${call.method} ${call.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
-    connection.write(head)
-    await Promise.allSettled([pipeline(socket, connection), pipeline(connection, socket)])
-    return 'upgraded'
+    }
+    return passUpgrade(call.upgrade, connection, { method: call.method, path: call.url, headers: changed })
   }
   try {
     const request = { method: call.method, path: call.url, headers, user, body: call.body, signal: call.signal }
@@ -71,7 +66,5 @@ function passedOn(headers: Readonly<Record<string, string>>): Record<string, str
 }
 
 function endToEnd(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !hopByHop.has(name) && !name.startsWith(':')),
-  )
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !hopByHop.has(name) && !name.startsWith(':')))
 }

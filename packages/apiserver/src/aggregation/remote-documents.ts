@@ -29,8 +29,13 @@ export async function readRemote(
 ): Promise<RemoteDocuments> {
   const { group = '', version = '' } = service.spec
   const path = `/apis/${group}/${version}`
-  const list = (await getJson(caller, service, path, signal)) as Json | number
-  if (typeof list === 'number') throw new Error(`failing or missing response from ${urlOf(service, path)}: bad status from ${urlOf(service, path)}: ${list}`)
+  const url = urlOf(service, path)
+  const failed = (error: Error): never => {
+    throw new Error(`failing or missing response from ${url}: Get ${JSON.stringify(url)}: ${error.message}`)
+  }
+  const list = (await getJson(caller, service, path, signal).catch(failed)) as Json | number
+  if (typeof list === 'number')
+    throw new Error(`failing or missing response from ${url}: bad status from ${url}: ${list}`)
   const [v3, v2] = await Promise.all([
     optional(getJson(caller, service, '/openapi/v3', signal)),
     optional(getJson(caller, service, '/openapi/v2', signal)),
@@ -49,12 +54,7 @@ export function urlOf({ spec }: APIService, path: string): string {
 }
 
 /** The parsed body, or the status where it is no 2xx. */
-async function getJson(
-  caller: RemoteCaller,
-  service: APIService,
-  path: string,
-  signal: AbortSignal,
-): Promise<unknown> {
+async function getJson(caller: RemoteCaller, service: APIService, path: string, signal: AbortSignal): Promise<unknown> {
   const connection = await openRemote(caller, service, signal)
   try {
     const headers = { accept: 'application/json', host: new URL(urlOf(service, '/')).host }

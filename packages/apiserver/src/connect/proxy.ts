@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import { ApiError } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { ApiResponse } from '@aksel/client/transport'
+import { passUpgrade } from '../http/pass-upgrade.ts'
 import type { ConnectCall, ConnectOptions } from '../connect-handler.ts'
 import { callNode } from './node-call.ts'
 import { findProxyTarget } from './proxy-target.ts'
@@ -38,7 +39,7 @@ export async function answerProxy(
   const path = `/dial?${query}`
   const dialled = await callNode(options, target.nodeName, { method: 'POST', path, signal: call.signal })
   const connection = target.scheme === 'https' ? overTls(dialled.stream) : dialled.stream
-  if (call.upgrade !== undefined) return passUpgrade(call, target, connection)
+  if (call.upgrade !== undefined) return changeProtocols(call, target, connection)
   const answer = await passRequest(call, target, connection)
   const prefix = `/api/v1/namespaces/${call.namespace}/${call.resource}/${call.name}/proxy`
   return rewritten(answer, { prefix, host: `${target.host}:${target.port}` })
@@ -91,19 +92,15 @@ function passRequest(call: ConnectCall, target: ProxyTarget, connection: Duplex)
 }
 
 /** The client's own handshake, written again, and from then on bytes. */
-async function passUpgrade(call: ConnectCall, target: ProxyTarget, connection: Duplex): Promise<'upgraded'> {
-  const { socket, head } = call.upgrade!
+function changeProtocols(call: ConnectCall, target: ProxyTarget, connection: Duplex): Promise<'upgraded'> {
   const { connection: _hop, upgrade, ...rest } = call.headers
-  const lines = Object.entries({
+  const headers = {
     ...endToEnd(rest),
     host: `${target.host}:${target.port}`,
     connection: 'Upgrade',
     upgrade: upgrade ?? '',
-  }).map(([name, value]) => `${name}: ${value}`)
-  connection.write(`${call.method} ${pathWithQuery(call)} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
-  connection.write(head)
-  await Promise.allSettled([pipeline(socket, connection), pipeline(connection, socket)])
-  return 'upgraded'
+  }
+  return passUpgrade(call.upgrade!, connection, { method: call.method, path: pathWithQuery(call), headers })
 }
 
 /** Pods' certificates are signed by nobody we know; upstream's proxy does not judge them either. */

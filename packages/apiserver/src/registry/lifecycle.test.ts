@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { createMemoryStore } from '@aksel/store/memory-store'
+import { newFrontProxy } from '../aggregation/front-proxy.ts'
 import { startTestServer, testScope, type Asked, type TestServer } from '../test-server.ts'
 
 const pods = '/api/v1/namespaces/default/pods'
@@ -313,13 +314,15 @@ void test('a server that starts again on its store finds everything, and writes 
   const stop = new AbortController()
   const scope = testScope([], stop.signal)
   await using store = createMemoryStore(scope)
-  const first = await startTestServer({ scope, store })
+  const frontProxy = await newFrontProxy(scope)
+  const first = await startTestServer({ scope, store, frontProxy })
   const body = service('kept', { clusterIP: '10.0.0.77' })
   ok(await first.ask(services, { body }))
   const list = await first.ask('/api/v1/services')
   await first[Symbol.asyncDispose]()
   const { revision } = store
-  await using second = await startTestServer({ scope, store })
+  const clientAuthority = first.authority.certificatePem
+  await using second = await startTestServer({ scope, store, frontProxy, clientAuthority })
   assert.equal(store.revision, revision)
   assert.equal((await second.ask('/api/v1/services')).text, list.text)
   assert.equal((await second.ask(services, { body: service('thief', { clusterIP: '10.0.0.77' }) })).status, 422)
