@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadTables } from '@aksel/api/tables'
+import { createAuthority } from '@aksel/runtime/pki'
 import { createMemoryStore } from '@aksel/store/memory-store'
 import { readLines } from '@aksel/client/response-body'
+import { newFrontProxy } from '../aggregation/front-proxy.ts'
 import { ProtobufDecoder } from '../protobuf/decode.ts'
 import { admin, startTestServer, testScope, type TestServer } from '../test-server.ts'
 
@@ -54,7 +56,7 @@ function assertWhole(pod: unknown, where: string): void {
 
 test('an object of an older minor is right in every form right after an upgrade, and is written anew', async () => {
   using scope = { ...testScope([], new AbortController().signal), [Symbol.dispose]: () => {} }
-  const store = createMemoryStore(scope)
+  await using store = createMemoryStore(scope)
   {
     await using old = await startTestServer({ store, kubernetesVersion: '1.34.1' })
     await plantOldPod(old)
@@ -84,9 +86,11 @@ test('an object of an older minor is right in every form right after an upgrade,
 
 test('a second start under the same schema writes nothing', async () => {
   using scope = { ...testScope([], new AbortController().signal), [Symbol.dispose]: () => {} }
-  const store = createMemoryStore(scope)
+  await using store = createMemoryStore(scope)
+  const { certificatePem: clientAuthority } = await createAuthority(scope, { commonName: 'ca', years: 1 })
+  const frontProxy = await newFrontProxy(scope)
   const done = async (): Promise<number> => {
-    await using server = await startTestServer({ store })
+    await using server = await startTestServer({ store, clientAuthority, frontProxy })
     const marker = 'clusters/test/aksel.dev/schema-epoch-written'
     const { promise, resolve } = Promise.withResolvers<void>()
     const stop = new AbortController()
