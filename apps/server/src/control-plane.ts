@@ -97,6 +97,7 @@ async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: Tu
     ...(record.frontProxy === undefined ? {} : { frontProxy: record.frontProxy }),
     serviceAccounts: { issuer: `https://${spec.fqdn}`, key: record.signingKey },
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
+    simulated: options.diskImages === undefined,
     audit: options.audit,
   })
 }

@@ -23,8 +23,11 @@ export interface Catalog {
   rowOfKind(group: string, version: string, kind: string): KindRow | undefined
 }
 
-/** Kinds that other parts of the server answer for (CRDs, aggregation) are not in the rows until those parts are there. */
-const unserved = new Set(['metrics.k8s.io', 'custom.metrics.k8s.io', 'external.metrics.k8s.io'])
+/** Metrics that only programs of the user's own know of: they answer behind an APIService. */
+const unserved = new Set(['custom.metrics.k8s.io', 'external.metrics.k8s.io'])
+
+/** A beta that clusters have all the same: of metrics-server, whose part this server takes. */
+const always = new Set(['metrics.k8s.io/v1beta1'])
 
 const unservedKinds = new Set(['PodStatusResult', 'RangeAllocation'])
 
@@ -42,7 +45,10 @@ export async function catalogOf(minor: Minor, options: CatalogOptions = {}): Pro
   const schemas = schemasOf(tables, featureGatesOf(minor, options.featureGates))
   const rules = new Map(allRules.map((each) => [kindKey(each), each]))
   const facts = tables.kinds
-    .filter((fact): fact is ResourceFact => isServed(fact) && isOffered(runtimeConfig, fact))
+    .filter(
+      (fact): fact is ResourceFact =>
+        isServed(fact) && (isOffered(runtimeConfig, fact) || always.has(`${fact.group}/${fact.version}`)),
+    )
     .toSorted(byDiscovery)
   const rows = await Promise.all(
     facts.map(async (fact) =>

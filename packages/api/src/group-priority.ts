@@ -31,6 +31,8 @@ const groupPriorities: Readonly<Record<string, number>> = {
   'internal.apiserver.k8s.io': 16_000,
   'resource.k8s.io': 15_900,
   'storagemigration.k8s.io': 15_800,
+  // As the manifest of metrics-server has it.
+  'metrics.k8s.io': 100,
 }
 
 /** What an APIService made for a custom resource's group version gets. */
@@ -42,6 +44,7 @@ export function builtInPriority(group: string, version: string): GroupVersionPri
 
 function versionPriority(group: string, version: string): number {
   if (group === '') return 1
+  if (group === 'metrics.k8s.io') return 100
   if (group === 'autoscaling' && version === 'v2') return 30
   if (/^v\d+$/.test(version)) return 15
   return /beta/.test(version) ? 9 : 1

@@ -22,6 +22,7 @@ import { ingressClassRules, ingressRules } from './ingress.ts'
 import { ipAddressRules } from './ip-address.ts'
 import { jobRules } from './job.ts'
 import { leaseRules } from './lease.ts'
+import { nodeMetricsRules, podMetricsRules } from './metrics.ts'
 import { limitRangeRules } from './limit-range.ts'
 import { mutatingAdmissionPolicyRules } from './mutating-admission-policy.ts'
 import { namespaceRules } from './namespace.ts'
@@ -91,11 +92,13 @@ export const allRules: readonly KindRules[] = [
   namespaceRules,
   networkPolicyRules,
   newEventRules,
+  nodeMetricsRules,
   nodeRules,
   oldHorizontalPodAutoscalerRules,
   persistentVolumeClaimRules,
   persistentVolumeRules,
   podDisruptionBudgetRules,
+  podMetricsRules,
   podRules,
   podTemplateRules,
   priorityClassRules,

@@ -85,7 +85,11 @@ export class Documents {
     if (revision === this.#revision) return
     this.#revision = revision
     this.#made = new Map()
-    this.#served = inDiscoveryOrder([...this.#builtIn, ...this.#sources.flatMap((source) => source.groupVersions())])
+    const more = this.#sources.flatMap((source) => source.groupVersions())
+    // Another server may take over what this one would answer: its own metrics-server, for example.
+    const taken = new Set(more.map(({ group, version }) => `${group}/${version}`))
+    const own = this.#builtIn.filter(({ group, version }) => !taken.has(`${group}/${version}`))
+    this.#served = inDiscoveryOrder([...own, ...more])
   }
 
   #discovery(call: IncomingCall, path: string, rest: readonly string[]): Answer | undefined {
