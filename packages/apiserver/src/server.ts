@@ -3,7 +3,6 @@
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
 import { minors, type Minor } from '@aksel/api/tables'
 import type { KindRow } from '@aksel/api/kind-row'
-import type { Pod } from '@aksel/api/types/core-v1'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
@@ -52,9 +51,8 @@ import type { Kinds, Registry } from './registry/registry.ts'
 import { EventEncoders } from './registry/event-encoders.ts'
 import { componentStatuses } from './reviews/component-statuses.ts'
 import { declareServerMetrics, RequestMetrics } from './request-metrics.ts'
-import { DeclaredUsage } from './resource-metrics/declared-usage.ts'
 import { metricsHandlers } from './resource-metrics/handlers.ts'
-import { ScrapedUsage } from './resource-metrics/scraped-usage.ts'
+import { usageOf } from './resource-metrics/usage-of.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
 import { routeOf } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
@@ -360,7 +358,7 @@ function pipelineOf(
     },
     reviews: {
       ...reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
-      ...metricsHandlers(usageOf(options, scope, registry)),
+      ...metricsHandlers(usageOf(registry, options)),
       '/bindings': bindingsCollection,
       '/componentstatuses': componentStatuses([{ ...storage, name: 'etcd-0' }, ...(options.components ?? [])]),
     },
@@ -379,12 +377,6 @@ function pipelineOf(
     protobuf: registry.protobufEncoder,
     route,
   })
-}
-
-function usageOf({ nodeConnector, simulated = false }: ApiServerOptions, scope: Scope, { kinds, records }: Registry) {
-  if (nodeConnector !== undefined && !simulated) return new ScrapedUsage(scope, nodeConnector)
-  const pods = kinds.find('', 'v1', 'pods')!
-  return new DeclaredUsage(scope.clock, async () => (await records.list(pods)).map(({ object }) => object as Pod))
 }
 
 function rowOf(catalog: Catalog, group: string, plural: string): KindRow {

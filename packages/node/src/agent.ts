@@ -16,6 +16,7 @@ import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { ContainerRuntime } from './cri/types.ts'
 import { ImagePuller } from './images/pull.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
+import { NodeUsage } from './node-usage.ts'
 import { NodeRegistration } from './node/registration.ts'
 import { aksReserved } from './node/node-object.ts'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
@@ -123,7 +124,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   registered.catch(() => {})
   return {
     pods: podLookup(host, pods),
-    endpoints: nodeEndpoints(pods),
+    endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods)),
     registered,
     cleaned: pods.cleaned,
     ended: Promise.allSettled(loops).then((results) => throwUnlessAborted(scope, results)),

@@ -65,6 +65,11 @@ export const clusterRoles: Readonly<Record<string, PolicyRole>> = {
       'write: resource.k8s.io: resourceclaims resourceclaimtemplates',
     ],
   },
+  // Of metrics-server, whose part this server takes.
+  'system:aggregated-metrics-reader': {
+    aggregatedTo: 'view',
+    rules: ['read: metrics.k8s.io: pods nodes'],
+  },
   'system:aggregate-to-view': {
     aggregatedTo: 'view',
     rules: [
