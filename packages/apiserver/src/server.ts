@@ -27,8 +27,8 @@ import { RbacAuthorizer } from './authorization/rbac.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
 import { customSource } from './custom-resources/custom-discovery.ts'
-import { CustomKinds } from './custom-resources/custom-kinds.ts'
-import { webhookConverter, type PostReview } from './custom-resources/webhook-converter.ts'
+import type { CustomKinds } from './custom-resources/custom-kinds.ts'
+import { customKinds } from './custom-resources/custom-kinds-of.ts'
 import { DefinitionLoop } from './custom-resources/definition-loop.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
@@ -60,7 +60,7 @@ import { OwnClient } from './own-client.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
 import { bindingsCollection } from './subresources/subresources.ts'
 import { tokenSubresource } from './subresources/token.ts'
-import { createWebhookClient, type WebhookClient } from './webhook/client.ts'
+import { createWebhookClient } from './webhook/client.ts'
 import { createServiceDialer } from './webhook/service-dialer.ts'
 
 export interface ApiServerOptions {
@@ -252,19 +252,6 @@ function authorities(options: ApiServerOptions, scope: Scope, records: RecordSto
     authorizer: chainOf([mastersAuthorizer, nodes, rbac]),
     audiences: [issuer],
   }
-}
-
-/** As long as upstream waits for a conversion. */
-const CONVERSION_TIMEOUT_MS = 30_000
-
-function customKinds(scope: Scope, records: RecordStore, catalog: Catalog, webhooks: WebhookClient): CustomKinds {
-  const post: PostReview = (target, body) => webhooks.post({ target, body, timeoutMs: CONVERSION_TIMEOUT_MS })
-  return new CustomKinds({
-    catalog,
-    records,
-    signal: scope.signal,
-    converter: (definition) => webhookConverter(post, scope.random, definition),
-  })
 }
 
 function registryOf(
