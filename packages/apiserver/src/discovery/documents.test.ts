@@ -77,7 +77,7 @@ describe('discovery', () => {
               {
                 group: 'shop.example',
                 version: 'v1',
-                priority: { group: 1000, version: 100 },
+                priority: { group: 50, version: 100 },
                 rows: [],
                 resources: [{ resource: 'orders' }],
                 freshness: 'Stale',
