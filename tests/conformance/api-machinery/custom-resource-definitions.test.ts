@@ -81,7 +81,10 @@ void suite('custom resource definitions', () => {
         ...(old as object),
         status: {
           ...(old['status'] as object),
-          conditions: [...old['status']!['conditions']!, { message, type: '', status: '' }],
+          conditions: [
+            ...(old['status']!['conditions'] as unknown as readonly object[]),
+            { message, type: '', status: '' },
+          ],
         },
       })
       const updated = await expectCall(config, path, { method: 'PUT', body: withCondition('updated', status) })
@@ -192,8 +195,8 @@ void suite('custom resource definitions', () => {
       const found = (await discovered(cluster, 'v2')).find(({ metadata }) => metadata.name === group)
       const resources = found?.versions.find((one) => one.version === 'v1')?.resources ?? []
       assert.deepEqual(
-        resources.map(({ resource, responseKind }) => [resource, responseKind.kind]).toSorted(),
-        kinds.map(({ plural, kind }) => [plural, kind]).toSorted(),
+        resources.map(({ resource, responseKind }) => `${resource} ${responseKind.kind}`).toSorted(),
+        kinds.map(({ plural, kind }) => `${plural} ${kind}`).toSorted(),
       )
     },
   )
