@@ -188,26 +188,6 @@ void suite('workloads', () => {
     },
   )
 
-  void test(
-    '[sig-apps] Daemon set [Serial] should verify changes to a daemon set status [Conformance]',
-    deadline,
-    async () => {
-      const { own, pods } = await daemons()
-      await own.create(daemonSet('told'))
-      await pods.untilAll('daemon=told', onAll)
-      assert.equal((await own.get('told', '/status')).status!.desiredNumberScheduled, 3)
-      const condition = { type: 'StatusUpdate', status: 'True', reason: 'E2E', message: 'Set from e2e test' }
-      await own.change(
-        'told',
-        (set) => void (set.status!.conditions = [...(set.status!.conditions ?? []), condition]),
-        '/status',
-      )
-      await own.until('told', ({ status }) => status?.conditions?.some(({ type }) => type === 'StatusUpdate') === true)
-      await own.merge('told', { status: { conditions: [{ type: 'StatusPatched', status: 'True' }] } }, '/status')
-      await own.until('told', ({ status }) => status?.conditions?.some(({ type }) => type === 'StatusPatched') === true)
-    },
-  )
-
   const replicas = (name: string, count: number): V1ReplicaSet => ({
     metadata: { name, labels: { set: name } },
     spec: { replicas: count, selector: { matchLabels: { set: name } }, template: templateOf({ set: name }) },

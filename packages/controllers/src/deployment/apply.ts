@@ -68,7 +68,7 @@ export class DeploymentPass {
   }
 
   /** Brings the new set's annotations up to date, and notes its revision on the deployment. */
-  async refreshNewSet(set: ReplicaSet, revision: number): Promise<ReplicaSet> {
+  async refreshNewSet(set: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
     const annotations = annotationsOfNewSet(this.deployment, set, revision)
     const minReadySeconds = this.deployment.spec.minReadySeconds ?? 0
     const isCurrent =
@@ -83,7 +83,7 @@ export class DeploymentPass {
   }
 
   /** Makes the set of the current template. Throws after noting a name that is taken, or why it could not be made. */
-  async createNewSet(oldSets: readonly ReplicaSet[], revision: number): Promise<ReplicaSet> {
+  async createNewSet(oldSets: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet> {
     const set = this.#newSet(oldSets, revision)
     const { name } = set.metadata
     let created: ReplicaSet
@@ -111,7 +111,7 @@ export class DeploymentPass {
     await ignoreReason('NotFound', this.#client.delete(replicaSets, set.metadata, { preconditions: { uid: uid! } }))
   }
 
-  #newSet(oldSets: readonly ReplicaSet[], revision: number): ReplicaSet {
+  #newSet(oldSets: readonly ReplicaSet[], revision: bigint): ReplicaSet {
     const { metadata, spec, status } = this.deployment
     const hash = templateHash(spec.template, status?.collisionCount)
     const labels = { ...spec.template?.metadata?.labels, [hashLabel]: hash }

@@ -46,13 +46,14 @@ export function byCreation(left: ReplicaSet, right: ReplicaSet): number {
   return left.metadata.name < right.metadata.name ? -1 : 1
 }
 
-export function revisionOf(set: ReplicaSet | Deployment): number {
+/** Exact over the whole range of 64 bits. */
+export function revisionOf(set: ReplicaSet | Deployment): bigint {
   const text = set.metadata.annotations?.[revisionAnnotation] ?? ''
-  return /^\d+$/.test(text) ? Number(text) : 0
+  return /^\d+$/.test(text) ? BigInt(text) : 0n
 }
 
-export function nextRevision(oldSets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...oldSets.map(revisionOf)) + 1
+export function nextRevision(oldSets: readonly ReplicaSet[]): bigint {
+  return oldSets.map(revisionOf).reduce((most, each) => (each > most ? each : most), 0n) + 1n
 }
 
 /**
@@ -62,14 +63,14 @@ export function nextRevision(oldSets: readonly ReplicaSet[]): number {
 export function annotationsOfNewSet(
   deployment: Deployment,
   set: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Annotations {
   const known = set?.metadata.annotations ?? {}
   const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => !notCopied.has(key))
   const result: Record<string, string> = { ...known, ...Object.fromEntries(copied) }
   const knownRevision = known[revisionAnnotation]
-  const before = Number(knownRevision ?? '0')
-  if (Number.isNaN(before)) return result
+  if (knownRevision !== undefined && !/^\d+$/.test(knownRevision)) return result
+  const before = BigInt(knownRevision ?? '0')
   if (before < revision) {
     result[revisionAnnotation] = String(revision)
     if (knownRevision !== undefined) result[revisionHistoryAnnotation] = withHistory(known, knownRevision)
@@ -113,7 +114,7 @@ export function setsToForget(deployment: Deployment, oldSets: readonly ReplicaSe
   const excess = living.length - limit
   if (excess <= 0) return []
   return living
-    .toSorted((left, right) => revisionOf(left) - revisionOf(right))
+    .toSorted((left, right) => (revisionOf(left) < revisionOf(right) ? -1 : 1))
     .slice(0, excess)
     .filter(isEmpty)
 }
