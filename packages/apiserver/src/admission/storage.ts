@@ -3,6 +3,8 @@
 import type { PersistentVolumeClaim } from '@aksel/api/types/core-v1'
 import type { StorageClass } from '@aksel/api/types/storage-v1'
 import type { Draft } from '@aksel/base/draft'
+import { compareQuantities, parseQuantity } from '@aksel/base/quantity'
+import { forbiddenError } from '../refusals.ts'
 import { concerns, type AdmissionPlugin } from './admission.ts'
 
 const defaultAnnotations = [
@@ -52,5 +54,28 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
     if (metadata.finalizers?.includes(finalizer)) return false
     metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
     return true
+  },
+}
+
+/** Only a bound claim of a class that allows it may grow. */
+export const persistentVolumeClaimResize: AdmissionPlugin = {
+  name: 'PersistentVolumeClaimResize',
+  handles: (request) => request.operation === 'UPDATE' && concerns(request, '', 'persistentvolumeclaims'),
+  async validate(request, { records, kinds }) {
+    const claim = request.object as unknown as PersistentVolumeClaim
+    const old = request.old as PersistentVolumeClaim
+    const sizeOf = ({ spec }: PersistentVolumeClaim): string | number => spec?.resources?.requests?.['storage'] ?? 0
+    if (compareQuantities(parseQuantity(sizeOf(claim)), parseQuantity(sizeOf(old))) <= 0) return
+    const refuse = (text: string): Error => forbiddenError(request.row, claim.metadata.name, text)
+    if (old.status?.phase !== 'Bound') throw refuse('Only bound persistent volume claims can be expanded')
+    const name = claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? claim.spec?.storageClassName
+    const record =
+      name === undefined || name === ''
+        ? undefined
+        : await records.get(kinds.find('storage.k8s.io', 'v1', 'storageclasses')!, '', name)
+    if ((record?.object as StorageClass | undefined)?.allowVolumeExpansion === true) return
+    throw refuse(
+      'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+    )
   },
 }
