@@ -1,5 +1,6 @@
 // Nodes: a new one is tainted until it is ready, and a kubelet writes only its own node and its own pods.
 
+import { deepEqual } from '@aksel/api/deep-equal'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Draft } from '@aksel/base/draft'
@@ -64,7 +65,7 @@ function guardPod(request: AdmissionRequest, node: string): void {
   if (subresource !== 'status') throw refuse(request, node, 'can only update the status of pods')
   if (old?.spec?.nodeName !== node)
     throw refuse(request, node, 'can only update pod status for pods with spec.nodeName set to itself')
-  if (JSON.stringify(object?.metadata.labels ?? {}) !== JSON.stringify(old.metadata.labels ?? {})) {
+  if (!deepEqual(object?.metadata.labels ?? {}, old.metadata.labels ?? {})) {
     throw refuse(request, node, 'cannot update labels through pod status')
   }
 }
@@ -109,7 +110,7 @@ function guardNode(request: AdmissionRequest, node: string): void {
     throw refuse(request, node, `is not allowed to ${verb} labels: ${changed.toSorted().join(', ')}`)
   }
   if (operation !== 'UPDATE' || subresource === 'status') return
-  if (JSON.stringify(object.spec?.taints ?? []) !== JSON.stringify(old?.spec?.taints ?? [])) {
+  if (!deepEqual(object.spec?.taints ?? [], old?.spec?.taints ?? [])) {
     throw refuse(request, node, 'is not allowed to modify taints')
   }
 }

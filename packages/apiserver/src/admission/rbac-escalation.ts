@@ -1,5 +1,6 @@
 // Nobody hands out rights that they do not have: roles and bindings are checked against what their writer may do.
 
+import { deepEqual } from '@aksel/api/deep-equal'
 import type { ClusterRole, PolicyRule, RoleBinding } from '@aksel/api/types/rbac-v1'
 import type { Authorizer } from '../authorization/attributes.ts'
 import { showRule, uncovered } from '../authorization/policy-rule.ts'
@@ -54,8 +55,7 @@ export function rbacEscalation(rbac: RbacAuthorizer, authorizer: Authorizer): Ad
       if (roles.has(row.plural)) {
         const role = object as unknown as ClusterRole
         const name = role.metadata.name
-        const same =
-          old !== undefined && JSON.stringify((old as ClusterRole).rules ?? []) === JSON.stringify(role.rules ?? [])
+        const same = old !== undefined && deepEqual((old as ClusterRole).rules ?? [], role.rules ?? [])
         if (same && role.aggregationRule === undefined) return
         if (await may(request, 'escalate', row.plural, name, namespace)) return
         const all: PolicyRule = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] }
