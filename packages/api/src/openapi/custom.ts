@@ -4,7 +4,15 @@ import { isSchema } from '../custom/schema-node.ts'
 import { schemaOf } from '../custom/version-schema.ts'
 import type { CustomResourceDefinition, JSONSchemaProps } from '../types/apiextensions-v1.ts'
 import type { ApiTables, KindFact } from '../tables.ts'
-import { definitionName, definitionsOf, refPrefix, type OpenApiSchema, type OpenApiVersion } from './definitions.ts'
+import {
+  definitionName,
+  definitionsOf,
+  described,
+  refPrefix,
+  type OpenApiSchema,
+  type OpenApiVersion,
+} from './definitions.ts'
+import { typeMetaWords } from './field-words.ts'
 import { pathsOf } from './paths.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -52,13 +60,13 @@ export function customDocument({ tables, definition, version, form }: CustomDocu
     description: `${listKind} is a list of ${names.kind}`,
     required: ['items'],
     properties: {
-      ...typeMeta,
+      ...typeMetaWords,
       items: {
         type: 'array',
         description: `The ${names.plural} of the list.`,
         items: { $ref: refPrefix(form) + own(names.kind) },
       },
-      metadata: described(refTo('meta/v1.ListMeta'), form, 'Standard metadata of lists.'),
+      metadata: described(refTo('meta/v1.ListMeta'), form, 'Standard list metadata.'),
     },
     'x-kubernetes-group-version-kind': kindOf(listKind),
     ...extra,
@@ -108,11 +116,6 @@ function factOf({ spec, status }: CustomResourceDefinition, version: string, lis
   }
 }
 
-const typeMeta: Readonly<Record<string, OpenApiSchema>> = {
-  apiVersion: { type: 'string', description: 'The group and version that this representation of the object follows.' },
-  kind: { type: 'string', description: 'The kind of the resource that this object represents, in upper camel case.' },
-}
-
 interface RootOptions {
   readonly form: OpenApiVersion
   /** The definition has no schema: nothing may be said, or kubectl forbids all that is not said. */
@@ -126,13 +129,8 @@ function rootSchema(schema: JSONSchemaProps, options: RootOptions): OpenApiSchem
   if (form === 2 && schema['x-kubernetes-preserve-unknown-fields'] === true) return { type: 'object' }
   const converted = form === 2 ? toVersionTwo(schema, options) : toVersionThree(schema, options)
   const properties = (converted['properties'] ?? {}) as Json
-  const metadata = described(meta(), form, 'Standard metadata of objects.')
-  return { ...converted, properties: { ...properties, ...typeMeta, metadata } }
-}
-
-function described(ref: OpenApiSchema, form: OpenApiVersion, description: string): OpenApiSchema {
-  // Beside a $ref nothing may stand in version 3.
-  return form === 2 ? { description, ...ref } : { description, allOf: [ref], default: {} }
+  const metadata = described(meta(), form, "Standard object's metadata.")
+  return { ...converted, properties: { ...properties, ...typeMetaWords, metadata } }
 }
 
 function toVersionThree(schema: JSONSchemaProps, options: RootOptions): OpenApiSchema {
@@ -179,6 +177,6 @@ function embeddedTypes(schema: JSONSchemaProps, output: Json, { form, meta }: Ro
   if (schema['x-kubernetes-embedded-resource'] !== true) return output
   const required = [...new Set([...(schema.required ?? []), 'kind', 'apiVersion'])]
   const properties = (output['properties'] ?? {}) as Json
-  const metadata = described(meta(), form, 'Standard metadata of objects.')
-  return { ...output, required, properties: { ...properties, ...typeMeta, metadata } }
+  const metadata = described(meta(), form, "Standard object's metadata.")
+  return { ...output, required, properties: { ...properties, ...typeMetaWords, metadata } }
 }

@@ -1,5 +1,6 @@
 // Messages as OpenAPI schemas, in the dialect of version 2 or of version 3.
 
+import { fieldWords, typeMetaWords } from './field-words.ts'
 import { fieldsOf, messageOf, type ApiTables, type FieldFact, type KindFact } from '../tables.ts'
 
 export type OpenApiVersion = 2 | 3
@@ -63,10 +64,12 @@ function definition(context: DefinitionContext, reference: string, refers: Set<s
     const format = timeFormats[reference]
     return { ...shape(context.version), ...(format === undefined ? {} : { format }) }
   }
-  const properties: Record<string, OpenApiSchema> = message.tm === 1 ? { ...typeMetaProperties } : {}
+  const properties: Record<string, OpenApiSchema> = message.tm === 1 ? { ...typeMetaWords } : {}
   const required: string[] = []
   for (const [name, fact] of fieldsOf(context.tables, reference)) {
-    properties[name] = fieldSchema(context, fact, refers)
+    const words = fieldWords[reference]?.[name]
+    const schema = fieldSchema(context, fact, refers)
+    properties[name] = words === undefined ? schema : described(schema, context.version, words)
     if (fact.r === 1) required.push(name)
   }
   const kinds = context.kindsOf(reference).map(({ group, version, kind }) => ({ group, version, kind }))
@@ -79,9 +82,9 @@ function definition(context: DefinitionContext, reference: string, refers: Set<s
   }
 }
 
-const typeMetaProperties: Readonly<Record<string, OpenApiSchema>> = {
-  apiVersion: { type: 'string', description: 'The group and version that this representation of the object follows.' },
-  kind: { type: 'string', description: 'The kind of the resource that this object represents, in upper camel case.' },
+/** Beside a $ref nothing may stand in version 3. */
+export function described(schema: OpenApiSchema, version: OpenApiVersion, description: string): OpenApiSchema {
+  return '$ref' in schema && version === 3 ? { description, allOf: [schema], default: {} } : { description, ...schema }
 }
 
 function fieldSchema(context: DefinitionContext, fact: FieldFact, refers: Set<string>): OpenApiSchema {
