@@ -65,11 +65,12 @@ export async function call<T>(
   path: string,
   body?: unknown,
   contentType = 'application/json',
+  accept = 'application/json',
 ): Promise<T> {
   const url = new URL(path, config.getCurrentCluster()!.server)
   const options: RequestOptions = { method, headers: {} }
   await config.applyToHTTPSOptions(options)
-  const headers = { accept: 'application/json', 'content-type': contentType }
+  const headers = { accept, 'content-type': contentType }
   const { code, text } = await new Promise<{ code: number; text: string }>((resolve, reject) => {
     const going = request(url, { ...options, method, headers }, (response) => {
       const chunks: Buffer[] = []

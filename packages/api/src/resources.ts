@@ -29,7 +29,14 @@ import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
-import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment } from './types/storage-v1.ts'
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+  VolumeAttributesClass,
+} from './types/storage-v1.ts'
 import type { KubernetesObject, ResourceType } from './resource.ts'
 
 function resource<T extends KubernetesObject>(
@@ -142,6 +149,12 @@ export const clusterRoleBindings = resource<ClusterRoleBinding>(
 )
 
 export const storageClasses = resource<StorageClass>('storage.k8s.io/v1', 'StorageClass', 'storageclasses', 'Cluster')
+export const volumeAttributesClasses = resource<VolumeAttributesClass>(
+  'storage.k8s.io/v1',
+  'VolumeAttributesClass',
+  'volumeattributesclasses',
+  'Cluster',
+)
 export const csiDrivers = resource<CSIDriver>('storage.k8s.io/v1', 'CSIDriver', 'csidrivers', 'Cluster')
 export const csiNodes = resource<CSINode>('storage.k8s.io/v1', 'CSINode', 'csinodes', 'Cluster')
 export const csiStorageCapacities = resource<CSIStorageCapacity>(

@@ -20,7 +20,11 @@ import { nodeLifecycleController } from './node-lifecycle/controller.ts'
 import { taintEvictionController } from './node-lifecycle/evict.ts'
 import type { LoopParts } from './parts.ts'
 import { persistentVolumeController } from './persistent-volume/binder.ts'
-import { claimProtectionController, volumeProtectionController } from './persistent-volume/protection.ts'
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './persistent-volume/protection.ts'
 import { podGcController } from './pod-gc/controller.ts'
 import { replicaSetController, replicationController } from './replica-set/controller.ts'
 import { resourceQuotaController } from './resource-quota/controller.ts'
@@ -78,6 +82,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     persistentVolumeController(parts),
     claimProtectionController(parts),
     volumeProtectionController(parts),
+    attributesClassProtectionController(parts),
     garbageCollector({ ...parts, kinds: customKinds ?? customKindSource(caches) }),
     ...(loadBalancers === undefined ? [] : [serviceLoadBalancerController({ ...parts, loadBalancers })]),
   ]

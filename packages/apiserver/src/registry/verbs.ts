@@ -60,6 +60,11 @@ function negotiated(accept: string | undefined, offered: readonly Encoding[], su
   return found
 }
 
+/** Answers of calls that store nothing have no table. */
+export function withoutTable(accept: string | undefined): void {
+  if (negotiated(accept, encodings, '').form === 'table') throw notAcceptable(offeredTypes(encodings))
+}
+
 export function writeCallOf(context: ResourceCall, options: WriteOptions): WriteCall {
   const { row, info, user, warnings, call, annotations } = context
   return {

@@ -19,7 +19,7 @@ import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { bodyTypeOf } from '../registry/decode.ts'
-import { bodyObject, type VerbTools } from '../registry/verbs.ts'
+import { bodyObject, withoutTable, type VerbTools } from '../registry/verbs.ts'
 import { writeOptionsOf } from '../registry/write-options.ts'
 
 export interface ReviewTools {
@@ -35,6 +35,7 @@ export function reviewHandlers(review: ReviewTools): Readonly<Record<string, Rev
   const answered =
     <T>(statusOf: (object: T, context: ResourceCall, tools: VerbTools) => Promise<unknown>): ReviewHandler =>
     async (tools, context) => {
+      withoutTable(context.call.headers['accept'])
       const object = await bodyObject(
         tools,
         context,

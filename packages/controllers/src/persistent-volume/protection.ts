@@ -1,9 +1,11 @@
-// Keeps claims that pods use, and volumes that are bound, from vanishing: the finalizers that admission sets are taken off here.
+// Keeps claims that pods use, volumes that are bound and classes that volumes have from vanishing: the finalizers that
+// admission sets are taken off here.
 
 import { keyOf } from '@aksel/api/resource'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
-import { persistentVolumeClaims, persistentVolumes, pods } from '@aksel/api/resources'
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '@aksel/api/resources'
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
+import type { VolumeAttributesClass } from '@aksel/api/types/storage-v1'
 import { isReason } from '@aksel/base/errors'
 import type { Client } from '@aksel/client/client'
 import { done } from '@aksel/runtime/controller'
@@ -13,6 +15,7 @@ import { isTerminal } from '../pod-facts.ts'
 
 const claimFinalizer = 'kubernetes.io/pvc-protection'
 const volumeFinalizer = 'kubernetes.io/pv-protection'
+const classFinalizer = 'kubernetes.io/vac-protection'
 const podsByClaim = 'claim-protection/claim'
 
 /** Keys of the claims that a pod uses, those of its ephemeral volumes too. */
@@ -78,6 +81,61 @@ export function volumeProtectionController({ client, caches }: LoopParts): Contr
       if (!isDying) await addFinalizer(client, persistentVolumes, volume, volumeFinalizer)
       else if (volume.status?.phase !== 'Bound')
         await removeFinalizer(client, persistentVolumes, volume, volumeFinalizer)
+      return done
+    },
+  }
+}
+
+/** Names of the attributes classes that a claim has, had or is on its way to. */
+function classesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
+  const { targetVolumeAttributesClassName } = status?.modifyVolumeStatus ?? {}
+  const all = [
+    spec.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    targetVolumeAttributesClassName,
+  ]
+  return all.filter((name) => name !== undefined)
+}
+
+function classesOfVolume({ spec: { volumeAttributesClassName: name } }: PersistentVolume): readonly string[] {
+  return name === undefined ? [] : [name]
+}
+
+export function attributesClassProtectionController({ client, caches }: LoopParts): Controller {
+  const classes = caches.of(volumeAttributesClasses)
+  const own: Source<VolumeAttributesClass> = {
+    type: volumeAttributesClasses,
+    keysOf: (now) => (now === undefined ? [] : [keyOf(now)]),
+  }
+  const claims: Source<PersistentVolumeClaim> = {
+    type: persistentVolumeClaims,
+    keysOf: (_now, before) => (before === undefined ? [] : classesOfClaim(before)),
+  }
+  const volumes: Source<PersistentVolume> = {
+    type: persistentVolumes,
+    keysOf: (_now, before) => (before === undefined ? [] : classesOfVolume(before)),
+  }
+  return {
+    name: 'attributes-class-protection',
+    sources: [own, claims, volumes],
+    async reconcile(_scope, key) {
+      const found = classes.get(key)
+      if (found === undefined) return done
+      if (found.metadata.deletionTimestamp === undefined) {
+        await addFinalizer(client, volumeAttributesClasses, found, classFinalizer)
+        return done
+      }
+      if (!hasFinalizer(found, classFinalizer)) return done
+      // Users may have come that no cache shows: the server is asked.
+      const { name } = found.metadata
+      const [liveClaims, liveVolumes] = await Promise.all([
+        client.list(persistentVolumeClaims),
+        client.list(persistentVolumes),
+      ])
+      const isUsed =
+        liveClaims.items.some((claim) => classesOfClaim(claim).includes(name)) ||
+        liveVolumes.items.some((volume) => classesOfVolume(volume).includes(name))
+      if (!isUsed) await removeFinalizer(client, volumeAttributesClasses, found, classFinalizer)
       return done
     },
   }
