@@ -10,10 +10,11 @@ import { overWebSocket } from './connect/watch-socket.ts'
 import type { Documents } from './discovery/documents.ts'
 import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
 import { deprecationWarning } from './deprecation.ts'
+import { encodings, negotiateObject, offeredTypes } from './http/accept.ts'
 import { errorAnswer, textAnswer } from './http/answer.ts'
 import type { MetricsRegistry } from './metrics.ts'
 import type { Outcome, Route } from './pipeline.ts'
-import { methodNotAllowed } from './refusals.ts'
+import { methodNotAllowed, notAcceptable } from './refusals.ts'
 import { runVerb, type VerbTools } from './registry/verbs.ts'
 import type { ReviewHandler } from './reviews/reviews.ts'
 import { runSubresource, type SubresourceHandlers } from './subresources/subresources.ts'
@@ -109,6 +110,9 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
     const isOffered =
       (row.verbs as readonly string[]).includes(info.verb) && (info.verb !== 'create' || info.name === '')
     if (!isOffered || review === undefined) throw methodNotAllowed()
+    // A review is no object that a table could show.
+    if (info.verb === 'create' && negotiateObject(base.call.headers['accept'])?.form !== 'object')
+      throw notAcceptable(offeredTypes(encodings))
     return review(parts.tools, context)
   }
   if (info.subresource === '') {

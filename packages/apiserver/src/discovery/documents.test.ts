@@ -47,7 +47,9 @@ describe('discovery', () => {
     const ask = documents()
     const asked = async (accept: string): Promise<unknown> => (await ask('/apis', { accept })).json['apiVersion']
     assert.equal(await asked(`${v2},${v2beta1},application/json`), 'apidiscovery.k8s.io/v2')
-    assert.equal(await asked(`${v2beta1},application/json`), 'apidiscovery.k8s.io/v2beta1')
+    // Upstream serves it no more since 1.33.
+    assert.equal(await asked(`${v2beta1},application/json`), 'v1')
+    assert.equal(await asked(`${v2beta1},${v2}`), 'apidiscovery.k8s.io/v2')
     assert.equal(await asked('application/json'), 'v1')
     assert.equal(await asked(`${v2};q=0.5,application/json;q=0.9`), 'v1')
     assert.equal(await asked(`${v2.replace('v=v2', 'v=v9')},application/json`), 'v1')

@@ -153,14 +153,15 @@ export class Documents {
 }
 
 /** The version of the aggregated document that the caller wants most, unless it prefers the legacy one. */
-function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+function aggregatedVersion(accept: string | undefined): 'v2' | undefined {
   for (const { type, parameters } of parseAccept(accept)) {
     const isJson = type === 'application/json' || type === 'application/*' || type === '*/*'
     if (!isJson) continue
     const { as, g, v } = parameters
     if (as === undefined) return undefined
     if (as !== 'APIGroupDiscoveryList' || g !== 'apidiscovery.k8s.io') continue
-    if (v === 'v2' || v === 'v2beta1') return v
+    // v2beta1 went with 1.33: who asks for it first is asked what else would do.
+    if (v === 'v2') return v
   }
   return undefined
 }
