@@ -46,7 +46,7 @@ void suite('objects of the API', () => {
       const namespace = await cluster.namespace('configmap')
       const made = await cluster.core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'update' } } })
       const data = { data: 'value' }
-      await cluster.core.replaceNamespacedConfigMap({ namespace, name: 'update', body: { ...made, data } })
+      await cluster.core.replaceNamespacedConfigMap({ namespace, name: 'update', body: Object.assign(made, { data }) })
       const read = await cluster.core.readNamespacedConfigMap({ namespace, name: 'update' })
       assert.deepEqual(read.data, data)
     },
@@ -150,7 +150,7 @@ void suite('objects of the API', () => {
       namespace,
       body: template(name, { 'podtemplate-static': 'true' }),
     })
-    const body = { ...made, metadata: { ...made.metadata, annotations: { updated: 'true' } } }
+    const body = Object.assign(made, { metadata: Object.assign(made.metadata!, { annotations: { updated: 'true' } }) })
     const replaced = await core.replaceNamespacedPodTemplate({ namespace, name, body })
     assert.equal(replaced.metadata!.annotations!['updated'], 'true')
     const read = await core.readNamespacedPodTemplate({ namespace, name })
@@ -177,7 +177,7 @@ void suite('objects of the API', () => {
     assert.deepEqual(read.spec, made.spec)
     assert.deepEqual([read.spec!.holderIdentity, read.spec!.leaseDurationSeconds], ['holder', 30])
     const next = spec('holder2', 60, 1)
-    await leases.replaceNamespacedLease({ namespace, name, body: { ...read, spec: next } })
+    await leases.replaceNamespacedLease({ namespace, name, body: Object.assign(read, { spec: next }) })
     const updated = await leases.readNamespacedLease({ namespace, name })
     assert.deepEqual([updated.spec!.holderIdentity, updated.spec!.leaseTransitions], ['holder2', 1])
     const patch = { spec: { leaseDurationSeconds: 50, holderIdentity: 'holder3', leaseTransitions: 2 } }
@@ -232,7 +232,7 @@ void suite('objects of the API', () => {
       const patched = await core.readNamespacedEvent({ namespace, name })
       assert.equal(patched.message, message)
       const series = { count: 100, lastObservedTime: new Date(Date.UTC(2026, 0, 2)) as V1MicroTime }
-      await core.replaceNamespacedEvent({ namespace, name, body: { ...patched, series } })
+      await core.replaceNamespacedEvent({ namespace, name, body: Object.assign(patched, { series }) })
       const updated = await core.readNamespacedEvent({ namespace, name })
       assert.equal(updated.series!.count, 100)
       await core.deleteNamespacedEvent({ namespace, name })
@@ -289,7 +289,11 @@ void suite('objects of the API', () => {
       const patched = await events.readNamespacedEvent({ namespace, name })
       assert.equal(patched.series!.count, 2)
       assert.equal(patched.note, read.note)
-      await events.replaceNamespacedEvent({ namespace, name, body: { ...patched, series: { ...series, count: 100 } } })
+      await events.replaceNamespacedEvent({
+        namespace,
+        name,
+        body: Object.assign(patched, { series: { ...series, count: 100 } }),
+      })
       assert.equal((await events.readNamespacedEvent({ namespace, name })).series!.count, 100)
       await events.deleteNamespacedEvent({ namespace, name })
       await assert.rejects(events.readNamespacedEvent({ namespace, name }), refusedWith(404))
