@@ -32,6 +32,7 @@ Other commands:
   addUp(program, environment)
   addDown(program, environment)
   addStatus(program, environment)
+  addStore(program, environment)
   return program
 }
 
@@ -41,7 +42,7 @@ function addUp(program: Command, environment: Environment): void {
     .description('Start the server, and make sure that resource group "aksel" and cluster "demo" exist and are Ready.')
     .option('--simulated', 'simulated nodes: no containers run')
     .option('--nodes <count>', 'nodes of the demo cluster (3, or as many as it has)', parseCount)
-    .option('--store <store>', '"log", kept below the data folder', 'log')
+    .option('--store <store>', '"log", kept below the data folder, or "etcd://host,host/prefix?ca=…"', 'log')
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('--kubernetes-version <version>', 'version of the demo cluster')
     .option('--foreground', 'run the server in this terminal, and stop it with Ctrl-C')
@@ -73,6 +74,29 @@ function addStatus(program: Command, environment: Environment): void {
     .action(async (flags: { data?: string; output?: string }) => {
       const { status } = await import('./commands/status.ts')
       await status(readOptions(environment, flags.data), { json: flags.output === 'json' })
+    })
+}
+
+function addStore(program: Command, environment: Environment): void {
+  const store = program.command('store').description('Look after the store while the server is down.')
+  store
+    .command('check')
+    .description('Read every byte of the log and say whether it is intact.')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .action(async (flags: { data?: string }) => {
+      const { runStore } = await import('./commands/store.ts')
+      await runStore(readOptions(environment, flags.data), ['check'])
+    })
+  store
+    .command('move')
+    .description(
+      'Take every cluster from the log to an etcd, or back: objects, uids and the order of their versions stay.',
+    )
+    .requiredOption('--to <store>', '"log" or "etcd://…"')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .action(async (flags: { data?: string; to: string }) => {
+      const { runStore } = await import('./commands/store.ts')
+      await runStore(readOptions(environment, flags.data), ['move', '--to', flags.to])
     })
 }
 

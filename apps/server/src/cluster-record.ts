@@ -8,6 +8,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
 import { readJson, writeDurableFile } from '@aksel/host/durable-file'
+import type { Store } from '@aksel/store/store'
 
 export interface ClusterRecord {
   /** Short and safe in paths: 12 hex digits of the id's SHA-256. */
@@ -25,6 +26,8 @@ export interface ClusterRecord {
   readonly frontProxy?: FrontProxy
   /** The VNet of its nodes, once that is known: load balancers are made in it. */
   readonly virtualNetworkId?: string
+  /** The server that made it, where several share a store: its machines and its fabric are there. */
+  readonly madeBy?: string
 }
 
 export function clusterKey(id: string): string {
@@ -47,9 +50,9 @@ const CERTIFICATE_DAYS = 730
 /** New keys for a new control plane. */
 export async function newClusterRecord(
   scope: Scope,
-  request: { readonly spec: ControlPlaneSpec; readonly index: number },
+  request: { readonly spec: ControlPlaneSpec; readonly index: number; readonly madeBy?: string | undefined },
 ): Promise<ClusterRecord> {
-  const { spec, index } = request
+  const { spec, index, madeBy } = request
   const authority = await createAuthority(scope, { commonName: 'ca', years: 30 })
   const addresses = [
     loopbackAddress(index),
@@ -81,15 +84,23 @@ export async function newClusterRecord(
     newFrontProxy(scope),
   ])
   const keys = { authority, serving, admin, user, signingKey, frontProxy }
-  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys }
+  const maker = madeBy === undefined ? {} : { madeBy }
+  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker }
 }
 
-/** Records on disk, one file per control plane. */
-export class ClusterRecords {
+/** Where the records of control planes are kept. */
+export interface ClusterRecords {
+  readAll(): Promise<readonly ClusterRecord[]>
+  write(record: ClusterRecord): Promise<void>
+  remove(key: string): Promise<void>
+}
+
+/** On disk, one file per control plane: they belong to this host. */
+export class FileRecords implements ClusterRecords {
   readonly #directory: string
 
-  constructor(directory: string) {
-    this.#directory = directory
+  constructor(dataDir: string) {
+    this.#directory = join(dataDir, 'server', 'clusters')
   }
 
   async readAll(): Promise<readonly ClusterRecord[]> {
@@ -113,5 +124,32 @@ export class ClusterRecords {
 
   async remove(key: string): Promise<void> {
     await rm(join(this.#directory, `${key}.json`), { force: true })
+  }
+}
+
+/** In the store that several servers share, so that each of them serves every cluster. */
+export class StoreRecords implements ClusterRecords {
+  static readonly prefix = 'hub/control-planes/'
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async readAll(): Promise<readonly ClusterRecord[]> {
+    const { items } = await this.#store.range({ prefix: StoreRecords.prefix })
+    return items.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as ClusterRecord)
+  }
+
+  async write(record: ClusterRecord): Promise<void> {
+    const key = `${StoreRecords.prefix}${record.key}`
+    await this.#store.transact({
+      guards: [],
+      writes: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(record)) }],
+    })
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#store.transact({ guards: [], writes: [{ kind: 'delete', key: `${StoreRecords.prefix}${key}` }] })
   }
 }

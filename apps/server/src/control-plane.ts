@@ -10,7 +10,7 @@ import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-serve
 import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
 import type { ClusterRecord } from './cluster-record.ts'
-import { runLoops } from './loops.ts'
+import { runElected } from './loops.ts'
 
 /** What every control plane of this server is handed. */
 export interface ControlPlaneParts {
@@ -21,6 +21,8 @@ export interface ControlPlaneParts {
   readonly diskImages?: DiskImages
   /** False: an API server alone; whoever wants loops runs them elsewhere. Default true. */
   readonly loops?: boolean
+  /** Set where other servers serve the cluster too: our name in the election of the one that runs its loops. */
+  readonly candidate?: string
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -66,7 +68,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
   const client = (user: User): Client => createClient(server.transportFor(user), { userAgent: userAgentOf(user) })
-  const loops = options.loops === false ? Promise.resolve() : runLoops(own, { ...options, client })
+  const loops = options.loops === false ? Promise.resolve() : runElected(own, { ...options, client })
   started.defer(async () => {
     stopping.abort(new Error('the control plane stops'))
     await loops

@@ -1,7 +1,7 @@
 // The embedded engine: control planes as objects in this process. It owns their records and their lives.
 
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type {
@@ -14,17 +14,29 @@ import type {
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import { issue } from '@aksel/runtime/pki'
 import type { Store } from '@aksel/store/store'
-import { ClusterRecords, loopbackAddress, newClusterRecord, type ClusterRecord } from './cluster-record.ts'
+import {
+  FileRecords,
+  loopbackAddress,
+  newClusterRecord,
+  StoreRecords,
+  type ClusterRecord,
+  type ClusterRecords,
+} from './cluster-record.ts'
+import { canListen, freePort, portOf, type Place } from './places.ts'
 import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 
 const API_PORT = 443
 const NODE_CERTIFICATE_DAYS = 365
+const FOLLOW_TRIES = 10
+const FOLLOW_RETRY_MS = 300
 
 export interface EmbeddedEngineOptions extends ControlPlaneParts {
   readonly store: Store
   readonly dataDir: string
   /** Without root there is no port 443. */
   readonly privileged: boolean
+  /** Set where other servers use the same store: this server's name among them. Then all of them serve every cluster. */
+  readonly sharedAs?: string
 }
 
 export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
@@ -38,11 +50,13 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   readonly #indexes = new Set<number>()
   /** Those of `#running` that have started. */
   readonly #alivePlanes = new Map<string, ControlPlane>()
+  /** Where those of `#running` listen. */
+  readonly #places = new Map<string, Place>()
 
   private constructor(scope: Scope, options: EmbeddedEngineOptions) {
     this.#scope = childScope(scope, { component: 'engine' })
     this.#options = options
-    this.#files = new ClusterRecords(join(options.dataDir, 'server', 'clusters'))
+    this.#files = options.sharedAs === undefined ? new FileRecords(options.dataDir) : new StoreRecords(options.store)
   }
 
   static async open(scope: Scope, options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
@@ -58,6 +72,51 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   async resume(): Promise<void> {
     const wanted = [...this.#records.values()].filter(({ state }) => state === 'Running')
     await Promise.all(wanted.map((record) => this.#ensureRunning(record)))
+    if (this.#options.sharedAs !== undefined) this.#follow()
+  }
+
+  /** What other servers make, stop and delete, happens here too. */
+  #follow(): void {
+    const { store } = this.#options
+    const log = (error: unknown): void =>
+      this.#scope.log.error('a cluster of another server was not followed', { error })
+    store.watch({
+      prefix: StoreRecords.prefix,
+      afterRevision: store.revision,
+      signal: this.#scope.signal,
+      deliver: ({ events }) => {
+        for (const event of events) {
+          const { value } = event.kind === 'put' ? event.item : event.previous
+          const record = JSON.parse(Buffer.from(value).toString()) as ClusterRecord
+          this.#take(record, event.kind === 'delete').catch(log)
+        }
+      },
+      ended: (error) => {
+        if (error.kind === 'Compacted') this.#follow()
+      },
+    })
+  }
+
+  async #take(record: ClusterRecord, isGone: boolean): Promise<void> {
+    const { id } = record.spec
+    if (isGone || record.state === 'Stopped') await this.#halt(id)
+    if (isGone) {
+      this.#records.delete(id)
+      this.#indexes.delete(record.index)
+      return
+    }
+    this.#records.set(id, record)
+    this.#indexes.add(record.index)
+    for (let attempt = 1; record.state === 'Running' && !this.#scope.signal.aborted; attempt++) {
+      try {
+        await this.#ensureRunning(record)
+        return
+      } catch (error) {
+        // The server that makes it is writing the first objects at this very moment, and so did we.
+        if (attempt === FOLLOW_TRIES) throw error
+        await sleep(this.#scope.clock, FOLLOW_RETRY_MS, this.#scope.signal)
+      }
+    }
   }
 
   async create(_scope: Scope, spec: ControlPlaneSpec): Promise<ControlPlaneStatus> {
@@ -174,7 +233,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   async #newRecord(spec: ControlPlaneSpec): Promise<ClusterRecord> {
     const index = await this.#takeIndex()
     try {
-      return await this.#save(await newClusterRecord(this.#scope, { spec, index }))
+      return await this.#save(await newClusterRecord(this.#scope, { spec, index, madeBy: this.#options.sharedAs }))
     } catch (error) {
       this.#indexes.delete(index)
       throw error
@@ -195,21 +254,42 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     const { id } = record.spec
     const known = this.#running.get(id)
     if (known !== undefined) return known
-    const starting = startControlPlane(childScope(this.#scope, { cluster: record.spec.name }), {
-      ...this.#options,
-      record,
-      keyPrefix: `clusters/${record.key}/`,
-      localAddress: loopbackAddress(record.index),
-      localPort: this.#portOf(record),
-      tunnelSocket: this.#tunnelSocket(record),
-      virtualNetworkId: () => this.#records.get(id)?.virtualNetworkId,
-    })
+    const starting = this.#start(record)
     this.#running.set(id, starting)
     starting.then(
       (plane) => this.#alivePlanes.set(id, plane),
       () => this.#running.delete(id),
     )
     return starting
+  }
+
+  async #start(record: ClusterRecord): Promise<ControlPlane> {
+    const { id } = record.spec
+    const { fabric, diskImages, sharedAs, ...rest } = this.#options
+    // Machines and fabric belong to the host that made them: elsewhere the cluster is served without.
+    const isOurs = sharedAs === undefined || record.madeBy === sharedAs
+    const ours = { ...(fabric === undefined ? {} : { fabric }), ...(diskImages === undefined ? {} : { diskImages }) }
+    const { fabricAddress: _, ...spec } = record.spec
+    const place = await this.#place(record, isOurs)
+    return await startControlPlane(childScope(this.#scope, { cluster: record.spec.name }), {
+      ...rest,
+      ...(isOurs ? ours : {}),
+      ...(sharedAs === undefined ? {} : { candidate: sharedAs }),
+      record: isOurs ? record : { ...record, spec },
+      keyPrefix: `clusters/${record.key}/`,
+      localAddress: place.host,
+      localPort: place.port,
+      tunnelSocket: this.#tunnelSocket(record),
+      virtualNetworkId: () => this.#records.get(id)?.virtualNetworkId,
+    })
+  }
+
+  /** The address of its own; one that another server made, and perhaps serves on this host, gets a port of 127.0.0.1. */
+  async #place(record: ClusterRecord, isOurs: boolean): Promise<Place> {
+    const own = { host: loopbackAddress(record.index), port: portOf(this.#options, record.index) }
+    const place = isOurs ? own : { host: '127.0.0.1', port: await freePort() }
+    this.#places.set(record.spec.id, place)
+    return place
   }
 
   async #halt(id: string): Promise<void> {
@@ -233,12 +313,10 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     return record
   }
 
-  #portOf(record: ClusterRecord): number {
-    return portOf(this.#options, record.index)
-  }
-
   #localUrl(record: ClusterRecord): string {
-    return `https://${loopbackAddress(record.index)}:${this.#portOf(record)}`
+    const own = { host: loopbackAddress(record.index), port: portOf(this.#options, record.index) }
+    const { host, port } = this.#places.get(record.spec.id) ?? own
+    return `https://${host}:${port}`
   }
 
   #nodeUrl(record: ClusterRecord): string {
@@ -262,21 +340,6 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
       certificateAuthority: record.authority.certificatePem,
     }
   }
-}
-
-function portOf(options: EmbeddedEngineOptions, index: number): number {
-  return options.privileged ? API_PORT : 16_443 + index
-}
-
-/** Rejects for any failure but a taken address. */
-function canListen(address: { readonly host: string; readonly port: number }): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-    )
-    server.listen(address, () => server.close(() => resolve(true)))
-  })
 }
 
 function resourceGroupOf(id: string): string {

@@ -12,7 +12,7 @@ import type { Scope } from '@aksel/base/scope'
 import { openAuditLog } from './audit-log.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { jsonLog } from './json-log.ts'
-import { checkStoreName, openStore } from './open-store.ts'
+import { checkStoreName, hostName, isShared, openStore } from './open-store.ts'
 
 enableCompileCache()
 
@@ -43,6 +43,7 @@ const engine = await EmbeddedEngine.open(scope, {
   privileged: false,
   audit: audit.write,
   loops: values.loops === 'on',
+  ...(isShared(values.store) ? { sharedAs: hostName(dataDir) } : {}),
 })
 await engine.resume()
 const delay = monitorEventLoopDelay({ resolution: 5 })
@@ -60,6 +61,15 @@ const orders = {
       fqdn: `${name}.test.aksel`,
     })
     return await engine.kubeconfig(id, 'admin')
+  },
+  async kubeconfig(name: string) {
+    const id = `/subscriptions/s/resourcegroups/g/providers/microsoft.containerservice/managedclusters/${name}`
+    // Another server may have made it a moment ago: answered once it runs here too.
+    await engine.start(scope, id)
+    return await engine.kubeconfig(id, 'admin')
+  },
+  async name() {
+    return hostName(dataDir)
   },
   async measureDelay() {
     delay.reset()

@@ -6,6 +6,7 @@ import { controllersFor } from '@aksel/controllers/all'
 import type { LoadBalancers } from '@aksel/controllers/service-load-balancer/load-balancers'
 import { createCaches } from '@aksel/runtime/caches'
 import type { Controller } from '@aksel/runtime/controller'
+import { runAsLeader } from '@aksel/runtime/leader-election'
 import { runControllers } from '@aksel/runtime/runner'
 import { createScheduler } from '@aksel/scheduler/scheduler'
 import { diskProvisioner } from '@aksel/storage/provisioner'
@@ -18,8 +19,24 @@ export interface LoopOptions extends ControlPlaneOptions {
 const CONTROLLER_MANAGER: User = { name: 'system:kube-controller-manager', groups: ['system:masters'] }
 const SCHEDULER: User = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
 
+const LEASE = { namespace: 'kube-system', name: 'aksel-loops' }
+
+/**
+ * Runs the loops; where several servers serve the cluster, on the one that holds the lease. A leader that cannot renew stops
+ * five seconds before another may begin.
+ */
+export async function runElected(scope: Scope, options: LoopOptions): Promise<void> {
+  if (options.candidate === undefined) return await runLoops(scope, options)
+  await runAsLeader(scope, {
+    client: options.client(CONTROLLER_MANAGER),
+    lease: LEASE,
+    identity: options.candidate,
+    run: (own) => runLoops(own, options),
+  })
+}
+
 /** Runs until the scope's signal, then ends without an error. */
-export async function runLoops(scope: Scope, options: LoopOptions): Promise<void> {
+async function runLoops(scope: Scope, options: LoopOptions): Promise<void> {
   const client = options.client(CONTROLLER_MANAGER)
   await using caches = createCaches(childScope(scope, { loop: 'caches' }), client)
   const loadBalancers = loadBalancersOf(options)

@@ -8,7 +8,8 @@ import { openAuditLog } from './audit-log.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
 import { openHost } from './host-parts.ts'
-import { openStore } from './open-store.ts'
+import { FileRecords } from './cluster-record.ts'
+import { chosenStore, hostName, isShared, openStore } from './open-store.ts'
 import type { ServerOptions } from './options.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { openSimulatedMachines } from '@aksel/compute/simulated/simulated-machines'
@@ -25,7 +26,8 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const { dataDir } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await chmod(dataDir, 0o700)
-  const store = started.use(await openStore(scope, options))
+  const chosen = await chosenStore(dataDir, options.store, (await new FileRecords(dataDir).readAll()).length > 0)
+  const store = started.use(await openStore(scope, { store: chosen, dataDir }))
   const audit = started.use(await openAuditLog(join(dataDir, 'server', 'audit.jsonl')))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const engine = started.use(
@@ -34,6 +36,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       dataDir,
       privileged: options.isRoot,
       audit: audit.write,
+      ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),
   )

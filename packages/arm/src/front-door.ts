@@ -68,6 +68,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     store,
     suppliers,
     steps,
+    subscriptionIds: options.subscriptions.map(({ subscriptionId }) => subscriptionId),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const tokens = await openTokens(store, options.identity)

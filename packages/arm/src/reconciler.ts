@@ -39,6 +39,8 @@ export interface ReconcilerParts {
   readonly suppliers: Suppliers
   readonly limits?: Partial<ReconcileLimits>
   readonly steps?: Steps
+  /** Absent: everything is worked on. */
+  readonly subscriptionIds?: readonly string[]
 }
 
 export class Reconciler {
@@ -83,9 +85,17 @@ export class Reconciler {
       keys.below('/subscriptions'),
     )
     for (const { value } of all) {
+      if (!('id' in value) || !this.#isOurs(value.id)) continue
       if (value.kind === 'cluster') this.wake(value.id)
       if (value.kind === 'group' && value.progress.deleting === true) this.wake(value.id)
     }
+  }
+
+  /** Where several servers share a store, each has subscriptions of its own, and works on nothing else. */
+  #isOurs(id: string): boolean {
+    const { subscriptionIds } = this.#parts
+    if (subscriptionIds === undefined) return true
+    return subscriptionIds.some((one) => id.toLowerCase().startsWith(`/subscriptions/${one.toLowerCase()}/`))
   }
 
   /** Resolves when nothing is being worked on. */

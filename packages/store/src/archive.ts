@@ -168,18 +168,23 @@ async function copy(disk: Disk, from: string, to: string): Promise<void> {
 
 /** Keys written in one transaction of a store that counts its own revisions. */
 const BATCH_KEYS = 100
+const EPOCH_SUFFIX = 'aksel.dev/schema-epoch'
 
 /**
  * Writes the keys below another prefix, oldest change first, so that what was changed later never has a lower revision than what
  * was changed before. A watch or a list of the new place begins anew: revisions are the new store's.
  */
 export async function copyInto(store: Store, prefix: string, items: readonly KeyValue[]): Promise<void> {
-  const ordered = items.toSorted((left, right) => left.modRevision - right.modRevision)
-  for (let at = 0; at < ordered.length; at += BATCH_KEYS) {
-    const batch = ordered.slice(at, at + BATCH_KEYS)
-    await store.transact({
-      guards: [],
-      writes: batch.map(({ key, value }) => ({ kind: 'put', key: `${prefix}${key}`, value })),
-    })
+  let batch: KeyValue[] = []
+  const flush = async (): Promise<void> => {
+    const writes = batch.map(({ key, value }) => ({ kind: 'put', key: `${prefix}${key}`, value }) as const)
+    batch = []
+    if (writes.length > 0) await store.transact({ guards: [], writes })
   }
+  for (const item of items.toSorted((left, right) => left.modRevision - right.modRevision)) {
+    // What was written before the schema's epoch must stay strictly older than it.
+    if (batch.length === BATCH_KEYS || item.key.endsWith(EPOCH_SUFFIX)) await flush()
+    batch.push(item)
+  }
+  await flush()
 }

@@ -46,7 +46,7 @@ export async function recover(folder: LogFolder, options: RecoveryOptions): Prom
 }
 
 /** Takes records in order and builds the core from them. */
-class Replay {
+export class Replay {
   core = new Mvcc()
   readonly #historyRevisions: number
 
@@ -90,7 +90,12 @@ class Replay {
 }
 
 /** Reads a file that must be intact to its last byte, and returns its size. */
-async function readWhole(folder: LogFolder, kind: FileKind, number: number, replay: Replay): Promise<number> {
+export async function readWhole(
+  folder: Pick<LogFolder, 'disk' | 'directory'>,
+  kind: FileKind,
+  number: number,
+  replay: Replay,
+): Promise<number> {
   const path = pathOf(folder.directory, kind, number)
   const file = await folder.disk.open(path, 'read')
   try {
@@ -117,6 +122,26 @@ async function readInto(path: string, file: DiskFile, reading: Reading): Promise
     reading.replay.begin(path, header, reading.kind, reading.number)
     return visit
   })
+}
+
+/** Reads the newest segment as far as it is intact, and changes nothing. */
+export async function inspectLast(
+  { disk, directory }: Pick<LogFolder, 'disk' | 'directory'>,
+  number: number,
+  replay: Replay,
+): Promise<{ readonly sizeBytes: number; readonly tornBytes: number }> {
+  const path = pathOf(directory, 'segment', number)
+  const file = await disk.open(path, 'read')
+  try {
+    const scan = await readInto(path, file, { kind: 'segment', number, replay })
+    const tornBytes = scan.sizeBytes - scan.intactBytes
+    if (tornBytes > 0 && (await hasBatchBehindDamage(file, scan))) {
+      throw corrupt(path, `it is damaged at byte ${scan.intactBytes} of ${scan.sizeBytes}`)
+    }
+    return { sizeBytes: scan.sizeBytes, tornBytes }
+  } finally {
+    await file.close()
+  }
 }
 
 async function readLast(

@@ -24,6 +24,8 @@ import { readAuditLog, storeHolds } from '../up/instance.ts'
 /** What `apps/server/src/engine-main.ts` can be asked. */
 export type EngineOrders = {
   readonly create: (name: string) => Promise<string>
+  readonly kubeconfig: (name: string) => Promise<string>
+  readonly name: (_: null) => Promise<string>
   readonly measureDelay: (_: null) => Promise<undefined>
   readonly delay: (_: null) => Promise<{ readonly p99Ms: number; readonly maxMs: number }>
   readonly collectGarbage: (_: null) => Promise<NodeJS.MemoryUsage>
