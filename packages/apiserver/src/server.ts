@@ -117,7 +117,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     random: pooledRandom(options.scope.random),
   }
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
-  const { records, epoch } = await openRecords(options, catalog)
+  const { records, epoch } = await openRecords(options, scope, catalog)
   const auth = authorities(options, scope, records, catalog)
   const own = new OwnClient()
   const services = createServiceDialer({ objects: own.reader, nodes: options.nodeConnector, random: scope.random })
@@ -200,12 +200,23 @@ interface OpenRecords {
   readonly epoch: Epoch
 }
 
-async function openRecords({ store, keyPrefix }: ApiServerOptions, catalog: Catalog): Promise<OpenRecords> {
+async function openRecords(
+  { store, keyPrefix }: ApiServerOptions,
+  { signal }: Scope,
+  catalog: Catalog,
+): Promise<OpenRecords> {
   const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
   const protobuf = new ProtobufDecoder(catalog.tables)
   return {
     epoch,
-    records: new RecordStore({ store, keyPrefix, schemas: catalog.schemas, protobuf, epochRevision: epoch.revision }),
+    records: new RecordStore({
+      store,
+      keyPrefix,
+      schemas: catalog.schemas,
+      protobuf,
+      epochRevision: epoch.revision,
+      signal,
+    }),
   }
 }
 

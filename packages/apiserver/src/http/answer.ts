@@ -1,7 +1,8 @@
 // Answers made in one place: JSON bodies, Status errors, warnings, compression.
 
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { pipeline, Readable } from 'node:stream'
+import { createGzip, gzip } from 'node:zlib'
 import type { ApiError, Status } from '@aksel/base/errors'
 import { encodeJson } from '@aksel/base/json'
 import type { Answer } from './message.ts'
@@ -57,10 +58,20 @@ const gzipAsync = promisify(gzip)
 /** Compressed where it is large and the caller takes it; in a thread of the pool, since a long list takes its time. */
 export async function compressed(answer: Answer, acceptEncoding: string | undefined): Promise<Answer> {
   const { body } = answer
+  if (answer.isLarge === true && takesGzip(acceptEncoding))
+    return gzipped(answer, compressedPieces(body as AsyncIterable<Uint8Array>))
   if (!(body instanceof Uint8Array) || body.length < GZIP_MIN_BYTES || !takesGzip(acceptEncoding)) return answer
+  return gzipped(answer, await gzipAsync(body, { level: 1 }))
+}
+
+function gzipped(answer: Answer, body: Answer['body']): Answer {
   const vary = [answer.headers['vary'], 'Accept-Encoding'].filter((one) => one !== undefined).join(', ')
-  const headers = { ...answer.headers, 'content-encoding': 'gzip', vary }
-  return { ...answer, headers, body: await gzipAsync(body, { level: 1 }) }
+  return { ...answer, headers: { ...answer.headers, 'content-encoding': 'gzip', vary }, body }
+}
+
+function compressedPieces(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  // Whoever ends first, reader or source, ends the other.
+  return pipeline(Readable.from(pieces, { objectMode: false }), createGzip({ level: 1 }), () => {})
 }
 
 /** `gzip` among the encodings, not with a quality of 0. */

@@ -45,6 +45,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: AnswerBody
+  /** A body in pieces that is worth compressing for those who take it. */
+  readonly isLarge?: boolean
 }
 
 export function isPushed(body: AnswerBody): body is PushedBody {

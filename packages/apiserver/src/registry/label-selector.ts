@@ -3,6 +3,7 @@
 
 import { labelValue, qualifiedName } from '@aksel/api/validation/names'
 import { ApiError } from '@aksel/base/errors'
+import type { LabelTerm } from './label-index.ts'
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -20,6 +21,14 @@ export function parseLabelSelector(text: string): ((labels: Labels | undefined) 
   const requirements = new Parser(text).requirements()
   if (requirements.length === 0) return undefined
   return (labels = {}) => requirements.every((requirement) => meets(requirement, labels))
+}
+
+/** What an object must carry to match: the conditions that an index can narrow down. Throws BadRequest. */
+export function labelTermsOf(text: string): readonly LabelTerm[] {
+  return new Parser(text).requirements().flatMap(({ key, operator, values }): readonly LabelTerm[] => {
+    if (operator === 'in' || operator === '=' || operator === '==') return [{ key, values }]
+    return operator === 'exists' || operator === '>' || operator === '<' ? [{ key, values: undefined }] : []
+  })
 }
 
 function meets({ key, operator, values }: Requirement, labels: Labels): boolean {

@@ -33,6 +33,10 @@ export async function listRecords(
   if (selection.name !== '' && limit === 0 && revision === undefined && (!row.namespaced || namespace !== '')) {
     return oneRecord(records, row, namespace, selection)
   }
+  if (token === undefined && revision === undefined) {
+    const few = labelledFew(records, row, namespace, { selection, limit })
+    if (few !== undefined) return few
+  }
   if (limit === 0 && token === undefined) {
     const page = await records.page(row, { namespace, revision })
     const kept = selection.matches === undefined ? page.records : page.records.filter(selection.matches)
@@ -44,6 +48,21 @@ export async function listRecords(
     if (token === undefined || !isReason(error, 'Expired')) throw error
     throw continueExpired(token.start)
   }
+}
+
+/** Through the index of labels, where that narrows it down to one page. */
+function labelledFew(
+  records: RecordStore,
+  row: KindRow,
+  namespace: string,
+  { selection, limit }: { readonly selection: Selection; readonly limit: number },
+): ListResult | undefined {
+  const found = records.labelled(row, namespace, selection.terms)
+  if (found === undefined) return undefined
+  const kept = found.records.filter((record) => selection.matches!(record))
+  if (limit > 0 && kept.length > limit) return undefined
+  const resourceVersion = String(found.revision)
+  return { records: kept, resourceVersion, continueToken: '', remainingItemCount: undefined }
 }
 
 interface Paging {

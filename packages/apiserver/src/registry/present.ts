@@ -9,6 +9,7 @@ import type { ProtobufEncoder } from '../protobuf/encode.ts'
 import { bookmarkOf, jsonEvent, type EventEncoder, type EventEncoders } from './event-encoders.ts'
 import { columnDefinitions, partialOf, tableRow, type IncludeObject } from './table.ts'
 import type { ListResult } from './list.ts'
+import { isLargeList, listPieces } from './list-body.ts'
 import type { StoredRecord } from './record.ts'
 
 export interface Presentation {
@@ -41,12 +42,26 @@ export function presentObject(
   return encodeJson(tableOf(row, how, [object], { resourceVersion: object.metadata.resourceVersion ?? '' }))
 }
 
-export function presentList(row: KindRow, how: Presentation, list: ListResult): Uint8Array {
-  const metadata = {
+/** Large lists of whole objects go out piece by piece. YAML is made of one whole text. */
+export function isStreamed(how: Presentation, list: ListResult): boolean {
+  return isWholeJson(how) && how.negotiated.encoding === 'json' && isLargeList(list.records)
+}
+
+export function wholeListPieces(row: KindRow, list: ListResult): AsyncIterable<Uint8Array> {
+  const head = { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: listMetadata(list) }
+  return listPieces(JSON.stringify(head).slice(0, -1), list.records)
+}
+
+function listMetadata(list: ListResult): Json {
+  return {
     resourceVersion: list.resourceVersion,
     ...(list.continueToken === '' ? {} : { continue: list.continueToken }),
     ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
   }
+}
+
+export function presentList(row: KindRow, how: Presentation, list: ListResult): Uint8Array {
+  const metadata = listMetadata(list)
   if (isWholeJson(how)) return wholeList(row, metadata, list.records)
   const objects = list.records.map((record) => record.object)
   if (how.negotiated.encoding === 'protobuf') {

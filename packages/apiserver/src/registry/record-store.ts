@@ -3,12 +3,14 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Schemas } from '@aksel/api/schema'
-import { ApiError } from '@aksel/base/errors'
+import type { ApiError } from '@aksel/base/errors'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { StoreError } from '@aksel/store/store'
 import type { KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
 import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
-import { expiredError } from '../refusals.ts'
+import { LabelIndexes, type LabelTerm } from './label-index.ts'
+import { RecordCache } from './record-cache.ts'
+import { translated, watchError } from './store-errors.ts'
 import { encodeForStore, StoredRecord } from './record.ts'
 
 export interface Page {
@@ -18,6 +20,8 @@ export interface Page {
   readonly next: string | undefined
   readonly remaining: number
 }
+
+export type Labelled = Pick<Page, 'records' | 'revision'>
 
 export interface PageQuery {
   readonly namespace: string
@@ -51,6 +55,8 @@ export interface RecordStoreOptions {
   /** For values that an upstream API server wrote. */
   readonly protobuf: ProtobufDecoder
   readonly epochRevision: number
+  /** Ends what is kept by watches. */
+  readonly signal: AbortSignal
 }
 
 export class RecordStore {
@@ -60,7 +66,10 @@ export class RecordStore {
   readonly #protobuf: ProtobufDecoder
   /** Values written below this revision may lack what this schema writes; they are decoded and defaulted when read. */
   #epochRevision: number
+  /** Of custom resources, whose records a webhook may have to make. */
   readonly #records = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
+  readonly #cache = new RecordCache()
+  readonly #labels: LabelIndexes
   readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
 
   constructor(options: RecordStoreOptions) {
@@ -68,6 +77,7 @@ export class RecordStore {
     this.#keyPrefix = options.keyPrefix
     this.#schemas = options.schemas
     this.#protobuf = options.protobuf
+    this.#labels = new LabelIndexes(options.store, options.signal)
     this.#epochRevision = options.epochRevision
   }
 
@@ -206,11 +216,28 @@ export class RecordStore {
   }
 
   recordOf(row: KindRow, item: KeyValue): StoredRecord {
+    if (row.custom === undefined) return this.#recent(row, item)
     let ofRow = this.#records.get(row)
     if (ofRow === undefined) this.#records.set(row, (ofRow = new WeakMap()))
     let record = ofRow.get(item)
     if (record === undefined) ofRow.set(item, (record = this.#make(row, item)))
     return record
+  }
+
+  #recent(row: KindRow, item: KeyValue): StoredRecord {
+    let record = this.#cache.get(row, item)
+    if (record === undefined) this.#cache.set(row, item, (record = this.#make(row, item)))
+    return record
+  }
+
+  /** Those that may meet all terms, at the newest revision; undefined where all must be looked at. */
+  labelled(row: KindRow, namespace: string, terms: readonly LabelTerm[]): Labelled | undefined {
+    // A webhook may convert labels too.
+    if (row.custom !== undefined) return undefined
+    const labelsOf = (item: KeyValue): Readonly<Record<string, string>> => this.recordOf(row, item).labels
+    const items = this.#labels.find(this.prefixOf(row), this.prefixOf(row, namespace), terms, labelsOf)
+    if (items === undefined) return undefined
+    return { records: items.map((item) => this.recordOf(row, item)), revision: this.revision }
   }
 
   /** Delivers in order, each batch when the webhook has answered for it. */
@@ -323,54 +350,4 @@ function shownAs(probe: StoredRecord, shown: KubernetesObject): StoredRecord {
 
 function keyOfEvent(event: StoreEvent): string {
   return event.kind === 'put' ? event.item.key : event.key
-}
-
-function watchError(error: StoreError, revision: number, oldest: number): ApiError {
-  if (error.kind === 'Compacted') return expiredError(`too old resource version: ${revision} (${oldest})`)
-  return apiErrorOf(error)
-}
-
-function apiErrorOf(error: StoreError): ApiError {
-  switch (error.kind) {
-    case 'Compacted':
-      return expiredError('The resourceVersion for the provided list is too old.')
-    case 'FutureRevision':
-      return new ApiError('Timeout', `Too large resource version: ${error.message}`, {
-        details: {
-          retryAfterSeconds: 1,
-          causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-        },
-        cause: error,
-      })
-    case 'Closed':
-    case 'Locked':
-      return new ApiError('ServiceUnavailable', 'the server is shutting down', { cause: error })
-    case 'Poisoned':
-    case 'Corrupt':
-    case 'NoSpace':
-      return new ApiError('InternalError', `Internal error occurred: storage: ${error.message}`, { cause: error })
-    case 'TooLarge':
-      return new ApiError('RequestEntityTooLarge', `Request entity too large: ${error.message}`, { cause: error })
-    case 'Unavailable':
-      // As upstream answers a storage that cannot be reached: the client tries again, and a write may have happened.
-      return new ApiError(
-        'ServerTimeout',
-        `The operation could not be completed at this time, please try again: ${error.message}`,
-        {
-          details: { retryAfterSeconds: 1 },
-          cause: error,
-        },
-      )
-    default:
-      return error.kind satisfies never
-  }
-}
-
-/** The store's errors as the API's. */
-async function translated<T>(work: Promise<T> | (() => Promise<T>)): Promise<T> {
-  try {
-    return await (typeof work === 'function' ? work() : work)
-  } catch (error) {
-    throw error instanceof StoreError ? apiErrorOf(error) : error
-  }
 }

@@ -9,12 +9,14 @@
 import type { KubernetesObject } from '@aksel/api/resource'
 import { encodeJson, parseJson } from '@aksel/base/json'
 import type { KeyValue } from '@aksel/store/store'
+import { labelsOf } from './record-labels.ts'
 
 export class StoredRecord {
   readonly item: KeyValue
   readonly #value: Uint8Array
   #object: KubernetesObject | undefined
   #fields: Readonly<Record<string, string>> | undefined
+  #labels: Readonly<Record<string, string>> | undefined
 
   /** `value`: the JSON where it is not the stored one (another version of the kind, an older schema). */
   constructor(item: KeyValue, value: Uint8Array = item.value) {
@@ -33,6 +35,22 @@ export class StoredRecord {
   /** Shared: never change it. */
   get object(): KubernetesObject {
     return (this.#object ??= withVersion(parseJson(this.#value) as KubernetesObject, this.resourceVersion))
+  }
+
+  /** Read from the bytes: the rest need not be parsed. */
+  get labels(): Readonly<Record<string, string>> {
+    return (this.#labels ??= this.#object === undefined ? labelsOf(this.#value) : (this.#object.metadata.labels ?? {}))
+  }
+
+  /** Writes the JSON as it is sent; returns where it ends. There must be room for some 48 bytes more than `sizeBytes`. */
+  writeJson(target: Buffer, start: number): number {
+    const value = asBuffer(this.#value)
+    const { at, before, after } = splicePlace(value)
+    let end = start + value.copy(target, start, 0, at)
+    end += before.copy(target, end)
+    end += target.write(`"resourceVersion":"${this.item.modRevision}"`, end, 'latin1')
+    end += after.copy(target, end)
+    return end + value.copy(target, end, at)
   }
 
   /** The JSON as it is sent, resourceVersion in its place. */

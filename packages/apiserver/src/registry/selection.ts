@@ -3,7 +3,8 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { ApiError } from '@aksel/base/errors'
 import type { StoredRecord } from './record.ts'
-import { parseLabelSelector } from './label-selector.ts'
+import type { LabelTerm } from './label-index.ts'
+import { labelTermsOf, parseLabelSelector } from './label-selector.ts'
 import { meetsFields, parseFieldSelector } from './selectors.ts'
 
 export interface Selection {
@@ -11,6 +12,8 @@ export interface Selection {
   readonly matches: ((record: StoredRecord) => boolean) | undefined
   /** The one name that the field selector allows, if it does. */
   readonly name: string
+  /** Labels that everything selected carries. */
+  readonly terms: readonly LabelTerm[]
 }
 
 /** Throws BadRequest for selectors that cannot be read and for fields that the kind does not offer. */
@@ -23,11 +26,12 @@ export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
       fields.map((term) => term.field),
     )
   const name = fields.find((term) => term.field === 'metadata.name' && term.equal)?.value ?? ''
-  if (labels === undefined && fields.length === 0) return { matches: undefined, name }
+  if (labels === undefined && fields.length === 0) return { matches: undefined, name, terms: [] }
   return {
     name,
+    terms: labelTermsOf(query.get('labelSelector') ?? ''),
     matches: (record) =>
-      (labels === undefined || labels(record.object.metadata.labels)) &&
+      (labels === undefined || labels(record.labels)) &&
       (fields.length === 0 ||
         meetsFields(
           fields,

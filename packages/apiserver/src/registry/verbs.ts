@@ -22,7 +22,15 @@ import { watchOptionsOf } from './list-options.ts'
 import { listRecords, tooLarge } from './list.ts'
 import { appliedObject, configurationOf } from './apply.ts'
 import { applyMediaType, decodePatched, patched, patchTypeOf, readPatch } from './patch.ts'
-import { isWholeJson, presentEvents, presentList, presentObject, type Presentation } from './present.ts'
+import {
+  isStreamed,
+  isWholeJson,
+  type Presentation,
+  presentEvents,
+  presentList,
+  presentObject,
+  wholeListPieces,
+} from './present.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
 import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
 import { includeObjectOf } from './table.ts'
@@ -112,8 +120,12 @@ export async function listVerb(tools: VerbTools, context: ResourceCall): Promise
   const { row, info } = context
   const how = presentationOf(tools, context)
   const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
+  if (isStreamed(how, list))
+    return { ...encoded(200, how.negotiated, nothing), body: wholeListPieces(row, list), isLarge: true }
   return encoded(200, how.negotiated, presentList(row, how, list))
 }
+
+const nothing = Buffer.alloc(0)
 
 export async function watchVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info, call } = context
