@@ -26,6 +26,8 @@ export interface ClusterRecord {
   readonly frontProxy?: FrontProxy
   /** The VNet of its nodes, once that is known: load balancers are made in it. */
   readonly virtualNetworkId?: string
+  /** It has a log of its own: it was made from an archive. */
+  readonly ownStore?: boolean
   /** The server that made it, where several share a store: its machines and its fabric are there. */
   readonly madeBy?: string
 }
@@ -86,6 +88,10 @@ export async function newClusterRecord(
   const keys = { authority, serving, admin, user, signingKey, frontProxy }
   const maker = madeBy === undefined ? {} : { madeBy }
   return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker }
+}
+
+export function resourceGroupOf(id: string): string {
+  return /\/resourcegroups\/([^/]+)/i.exec(id)?.[1] ?? 'aksel'
 }
 
 /** Where the records of control planes are kept. */

@@ -1,17 +1,23 @@
 // The embedded engine against the suite of every cluster engine: real API servers over TLS, on a store in memory.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { test } from 'node:test'
+import { configMaps, nodes } from '@aksel/api/resources'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { silentLog } from '@aksel/base/log'
 import type { Scope } from '@aksel/base/scope'
+import type { ControlPlaneSpec } from '@aksel/provider/cluster-engine'
 import { clusterEngineContract } from '@aksel/provider/cluster-engine-contract'
 import { createMemoryStore } from '@aksel/store/memory-store'
 import { EmbeddedEngine } from './embedded-engine.ts'
 
-clusterEngineContract('embedded', async () => {
+clusterEngineContract('embedded', openEngine)
+
+async function openEngine() {
   const dataDir = await mkdtemp(join(tmpdir(), 'aksel-engine-'))
   const stopping = new AbortController()
   const scope: Scope = { clock: systemClock(), random: systemRandom(), log: silentLog(), signal: stopping.signal }
@@ -20,6 +26,7 @@ clusterEngineContract('embedded', async () => {
   return {
     scope,
     engine,
+    dataDir,
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
@@ -27,4 +34,48 @@ clusterEngineContract('embedded', async () => {
       await rm(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+function specOf(name: string): ControlPlaneSpec {
+  return {
+    id: `/subscriptions/s/resourcegroups/g/providers/microsoft.containerservice/managedclusters/${name}`,
+    name,
+    kubernetesVersion: '1.35.7',
+    serviceCidr: '10.0.0.0/16',
+    dnsServiceIp: '10.0.0.10',
+    fqdn: `${name}.test`,
+  }
+}
+
+test('a cluster is snapshotted, restored and forked: objects, uids and versions stay, keys are new', async () => {
+  await using opened = await openEngine()
+  const { engine, scope } = opened
+  const [original, restored, forked] = [specOf('one'), specOf('two'), specOf('three')]
+  const first = await engine.create(scope, original)
+  const metadata = { name: 'kept', namespace: 'default' }
+  const kept = await engine.client(original.id).create(configMaps, { metadata, data: { a: '1' } })
+  await engine.client(original.id).create(nodes, { metadata: { name: 'n1' }, spec: {} })
+  const path = join(opened.dataDir, 'archive')
+  const { objects } = await engine.snapshot(scope, original.id, path)
+  assert.ok(objects > 50)
+  await engine.client(original.id).update(configMaps, { ...kept, data: { a: '2' } })
+  const second = await engine.restore(scope, restored, path)
+  assert.deepEqual(await engine.client(restored.id).get(configMaps, metadata), kept)
+  assert.notEqual(second.certificateAuthority, first.certificateAuthority)
+  await engine.fork(scope, original.id, forked)
+  const copy = engine.client(forked.id)
+  assert.deepEqual((await copy.get(configMaps, metadata)).data, { a: '2' })
+  assert.equal((await copy.get(nodes, { name: 'n1' })).metadata.labels?.['aksel.dev/simulated'], 'true')
+  // They go their own ways, also after they were stopped.
+  await engine.stop(scope, forked.id)
+  await engine.start(scope, forked.id)
+  await engine.client(forked.id).delete(configMaps, metadata)
+  assert.deepEqual((await engine.client(original.id).get(configMaps, metadata)).data, { a: '2' })
+  await engine.delete(scope, forked.id)
+  assert.equal(engine.status(forked.id), undefined)
+  const bytes = await readFile(path)
+  bytes[bytes.length >> 1]! ^= 1
+  await writeFile(path, bytes)
+  await assert.rejects(engine.restore(scope, specOf('four'), path), { kind: 'Corrupt' })
+  assert.equal(engine.status(specOf('four').id), undefined)
 })

@@ -1,5 +1,6 @@
 // The embedded engine: control planes as objects in this process. It owns their records and their lives.
 
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
@@ -11,24 +12,28 @@ import type {
   CredentialRole,
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
+import type { ClusterArchives } from '@aksel/provider/cluster-archives'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import { issue } from '@aksel/runtime/pki'
-import type { Store } from '@aksel/store/store'
+import { copyInto, readArchive, writeArchive } from '@aksel/store/archive'
+import { nodeDisk } from '@aksel/store/node-disk'
+import type { KeyValue, Store } from '@aksel/store/store'
 import {
+  clusterKey,
   FileRecords,
-  loopbackAddress,
   newClusterRecord,
+  resourceGroupOf,
   StoreRecords,
   type ClusterRecord,
   type ClusterRecords,
 } from './cluster-record.ts'
-import { canListen, freePort, portOf, type Place } from './places.ts'
+import { detach, OwnStores, removeObjects } from './own-stores.ts'
+import { canListen, freePort, ownPlace, type Place } from './places.ts'
 import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 
 const API_PORT = 443
 const NODE_CERTIFICATE_DAYS = 365
-const FOLLOW_TRIES = 10
-const FOLLOW_RETRY_MS = 300
+const FOLLOW = { tries: 10, retryMs: 300 }
 
 export interface EmbeddedEngineOptions extends ControlPlaneParts {
   readonly store: Store
@@ -39,10 +44,11 @@ export interface EmbeddedEngineOptions extends ControlPlaneParts {
   readonly sharedAs?: string
 }
 
-export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
+export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisposable {
   readonly #scope: Scope
   readonly #options: EmbeddedEngineOptions
   readonly #files: ClusterRecords
+  readonly #own: OwnStores
   readonly #records = new Map<string, ClusterRecord>()
   readonly #running = new Map<string, Promise<ControlPlane>>()
   /** Creations that have an index and no record yet. */
@@ -56,6 +62,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   private constructor(scope: Scope, options: EmbeddedEngineOptions) {
     this.#scope = childScope(scope, { component: 'engine' })
     this.#options = options
+    this.#own = new OwnStores(this.#scope, options.dataDir)
     this.#files = options.sharedAs === undefined ? new FileRecords(options.dataDir) : new StoreRecords(options.store)
   }
 
@@ -113,8 +120,8 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
         return
       } catch (error) {
         // The server that makes it is writing the first objects at this very moment, and so did we.
-        if (attempt === FOLLOW_TRIES) throw error
-        await sleep(this.#scope.clock, FOLLOW_RETRY_MS, this.#scope.signal)
+        if (attempt === FOLLOW.tries) throw error
+        await sleep(this.#scope.clock, FOLLOW.retryMs, this.#scope.signal)
       }
     }
   }
@@ -145,7 +152,8 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     await this.#halt(id)
     const record = this.#records.get(id)
     if (record === undefined) return
-    await removeObjects(this.#options.store, `clusters/${record.key}/`)
+    if (record.ownStore === true) await this.#own.remove(record.key)
+    else await removeObjects(this.#options.store, `clusters/${record.key}/`)
     await this.#files.remove(record.key)
     this.#records.delete(id)
     this.#indexes.delete(record.index)
@@ -197,6 +205,55 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     }
   }
 
+  async snapshot(scope: Scope, id: string, path: string): Promise<{ readonly objects: number }> {
+    const { store, keyPrefix } = await this.#keyspace(this.#known(id))
+    const { keys } = await writeArchive({ disk: nodeDisk(), path, store, prefix: keyPrefix, random: scope.random })
+    return { objects: keys }
+  }
+
+  restore(scope: Scope, spec: ControlPlaneSpec, path: string): Promise<ControlPlaneStatus> {
+    return this.#fromArchive(scope, spec, path, async () => undefined)
+  }
+
+  async fork(scope: Scope, id: string, spec: ControlPlaneSpec): Promise<ControlPlaneStatus> {
+    const path = join(this.#options.dataDir, 'server', `fork-${clusterKey(spec.id)}`)
+    await this.snapshot(scope, id, path)
+    try {
+      return await this.#fromArchive(scope, spec, path, detach)
+    } finally {
+      await rm(path, { force: true })
+    }
+  }
+
+  /** The record is written last: until then there is no such cluster, and a second try begins anew. */
+  async #fromArchive(
+    scope: Scope,
+    spec: ControlPlaneSpec,
+    path: string,
+    prepare: (store: Store, prefix: string) => Promise<void>,
+  ): Promise<ControlPlaneStatus> {
+    if (this.#records.has(spec.id)) throw new Error(`There is a control plane for "${spec.id}" already`)
+    const { sharedAs, store } = this.#options
+    const index = await this.#takeIndex()
+    const made = await newClusterRecord(this.#scope, { spec, index, madeBy: sharedAs })
+    const record: ClusterRecord = sharedAs === undefined ? { ...made, ownStore: true } : made
+    if (sharedAs === undefined) await this.#own.restore(record.key, path)
+    else {
+      const items: KeyValue[] = []
+      await readArchive(nodeDisk(), path, (item) => void items.push(item))
+      await copyInto(store, `clusters/${record.key}/`, items)
+    }
+    const keyspace = await this.#keyspace(record)
+    await prepare(keyspace.store, keyspace.keyPrefix)
+    await this.#save(record)
+    return this.create(scope, spec)
+  }
+
+  async #keyspace(record: ClusterRecord): Promise<{ readonly store: Store; readonly keyPrefix: string }> {
+    if (record.ownStore === true) return { store: await this.#own.open(record.key), keyPrefix: '' }
+    return { store: this.#options.store, keyPrefix: `clusters/${record.key}/` }
+  }
+
   client(id: string): Client {
     return this.#alive(id).client({ name: 'aksel:resource-provider', groups: ['system:masters'] })
   }
@@ -245,7 +302,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     for (let index = 0; ; index += 1) {
       if (this.#indexes.has(index)) continue
       this.#indexes.add(index)
-      if (await canListen({ host: loopbackAddress(index), port: portOf(this.#options, index) })) return index
+      if (await canListen(ownPlace(this.#options, index))) return index
       this.#indexes.delete(index)
     }
   }
@@ -276,7 +333,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
       ...(isOurs ? ours : {}),
       ...(sharedAs === undefined ? {} : { candidate: sharedAs }),
       record: isOurs ? record : { ...record, spec },
-      keyPrefix: `clusters/${record.key}/`,
+      ...(await this.#keyspace(record)),
       localAddress: place.host,
       localPort: place.port,
       tunnelSocket: this.#tunnelSocket(record),
@@ -286,8 +343,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
 
   /** The address of its own; one that another server made, and perhaps serves on this host, gets a port of 127.0.0.1. */
   async #place(record: ClusterRecord, isOurs: boolean): Promise<Place> {
-    const own = { host: loopbackAddress(record.index), port: portOf(this.#options, record.index) }
-    const place = isOurs ? own : { host: '127.0.0.1', port: await freePort() }
+    const place = isOurs ? ownPlace(this.#options, record.index) : { host: '127.0.0.1', port: await freePort() }
     this.#places.set(record.spec.id, place)
     return place
   }
@@ -299,6 +355,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
     this.#alivePlanes.delete(id)
     const plane = await starting
     await plane[Symbol.asyncDispose]()
+    if (plane.record.ownStore === true) await this.#own.close(plane.record.key)
   }
 
   #known(id: string): ClusterRecord {
@@ -314,8 +371,7 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
   }
 
   #localUrl(record: ClusterRecord): string {
-    const own = { host: loopbackAddress(record.index), port: portOf(this.#options, record.index) }
-    const { host, port } = this.#places.get(record.spec.id) ?? own
+    const { host, port } = this.#places.get(record.spec.id) ?? ownPlace(this.#options, record.index)
     return `https://${host}:${port}`
   }
 
@@ -339,20 +395,5 @@ export class EmbeddedEngine implements ClusterEngine, AsyncDisposable {
       tunnelSocket: this.#tunnelSocket(record),
       certificateAuthority: record.authority.certificatePem,
     }
-  }
-}
-
-function resourceGroupOf(id: string): string {
-  return /\/resourcegroups\/([^/]+)/i.exec(id)?.[1] ?? 'aksel'
-}
-
-const DELETE_BATCH = 500
-
-/** A control plane that is gone leaves no key behind. */
-async function removeObjects(store: Store, prefix: string): Promise<void> {
-  for (;;) {
-    const { items } = await store.range({ prefix, limit: DELETE_BATCH })
-    if (items.length === 0) return
-    await store.transact({ guards: [], writes: items.map(({ key }) => ({ kind: 'delete', key })) })
   }
 }

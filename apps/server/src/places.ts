@@ -1,6 +1,7 @@
 // Where control planes listen on this host.
 
 import { createServer, type AddressInfo } from 'node:net'
+import { loopbackAddress } from './cluster-record.ts'
 
 export interface Place {
   readonly host: string
@@ -10,9 +11,9 @@ export interface Place {
 const API_PORT = 443
 const FIRST_PORT = 16_443
 
-/** Without root there is no port 443: then every cluster has a port of its own. */
-export function portOf({ privileged }: { readonly privileged: boolean }, index: number): number {
-  return privileged ? API_PORT : FIRST_PORT + index
+/** A loopback address for every cluster. Without root there is no port 443: then each has a port of its own too. */
+export function ownPlace({ privileged }: { readonly privileged: boolean }, index: number): Place {
+  return { host: loopbackAddress(index), port: privileged ? API_PORT : FIRST_PORT + index }
 }
 
 /** Rejects for any failure but a taken address. */
