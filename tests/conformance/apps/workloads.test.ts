@@ -11,6 +11,7 @@ import type {
   V1PodTemplateSpec,
   V1ReplicaSet,
   V1ReplicationController,
+  V1ResourceQuota,
   V1Scale,
 } from '@kubernetes/client-node'
 import { conformanceCluster, pause } from '../cluster.ts'
@@ -301,6 +302,24 @@ void suite('workloads', () => {
       scale.spec!.replicas = 2
       await own.replace(scale as V1ReplicationController, '/scale')
       await own.until('scaled', ({ status }) => status?.replicas === 2 && status.readyReplicas === 2)
+    },
+  )
+
+  void test(
+    '[sig-apps] ReplicationController should surface a failure condition on a common issue like exceeded quota [Conformance]',
+    deadline,
+    async () => {
+      const { own, pods, namespace } = await controllers()
+      const quotas = all<V1ResourceQuota>(`/api/v1/namespaces/${namespace}/resourcequotas`)
+      await quotas.create({ metadata: { name: 'condition-test' }, spec: { hard: { pods: '2' } } })
+      await quotas.until('condition-test', ({ status }) => status?.hard?.['pods'] === '2')
+      await own.create(controller('bounded', 3))
+      const isFailing = ({ status }: V1ReplicationController): boolean =>
+        status?.conditions?.some(({ type, status: state }) => type === 'ReplicaFailure' && state === 'True') === true
+      await own.until('bounded', isFailing)
+      await own.change('bounded', (found) => void (found.spec!.replicas = 2))
+      await own.until('bounded', (found) => !isFailing(found))
+      assert.equal((await pods.list('rc=bounded')).length, 2)
     },
   )
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { endpoints, pods, services } from '@aksel/api/resources'
-import { TestCluster } from '../testing/cluster.ts'
+import { killEverywhere, TestCluster } from '../testing/cluster.ts'
 import { newPod } from '../testing/objects.ts'
 import { endpointsController } from './controller.ts'
 
@@ -33,4 +33,23 @@ test('a service has endpoints: ready addresses, those that are not, and their po
   await cluster.client.delete(services, { namespace: 'shop', name: 'web' })
   await cluster.still()
   assert.equal(cluster.client.peek(endpoints, 'shop/web'), undefined)
+})
+
+test('no kill leaves a service without its endpoints', async () => {
+  const kills = await killEverywhere(
+    (parts) => [endpointsController(parts)],
+    async (cluster) => {
+      const spec = { selector: { app: 'web' }, ports: [{ port: 80 }] }
+      await cluster.client.create(services, { metadata: { name: 'web', namespace: 'shop' }, spec })
+      for (const name of ['a', 'b']) {
+        await cluster.client.create(pods, newPod(name, { nodeName: 'node-1' }, { app: 'web' }))
+        await cluster.still()
+      }
+    },
+    (cluster, kill) => {
+      const [subset] = cluster.client.peek(endpoints, 'shop/web')!.subsets!
+      assert.equal(subset!.addresses!.length, 2, `killed after write ${kill}`)
+    },
+  )
+  assert.ok(kills >= 3)
 })

@@ -6,7 +6,7 @@ import { events, leases, nodes, pods } from '@aksel/api/resources'
 import { formatMicroTime } from '@aksel/base/clock'
 import { podGcController } from '../pod-gc/controller.ts'
 import { podCondition } from '../pod-facts.ts'
-import { TestCluster } from '../testing/cluster.ts'
+import { killEverywhere, TestCluster } from '../testing/cluster.ts'
 import type { MakeLoops } from '../testing/cluster.ts'
 import { newPod, readyNode } from '../testing/objects.ts'
 import { leaseNamespace, nodeLifecycleController } from './controller.ts'
@@ -44,6 +44,10 @@ async function runFor(cluster: TestCluster, ms: number, ...living: readonly stri
 
 async function twoNodes(cluster: TestCluster): Promise<void> {
   cluster.start()
+  await furnish(cluster)
+}
+
+async function furnish(cluster: TestCluster): Promise<void> {
   for (const name of ['node-1', 'node-2']) cluster.client.put(nodes, readyNode(name, '10.224.0.4'))
   beat(cluster, 'node-1', 'node-2')
   await cluster.client.create(pods, newPod('web', { nodeName: 'node-1', tolerations }))
@@ -151,4 +155,26 @@ test('a cordoned node is tainted, and an uncordoned one no more', async () => {
   })
   await cluster.clock.run(1000)
   assert.deepEqual(taints(cluster, 'node-2'), [])
+})
+
+test('no kill keeps the pods of a lost node in place, or leaves one behind when the node is gone', async () => {
+  const loseNode = async (cluster: TestCluster): Promise<void> => {
+    await runFor(cluster, 400_000, 'node-2')
+    if (cluster.client.peek(nodes, 'node-1') !== undefined) await cluster.client.delete(nodes, { name: 'node-1' })
+    await runFor(cluster, 100_000, 'node-2')
+  }
+  const kills = await killEverywhere(
+    loops,
+    async (cluster) => {
+      await furnish(cluster)
+      await loseNode(cluster)
+    },
+    (cluster, kill) => {
+      assert.equal(cluster.client.peek(pods, 'shop/web'), undefined, `killed after write ${kill}`)
+      assert.deepEqual(taints(cluster, 'node-2'), [], `killed after write ${kill}`)
+    },
+    {},
+    loseNode,
+  )
+  assert.ok(kills > 6, String(kills))
 })
