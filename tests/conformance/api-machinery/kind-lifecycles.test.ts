@@ -119,7 +119,7 @@ void suite('lives of kinds', { concurrency: 4 }, () => {
       const isRefused = (resources: object): Promise<void> =>
         assert.rejects(
           pods.create(pod('refused', resources)),
-          (error) => error instanceof Refusal && error.code === 403,
+          (error) => error instanceof Refusal && [403, 422].includes(error.code),
         )
 
       const list = await ranges.list({ labelSelector: 'time=now' })

@@ -131,7 +131,10 @@ export class HollowPods {
         // Judged again: the wait for a lane may have been long.
         const stage = this.#stageOf(key, track, faults)
         if (stage === undefined || stage.kind === 'wait') return
+        const { pod } = track
         await this.#apply(track, stage)
+        // A write that changed nothing would be judged necessary again at once, for ever.
+        retry = stage.kind === 'status' && track.pod.metadata.resourceVersion === pod.metadata.resourceVersion
       })
     } catch (error) {
       retry = !isReason(error, 'NotFound')

@@ -225,3 +225,15 @@ test('nextStage(): a readiness gate holds readiness back until its condition is 
   const second = stageAt({ ...pod, status: { ...first.status, conditions } }, 2)
   assert.equal(second?.kind === 'status' && shown(second.status), 'Running ready: up')
 })
+
+test('a running pod whose resources are spelled in another order is where it should be', () => {
+  const requests = { cpu: '10m' }
+  const limits = { cpu: '20m' }
+  const pod = podOf({ spec: { containers: [{ name: 'c', image: 'i', resources: { requests, limits } }] } })
+  const started = stageAt(pod, 0)
+  assert.ok(started?.kind === 'status')
+  const [container] = started.status.containerStatuses!
+  const stored = { ...container!, resources: { limits, requests } }
+  const running = { ...pod, status: { ...started.status, containerStatuses: [stored] } }
+  assert.equal(stageAt(running, 1), undefined)
+})

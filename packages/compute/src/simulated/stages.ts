@@ -1,5 +1,6 @@
 // What a simulated node makes of a pod: declared stages instead of containers. Pure: a pod in, the next status out.
 
+import { deepEqual } from '@aksel/api/deep-equal'
 import type { ContainerStatus, Pod, PodStatus } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { running, terminated, waiting, type ContainerSpec } from './container-states.ts'
@@ -116,7 +117,7 @@ function runningTurn(
     return { status: terminated(pod, container, { time, exitCode, reason, message, before }), changed: true }
   }
   const ready = isReadyAfter(options, ranMs)
-  const resized = !isSameJson(before.resources, container.resources)
+  const resized = !deepEqual(before.resources ?? {}, container.resources ?? {})
   const status = resized
     ? { ...before, ready, ...resourcesOf(container) }
     : ready === before.ready
@@ -255,8 +256,4 @@ function sameConditions(before: PodStatus | undefined, next: PodStatus): boolean
 function sooner(late: Stage | undefined, stage: Stage | undefined): Stage | undefined {
   if (late?.kind !== 'wait' || (stage !== undefined && stage.kind !== 'wait')) return stage
   return stage === undefined || late.afterMs < stage.afterMs ? late : stage
-}
-
-function isSameJson(left: unknown, right: unknown): boolean {
-  return left === right || JSON.stringify(left ?? {}) === JSON.stringify(right ?? {})
 }
