@@ -94,6 +94,26 @@ test('few objects are looked at one by one, many through the index once it is th
   stop.abort()
 })
 
+test('a store that answers later is asked once, and its failure is nobody’s', async () => {
+  const stop = new AbortController()
+  await using store = createMemoryStore(testScope([], stop.signal))
+  let asked = 0
+  const remote = new Proxy(store, {
+    get(target, name) {
+      if (name !== 'count') return Reflect.get(target, name) as unknown
+      return () => {
+        asked += 1
+        return Promise.reject(new Error('nobody answers'))
+      }
+    },
+  })
+  const indexes = new LabelIndexes(remote, stop.signal)
+  for (let i = 0; i < 3; i++) assert.equal(indexes.find('c/', 'c/', [{ key: 'app', values: ['x'] }], read), undefined)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(asked, 1)
+  stop.abort()
+})
+
 test('a large list goes out in pieces and is the same list, with selectors too', async () => {
   await using server = await startTestServer()
   const writes = Array.from({ length: 1_500 }, (_, i) => {

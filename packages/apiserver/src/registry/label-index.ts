@@ -124,6 +124,8 @@ export class LabelIndexes {
   readonly #store: Store
   readonly #signal: AbortSignal
   readonly #indexes = new Map<string, LabelIndex | 'being built'>()
+  /** The store must ask somebody else: it would answer later than the list could be made. */
+  #isRemote = false
 
   constructor(store: Store, signal: AbortSignal) {
     this.#store = store
@@ -140,7 +142,7 @@ export class LabelIndexes {
     terms: readonly LabelTerm[],
     labelsOf: IndexRequest['labelsOf'],
   ): readonly KeyValue[] | undefined {
-    if (terms.length === 0) return undefined
+    if (terms.length === 0 || this.#isRemote) return undefined
     const index = this.#index(prefix, labelsOf)
     if (index === undefined || index.revision < this.#store.revision) return undefined
     const items: KeyValue[] = []
@@ -158,8 +160,12 @@ export class LabelIndexes {
     if (known === 'being built') return undefined
     if (known !== undefined && !known.ended) return known
     const count = this.#store.count(prefix)
-    // A store that must ask somebody else answers later than the list would be made.
-    if (typeof count !== 'number' || count < INDEX_MIN_KEYS) return undefined
+    if (typeof count !== 'number') {
+      this.#isRemote = true
+      count.catch(() => undefined)
+      return undefined
+    }
+    if (count < INDEX_MIN_KEYS) return undefined
     this.#indexes.set(prefix, 'being built')
     LabelIndex.build({ store: this.#store, prefix, signal: this.#signal, labelsOf }).then(
       (index) => this.#indexes.set(prefix, index),
