@@ -3,13 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { Watch } from '@kubernetes/client-node'
-import { systemClock } from '@aksel/base/clock'
-import { systemRandom } from '@aksel/base/ids'
-import { logTo } from '@aksel/base/log'
-import { createAuthority, issue } from '@aksel/runtime/pki'
-import { agnhost, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
+import { conformanceCluster, type ConformanceCluster } from '../cluster.ts'
 import { definitions, expectCall, installKind, jsonPatch, version, type Loose, type TestKind } from '../custom.ts'
-import { Pods } from '../pods.ts'
+import { servingPod } from '../serving-pod.ts'
 
 const deadline = { timeout: 120_000 }
 const service = 'e2e-test-crd-conversion-webhook'
@@ -25,7 +21,13 @@ void suite('conversion of custom objects', () => {
   before(async () => {
     cluster = await conformanceCluster({ nodes: 'real', count: 1, agnhost: true })
     namespace = await cluster.namespace('crd-webhook')
-    caBundle = await startWebhook(cluster, namespace)
+    caBundle = await servingPod(cluster, {
+      namespace,
+      service,
+      command: 'crd-conversion-webhook',
+      portFlag: 'port',
+      port: 9443,
+    })
   })
   after(() => cluster[Symbol.asyncDispose]())
 
@@ -154,61 +156,3 @@ void suite('conversion of custom objects', () => {
     },
   )
 })
-
-/** A pod that converts, its service, and whom to believe. */
-async function startWebhook(cluster: ConformanceCluster, namespace: string): Promise<string> {
-  const { signal } = new AbortController()
-  const scope = { clock: systemClock(), random: systemRandom(), log: logTo(() => {}), signal }
-  const authority = await createAuthority(scope, { commonName: 'e2e-server-cert-ca', years: 1 })
-  const serving = await issue(scope, authority, {
-    commonName: service,
-    dnsNames: [`${service}.${namespace}.svc`],
-    usages: ['server'],
-    days: 1,
-  })
-  const { core } = cluster
-  const stringData = { 'tls.crt': serving.certificatePem, 'tls.key': serving.keyPem }
-  await core.createNamespacedSecret({ namespace, body: { metadata: { name: 'webhook-certs' }, stringData } })
-  const labels = { app: 'crd-conversion-webhook' }
-  const pods = new Pods(cluster, namespace)
-  const files = '/webhook.local.config/certificates'
-  await pods.create(
-    'webhook',
-    {
-      containers: [
-        {
-          name: 'webhook',
-          image: agnhost,
-          args: [
-            'crd-conversion-webhook',
-            `--tls-cert-file=${files}/tls.crt`,
-            `--tls-private-key-file=${files}/tls.key`,
-            '--port=9444',
-          ],
-          volumeMounts: [{ name: 'certs', mountPath: files, readOnly: true }],
-          ports: [{ containerPort: 9444 }],
-          readinessProbe: { httpGet: { path: '/readyz', port: 9444, scheme: 'HTTPS' }, periodSeconds: 1 },
-        },
-      ],
-      volumes: [{ name: 'certs', secret: { secretName: 'webhook-certs' } }],
-    },
-    { labels },
-  )
-  const ports = [{ protocol: 'TCP', port: 9443, targetPort: 9444 }]
-  await core.createNamespacedService({
-    namespace,
-    body: { metadata: { name: service }, spec: { selector: labels, ports } },
-  })
-  await pods.ready('webhook')
-  await cluster.aksel.kubectl([
-    '-n',
-    namespace,
-    'wait',
-    `endpointslices`,
-    '-l',
-    `kubernetes.io/service-name=${service}`,
-    '--for=jsonpath={.endpoints[0].conditions.ready}=true',
-    '--timeout=30s',
-  ])
-  return Buffer.from(authority.certificatePem).toString('base64')
-}

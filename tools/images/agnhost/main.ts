@@ -12,6 +12,7 @@ import { netExec } from './netexec.ts'
 import { netTest } from './nettest.ts'
 import { porter } from './porter.ts'
 import { serveHostname } from './serve-hostname.ts'
+import { sampleApiServer } from './sample-apiserver.ts'
 import { testWebServer } from './test-webserver.ts'
 import { webhook } from './webhook.ts'
 import { conversionWebhook } from './conversion-webhook.ts'
@@ -47,6 +48,7 @@ const commands: Readonly<Record<string, Command>> = {
   nettest: netTest,
   pause,
   porter,
+  'sample-apiserver': sampleApiServer,
   'serve-hostname': serveHostname,
   'test-webserver': testWebServer,
   webhook,
