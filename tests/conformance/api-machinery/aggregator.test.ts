@@ -31,10 +31,8 @@ void suite('aggregator', () => {
       const { config, aksel } = cluster
       const namespace = await cluster.namespace('aggregator')
       // The server reads there whose client certificate it believes.
-      await aksel.kubectl([
-        ...['-n', 'kube-system', 'create', 'rolebinding', 'wardler-auth-reader'],
-        ...['--role=extension-apiserver-authentication-reader', `--serviceaccount=${namespace}:default`],
-      ])
+      const reader = ['--role=extension-apiserver-authentication-reader', `--serviceaccount=${namespace}:default`]
+      await aksel.kubectl(['-n', 'kube-system', 'create', 'rolebinding', 'wardler-auth-reader', ...reader])
       const wish = { service: 'sample-api', command: 'sample-apiserver', portFlag: 'secure-port', port: 7443 }
       const caBundle = await servingPod(cluster, { namespace, ...wish })
       const body = {
