@@ -5,7 +5,8 @@ import { Watch, type KubeConfig } from '@kubernetes/client-node'
 export interface Wish<T> {
   /** Of the collection. */
   readonly path: string
-  readonly name: string
+  /** Any object of the collection when absent. */
+  readonly name?: string
   readonly isWanted: (object: T | undefined) => boolean
   readonly waitMs: number
 }
@@ -16,7 +17,7 @@ export async function watched<T>(config: KubeConfig, wish: Wish<T>): Promise<T |
   const done = Promise.withResolvers<T | undefined>()
   let last: T | undefined
   const query = {
-    fieldSelector: `metadata.name=${wish.name}`,
+    ...(wish.name === undefined ? {} : { fieldSelector: `metadata.name=${wish.name}` }),
     sendInitialEvents: true,
     resourceVersionMatch: 'NotOlderThan',
     allowWatchBookmarks: true,
@@ -33,13 +34,17 @@ export async function watched<T>(config: KubeConfig, wish: Wish<T>): Promise<T |
   // The client takes a watch that is quiet for half a minute for a broken one; ours is quiet until something happens.
   const onEnd = (error: unknown): Promise<void> | void => {
     if (error instanceof DOMException && error.name === 'TimeoutError') return begin().catch(done.reject)
-    done.reject(new Error(`the watch of ${wish.name} ended: ${String(error)}; last seen: ${JSON.stringify(last)}`))
+    done.reject(
+      new Error(`the watch of ${wish.name ?? wish.path} ended: ${String(error)}; last seen: ${JSON.stringify(last)}`),
+    )
   }
   await begin()
   const timer = setTimeout(
     () =>
       done.reject(
-        new Error(`${wish.name} is not as wanted after ${wish.waitMs} ms; last seen: ${JSON.stringify(last)}`),
+        new Error(
+          `${wish.name ?? wish.path} is not as wanted after ${wish.waitMs} ms; last seen: ${JSON.stringify(last)}`,
+        ),
       ),
     wish.waitMs,
   )

@@ -7,6 +7,8 @@ import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
 import type { Fabric } from '@aksel/provider/fabric'
 import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
+import { explained } from '@aksel/scheduler/debug'
+import type { Scheduler } from '@aksel/scheduler/scheduler'
 import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
 import type { ClusterRecord } from './cluster-record.ts'
@@ -63,12 +65,17 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const { authority, serving } = record
   const pems = { certPem: serving.certificatePem, keyPem: serving.keyPem, caPem: authority.certificatePem }
   const tunnel = started.use(await openTunnelServer(own, { socketPath: options.tunnelSocket, tls: pems }))
-  const server = started.use(await openServer(own, options, tunnel))
+  const late: { scheduler?: Scheduler } = {}
+  const debug = (path: string): unknown => (late.scheduler === undefined ? undefined : explained(late.scheduler, path))
+  const server = started.use(await openServer(own, { ...options, debug }, tunnel))
   await server.listen({ host: options.localAddress, port: options.localPort, tls: pems })
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
   const client = (user: User): Client => createClient(server.transportFor(user), { userAgent: userAgentOf(user) })
-  const loops = options.loops === false ? Promise.resolve() : runElected(own, { ...options, client })
+  const loops =
+    options.loops === false
+      ? Promise.resolve()
+      : runElected(own, { ...options, client, onScheduler: (scheduler) => (late.scheduler = scheduler) })
   started.defer(async () => {
     stopping.abort(new Error('the control plane stops'))
     await loops
@@ -83,7 +90,11 @@ function userAgentOf({ name }: User): string {
   return /^system:(kube-[a-z-]+)$/.exec(name)?.[1] ?? 'aksel'
 }
 
-async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: TunnelServer): Promise<ApiServer> {
+async function openServer(
+  scope: Scope,
+  options: ControlPlaneOptions & { readonly debug: (path: string) => unknown },
+  tunnel: TunnelServer,
+): Promise<ApiServer> {
   const { record } = options
   const { spec } = record
   const onFabric = spec.fabricAddress !== undefined
@@ -101,5 +112,6 @@ async function openServer(scope: Scope, options: ControlPlaneOptions, tunnel: Tu
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
     audit: options.audit,
+    debug: options.debug,
   })
 }

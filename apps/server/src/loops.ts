@@ -8,12 +8,15 @@ import { createCaches } from '@aksel/runtime/caches'
 import type { Controller } from '@aksel/runtime/controller'
 import { runAsLeader } from '@aksel/runtime/leader-election'
 import { runControllers } from '@aksel/runtime/runner'
-import { createScheduler } from '@aksel/scheduler/scheduler'
+import { readProfiles } from '@aksel/scheduler/configuration-source'
+import { createScheduler, type Scheduler } from '@aksel/scheduler/scheduler'
 import { diskProvisioner } from '@aksel/storage/provisioner'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
   readonly client: (user: User) => Client
+  /** Called with the scheduler before it runs. */
+  readonly onScheduler?: (scheduler: Scheduler) => void
 }
 
 const CONTROLLER_MANAGER: User = { name: 'system:kube-controller-manager', groups: ['system:masters'] }
@@ -51,7 +54,9 @@ async function runLoops(scope: Scope, options: LoopOptions): Promise<void> {
       ? []
       : [diskProvisioner({ client, caches, images: options.diskImages, diskIdPrefix: diskIdPrefix(options) })]),
   ]
-  const scheduler = createScheduler(scope, { client: options.client(SCHEDULER), caches })
+  const configured = await readProfiles(scope, client)
+  const scheduler = createScheduler(scope, { client: options.client(SCHEDULER), caches, ...configured })
+  options.onScheduler?.(scheduler)
   await Promise.all([
     ends(scope, 'controllers', runControllers(scope, { controllers, caches })),
     ends(scope, 'scheduler', scheduler.run()),

@@ -11,13 +11,16 @@ import type { Documents } from './discovery/documents.ts'
 import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
 import { deprecationWarning } from './deprecation.ts'
 import { encodings, negotiateObject, offeredTypes } from './http/accept.ts'
-import { errorAnswer, textAnswer } from './http/answer.ts'
+import { errorAnswer, jsonAnswer, textAnswer } from './http/answer.ts'
 import type { MetricsRegistry } from './metrics.ts'
 import type { Outcome, Route } from './pipeline.ts'
 import { methodNotAllowed, notAcceptable } from './refusals.ts'
 import { runVerb, type VerbTools } from './registry/verbs.ts'
 import type { ReviewHandler } from './reviews/reviews.ts'
 import { runSubresource, type SubresourceHandlers } from './subresources/subresources.ts'
+
+/** What other parts of a control plane tell of themselves: JSON for a path below /debug/, undefined for one they do not know. */
+export type DebugAnswers = (path: string) => unknown
 
 export interface RouteParts {
   readonly scope: Scope
@@ -32,6 +35,7 @@ export interface RouteParts {
   /** By `group/plural`. */
   readonly reviews: Readonly<Record<string, ReviewHandler>>
   readonly connect: ConnectHandler | undefined
+  readonly debug?: DebugAnswers | undefined
 }
 
 export function routeOf(parts: RouteParts): Route {
@@ -76,6 +80,10 @@ function allowedMethods({ tools }: RouteParts, { info }: CallContext): readonly 
 async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promise<Outcome | undefined> {
   if (call.method !== 'GET' && call.method !== 'HEAD')
     return (await parts.documents.answer(call, info)) === undefined ? undefined : refuseMethod()
+  if (info.path.startsWith('/debug/')) {
+    const told = parts.debug?.(info.path)
+    return told === undefined ? undefined : jsonAnswer(200, told)
+  }
   if (isHealthPath(info.path)) return healthAnswer(info, parts.liveness, parts.readiness)
   if (info.path === '/metrics') {
     const answer = textAnswer(200, await parts.metrics.text())

@@ -54,7 +54,7 @@ import { declareServerMetrics, RequestMetrics } from './request-metrics.ts'
 import { metricsHandlers } from './resource-metrics/handlers.ts'
 import { usageOf } from './resource-metrics/usage-of.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
-import { routeOf } from './route.ts'
+import { routeOf, type DebugAnswers } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
 import { OwnClient } from './own-client.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
@@ -89,6 +89,8 @@ export interface ApiServerOptions {
   readonly nodeConnector?: NodeConnector
   /** No container runs on its nodes: pods say themselves what they would use. */
   readonly simulated?: boolean
+  /** What GET of a path below /debug/ answers. */
+  readonly debug?: DebugAnswers
   readonly audit?: AuditSink
   /** Other parts of the control plane, for componentstatuses. */
   readonly components?: readonly HealthCheck[]
@@ -360,6 +362,7 @@ function pipelineOf(
       '/bindings': bindingsCollection,
       '/componentstatuses': componentStatuses([{ ...storage, name: 'etcd-0' }, ...(options.components ?? [])]),
     },
+    debug: options.debug,
     connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
   })
   return new Pipeline({

@@ -25,6 +25,7 @@ const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   list: async () => (await import('./api/list-group.ts')).listGroup,
   watch: async () => (await import('./api/watch-group.ts')).watchGroup,
   leases: async () => (await import('./api/leases-group.ts')).leasesGroup,
+  scheduler: async () => (await import('./scheduler/group.ts')).schedulerGroup,
   tenant: async () => (await import('./api/tenant-group.ts')).tenantGroup,
 }
 

@@ -65,6 +65,7 @@ test('nodes register, say that they are simulated, and renew their leases on one
     assert.equal(client.peekAll(nodes).length, 50)
     const labels = client.peek(nodes, 'n7')?.metadata.labels
     assert.equal(labels?.['aksel.dev/simulated'], 'true')
+    assert.equal(labels?.['kubernetes.io/hostname'], 'n7')
     assert.ok(scope.clock.timerCount <= 1, `${scope.clock.timerCount} timers`)
     const before = renewals(client, 'n7')
     await scope.clock.run(30_000)

@@ -11,7 +11,16 @@ export function freshNode(spec: MachineSpec): Node {
     kind: 'Node',
     metadata: {
       name,
-      labels: { ...spec.labels, 'aksel.dev/simulated': 'true' },
+      labels: {
+        // What a kubelet says of itself.
+        'kubernetes.io/hostname': name,
+        'kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': 'amd64',
+        'beta.kubernetes.io/os': 'linux',
+        'beta.kubernetes.io/arch': 'amd64',
+        ...spec.labels,
+        'aksel.dev/simulated': 'true',
+      },
       annotations: { 'aksel.dev/simulated': 'no container runs on this node' },
     },
     spec: {
