@@ -33,6 +33,7 @@ Other commands:
   addDown(program, environment)
   addStatus(program, environment)
   addStore(program, environment)
+  addMachine(program, environment)
   return program
 }
 
@@ -97,6 +98,45 @@ function addStore(program: Command, environment: Environment): void {
     .action(async (flags: { data?: string; to: string }) => {
       const { runStore } = await import('./commands/store.ts')
       await runStore(readOptions(environment, flags.data), ['move', '--to', flags.to])
+    })
+}
+
+interface MachineFlags {
+  readonly data?: string
+  readonly node?: readonly string[]
+  readonly zone?: string
+  readonly all?: boolean
+  readonly seconds?: number
+}
+
+function addMachine(program: Command, environment: Environment): void {
+  const machine = program.command('machine').description('What goes wrong with simulated nodes, by order.')
+  const chosen = (command: Command): Command =>
+    command
+      .option('--node <name...>', 'these nodes')
+      .option('--zone <zone>', 'all simulated nodes of a zone')
+      .option('--all', 'all simulated nodes')
+      .option('--data <folder>', 'where clusters, disks and logs live')
+  chosen(machine.command('fault <kind>'))
+    .description('lost, flapping, slow-start, image-pull, oom or disk-full')
+    .option('--seconds <seconds>', 'of flapping and slow-start', parseCount)
+    .action(async (kind: string, flags: MachineFlags) => {
+      const { orderFault } = await import('./commands/machine.ts')
+      await orderFault(readOptions(environment, flags.data), kind, flags)
+    })
+  chosen(machine.command('heal'))
+    .description('Take every order back.')
+    .action(async (flags: MachineFlags) => {
+      const { healMachines } = await import('./commands/machine.ts')
+      await healMachines(readOptions(environment, flags.data), flags)
+    })
+  machine
+    .command('list')
+    .description('Nodes, whether they are simulated, and what was ordered for them.')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .action(async (flags: MachineFlags) => {
+      const { listMachines } = await import('./commands/machine.ts')
+      await listMachines(readOptions(environment, flags.data))
     })
 }
 

@@ -26,6 +26,7 @@ const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   watch: async () => (await import('./api/watch-group.ts')).watchGroup,
   leases: async () => (await import('./api/leases-group.ts')).leasesGroup,
   scheduler: async () => (await import('./scheduler/group.ts')).schedulerGroup,
+  simulated: async () => (await import('./simulated/group.ts')).simulatedGroup,
   tenant: async () => (await import('./api/tenant-group.ts')).tenantGroup,
 }
 

@@ -1,0 +1,154 @@
+// A crowd of simulated nodes and pods in one process: until all stand, and then what holding it costs.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { configMaps, nodes, pods, services } from '@aksel/api/resources'
+import type { Node, Pod } from '@aksel/api/types/core-v1'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import { sleep } from '@aksel/base/clock'
+import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
+import { openFleet } from '@aksel/compute/simulated/fleet'
+import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { openInProcessCluster, type InProcessCluster } from '@aksel/testing/in-process-cluster'
+import { costOf, type ProcessCost } from '../process-cost.ts'
+import { proveInProcess } from '../scheduler/in-process-stages.ts'
+import { inParallel } from '../scheduler/run.ts'
+import { basic, benchPod } from '../scheduler/workloads.ts'
+import type { StageReport } from '../stages.ts'
+import { startLoops } from './control-loops.ts'
+
+export interface CrowdSizes {
+  readonly nodes: number
+  /** When the time is taken. */
+  readonly podsANode: number
+  /** When it is held. */
+  readonly holdPodsANode: number
+  readonly services: number
+  readonly holdSeconds: number
+}
+
+export interface Crowd {
+  readonly seconds: number
+  /** What cannot be done with less: per node its object, status and lease, per pod its object, binding and status. */
+  readonly writes: number
+  readonly stages: StageReport
+  readonly hold: { readonly p99Seconds: number; readonly cores: number; readonly cost: ProcessCost }
+  readonly loopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number }
+}
+
+/** Of the changes that the issue asks for while the crowd is held. */
+const CHANGES_A_SECOND = 20
+
+export async function crowd(scope: Scope, sizes: CrowdSizes): Promise<Crowd> {
+  await using cluster = await openInProcessCluster(scope)
+  const stages = await proveInProcess(cluster)
+  await using _loops = startLoops(scope, cluster)
+  await using fleet = openFleet(scope, cluster.admin)
+  const podCount = sizes.nodes * sizes.podsANode
+  const ready = countOf(cluster.admin, nodes, sizes.nodes, isReady)
+  const startedMs = performance.now()
+  for (let index = 0; index < sizes.nodes; index += 1) {
+    const spec = machineSpec(index)
+    const client = cluster.client({ name: `system:node:${spec.name}`, groups: ['system:nodes'] })
+    fleet.add({ client: () => client, spec, address: `198.18.${index >> 8}.${index & 255}` })
+  }
+  await ready
+  await stand(cluster, 'pod', podCount)
+  const seconds = (performance.now() - startedMs) / 1000
+  await stand(cluster, 'more', sizes.nodes * (sizes.holdPodsANode - sizes.podsANode))
+  await inParallel(sizes.services, async (index) => {
+    const spec = { ports: [{ port: 80 }], selector: { none: String(index) } }
+    await cluster.user.create(services, { metadata: { name: `service-${index}`, namespace: cluster.namespace }, spec })
+  })
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const before = costOf(process.pid)!
+  const p99Seconds = await hold(scope, cluster, sizes.holdSeconds)
+  const cost = costOf(process.pid)!
+  delay.disable()
+  return {
+    seconds,
+    writes: sizes.nodes * 3 + podCount * 3,
+    stages,
+    hold: { p99Seconds, cores: (cost.cpuSeconds - before.cpuSeconds) / sizes.holdSeconds, cost },
+    loopDelayMs: { p50: delay.percentile(50) / 1e6, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 },
+  }
+}
+
+/** Resolves when that many pods run. */
+async function stand(cluster: InProcessCluster, prefix: string, count: number): Promise<void> {
+  if (count <= 0) return
+  const running = countOf(cluster.user, pods, count, (pod) => isRunning(pod, prefix), cluster.namespace)
+  await inParallel(count, async (index) => {
+    const pod = benchPod(basic, `${prefix}-${index}`, cluster.namespace)
+    // Thirty of a hundred millicores would not fit beside each other on two cores.
+    const container = { ...pod.spec.containers[0]!, resources: { requests: { cpu: '10m', memory: '10Mi' } } }
+    await cluster.user.create(pods, { ...pod, spec: { ...pod.spec, containers: [container] } })
+  })
+  await running
+}
+
+const isRunning = ({ metadata, status }: Pod, prefix: string): boolean =>
+  metadata.name.startsWith(`${prefix}-`) && status?.phase === 'Running'
+
+const isReady = ({ status }: Node): boolean =>
+  status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+
+/** Watches from now on, until as many different objects were as wanted. */
+async function countOf<T extends KubernetesObject>(
+  client: Client,
+  type: ResourceType<T>,
+  count: number,
+  isWanted: (object: T) => boolean,
+  namespace?: string,
+): Promise<void> {
+  const stop = new AbortController()
+  const within = namespace === undefined ? {} : { namespace }
+  const { metadata } = await client.list(type, { ...within, limit: 1 })
+  const seen = new Set<string>()
+  const query = { ...within, resourceVersion: metadata.resourceVersion!, signal: stop.signal }
+  for await (const { type: change, object } of client.watch(type, query)) {
+    if (change === 'BOOKMARK' || change === 'DELETED' || !isWanted(object)) continue
+    seen.add(object.metadata.name)
+    if (seen.size === count) break
+  }
+  stop.abort(new Error('all are seen'))
+}
+
+/** The 99th of a hundred writes, in seconds. */
+async function hold(scope: Scope, { user, namespace }: InProcessCluster, seconds: number): Promise<number> {
+  const taken: number[] = []
+  const endMs = performance.now() + seconds * 1000
+  for (let index = 0; performance.now() < endMs; index += 1) {
+    const startedMs = performance.now()
+    const metadata = { name: `change-${index}`, namespace }
+    await user.create(configMaps, { metadata, data: { value: String(index) } })
+    taken.push((performance.now() - startedMs) / 1000)
+    await sleep(scope.clock, 1000 / CHANGES_A_SECOND, scope.signal)
+  }
+  return taken.toSorted((left, right) => left - right)[Math.floor(taken.length * 0.99)] ?? 0
+}
+
+function machineSpec(index: number): MachineSpec {
+  return {
+    name: `node-${index}`,
+    clusterId: 'bench',
+    vmSize: 'Standard_D4s_v5',
+    vcpus: 4,
+    memoryBytes: 16 * 1024 ** 3,
+    nodeImage: 'simulated',
+    maxPods: 110,
+    labels: { 'topology.kubernetes.io/zone': `zone${index % 3}` },
+    taints: [],
+    subnetId: 'bench',
+    boot: {
+      kubernetesVersion: '1.35.7',
+      nodeUrl: '',
+      tunnelSocket: '',
+      clusterDns: '10.0.0.10',
+      clusterDomain: 'cluster.local',
+      serviceCidr: '10.0.0.0/16',
+      podCidr: `10.${244 + (index >> 8)}.${index & 255}.0/24`,
+    },
+  }
+}

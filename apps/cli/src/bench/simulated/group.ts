@@ -1,0 +1,77 @@
+// Group `simulated`: how soon thousands of simulated nodes and their pods stand, what holding them costs, and what nothing costs.
+
+import type { Scope } from '@aksel/base/scope'
+import type { BenchRequest } from '../group.ts'
+import { rowOf, type BenchRow } from '../row.ts'
+import { runWorkload } from '../scheduler/run.ts'
+import { basic } from '../scheduler/workloads.ts'
+import { crowd } from './crowd.ts'
+import { idle } from './idle.ts'
+
+/** The issue's sizes with `--full`; else small enough for a look. */
+const sizes = {
+  look: { nodes: 100, podsANode: 2, holdPodsANode: 5, services: 50, holdSeconds: 10, idleSeconds: 5, probePods: 1000 },
+  full: {
+    nodes: 5000,
+    podsANode: 2,
+    holdPodsANode: 30,
+    services: 10_000,
+    holdSeconds: 1800,
+    idleSeconds: 60,
+    probePods: 10_000,
+  },
+} as const
+
+export async function simulatedGroup(scope: Scope, request: BenchRequest): Promise<readonly BenchRow[]> {
+  const size = request.full ? sizes.full : sizes.look
+  const { say } = request
+  say('simulated: the write rate of this machine, before')
+  const before = await writesPerSecond(scope, size.probePods)
+  say(`simulated: ${size.nodes} nodes Ready, ${size.nodes * size.podsANode} pods Running, then held`)
+  const seen = await crowd(scope, size)
+  say('simulated: the write rate of this machine, after')
+  const after = await writesPerSecond(scope, size.probePods)
+  say('simulated: an idle control plane')
+  const nothing = await idle(scope, size.idleSeconds)
+  const { stages } = seen
+  const common = { stages, details: { sizes: size, eventLoopDelayMs: seen.loopDelayMs } }
+  return [
+    rowOf({
+      ...common,
+      name: 'C6 nodes Ready and pods Running',
+      unit: 's',
+      runs: [seen.seconds],
+      // Seconds that the writes alone would take at the probed rate.
+      probe: {
+        of: `${seen.writes} writes at the probed rate`,
+        before: seen.writes / before,
+        after: seen.writes / after,
+      },
+    }),
+    rowOf({
+      ...common,
+      name: 'A9 writes while holding the crowd, p99',
+      unit: 's',
+      runs: [seen.hold.p99Seconds],
+      probe: { of: 'the same write with nothing to hold, p99', before: nothing.p99Seconds, after: nothing.p99Seconds },
+      details: {
+        ...common.details,
+        cores: seen.hold.cores,
+        processes: [{ role: 'bench', count: 1, ...seen.hold.cost }],
+      },
+    }),
+    rowOf({
+      ...common,
+      name: 'A11 CPU-seconds a second of an idle control plane',
+      unit: 's',
+      runs: [nothing.cores],
+      probe: { of: 'this process without one', before: nothing.floorCores, after: nothing.floorCores },
+    }),
+  ]
+}
+
+/** A pod that is created and bound is two writes. */
+async function writesPerSecond(scope: Scope, pods: number): Promise<number> {
+  const plain = { nodes: 100, initial: 0, pods }
+  return 2 * (await runWorkload(scope, basic, { sizes: plain, scheduler: false })).podsPerSecond
+}
