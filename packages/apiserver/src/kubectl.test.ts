@@ -119,6 +119,43 @@ $ get --raw /readyz?verbose
 [+]informer-sync ok
 [+]shutdown ok
 readyz check passed
+$ explain deployment.spec.strategy.type
+GROUP:      apps
+KIND:       Deployment
+VERSION:    v1
+
+FIELD: type <string>
+ENUM:
+    Recreate
+    RollingUpdate
+
+DESCRIPTION:
+    <empty>
+$ explain configmap
+KIND:       ConfigMap
+VERSION:    v1
+
+DESCRIPTION:
+    Configuration as keys and values, for pods to read.
+
+FIELDS:
+  apiVersion\t<string>
+    The group and version that this representation of the object follows.
+
+  binaryData\t<map[string]string>
+    Keys and bytes, in base64.
+
+  data\t<map[string]string>
+    Keys and texts.
+
+  immutable\t<boolean>
+    Nothing but metadata can be changed any more.
+
+  kind\t<string>
+    The kind of the resource that this object represents, in upper camel case.
+
+  metadata\t<ObjectMeta>
+    Name, labels and what else every object has.
 $ auth whoami
 ATTRIBUTE   VALUE
 Username    masterclient

@@ -1,5 +1,6 @@
 // Messages as OpenAPI schemas, in the dialect of version 2 or of version 3.
 
+import { describeField, describeMessage } from './descriptions.ts'
 import { fieldWords, typeMetaWords } from './field-words.ts'
 import { fieldsOf, messageOf, type ApiTables, type FieldFact, type KindFact } from '../tables.ts'
 
@@ -64,16 +65,25 @@ function definition(context: DefinitionContext, reference: string, refers: Set<s
     const format = timeFormats[reference]
     return { ...shape(context.version), ...(format === undefined ? {} : { format }) }
   }
+  const messageName = reference.slice(reference.lastIndexOf('.') + 1)
+  const description = describeMessage(messageName)
   const properties: Record<string, OpenApiSchema> = message.tm === 1 ? { ...typeMetaWords } : {}
   const required: string[] = []
   for (const [name, fact] of fieldsOf(context.tables, reference)) {
+    // Words that name the very message go before those for a field of that name anywhere.
     const words = fieldWords[reference]?.[name]
-    const schema = fieldSchema(context, fact, refers)
+    const schema = fieldSchema(
+      context,
+      fact,
+      refers,
+      words === undefined ? describeField(messageName, name) : undefined,
+    )
     properties[name] = words === undefined ? schema : described(schema, context.version, words)
     if (fact.r === 1) required.push(name)
   }
   const kinds = context.kindsOf(reference).map(({ group, version, kind }) => ({ group, version, kind }))
   return {
+    ...(description === undefined ? {} : { description }),
     type: 'object',
     ...(required.length === 0 ? {} : { required: required.sort() }),
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
@@ -87,9 +97,15 @@ export function described(schema: OpenApiSchema, version: OpenApiVersion, descri
   return '$ref' in schema && version === 3 ? { description, allOf: [schema], default: {} } : { description, ...schema }
 }
 
-function fieldSchema(context: DefinitionContext, fact: FieldFact, refers: Set<string>): OpenApiSchema {
-  const plain = typeSchema(context, fact.t, refers)
+function fieldSchema(
+  context: DefinitionContext,
+  fact: FieldFact,
+  refers: Set<string>,
+  description: string | undefined,
+): OpenApiSchema {
+  const plain = withEnum(context, fact, typeSchema(context, fact.t, refers))
   const extra = {
+    ...(description === undefined ? {} : { description }),
     ...(fact.d === undefined ? {} : { default: fact.d }),
     ...(fact.lt === undefined ? {} : { 'x-kubernetes-list-type': fact.lt }),
     ...(fact.lk === undefined ? {} : { 'x-kubernetes-list-map-keys': fact.lk }),
@@ -100,6 +116,17 @@ function fieldSchema(context: DefinitionContext, fact: FieldFact, refers: Set<st
   if (Object.keys(extra).length === 0) return plain
   // Beside a $ref nothing may stand in version 3.
   return '$ref' in plain && context.version === 3 ? { allOf: [plain], ...extra } : { ...plain, ...extra }
+}
+
+/** The values of a closed set stand with the field, or with the items of its list. Open sets have none. */
+function withEnum({ tables }: DefinitionContext, { e, t }: FieldFact, schema: OpenApiSchema): OpenApiSchema {
+  if (e === undefined) return schema
+  const dot = e.lastIndexOf('.')
+  const values = tables.groupVersions[e.slice(0, dot)]?.enums?.[e.slice(dot + 1)]
+  if (values === undefined) return schema
+  const sorted = values.toSorted()
+  if (t === 'string') return { ...schema, enum: sorted }
+  return t === '[]string' ? { ...schema, items: { type: 'string', enum: sorted } } : schema
 }
 
 const scalars: Readonly<Record<string, OpenApiSchema>> = {

@@ -55,3 +55,52 @@ test('a patch of a deployment takes fieldValidation, and its schema says how lis
 test('an unknown group version has no document', () => {
   assert.equal(openApiV3(options, 'apis/none/v1'), undefined)
 })
+
+test('fields have their closed sets, defaults and descriptions, and open sets stay open', () => {
+  const document = openApiV3(options, 'api/v1') as {
+    components: {
+      schemas: Record<string, { description?: string; properties: Record<string, Record<string, unknown>> }>
+    }
+  }
+  const schemas = document.components.schemas
+  const { containers, restartPolicy, affinity } = schemas['io.k8s.api.core.v1.PodSpec']!.properties
+  assert.deepEqual(restartPolicy!['enum'], ['Always', 'Never', 'OnFailure'])
+  assert.match(String(containers!['description']), /^The containers of the pod/)
+  // Beside a reference nothing may stand in version 3.
+  assert.deepEqual(affinity!['allOf'], [{ $ref: '#/components/schemas/io.k8s.api.core.v1.Affinity' }])
+  const { accessModes } = schemas['io.k8s.api.core.v1.PersistentVolumeClaimSpec']!.properties
+  assert.deepEqual((accessModes!['items'] as { enum: unknown }).enum, [
+    'ReadOnlyMany',
+    'ReadWriteMany',
+    'ReadWriteOnce',
+    'ReadWriteOncePod',
+  ])
+  assert.equal(schemas['io.k8s.api.core.v1.EmptyDirVolumeSource']!.properties['medium']!['enum'], undefined)
+  assert.match(schemas['io.k8s.api.core.v1.Pod']!.description!, /containers/)
+})
+
+test('operations have the names that code generators make functions of, each once', () => {
+  const seen = new Set<string>()
+  for (const groupVersion of openApiGroupVersions(kinds)) {
+    const { paths } = openApiV3(options, groupVersion) as {
+      paths: Record<string, Record<string, { operationId?: string }>>
+    }
+    for (const [path, item] of Object.entries(paths))
+      for (const [method, { operationId }] of Object.entries(item)) {
+        if (method === 'parameters') continue
+        assert.ok(operationId !== undefined && !operationId.includes('undefined'), `${method} ${path}`)
+        assert.ok(!seen.has(operationId), operationId)
+        seen.add(operationId)
+      }
+  }
+  for (const name of [
+    'listCoreV1NamespacedPod',
+    'listAppsV1DeploymentForAllNamespaces',
+    'readAppsV1NamespacedDeploymentStatus',
+    'replaceCoreV1Node',
+    'deleteCollectionRbacAuthorizationV1ClusterRole',
+    'createCoreV1NamespacedPodEviction',
+  ]) {
+    assert.ok(seen.has(name), name)
+  }
+})

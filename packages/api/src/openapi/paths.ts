@@ -26,7 +26,8 @@ export function pathsOf(context: PathsContext, fact: KindFact): Paths {
   const list = { ...own, kind: fact.listKind ?? `${fact.kind}List` }
   const add = (path: string, method: string, request: OperationRequest): void => {
     paths[path] ??= { parameters: pathParameters(context.version, path) }
-    paths[path][method] = operation(context, request)
+    const id = operationId(fact, path, request.action)
+    paths[path][method] = { operationId: id, tags: [tagOf(fact)], ...operation(context, request) }
   }
   if (verbs.has('list')) add(collection, 'get', { action: 'list', about: own, answer: list })
   if (verbs.has('list') && fact.namespaced === true)
@@ -64,6 +65,46 @@ const methods: Readonly<Record<string, string>> = {
 }
 const status = { group: '', version: 'v1', kind: 'Status' }
 
+const actionWords: Readonly<Record<string, string>> = {
+  list: 'list',
+  get: 'read',
+  post: 'create',
+  put: 'replace',
+  patch: 'patch',
+  delete: 'delete',
+  deletecollection: 'deleteCollection',
+}
+
+const capital = (word: string): string => word.slice(0, 1).toUpperCase() + word.slice(1)
+
+/** `RbacAuthorization` of rbac.authorization.k8s.io, `Apps` of apps; of other groups every part. */
+function groupWord(group: string): string {
+  if (group === '') return 'Core'
+  return group
+    .replace(/\.k8s\.io$/, '')
+    .split(/[.-]/)
+    .map(capital)
+    .join('')
+}
+
+/** `listAppsV1NamespacedDeployment`, `readCoreV1NamespacedPodStatus`: as code generators name functions. */
+function operationId(fact: KindFact, path: string, action: string): string {
+  const subresource = /\{name\}\/(\w+)$/.exec(path)?.[1] ?? ''
+  const isNamespaced = path.includes('{namespace}')
+  const everywhere = fact.namespaced === true && !isNamespaced ? 'ForAllNamespaces' : ''
+  const about = `${isNamespaced ? 'Namespaced' : ''}${fact.kind}${capital(subresource)}${everywhere}`
+  return `${actionWords[action]}${groupWord(fact.group)}${capital(fact.version)}${about}`
+}
+
+/** `apps_v1`. */
+function tagOf({ group, version }: KindFact): string {
+  const word =
+    group === ''
+      ? 'core'
+      : group.replace(/\.k8s\.io$/, '').replaceAll(/[.-](\w)/g, (_all, c: string) => c.toUpperCase())
+  return `${word}_${version}`
+}
+
 interface KindName {
   readonly group: string
   readonly version: string
@@ -83,7 +124,7 @@ const allPatchTypes = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ]
-const bodyTypes = ['application/json', 'application/yaml']
+const bodyTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
 
 function operation(context: PathsContext, { action, about, answer, body }: OperationRequest): Operation {
   const { patchTypes = allPatchTypes } = context
