@@ -1,6 +1,6 @@
 // A TLS port that speaks HTTP/2 and HTTP/1.1, as the client chooses.
 
-import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2'
+import { createSecureServer, type Http2SecureServer, type Http2Session, type SecureServerOptions } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@aksel/base/clock'
@@ -24,6 +24,14 @@ export interface Listener extends AsyncDisposable {
   readonly port: number
 }
 
+/** Streams of one connection: Go's bound, which typed clients are used to. */
+const STREAMS_MAX = 250
+/** Go's bound; a selector in the URL and a token may be long. */
+const HEADERS_MAX_BYTES = 1024 * 1024
+const SESSION_MAX_MIB = 64
+/** Upstream's times: for the head of a request, and for a connection without one. */
+const HEADERS_TIMEOUT_MS = 32_000
+const IDLE_MS = 90_000
 /** How long a request that is under way may go on when the listener closes. */
 const CLOSE_GRACE_MS = 2_000
 
@@ -46,13 +54,21 @@ export async function listenTls(parts: ListenerParts, options: ListenOptions): P
       requestCert: true,
       // Judged by the authenticator: callers without a certificate may have a token.
       rejectUnauthorized: false,
-      settings: { maxConcurrentStreams: 1000 },
-    },
+      settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADERS_MAX_BYTES },
+      maxHeaderSize: HEADERS_MAX_BYTES,
+      // A client with many watches on one connection must not be taken for an attack.
+      maxSessionMemory: SESSION_MAX_MIB,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: IDLE_MS,
+    } as SecureServerOptions,
     (request, response) => open.track(handleRequest(serving, request, response)),
   )
   server.on('upgrade', (request, socket, head) => open.track(handleUpgrade(serving, request, socket, head)))
   server.on('secureConnection', (socket) => open.add(socket))
-  server.on('session', (session: Http2Session) => session.on('error', () => session.destroy()))
+  server.on('session', (session: Http2Session) => {
+    session.on('error', () => session.destroy())
+    open.addSession(session)
+  })
   server.on('tlsClientError', () => {})
   server.on('clientError', (_error: Error, socket: TLSSocket) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
@@ -76,6 +92,7 @@ export async function listenTls(parts: ListenerParts, options: ListenOptions): P
 /** Sockets and requests, so that closing lets the requests end and then ends the sockets. */
 class OpenConnections {
   readonly #sockets = new Set<TLSSocket>()
+  readonly #sessions = new Set<Http2Session>()
   readonly #requests = new Set<Promise<void>>()
 
   add(socket: TLSSocket): void {
@@ -84,15 +101,28 @@ class OpenConnections {
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
+  addSession(session: Http2Session): void {
+    this.#sessions.add(session)
+    session.once('close', () => this.#sessions.delete(session))
+  }
+
   track(request: Promise<void>): void {
     const settled = request.catch(() => {}).finally(() => this.#requests.delete(settled))
     this.#requests.add(settled)
   }
 
   async finish(clock: Clock): Promise<void> {
+    // Says so: clients finish what they have and open nothing new here.
+    for (const session of this.#sessions) if (!session.destroyed) session.goaway(0)
     const { promise: late, resolve } = Promise.withResolvers<void>()
     using _timer = clock.after(CLOSE_GRACE_MS, resolve)
     await Promise.race([Promise.all(this.#requests), late])
+    const closed = [...this.#sessions].map(async (session) => {
+      const over = new Promise<void>((resolve) => session.once('close', () => resolve()))
+      session.close()
+      return session.destroyed ? undefined : over
+    })
+    await Promise.race([Promise.all(closed), late])
     for (const socket of this.#sockets) socket.destroy()
   }
 }
