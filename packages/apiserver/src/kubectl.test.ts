@@ -140,7 +140,9 @@ DESCRIPTION:
 
 FIELDS:
   apiVersion\t<string>
-    The group and version that this representation of the object follows.
+    APIVersion defines in which group and version this object is written. A
+    server may convert it to the version it stores, and refuses one that it does
+    not know.
 
   binaryData\t<map[string]string>
     Keys and bytes, in base64.
@@ -152,7 +154,8 @@ FIELDS:
     Nothing but metadata can be changed any more.
 
   kind\t<string>
-    The kind of the resource that this object represents, in upper camel case.
+    Kind names the resource that this object stands for, in upper camel case. It
+    cannot be changed.
 
   metadata\t<ObjectMeta>
     Name, labels and what else every object has.
