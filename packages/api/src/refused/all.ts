@@ -33,6 +33,8 @@ import { persistentVolumeExamples } from './persistent-volume.ts'
 import { podDisruptionBudgetExamples } from './pod-disruption-budget.ts'
 import { podTemplateExamples } from './pod-template.ts'
 import { podExamples } from './pod.ts'
+import { apiServiceExamples } from './api-service.ts'
+import { customResourceDefinitionExamples } from './custom-resource-definition.ts'
 import { priorityClassExamples } from './priority-class.ts'
 import { priorityLevelConfigurationExamples } from './priority-level-configuration.ts'
 import { replicaSetExamples } from './replica-set.ts'
@@ -85,6 +87,8 @@ export const allRefused: readonly RefusedExamples[] = [
   podDisruptionBudgetExamples,
   podExamples,
   podTemplateExamples,
+  apiServiceExamples,
+  customResourceDefinitionExamples,
   priorityClassExamples,
   priorityLevelConfigurationExamples,
   replicaSetExamples,
