@@ -51,13 +51,22 @@ export class ProtobufEncoder {
     return this.#enveloped(out, type)
   }
 
-  /** A list of objects that are written by `message`; `metadata` is the list's. */
-  encodeList(message: string, type: TypedObject, metadata: Json, items: Iterable<Json>): Buffer {
+  /** Some items of a list, as fields of the list's message. */
+  encodeItems(message: string, items: readonly Json[]): Buffer {
     const out = this.#writer
     const item = this.#message(message)
-    for (const object of [...items].reverse()) writeNested(out, 2, item, object)
+    for (let at = items.length - 1; at >= 0; at -= 1) writeNested(out, 2, item, items[at])
+    return this.#taken(out)
+  }
+
+  /** A list in its envelope, of pieces that `encodeItems` made; `metadata` is the list's. */
+  listOf(type: TypedObject, metadata: Json, pieces: readonly Buffer[]): Buffer {
+    const out = this.#writer
     writeNested(out, 1, this.#message('meta/v1.ListMeta'), metadata)
-    return this.#enveloped(out, type)
+    const head = this.#taken(out)
+    const length = pieces.reduce((sum, piece) => sum + piece.length, head.length)
+    this.#envelopeStart(out, type, length)
+    return Buffer.concat([this.#taken(out), head, ...pieces, emptyContentWords])
   }
 
   /** One frame of a watch: its length, then the event with the object in its envelope. */
@@ -82,6 +91,12 @@ export class ProtobufEncoder {
     // contentEncoding and contentType are empty, and written all the same.
     out.raw(emptyContentWords)
     out.raw(raw)
+    this.#envelopeStart(out, { apiVersion, kind }, length)
+    return this.#taken(out)
+  }
+
+  /** What stands before the fields of an object: magic, its type, and how long the fields are. */
+  #envelopeStart(out: BackwardWriter, { apiVersion, kind }: TypedObject, length: number): void {
     out.varint(length)
     out.tag(2, 2)
     const start = out.length
@@ -92,7 +107,6 @@ export class ProtobufEncoder {
     out.varint(out.length - start)
     out.tag(1, 2)
     out.raw(protobufMagic)
-    return this.#taken(out)
   }
 
   #taken(out: BackwardWriter): Buffer {

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { loadTables } from '@aksel/api/tables'
 import { readLines } from '@aksel/client/response-body'
+import { ProtobufDecoder } from '../protobuf/decode.ts'
 import {
   admin,
   clientCertificate,
@@ -374,6 +376,34 @@ describe('a watch', () => {
     assert.deepEqual(
       events.map(({ object }) => object.metadata.name),
       [...Array.from({ length: 1200 }, (_, n) => `n${String(n).padStart(4, '0')}`), 'n9999'],
+    )
+  })
+
+  test('and a long list in every form is whole and in order', async () => {
+    const at = `${path}?labelSelector=many`
+    const wanted = ((await server.ask(at)).json as unknown as Listed).items.map(({ metadata }) => metadata.name)
+    assert.ok(wanted.length > 1000)
+    const as = (form: string): Record<string, string> => ({ accept: `application/json;as=${form};g=meta.k8s.io;v=v1` })
+    const table = (await server.ask(at, { headers: as('Table') })).json as unknown as {
+      readonly columnDefinitions: readonly unknown[]
+      readonly rows: readonly { readonly cells: readonly string[] }[]
+    }
+    assert.deepEqual([table.columnDefinitions.length, table.rows.map(({ cells }) => cells[0])], [3, wanted])
+    const partial = (await server.ask(at, { headers: as('PartialObjectMetadataList') })).json as unknown as Listed
+    assert.deepEqual(
+      partial.items.map(({ metadata }) => metadata.name),
+      wanted,
+    )
+    const response = await server.server
+      .transportFor(admin)
+      .send({ method: 'GET', path: at, headers: { accept: 'application/vnd.kubernetes.protobuf' } })
+    const pieces: Uint8Array[] = []
+    for await (const piece of response.body) pieces.push(piece)
+    const decoder = new ProtobufDecoder(await loadTables('1.35'))
+    const whole = decoder.decode(Buffer.concat(pieces), 'core/v1.ConfigMapList') as unknown as Listed
+    assert.deepEqual(
+      whole.items.map(({ metadata }) => metadata.name),
+      wanted,
     )
   })
 

@@ -3,7 +3,7 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
 import { ApiError } from '@aksel/base/errors'
-import { encodeJson } from '@aksel/base/json'
+import { encodeJson, stringifyJson } from '@aksel/base/json'
 import type { Negotiated } from '../http/accept.ts'
 import type { ProtobufEncoder } from '../protobuf/encode.ts'
 import { bookmarkOf, jsonEvent, type EventEncoder, type EventEncoders } from './event-encoders.ts'
@@ -60,22 +60,59 @@ function listMetadata(list: ListResult): Json {
   }
 }
 
-export function presentList(row: KindRow, how: Presentation, list: ListResult): Uint8Array {
-  const metadata = listMetadata(list)
-  if (isWholeJson(how)) return wholeList(row, metadata, list.records)
-  const objects = list.records.map((record) => record.object)
-  if (how.negotiated.encoding === 'protobuf') {
-    const { message, type } = protobufForm(row, how, 'List')
-    return how.protobuf.encodeList(message, type, metadata, objects as unknown as readonly Json[])
+/** Objects that are made into their form in one go; a few milliseconds. */
+const SLICE = 100
+
+/** Long lists are made in slices, so that others get their turn. */
+export async function presentList(row: KindRow, how: Presentation, list: ListResult): Promise<Uint8Array> {
+  const metadata = {
+    resourceVersion: list.resourceVersion,
+    ...(list.continueToken === '' ? {} : { continue: list.continueToken }),
+    ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
   }
-  if (how.negotiated.form === 'table') return encodeJson(tableOf(row, how, objects, metadata))
-  const { metaVersion } = how.negotiated
-  return encodeJson({
-    kind: 'PartialObjectMetadataList',
-    apiVersion: `meta.k8s.io/${metaVersion}`,
-    metadata,
-    items: objects.map((object) => partialOf(object, metaVersion)),
-  })
+  if (isWholeJson(how)) return wholeList(row, metadata, list.records)
+  const { form, encoding, metaVersion } = how.negotiated
+  if (encoding === 'protobuf') {
+    const { message, type } = protobufForm(row, how, 'List')
+    const pieces = await inSlices(list.records, (records) =>
+      how.protobuf.encodeItems(message, records.map((record) => record.object) as unknown as readonly Json[]),
+    )
+    return how.protobuf.listOf(type, metadata, pieces)
+  }
+  const apiVersion = `meta.k8s.io/${metaVersion}`
+  if (form === 'table') {
+    const rows = await inSlices(list.records, (records) =>
+      jsonItems(records.map((record) => tableRow(row, record.object, how.nowMs, how.includeObject, metaVersion))),
+    )
+    const head = { kind: 'Table', apiVersion, metadata, columnDefinitions: columnDefinitions(row) }
+    return jsonList(head, 'rows', rows)
+  }
+  const items = await inSlices(list.records, (records) =>
+    jsonItems(records.map((record) => partialOf(record.object, metaVersion))),
+  )
+  return jsonList({ kind: 'PartialObjectMetadataList', apiVersion, metadata }, 'items', items)
+}
+
+async function inSlices<T>(
+  records: readonly StoredRecord[],
+  make: (records: readonly StoredRecord[]) => T,
+): Promise<readonly T[]> {
+  const made: T[] = []
+  for (let at = 0; at < records.length; at += SLICE) {
+    if (at > 0) await new Promise<void>((resolve) => setImmediate(resolve))
+    made.push(make(records.slice(at, at + SLICE)))
+  }
+  return made
+}
+
+/** The inside of a list. */
+function jsonItems(values: readonly unknown[]): Buffer {
+  return Buffer.from(stringifyJson(values).slice(1, -1))
+}
+
+function jsonList(head: object, name: string, pieces: readonly Buffer[]): Uint8Array {
+  const start = Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${name}":[`)
+  return Buffer.concat([start, ...pieces.flatMap((piece, at) => (at === 0 ? [piece] : [comma, piece])), listEnd])
 }
 
 /** Throws NotAcceptable for tables: they have no protobuf. */

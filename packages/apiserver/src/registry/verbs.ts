@@ -122,7 +122,7 @@ export async function listVerb(tools: VerbTools, context: ResourceCall): Promise
   const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
   if (isStreamed(how, list))
     return { ...encoded(200, how.negotiated, nothing), body: wholeListPieces(row, list), isLarge: true }
-  return encoded(200, how.negotiated, presentList(row, how, list))
+  return encoded(200, how.negotiated, await presentList(row, how, list))
 }
 
 const nothing = Buffer.alloc(0)
@@ -324,7 +324,7 @@ export async function deleteCollectionVerb(tools: VerbTools, context: ResourceCa
       if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error
     }
   }
-  return encoded(200, how.negotiated, presentList(row, how, list))
+  return encoded(200, how.negotiated, await presentList(row, how, list))
 }
 
 function deleteCallOf(context: ResourceCall, { dryRun }: DeleteOptions): WriteCall {
