@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { leases } from '@aksel/api/resources'
+import { configMaps, leases } from '@aksel/api/resources'
 import { FakeClient } from '@aksel/testing/fake-client'
 import { FakeObjects } from '@aksel/testing/fake-objects'
 import { SimulatedClock } from '@aksel/testing/simulated-clock'
 import { testScope } from '@aksel/testing/test-scope'
+import { fencedClient } from './fenced-client.ts'
 import { runAsLeader } from './leader-election.ts'
 
 const lease = { namespace: 'kube-system', name: 'loops' }
@@ -92,4 +93,42 @@ test('a leader that cannot renew stops before another can begin', async () => {
   first.scope.abort()
   second.scope.abort()
   await Promise.all([first.ended, second.ended])
+})
+
+test('a leader that slept through the end of its lease writes nothing when it wakes, not even before it knows', async () => {
+  const clock = new SimulatedClock()
+  const objects = new FakeObjects()
+  const scope = testScope({ clock, seed: 5 })
+  const client = new FakeClient({ clock, random: scope.random, objects })
+  const write = Promise.withResolvers<() => Promise<unknown>>()
+  const ended = runAsLeader(scope, {
+    client,
+    lease,
+    identity: 'sleeper',
+    run: (own, lead) => {
+      const fenced = fencedClient(client, lead)
+      let count = 0
+      write.resolve(() => {
+        count += 1
+        return fenced.create(configMaps, { metadata: { name: `n${count}`, namespace: 'default' } })
+      })
+      return new Promise((resolve) => own.signal.addEventListener('abort', () => resolve()))
+    },
+  })
+  await clock.run(10)
+  const writeOne = await write.promise
+  await writeOne()
+  // Renewals keep the lead.
+  await clock.run(60_000)
+  await writeOne()
+  // Asleep: time passes, and none of its timers has fired when the next line of the work runs.
+  const { monotonicMs } = clock
+  const wokeMs = clock.monotonicMs() + 11_000
+  clock.monotonicMs = () => wokeMs
+  await assert.rejects(writeOne, /Nothing is written: the lease that allows it is not held any more/)
+  assert.equal(client.peekAll(configMaps).length, 2)
+  clock.monotonicMs = monotonicMs
+  scope.abort()
+  await ended
+  await assert.rejects(writeOne, /Nothing is written/)
 })

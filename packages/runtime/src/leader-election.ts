@@ -8,14 +8,15 @@ import { fraction } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import type { Lead } from './fenced-client.ts'
 
 export interface LeaderOptions {
   readonly client: Client
   readonly lease: { readonly namespace: string; readonly name: string }
   /** Who we are: unique among the candidates. */
   readonly identity: string
-  /** The work of the leader. Its scope aborts when the lease is lost. */
-  run(scope: Scope): Promise<void>
+  /** The work of the leader. Its scope aborts when the lease is lost; `lead` fences its writes (`fencedClient`). */
+  run(scope: Scope, lead: Lead): Promise<void>
   /** How long others wait for a silent leader. Default 15 s. */
   readonly leaseDurationMs?: number
   /** How long a leader that cannot renew goes on. Default 10 s. */
@@ -41,7 +42,7 @@ export async function runAsLeader(scope: Scope, options: LeaderOptions): Promise
     if (!(await elector.acquire())) return
     own.log.info('became leader')
     const lost = new AbortController()
-    const work = Promise.resolve(options.run(childScope(own, {}, lost.signal)))
+    const work = Promise.resolve(options.run(childScope(own, {}, lost.signal), elector))
     let failure: unknown
     const ended = work.then(
       () => 'ended' as const,
@@ -60,13 +61,15 @@ export async function runAsLeader(scope: Scope, options: LeaderOptions): Promise
   }
 }
 
-class Elector {
+class Elector implements Lead {
   readonly #scope: Scope
   readonly #options: LeaderOptions
   readonly #leaseDurationMs: number
   readonly #renewDeadlineMs: number
   readonly #retryPeriodMs: number
   #observed: Observation | undefined
+  /** On our monotonic clock, from when the last renewal that succeeded was sent. */
+  #heldUntilMs = -Infinity
 
   constructor(scope: Scope, options: LeaderOptions) {
     this.#scope = scope
@@ -74,6 +77,10 @@ class Elector {
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000
     this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000
     this.#retryPeriodMs = options.retryPeriodMs ?? 2_000
+  }
+
+  holds(): boolean {
+    return this.#scope.clock.monotonicMs() < this.#heldUntilMs
   }
 
   /** False when the scope ended first. */
@@ -103,6 +110,7 @@ class Elector {
   /** Makes the lease free at once instead of after its duration. */
   async release(): Promise<void> {
     const { client, identity } = this.#options
+    this.#heldUntilMs = -Infinity
     const lease = this.#observed?.lease
     if (lease?.spec?.holderIdentity !== identity) return
     const now = formatMicroTime(this.#scope.clock.now())
@@ -132,11 +140,13 @@ class Elector {
     const { client, identity, lease: ref } = this.#options
     const { clock, log } = this.#scope
     const now = formatMicroTime(clock.now())
+    const heldUntilMs = clock.monotonicMs() + this.#renewDeadlineMs
     try {
       const found = await client.get(leases, ref).catch(ifMissing)
       if (found === undefined) {
         const spec = this.#spec(now, now, 0)
         this.#observe(await client.create(leases, { metadata: { ...ref }, spec }))
+        this.#heldUntilMs = heldUntilMs
         return true
       }
       if (found.metadata.resourceVersion !== this.#observed?.lease.metadata.resourceVersion) this.#observe(found)
@@ -149,6 +159,7 @@ class Elector {
         ? this.#spec(acquireTime ?? now, now, leaseTransitions)
         : this.#spec(now, now, leaseTransitions + 1)
       this.#observe(await client.update(leases, { ...found, spec }))
+      this.#heldUntilMs = heldUntilMs
       return true
     } catch (error) {
       if (!isReason(error, 'Conflict', 'AlreadyExists')) log.debug('the lease was not taken', { error })
