@@ -105,7 +105,8 @@ test('a leader that slept through the end of its lease writes nothing when it wa
     monotonicMs: () => clock.monotonicMs() + sleptMs,
     after: (delayMs, fire) => clock.after(delayMs, fire),
   }
-  const scope = testScope({ clock: own, seed: 5 })
+  const base = testScope({ clock, seed: 5 })
+  const scope = { ...base, clock: own }
   const client = new FakeClient({ clock, random: scope.random, objects })
   const write = Promise.withResolvers<() => Promise<unknown>>()
   const ended = runAsLeader(scope, {
@@ -132,7 +133,7 @@ test('a leader that slept through the end of its lease writes nothing when it wa
   sleptMs = 11_000
   await assert.rejects(writeOne, /Nothing is written: the lease that allows it is not held any more/)
   assert.equal(client.peekAll(configMaps).length, 2)
-  scope.abort()
+  base.abort()
   await ended
   await assert.rejects(writeOne, /Nothing is written/)
 })
