@@ -143,7 +143,7 @@ function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta
       }
     },
     validateCreate(object, context) {
-      return [...validateMetadata(object.metadata, meta), ...(rules.validateCreate?.(object, context) ?? [])]
+      return [...validateMetadata(object.metadata, meta), ...(rules.validateCreate?.(withName(object), context) ?? [])]
     },
     validateUpdate(next, old, context) {
       const own = rules.validateUpdate?.(next, old, context) ?? rules.validateCreate?.(next, context) ?? []
@@ -151,6 +151,12 @@ function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta
     },
   }
   return hooks
+}
+
+/** Rules of kinds look at the name; that there is none is told by the common rules. */
+function withName<T extends KubernetesObject>(object: T): T {
+  if ((object.metadata as { readonly name?: string }).name !== undefined) return object
+  return { ...object, metadata: { ...object.metadata, name: '' } }
 }
 
 function at(object: AnyDraft, path: string): unknown {

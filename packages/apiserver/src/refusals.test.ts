@@ -56,6 +56,12 @@ void suite('the server refuses', () => {
     ])
   })
 
+  void test('an object without a name, whatever its kind looks at', async () => {
+    const asked = await server.ask('/apis/storage.k8s.io/v1/csidrivers', { body: { metadata: {}, spec: {} } })
+    assert.equal(asked.status, 422)
+    assert.match(asked.text, /metadata\.name: Required value: name or generateName is required/)
+  })
+
   void test('a form of answer that it cannot make', async () => {
     const words =
       'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'
