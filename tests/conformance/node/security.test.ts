@@ -148,6 +148,50 @@ void suite('security of pods', { concurrency: 5 }, () => {
     },
   )
 
+  const isForbidden = (making: Promise<unknown>, words: RegExp): Promise<void> =>
+    assert.rejects(making, (error) => {
+      assert.ok(error instanceof ApiException)
+      assert.equal(error.code, 403)
+      assert.match(String(error.body), words)
+      return true
+    })
+
+  void test(
+    '[sig-node] RuntimeClass should reject a Pod requesting a non-existent RuntimeClass [NodeConformance] [Conformance]',
+    deadline,
+    () =>
+      isForbidden(
+        pods.create(fresh('runtime'), podOf('conformance-nonexistent')),
+        /RuntimeClass \\"conformance-nonexistent\\" not found/,
+      ),
+  )
+
+  void test(
+    '[sig-node] RuntimeClass should reject a Pod requesting a deleted RuntimeClass [NodeConformance] [Conformance]',
+    deadline,
+    async () => {
+      const name = await runtimeClass()
+      await runtimes.deleteRuntimeClass({ name })
+      await isForbidden(
+        pods.create(fresh('runtime'), podOf(name)),
+        new RegExp(`RuntimeClass \\\\"${name}\\\\" not found`),
+      )
+    },
+  )
+
+  void test(
+    '[sig-node] RuntimeClass should schedule a Pod requesting a RuntimeClass and initialize its Overhead [NodeConformance] [Conformance]',
+    deadline,
+    async () => {
+      const podFixed = { cpu: '10m', memory: '1Mi' }
+      const name = fresh('runtime')
+      const made = await pods.create(name, podOf(await runtimeClass({ podFixed })))
+      assert.deepEqual(made.spec?.overhead, podFixed)
+      await pods.running(name)
+      await pods.delete(name)
+    },
+  )
+
   const debugger1 = (name: string): object => ({
     name,
     image: busybox,

@@ -178,3 +178,32 @@ test('no kill keeps the pods of a lost node in place, or leaves one behind when 
   )
   assert.ok(kills > 6, String(kills))
 })
+
+test('a pod leaves its time after a taint whose maker names no time, as kubectl does, and stays when the taint goes', async () => {
+  await using cluster = new TestCluster(loops)
+  await twoNodes(cluster)
+  const key = 'example.com/maintenance'
+  const tolerating = (tolerationSeconds: number) => [
+    { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds },
+  ]
+  for (const [name, seconds] of [
+    ['short', 20],
+    ['long', 60],
+  ] as const) {
+    await cluster.client.create(pods, newPod(name, { nodeName: 'node-1', tolerations: tolerating(seconds) }))
+    cluster.run(cluster.client.peek(pods, `shop/${name}`)!, true)
+  }
+  const setTaints = (taints: readonly object[]): void => {
+    const node = cluster.client.peek(nodes, 'node-1')!
+    cluster.client.put(nodes, { ...node, spec: { ...node.spec, taints: taints as never } })
+  }
+  setTaints([{ key, effect: 'NoExecute' }])
+  await runFor(cluster, 30_000, 'node-1', 'node-2')
+  const isLeaving = (name: string): boolean =>
+    cluster.client.peek(pods, `shop/${name}`)?.metadata.deletionTimestamp !== undefined ||
+    cluster.client.peek(pods, `shop/${name}`) === undefined
+  assert.deepEqual([isLeaving('short'), isLeaving('long')], [true, false])
+  setTaints([])
+  await runFor(cluster, 60_000, 'node-1', 'node-2')
+  assert.equal(isLeaving('long'), false)
+})

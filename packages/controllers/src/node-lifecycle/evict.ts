@@ -15,6 +15,7 @@ export function taintEvictionController({ client, caches }: LoopParts): Controll
   const knownPods = caches.of(pods)
   const knownNodes = caches.of(nodes)
   knownPods.addIndex(podsOnNode, nodeOfPod)
+  const seen = new FirstSeen()
   const own: Source<Pod> = {
     type: pods,
     keysOf: (now, before) => {
@@ -38,9 +39,10 @@ export function taintEvictionController({ client, caches }: LoopParts): Controll
       const pod = knownPods.get(key)
       const node = pod?.spec.nodeName === undefined ? undefined : knownNodes.get(pod.spec.nodeName)
       if (pod === undefined || node === undefined || pod.metadata.deletionTimestamp !== undefined) return done
-      const dueMs = judgeEviction(pod, noExecuteTaints(node), scope.clock.now())
+      const nowMs = scope.clock.now()
+      const dueMs = judgeEviction(pod, seen.taintsOf(node, nowMs), nowMs)
       if (dueMs === undefined) return done
-      const waitMs = dueMs - scope.clock.now()
+      const waitMs = dueMs - nowMs
       if (waitMs > 0) return again(waitMs)
       const { namespace, name } = pod.metadata
       const owner = { type: pods, object: pod, source: 'taint-eviction-controller' }
@@ -50,6 +52,28 @@ export function taintEvictionController({ client, caches }: LoopParts): Controll
       return done
     },
   }
+}
+
+/** Since when a taint stands of which its maker does not say so, as `kubectl taint` does not: since it was first seen here. */
+class FirstSeen {
+  readonly #timesMs = new Map<string, ReadonlyMap<string, number>>()
+
+  /** The node's taints, each with its time. */
+  taintsOf(node: Node, nowMs: number): readonly Taint[] {
+    const { name } = node.metadata
+    const before = this.#timesMs.get(name)
+    const taints = noExecuteTaints(node)
+    const times = new Map(taints.map((taint) => [idOf(taint), before?.get(idOf(taint)) ?? nowMs]))
+    if (times.size === 0) this.#timesMs.delete(name)
+    else this.#timesMs.set(name, times)
+    return taints.map((taint) =>
+      taint.timeAdded === undefined ? { ...taint, timeAdded: new Date(times.get(idOf(taint))!).toISOString() } : taint,
+    )
+  }
+}
+
+function idOf({ key, value = '' }: Taint): string {
+  return `${key}=${value}`
 }
 
 export function noExecuteTaints({ spec }: Node): readonly Taint[] {
