@@ -86,18 +86,19 @@ export function volumeProtectionController({ client, caches }: LoopParts): Contr
   }
 }
 
-/** Names of the attributes classes that a claim has, had or is on its way to. */
-function classesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
+/** Names of the attributes classes that a claim has, had or is on its way to; a stored object may lack its spec. */
+function classesOfClaim({ spec, status }: Partial<PersistentVolumeClaim>): readonly string[] {
   const { targetVolumeAttributesClassName } = status?.modifyVolumeStatus ?? {}
   const all = [
-    spec.volumeAttributesClassName,
+    spec?.volumeAttributesClassName,
     status?.currentVolumeAttributesClassName,
     targetVolumeAttributesClassName,
   ]
   return all.filter((name) => name !== undefined)
 }
 
-function classesOfVolume({ spec: { volumeAttributesClassName: name } }: PersistentVolume): readonly string[] {
+function classesOfVolume({ spec }: Partial<PersistentVolume>): readonly string[] {
+  const name = spec?.volumeAttributesClassName
   return name === undefined ? [] : [name]
 }
 
