@@ -49,7 +49,9 @@ const shapes = {
   ),
 } as const
 
-export function check({ pattern, max, complaint }: Shape, text: string): readonly string[] {
+export function check({ pattern, max, complaint }: Shape, given: string | undefined): readonly string[] {
+  // What is missing is told elsewhere; here it is a name like any other that is none.
+  const text = given ?? ''
   const tooLong = max !== undefined && text.length > max ? [tooLongComplaint(max)] : []
   return pattern.test(text) ? tooLong : [...tooLong, complaint]
 }
