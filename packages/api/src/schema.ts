@@ -175,13 +175,11 @@ function structReader(reference: string, hasTypeMeta: boolean, fields: readonly 
   const known = new Set([...fields.map((field) => field.name), ...(hasTypeMeta ? ['apiVersion', 'kind'] : [])])
   const typeName = goTypeName(reference)
   return (value, state) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      if (value === null) return {}
-      throw state.mismatch(value, typeName)
-    }
+    if (typeof value !== 'object' || Array.isArray(value)) throw state.mismatch(value, typeName)
     const outerStruct = state.struct
     state.struct = structName
-    const input = value as Record<string, unknown>
+    // A null in a list is an element whose fields were never set.
+    const input = (value ?? {}) as Record<string, unknown>
     const output: Record<string, unknown> = {}
     let seen = hasTypeMeta ? readTypeMeta(input, output, state) : 0
     for (const field of fields) {
