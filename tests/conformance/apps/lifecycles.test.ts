@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { agnhost, conformanceCluster, pause, type ConformanceCluster } from '../cluster.ts'
 import { isDiscovered, labelled, Objects, supportsOperations, type AnyObject } from '../objects.ts'
 import { fresh } from '../pods.ts'
+import { watched } from '../watched.ts'
 
 const deadline = { timeout: 240_000 }
 /** A schedule fires at the next minute, so twice within two. */
@@ -333,12 +334,12 @@ void suite('lives of workloads', { concurrency: 12 }, () => {
     const namespace = await cluster.namespace('cron-job')
     const crons = batch('cronjobs', namespace)
     const wanted = cronJob('*/1 * * * ?', policy)
-    const { metadata } = await crons.create({ metadata: { name }, spec: { ...wanted.spec, ...more } })
+    await crons.create({ metadata: { name }, spec: { ...wanted.spec, ...more } })
     return {
       jobs: batch('jobs', namespace),
       async hasActive(count) {
-        using watch = await crons.watch({ resourceVersion: metadata.resourceVersion })
-        await watch.until(({ object }) => (object['status'].active?.length ?? 0) >= count, twoMinutesMs)
+        const isWanted = (object?: AnyObject): boolean => (object?.['status']?.active?.length ?? 0) >= count
+        await watched<AnyObject>(cluster.config, { path: crons.path, name, isWanted, waitMs: twoMinutesMs })
       },
       active: async () => (await crons.get(name))['status'].active?.length ?? 0,
       remove: () => crons.delete(name),
