@@ -72,7 +72,7 @@ void suite('controllers on nodes', { concurrency: 5 }, () => {
   interface Primary {
     readonly pods: Pods
     readonly name: string
-    list(): Promise<readonly V1Pod[]>
+    readonly list: () => Promise<readonly V1Pod[]>
   }
 
   /** The suite's replication controller of one agnhost, which pauses. */
