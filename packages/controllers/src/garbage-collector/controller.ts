@@ -130,11 +130,28 @@ class GarbageCollectorLoop {
       else if (hasFinalizer(object, foregroundFinalizer)) await this.#goAfterDependents(node)
       return done
     }
-    const owners = await this.#classify(object)
-    const verdict = judgeOwned(object, owners, this.#graph.dependentsOf(object.metadata.uid!).length > 0)
-    if (verdict.kind === 'strike') await this.#strike(node, new Set(verdict.uids))
-    if (verdict.kind === 'delete') await this.#delete(node, verdict.policy)
+    await this.#judge(node)
     return done
+  }
+
+  /** Keeps the object, strikes owners off, or deletes it. */
+  async #judge(node: Node): Promise<void> {
+    const owners = await this.#classify(node.object)
+    const dependents = this.#graph.dependentsOf(node.object.metadata.uid!)
+    const verdict = judgeOwned(node.object, owners, dependents.length > 0)
+    if (verdict.kind === 'strike') await this.#strike(node, new Set(verdict.uids))
+    if (verdict.kind !== 'delete') return
+    // Where what it owns waits as well, the two may wait for each other in a circle: this one stops holding up its owners.
+    const mayBeCircle = owners.waiting.length > 0 && dependents.some(({ object }) => waitsForDependents(object))
+    await this.#delete(mayBeCircle ? await this.#unblock(node) : node, verdict.policy)
+  }
+
+  /** The object, none of whose references blocks its owner any more. */
+  async #unblock({ type, object }: Node): Promise<Node> {
+    const { uid, resourceVersion, ownerReferences = [] } = object.metadata
+    const references = ownerReferences.map((reference) => ({ ...reference, blockOwnerDeletion: false }))
+    const body = { metadata: { uid, resourceVersion, ownerReferences: references } }
+    return { type, object: await this.#parts.client.patch(type, object.metadata, { kind: 'merge', body }) }
   }
 
   /** The object as the server has it now, where it is still the one that the cache showed. */
@@ -206,10 +223,7 @@ class GarbageCollectorLoop {
       if (dependent.object.metadata.deletionTimestamp !== undefined) continue
       const live = await this.#live(dependent)
       if (live === undefined || live.metadata.deletionTimestamp !== undefined) continue
-      const hasOwn = this.#graph.dependentsOf(live.metadata.uid!).length > 0
-      const verdict = judgeOwned(live, await this.#classify(live), hasOwn)
-      if (verdict.kind === 'strike') await this.#strike({ type: dependent.type, object: live }, new Set(verdict.uids))
-      if (verdict.kind === 'delete') await this.#delete({ type: dependent.type, object: live }, verdict.policy)
+      await this.#judge({ type: dependent.type, object: live })
     }
     const isBlocked = dependents.some(({ object }) => blocks(object, uid!))
     if (!isBlocked) await this.#removeFinalizer(node, foregroundFinalizer)

@@ -206,8 +206,10 @@ export class PodWorker {
         return untilMs === undefined
       })
       if (due.length === 0 && !(await this.#resize(signal))) return
-      // An end is told before the next start hides it.
-      if (this.#view.containers.some((run) => isUntold(this.#pod, run))) await this.#report()
+      // An end is told before the next start hides it; the end of the pod only when its disks are given back.
+      const isHidden =
+        !isFinished(this.#pod, this.#view) && this.#view.containers.some((run) => isUntold(this.#pod, run))
+      if (isHidden) await this.#report()
       for (const action of due) await this.#actions.act(action, { pod: this.#pod, view: this.#view, signal })
       await this.#observe()
     }
