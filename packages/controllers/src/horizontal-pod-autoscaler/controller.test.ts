@@ -5,6 +5,9 @@ import { test } from 'node:test'
 import { deployments, events, horizontalPodAutoscalers, pods } from '@aksel/api/resources'
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec } from '@aksel/api/types/autoscaling-v2'
 import { formatTime } from '@aksel/base/clock'
+import { createCaches } from '@aksel/runtime/caches'
+import type { Source } from '@aksel/runtime/controller'
+import { testScope } from '@aksel/testing/test-scope'
 import { deploymentController } from '../deployment/controller.ts'
 import { replicaSetController } from '../replica-set/controller.ts'
 import { killEverywhere, TestCluster } from '../testing/cluster.ts'
@@ -223,4 +226,15 @@ test('no kill leaves a workload at a size of its own', async () => {
     (made) => made.clock.run(40_000),
   )
   assert.ok(kills >= 2 && size(cluster) === 4)
+})
+
+test('an autoscaler is looked at when it is made and when its spec changes, though it has no generation', async () => {
+  await using cluster = new TestCluster(() => [])
+  const parts = { client: cluster.client, caches: createCaches(testScope({ clock: cluster.clock }), cluster.client) }
+  const source = horizontalPodAutoscalerController(parts).sources[0] as Source<HorizontalPodAutoscaler>
+  const made = newAutoscaler('web')
+  assert.deepEqual(source.keysOf(made, undefined), ['shop/web'])
+  assert.deepEqual(source.keysOf(newAutoscaler('web', { maxReplicas: 20 }), made), ['shop/web'])
+  assert.deepEqual(source.keysOf(undefined, made), ['shop/web'])
+  assert.deepEqual(source.keysOf({ ...newAutoscaler('web'), status: { desiredReplicas: 3 } }, made), [])
 })

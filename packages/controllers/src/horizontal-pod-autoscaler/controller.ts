@@ -1,5 +1,6 @@
 // Gives workloads as many replicas as their load asks for, within the limits that people set.
 
+import { isDeepStrictEqual } from 'node:util'
 import { keyOf } from '@aksel/api/resource'
 import { horizontalPodAutoscalers, pods } from '@aksel/api/resources'
 import type {
@@ -35,8 +36,11 @@ export function horizontalPodAutoscalerController(parts: AutoscalerParts): Contr
   const loop = new AutoscalerLoop(parts)
   const own: Source<HorizontalPodAutoscaler> = {
     type: horizontalPodAutoscalers,
+    // The API server counts no generations of autoscalers: what is wanted is compared itself.
     keysOf: (now, before) =>
-      now !== undefined && now.metadata.generation === before?.metadata.generation ? [] : [keyOf((now ?? before)!)],
+      now !== undefined && before !== undefined && isDeepStrictEqual(now.spec, before.spec)
+        ? []
+        : [keyOf((now ?? before)!)],
   }
   return {
     name: 'horizontal-pod-autoscaler',
