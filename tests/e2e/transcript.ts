@@ -28,6 +28,8 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}/g, 'TIME'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME'],
   [/aks-nodepool1-\d{8}-/g, 'aks-nodepool1-00000000-'],
+  // Pods that fit as well on one node as on the other.
+  [/\b10\.244\.\d+\.\d+\b/g, '10.244.x.x'],
   // The last five letters of a pod's name, behind the hash of its template.
   [/(-[a-z0-9]{8,10}-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '$1xxxxx'],
 ]

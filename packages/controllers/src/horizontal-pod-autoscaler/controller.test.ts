@@ -236,5 +236,8 @@ test('an autoscaler is looked at when it is made and when its spec changes, thou
   assert.deepEqual(source.keysOf(made, undefined), ['shop/web'])
   assert.deepEqual(source.keysOf(newAutoscaler('web', { maxReplicas: 20 }), made), ['shop/web'])
   assert.deepEqual(source.keysOf(undefined, made), ['shop/web'])
-  assert.deepEqual(source.keysOf({ ...newAutoscaler('web'), status: { desiredReplicas: 3 } }, made), [])
+  assert.deepEqual(
+    source.keysOf({ ...newAutoscaler('web'), status: { desiredReplicas: 3, currentMetrics: [] } }, made),
+    [],
+  )
 })
