@@ -277,4 +277,57 @@ void suite('endpoint loops', { concurrency: 8 }, () => {
       await here.slicesOf(name, (items) => items.length === 0)
     },
   )
+
+  void test('[sig-network] Service endpoints latency should not be very high [Conformance]', deadline, async () => {
+    const { namespace, services, endpoints } = await place('svc-latency')
+    const selector = { name: 'svc-latency-rc' }
+    const template = { metadata: { labels: selector }, spec: { containers: [{ name: 'pause', image: pause }] } }
+    const controllers = new Objects(cluster, 'v1', 'replicationcontrollers', namespace)
+    await controllers.create({ metadata: selector, spec: { replicas: 1, selector, template } })
+    await controllers.listed({}, ([found]) => found?.['status']?.readyReplicas === 1)
+
+    const trials = 200
+    const waiting = new Map<string, PromiseWithResolvers<void>>()
+    const seen = (name: string): PromiseWithResolvers<void> => {
+      const own = waiting.get(name) ?? Promise.withResolvers<void>()
+      waiting.set(name, own)
+      return own
+    }
+    using watch = await endpoints.watch({})
+    let count = 0
+    const names = new Set<string>()
+    const all = watch.until(({ object }) => {
+      if (!(object['subsets']?.[0]?.addresses?.length > 0)) return false
+      names.add(object.metadata.name)
+      seen(object.metadata.name).resolve()
+      return names.size > trials
+    }, 100_000)
+    /** Milliseconds from the request to the endpoints. */
+    const trial = async (): Promise<number> => {
+      const start = performance.now()
+      const ports = [{ protocol: 'TCP', port: 80 }]
+      const { metadata } = await services.create({
+        metadata: { generateName: 'latency-svc-' },
+        spec: { type: 'ClusterIP', sessionAffinity: 'None', selector, ports },
+      })
+      await Promise.race([seen(metadata.name).promise, all])
+      return performance.now() - start
+    }
+    // The first shows that the pod counts as ready; it is not measured.
+    await trial()
+    const took: number[] = []
+    const worker = async (): Promise<void> => {
+      while (count < trials) {
+        count += 1
+        took.push(await trial())
+      }
+    }
+    await Promise.all([all, ...Array.from({ length: 15 }, worker)])
+    const sorted = took.toSorted((left, right) => left - right)
+    const percentile = (share: number): number => sorted[Math.floor((sorted.length * share) / 100)]!
+    assert.equal(sorted.length, trials)
+    // The suite's limits, which leave room for any machine.
+    assert.ok(percentile(50) <= 20_000, `median of ${percentile(50)} ms`)
+    assert.ok(percentile(99) <= 50_000, `99th percentile of ${percentile(99)} ms`)
+  })
 })

@@ -1,9 +1,11 @@
-// emptyDir volumes in real containers: modes, owners and media.
+// emptyDir volumes in real containers: modes, owners and media; volumes beside each other, and single paths of them.
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { V1Volume } from '@kubernetes/client-node'
-import { busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
+import { sized } from '@aksel/testing/test-size'
+import { agnhost, busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
+import { Objects, type AnyObject } from '../objects.ts'
 import { fresh, podsIn, type Pods } from '../pods.ts'
 import { readVolume } from './volume-pods.ts'
 
@@ -155,6 +157,136 @@ void suite('emptyDir volumes', { concurrency: 4 }, () => {
       ]
       assert.equal((await pods.exec(name, read, 'main')).trim(), message)
       await pods.delete(name)
+    },
+  )
+
+  void test('[sig-storage] EmptyDir wrapper volumes should not conflict [Conformance]', deadline, async () => {
+    const name = fresh('wrapped')
+    const { namespace } = pods
+    await cluster.core.createNamespacedSecret({
+      namespace,
+      body: { metadata: { name }, stringData: { 'data-1': 'value-1' } },
+    })
+    await cluster.core.createNamespacedConfigMap({
+      namespace,
+      body: { metadata: { name }, data: { 'data-1': 'value-1' } },
+    })
+    const mount = (volume: string): { name: string; mountPath: string; readOnly: true } => ({
+      name: volume,
+      mountPath: `/etc/${volume}`,
+      readOnly: true,
+    })
+    await pods.create(name, {
+      volumes: [
+        { name: 'secret-volume', secret: { secretName: name } },
+        { name: 'configmap-volume', configMap: { name } },
+      ],
+      containers: [
+        { name: 'secret-test', image: agnhost, volumeMounts: [mount('secret-volume'), mount('configmap-volume')] },
+      ],
+    })
+    await pods.ready(name)
+    await pods.delete(name)
+  })
+
+  void test(
+    '[sig-storage] EmptyDir wrapper volumes should not cause race condition when used for configmaps [Serial] [Conformance]',
+    deadline,
+    async () => {
+      const own = await podsIn(cluster, 'wrapped-race')
+      const { namespace } = own
+      const names = Array.from({ length: 50 }, (_, index) => `racey-configmap-${index}`)
+      const data = { 'data-1': 'value-1' }
+      for (const name of names)
+        await cluster.core.createNamespacedConfigMap({ namespace, body: { metadata: { name }, data } })
+      const controllers = new Objects(cluster, 'v1', 'replicationcontrollers', namespace)
+      const all = new Objects(cluster, 'v1', 'pods', namespace)
+      for (let round = 0; round < 3; round += 1) {
+        const name = fresh('wrapped-volume-race')
+        const container = {
+          name: 'test-container',
+          image: busybox,
+          command: ['sleep', '10000'],
+          volumeMounts: names.map((each) => ({ name: each, mountPath: `/etc/${each}` })),
+        }
+        const volumes = names.map((each) => ({ name: each, configMap: { name: each } }))
+        const spec = { terminationGracePeriodSeconds: 0, volumes, containers: [container] }
+        await controllers.create({
+          metadata: { name },
+          spec: { replicas: 5, selector: { name }, template: { metadata: { labels: { name } }, spec } },
+        })
+        const isRunning = ({ status }: AnyObject): boolean => status.phase === 'Running'
+        await all.listed({}, (found) => found.length === 5 && found.every(isRunning), 60_000)
+        // By itself the deletion of a replication controller leaves its pods.
+        await cluster.core.deleteNamespacedReplicationController({ namespace, name, propagationPolicy: 'Background' })
+        await all.listed({}, (found) => found.length === 0, 60_000)
+      }
+    },
+  )
+
+  /** A container sees one path of a volume, as a file, at its mount's place. */
+  async function readsSubpath(
+    content: string,
+    subPath: string,
+    source: (name: string) => Omit<V1Volume, 'name'>,
+    mountPath = '/test-volume',
+  ): Promise<void> {
+    const name = fresh('pod-subpath-test')
+    const { namespace } = pods
+    await cluster.core.createNamespacedSecret({
+      namespace,
+      body: { metadata: { name }, stringData: { 'secret-key': 'secret-value' } },
+    })
+    await cluster.core.createNamespacedConfigMap({
+      namespace,
+      body: { metadata: { name }, data: { 'configmap-key': 'configmap-value' } },
+    })
+    const seconds = sized({ gate: 2, full: 20 })
+    const output = await pods.output(
+      name,
+      {
+        image: agnhost,
+        args: ['mounttest', `--file_content_in_loop=${mountPath}`, `--retry_time=${seconds}`],
+        securityContext: { privileged: true },
+        volumeMounts: [{ name: 'test-volume', mountPath, subPath }],
+      },
+      { volumes: [{ name: 'test-volume', ...source(name) }] },
+    )
+    assert.ok(output.includes(`content of file "${mountPath}": ${content || name}`), output)
+  }
+
+  const configMap = (name: string): Omit<V1Volume, 'name'> => ({ configMap: { name } })
+  void test(
+    '[sig-storage] Subpath Atomic writer volumes should support subpaths with secret pod [Conformance]',
+    deadline,
+    () => readsSubpath('secret-value', 'secret-key', (secretName) => ({ secret: { secretName } })),
+  )
+  void test(
+    '[sig-storage] Subpath Atomic writer volumes should support subpaths with configmap pod [Conformance]',
+    deadline,
+    () => readsSubpath('configmap-value', 'configmap-key', configMap),
+  )
+  void test(
+    '[sig-storage] Subpath Atomic writer volumes should support subpaths with configmap pod with mountPath of existing file [Conformance]',
+    deadline,
+    () => readsSubpath('configmap-value', 'configmap-key', configMap, '/etc/resolv.conf'),
+  )
+  void test(
+    '[sig-storage] Subpath Atomic writer volumes should support subpaths with downward pod [Conformance]',
+    deadline,
+    () => {
+      const items = [{ path: 'downward/podname', fieldRef: { fieldPath: 'metadata.name' } }]
+      return readsSubpath('', 'downward/podname', () => ({ downwardAPI: { items } }))
+    },
+  )
+  void test(
+    '[sig-storage] Subpath Atomic writer volumes should support subpaths with projected pod [Conformance]',
+    deadline,
+    () => {
+      const items = [{ key: 'configmap-key', path: 'projected/configmap-key' }]
+      return readsSubpath('configmap-value', 'projected/configmap-key', (name) => ({
+        projected: { sources: [{ configMap: { name, items } }] },
+      }))
     },
   )
 })
