@@ -12,14 +12,18 @@ export async function inClusterClient(flags: Flags): Promise<void> {
     process.stdout.write('calling /healthz\n')
     const token = readFileSync(`${folder}/token`, 'utf8')
     process.stdout.write(`authz_header=${token.slice(-10)}\n`)
-    const { status, text } = await get('/healthz', token)
+    const { status, text } = await getFromCluster('/healthz', token)
     if (status !== 200) process.stdout.write(`status=failed\nerr=${status} ${text}\n`)
     else process.stdout.write('status=ok\n')
     await new Promise((resolve) => setTimeout(resolve, intervalMs))
   }
 }
 
-function get(path: string, token: string): Promise<{ readonly status: number; readonly text: string }> {
+/** From the API server, as a pod finds it. */
+export function getFromCluster(
+  path: string,
+  token: string,
+): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const call = request(
       {

@@ -5,6 +5,7 @@ import { inClusterClient } from './incluster.ts'
 import { connectTo } from './connect.ts'
 import { dnsServers, dnsSuffix } from './dns.ts'
 import { grpcHealth } from './grpc-health.ts'
+import { issuerDiscovery } from './issuer-discovery.ts'
 import { liveness } from './liveness.ts'
 import { generateLogs } from './logs-generator.ts'
 import { mountTest } from './mount-test.ts'
@@ -50,6 +51,7 @@ const commands: Readonly<Record<string, Command>> = {
   porter,
   'sample-apiserver': sampleApiServer,
   'serve-hostname': serveHostname,
+  'test-service-account-issuer-discovery': issuerDiscovery,
   'test-webserver': testWebServer,
   webhook,
 }
