@@ -23,6 +23,8 @@ export interface ClusterWish {
   /** `simulated`: no container runs, so only tests of the API and of the loops may use it. */
   readonly nodes: 'simulated' | 'real'
   readonly count?: number
+  /** Of Kubernetes; the default one when absent. */
+  readonly version?: string
   /** Real nodes have the test suite's image, `agnhost` below. */
   readonly agnhost?: boolean
 }
@@ -36,7 +38,13 @@ export async function conformanceCluster(wish: ClusterWish): Promise<Conformance
   const { nodes, count = 2 } = wish
   const aksel = await Aksel.inNewFolder()
   if (wish.agnhost === true) await buildAgnhost(join(aksel.dataDir, 'images', 'extra'))
-  await aksel.ok(['up', ...(nodes === 'simulated' ? ['--simulated'] : []), '--nodes', String(count)])
+  await aksel.ok([
+    'up',
+    ...(nodes === 'simulated' ? ['--simulated'] : []),
+    ...(wish.version === undefined ? [] : ['--kubernetes-version', wish.version]),
+    '--nodes',
+    String(count),
+  ])
   const config = new KubeConfig()
   config.loadFromFile(join(aksel.dataDir, 'kubeconfig'))
   const core = config.makeApiClient(CoreV1Api)
