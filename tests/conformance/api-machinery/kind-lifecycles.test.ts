@@ -294,4 +294,84 @@ void suite('lives of kinds', { concurrency: 4 }, () => {
       )
     },
   )
+
+  void test(
+    '[sig-api-machinery] ResourceQuota should be able to update and delete ResourceQuota. [Conformance]',
+    deadline,
+    async () => {
+      const name = 'test-quota'
+      const quotas = core('resourcequotas', await cluster.namespace('quota'))
+      const hardOf = ({ spec }: AnyObject): unknown => spec.hard
+      await quotas.create({ metadata: { name }, spec: { hard: { cpu: '1', memory: '500Mi' } } })
+      const read = await quotas.get(name)
+      assert.deepEqual(hardOf(read), { cpu: '1', memory: '500Mi' })
+      const changed = { cpu: '2', memory: '1Gi' }
+      const updated = await quotas.update(name, (each) => ({ ...each, spec: { hard: changed } }))
+      assert.deepEqual(hardOf(updated), changed)
+      assert.deepEqual(hardOf(await quotas.get(name)), changed)
+      await quotas.delete(name)
+      await assert.rejects(quotas.get(name), (error) => error instanceof Refusal && error.code === 404)
+    },
+  )
+
+  /** An object goes with its namespace, and is not there when the namespace is made again. */
+  async function goesWithNamespace(resource: string, spec: object, isThere: (object: AnyObject) => boolean) {
+    const namespace = await cluster.namespace('nsdeletetest')
+    const objects = core(resource, namespace)
+    const name = fresh(`test-${resource}`)
+    await objects.create({ metadata: { name }, spec })
+    await objects.listed({}, (items) => items.length === 1 && isThere(items[0]!))
+    const namespaces = core('namespaces')
+    await namespaces.delete(namespace)
+    await namespaces.isGone(namespace, 60_000)
+    await namespaces.create({ metadata: { name: namespace } })
+    await core('serviceaccounts', namespace).listed({}, (items) => items.length > 0)
+    await assert.rejects(objects.get(name), (error) => error instanceof Refusal && error.code === 404)
+    assert.deepEqual((await objects.list()).items, [])
+  }
+  const paused = { containers: [{ name: 'nginx', image: 'registry.k8s.io/pause:3.6' }] }
+
+  void test(
+    '[sig-api-machinery] Namespaces [Serial] should ensure that all pods are removed when a namespace is deleted [Conformance]',
+    deadline,
+    () => goesWithNamespace('pods', paused, ({ status }) => status?.phase === 'Running'),
+  )
+
+  void test(
+    '[sig-api-machinery] Namespaces [Serial] should ensure that all services are removed when a namespace is deleted [Conformance]',
+    deadline,
+    () =>
+      goesWithNamespace('services', { selector: { foo: 'bar' }, ports: [{ port: 80, targetPort: 80 }] }, () => true),
+  )
+
+  void test(
+    '[sig-api-machinery] OrderedNamespaceDeletion namespace deletion should delete pod first [Conformance]',
+    deadline,
+    async () => {
+      const namespace = await cluster.namespace('nsdeletetest')
+      const [pods, maps, namespaces] = [core('pods', namespace), core('configmaps', namespace), core('namespaces')]
+      const [pod, map] = ['pod1', 'configmap1']
+      const finalizers = ['e2e.example.com/finalizer']
+      await pods.create({ metadata: { name: pod, finalizers }, spec: { ...paused, terminationGracePeriodSeconds: 0 } })
+      await pods.listed({}, ([found]) => found?.['status']?.phase === 'Running')
+      await maps.create({ metadata: { name: map, finalizers }, data: { key: 'value' } })
+      await namespaces.delete(namespace)
+      // The loop has been through it, and tells of what is left.
+      const left = 'NamespaceContentRemaining'
+      const isLeft = ({ type, status }: { type: string; status: string }): boolean => type === left && status === 'True'
+      const own = { fieldSelector: `metadata.name=${namespace}` }
+      await namespaces.listed(own, ([found]) => found?.['status']?.conditions?.some(isLeft) === true)
+      assert.equal((await namespaces.get(namespace))['status'].phase, 'Terminating')
+      assert.notEqual((await pods.get(pod)).metadata['deletionTimestamp'], undefined)
+      assert.equal((await maps.get(map)).metadata['deletionTimestamp'], undefined)
+
+      const release = { metadata: { finalizers: null } }
+      await pods.patch(pod, release)
+      const isDeleted = ([found]: readonly AnyObject[]): boolean => found?.metadata['deletionTimestamp'] !== undefined
+      await maps.listed({ fieldSelector: `metadata.name=${map}` }, isDeleted)
+      await assert.rejects(pods.get(pod), (error) => error instanceof Refusal && error.code === 404)
+      await maps.patch(map, release)
+      await namespaces.isGone(namespace, 60_000)
+    },
+  )
 })

@@ -59,6 +59,8 @@ test('a deleted namespace is emptied, says what it waits for, and goes when the 
     [remaining.status, remaining.reason, remaining.message],
     ['True', 'SomeResourcesRemain', 'Some resources are remaining: pods. has 1 resource instances'],
   )
+  // What the pod may use stays until it has ended.
+  assert.equal(cluster.client.peek(configMaps, 'shop/kube-root-ca.crt')!.metadata.deletionTimestamp, undefined)
   cluster.end(cluster.client.peek(pods, 'shop/one')!)
   await cluster.clock.run(10)
   assert.equal(cluster.client.peek(namespaces, 'shop'), undefined)

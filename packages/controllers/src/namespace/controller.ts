@@ -1,6 +1,7 @@
 // Empties a namespace that is deleted, then lets it go.
 
 import { namespaces, pods } from '@aksel/api/resources'
+import type { ResourceType } from '@aksel/api/resource'
 import type { Namespace, Pod } from '@aksel/api/types/core-v1'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
@@ -64,15 +65,19 @@ async function emptyAll(client: Client, namespace: string): Promise<DeletionFact
   const { types, failures } = await discover(client, { namespaced: true })
   const remains: Remains[] = []
   const contentFailures: string[] = []
-  // Pods last, after what would make new ones; events after all that still tell something.
-  const order = (plural: string): number => (plural === 'pods' ? 1 : plural === 'events' ? 2 : 0)
-  for (const type of types.toSorted((left, right) => order(left.plural) - order(right.plural))) {
+  // Pods first and alone, so that nothing they run on goes before they have ended (KEP-5080).
+  // Events last, after all that still tell something.
+  const isPods = (type: ResourceType): boolean => type.plural === 'pods' && type.group === ''
+  const order = (type: ResourceType): number => (isPods(type) ? 0 : type.plural === 'events' ? 2 : 1)
+  for (const type of types.toSorted((left, right) => order(left) - order(right))) {
     try {
       remains.push(await empty(client, type, namespace))
     } catch (error) {
       if (isReason(error, 'NotFound', 'MethodNotAllowed')) continue
       contentFailures.push(`${type.plural}: ${(error as Error).message}`)
     }
+    const facts = { discoveryFailures: [], contentFailures, remains }
+    if (isPods(type) && !isEmptied(facts)) break
   }
   return { discoveryFailures: failures, contentFailures, remains }
 }
