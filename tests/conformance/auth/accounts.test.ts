@@ -2,7 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { AuthenticationV1Api, AuthorizationV1Api, type V1TokenReviewStatus } from '@kubernetes/client-node'
+import {
+  AuthenticationV1Api,
+  AuthorizationV1Api,
+  RbacAuthorizationV1Api,
+  type V1TokenReviewStatus,
+} from '@kubernetes/client-node'
 import { agnhost, busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
 import { Objects, type AnyObject } from '../objects.ts'
 import { podsIn } from '../pods.ts'
@@ -76,6 +81,8 @@ void suite('service accounts', { concurrency: 4 }, () => {
       const body = { spec: { audiences: [] } }
       const { status } = await cluster.core.createNamespacedServiceAccountToken({ namespace, name, body })
       await isToken(status!.token!, namespace, name)
+      await cluster.core.deleteNamespacedServiceAccount({ namespace, name })
+      assert.notEqual((await review(status!.token!)).authenticated, true)
     },
   )
 
@@ -175,6 +182,42 @@ void suite('service accounts', { concurrency: 4 }, () => {
       const content = /^content of file "\/test-volume\/token": ([\w=-]+\.[\w=-]+\.?[\w.+/=-]*)$/m.exec(output)
       assert.ok(content !== null, output)
       await isToken(content[1]!, pods.namespace, 'default')
+    },
+  )
+
+  void test(
+    '[sig-auth] ServiceAccounts ServiceAccountIssuerDiscovery should support OIDC discovery of service account issuer [Conformance]',
+    deadline,
+    async () => {
+      const pods = await podsIn(cluster, 'accounts')
+      const name = 'oidc-discovery-validator'
+      const sources = [
+        { serviceAccountToken: { path: 'token', audience: 'oidc-discovery-test', expirationSeconds: 7200 } },
+      ]
+      await pods.create(name, {
+        restartPolicy: 'Never',
+        containers: [
+          {
+            name: 'oidc-discovery-validator',
+            image: agnhost,
+            args: [
+              'test-service-account-issuer-discovery',
+              '--in-cluster-discovery',
+              '--token-path=/var/run/secrets/tokens/token',
+              '--audience=oidc-discovery-test',
+            ],
+            volumeMounts: [{ name: 'token', mountPath: '/var/run/secrets/tokens', readOnly: true }],
+          },
+        ],
+        volumes: [{ name: 'token', projected: { sources } }],
+      })
+      // The pod reads with a token of another audience: what it reads is open to every account.
+      const { rules } = await cluster.config
+        .makeApiClient(RbacAuthorizationV1Api)
+        .readClusterRole({ name: 'system:service-account-issuer-discovery' })
+      assert.ok(rules?.some(({ nonResourceURLs }) => nonResourceURLs?.includes('/openid/v1/jwks')))
+      await pods.succeeded(name)
+      assert.match(await pods.log(name), /successfully validated the token/)
     },
   )
 })
