@@ -119,7 +119,7 @@ function resourcesInForce(
   isRefused: boolean,
 ): Pick<ContainerStatus, 'allocatedResources' | 'resources'> {
   const allocated = isRefused ? requests : container.resources?.requests
-  if (requests === undefined && limits === undefined && allocated === undefined) return {}
+  // Also where nothing is asked for: it tells the API server that this node can resize.
   return {
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
     resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
