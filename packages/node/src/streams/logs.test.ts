@@ -113,3 +113,16 @@ test('readLog() ends with the reason when its scope ends', async (t) => {
   controller.abort(new Error('client left'))
   await assert.rejects(waiting, /client left/)
 })
+
+test('readLog() shows the file as it was when it was asked: neither half a line nor what is written meanwhile', async (t) => {
+  const half = logFile(t, `${three}2026-05-01T12:00:04.000000001Z stdout F fo`)
+  assert.equal(await read(half, { tailLines: 1 }), 'three\n')
+  const big = record(5, 'x'.repeat(70_000))
+  const path = logFile(t, three + big)
+  const chunks: Buffer[] = []
+  for await (const chunk of readLog(scopeOf(), { path, timestamps: false, tailLines: 1 })) {
+    if (chunks.length === 0) appendFileSync(path, record(6, 'later'))
+    chunks.push(chunk)
+  }
+  assert.equal(Buffer.concat(chunks).toString(), `${'x'.repeat(70_000)}\n`)
+})

@@ -37,11 +37,14 @@ async function* linesOf(scope: Scope, options: LogOptions): AsyncGenerator<Buffe
   try {
     // The watch stands before the first read, so that no growth falls between the two.
     using growth = options.followUntil === undefined ? undefined : new Growth(scope, options.path, options.followUntil)
-    let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines)
+    // Who does not follow is shown the file as it is now: what is written meanwhile belongs to no count of lines.
+    const { size } = await file.stat()
+    let position = options.tailLines === undefined ? 0 : await tailStart(file, size, options.tailLines)
+    if (growth === undefined) return void (yield* readToEnd(file, position, lines, size))
     while (true) {
-      const isOver = growth === undefined || growth.isOver
+      const { isOver } = growth
       position = yield* readToEnd(file, position, lines)
-      const rotated = growth === undefined ? undefined : await reopened(options.path, file)
+      const rotated = await reopened(options.path, file)
       if (rotated !== undefined) {
         const old = file
         file = rotated
@@ -62,10 +65,17 @@ async function* linesOf(scope: Scope, options: LogOptions): AsyncGenerator<Buffe
   }
 }
 
-async function* readToEnd(file: FileHandle, from: number, lines: LogLines): AsyncGenerator<Buffer, number> {
+async function* readToEnd(
+  file: FileHandle,
+  from: number,
+  lines: LogLines,
+  until = Infinity,
+): AsyncGenerator<Buffer, number> {
   let position = from
   while (true) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, position)
+    const wanted = Math.min(CHUNK_BYTES, until - position)
+    if (wanted <= 0) return position
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position)
     if (bytesRead === 0) return position
     position += bytesRead
     yield lines.push(buffer.subarray(0, bytesRead))
@@ -79,13 +89,14 @@ async function reopened(path: string, file: FileHandle): Promise<FileHandle | un
   return there === undefined || there.ino === ours.ino ? undefined : open(path, 'r')
 }
 
-/** Offset of the first of the last `count` lines. */
-async function tailStart(file: FileHandle, count: number): Promise<number> {
-  const { size } = await file.stat()
+/** Offset of the first of the last `count` whole lines among the first `size` bytes. */
+async function tailStart(file: FileHandle, size: number, count: number): Promise<number> {
   if (count <= 0) return size
-  let seen = 0
-  let end = size
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  const last = size === 0 ? 0 : (await file.read(buffer, 0, 1, size - 1), buffer[0])
+  // A line that is being written is not one yet.
+  let seen = last === 0x0a ? 0 : -1
+  let end = size
   while (end > 0) {
     const start = Math.max(0, end - CHUNK_BYTES)
     const { bytesRead } = await file.read(buffer, 0, end - start, start)
