@@ -85,7 +85,14 @@ void suite('connectivity', { concurrency: 4 }, () => {
     },
   )
 
-  const raw = (path: string): Promise<string> => cluster.aksel.kubectl(['get', '--raw', path])
+  /** What a path says once it says something: the service's endpoints follow the pod's readiness by a moment. */
+  const raw = async (path: string): Promise<string> => {
+    for (let tries = 1; tries < 100; tries += 1) {
+      const { code, stdout } = await cluster.aksel.run(['kubectl', 'get', '--raw', path])
+      if (code === 0) return stdout
+    }
+    return cluster.aksel.kubectl(['get', '--raw', path])
+  }
   void test(
     '[sig-network] Proxy version v1 should proxy through a service and a pod [Conformance]',
     deadline,
@@ -160,6 +167,7 @@ void suite('connectivity', { concurrency: 4 }, () => {
     await cluster.core.createNamespacedService({ namespace: pods.namespace, body: { metadata: { name }, spec } })
     const options: RequestOptions = {}
     await cluster.config.applyToHTTPSOptions(options)
+    await raw(`/api/v1/namespaces/${pods.namespace}/services/${name}/proxy/`)
     for (const kind of ['pods', 'services'] as const) {
       const url = new URL(
         `/api/v1/namespaces/${pods.namespace}/${kind}/${name}/proxy${suffix}`,
