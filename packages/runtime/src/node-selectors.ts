@@ -20,9 +20,9 @@ export function meets(requirement: Requirement, value: string | undefined): bool
     case 'DoesNotExist':
       return value === undefined
     case 'Gt':
-      return value !== undefined && isInteger(value) && Number(value) > Number(values[0])
+      return value !== undefined && isInteger(value) && isInteger(values[0] ?? '') && BigInt(value) > BigInt(values[0]!)
     case 'Lt':
-      return value !== undefined && isInteger(value) && Number(value) < Number(values[0])
+      return value !== undefined && isInteger(value) && isInteger(values[0] ?? '') && BigInt(value) < BigInt(values[0]!)
     default:
       return false
   }

@@ -3,7 +3,7 @@
 import type { Node, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
 import { matchesSelector } from '@aksel/runtime/selectors'
 import { amountsOf, requestOf } from './pod-resources.ts'
-import { matchesNode } from './selectors.ts'
+import { matchesNode } from '@aksel/runtime/node-selectors'
 import { hostPortsOf } from './template.ts'
 import { untolerated } from './tolerations.ts'
 import { claimKeysOf } from './volumes.ts'

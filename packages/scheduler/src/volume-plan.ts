@@ -5,7 +5,7 @@ import type { CSIStorageCapacity, StorageClass } from '@aksel/api/types/storage-
 import { matchesSelector } from '@aksel/runtime/selectors'
 import type { Objects } from './plugin.ts'
 import { amountOf } from './pod-resources.ts'
-import { matchesNode } from './selectors.ts'
+import { matchesNode } from '@aksel/runtime/node-selectors'
 import { bytesAsked, bytesOf, classOf, isProvisioned, SELECTED_NODE } from './volumes.ts'
 
 export type VolumePlan =

@@ -3,7 +3,7 @@
 
 import type { Node, PreferredSchedulingTerm } from '@aksel/api/types/core-v1'
 import { NO_NODE, scaleToHundred, type Plugin, type Score, type World } from '../plugin.ts'
-import { matchesNode, matchesTerm } from '../selectors.ts'
+import { matchesNode, matchesTerm } from '@aksel/runtime/node-selectors'
 import type { PodTemplate } from '../template.ts'
 import { tolerates, untolerated } from '../tolerations.ts'
 import { ClassCache, SlotClass, type Slots } from './slot-class.ts'

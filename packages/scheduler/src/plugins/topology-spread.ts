@@ -2,7 +2,7 @@
 
 import type { Pod } from '@aksel/api/types/core-v1'
 import { NO_NODE, type Filter, type Plugin, type World } from '../plugin.ts'
-import { matchesNode } from '../selectors.ts'
+import { matchesNode } from '@aksel/runtime/node-selectors'
 import type { NodeMask, Tally, TopologyColumn } from '../state/topology.ts'
 import { spreadConstraint, type PodTemplate, type SpreadConstraint } from '../template.ts'
 import { untolerated } from '../tolerations.ts'

@@ -2,7 +2,7 @@
 
 import type { PersistentVolumeClaim } from '@aksel/api/types/core-v1'
 import { filterEach, NO_NODE, type Plugin, type World } from '../plugin.ts'
-import { matchesNode } from '../selectors.ts'
+import { matchesNode } from '@aksel/runtime/node-selectors'
 import { claimKeysOf, isBound, waitsForConsumer } from '../volumes.ts'
 import { volumePlan } from '../volume-plan.ts'
 

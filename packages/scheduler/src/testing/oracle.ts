@@ -4,7 +4,7 @@ import type { Node, Pod, PodAffinityTerm, TopologySpreadConstraint } from '@akse
 import { matchesSelector } from '@aksel/runtime/selectors'
 import { requestOf, scoringRequestOf, amountsOf } from '../pod-resources.ts'
 import type { Profile } from '../profile.ts'
-import { matchesNode, matchesTerm } from '../selectors.ts'
+import { matchesNode, matchesTerm } from '@aksel/runtime/node-selectors'
 import { hostPortsOf, normalisedImage } from '../template.ts'
 import { tolerates, untolerated } from '../tolerations.ts'
 
