@@ -1,5 +1,6 @@
 // The scheduler: it takes waiting pods one by one, decides, assumes, and binds in the background. Watches wake it.
 
+import { deepEqual } from '@aksel/api/deep-equal'
 import { keyOf, refOfKey } from '@aksel/api/resource'
 import { namespaces, nodes, persistentVolumeClaims, pods } from '@aksel/api/resources'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
@@ -282,5 +283,5 @@ class DefaultScheduler implements Scheduler {
 
 /** Our own word on why a pod waits changes it too, and must not wake it. */
 function differs(now: Pod, before: Pod | undefined): boolean {
-  return JSON.stringify([now.spec, now.metadata.labels]) !== JSON.stringify([before?.spec, before?.metadata.labels])
+  return !deepEqual(now.spec, before?.spec) || !deepEqual(now.metadata.labels, before?.metadata.labels)
 }

@@ -1,5 +1,6 @@
 // What the scheduler knows of nodes and the pods on them, in slots and columns: kept current by changes, one pod at a time.
 
+import { deepEqual } from '@aksel/api/deep-equal'
 import { keyOf } from '@aksel/api/resource'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
 import { amountsOf } from '../pod-resources.ts'
@@ -274,13 +275,9 @@ export function isTerminal(pod: Pod): boolean {
 /** Heartbeats change a node too; only this is looked at. */
 export function isSameForScheduling(left: Node, right: Node): boolean {
   return (
-    isSameJson(left.metadata.labels, right.metadata.labels) &&
-    isSameJson(left.spec, right.spec) &&
-    isSameJson(left.status?.allocatable, right.status?.allocatable) &&
-    isSameJson(left.status?.images, right.status?.images)
+    deepEqual(left.metadata.labels, right.metadata.labels) &&
+    deepEqual(left.spec, right.spec) &&
+    deepEqual(left.status?.allocatable, right.status?.allocatable) &&
+    deepEqual(left.status?.images, right.status?.images)
   )
-}
-
-function isSameJson(left: unknown, right: unknown): boolean {
-  return left === right || JSON.stringify(left) === JSON.stringify(right)
 }
