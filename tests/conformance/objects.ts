@@ -5,6 +5,7 @@ import { request, type RequestOptions } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Watch } from '@kubernetes/client-node'
 import type { ConformanceCluster } from './cluster.ts'
+import { watchedSet } from './watched.ts'
 
 export interface AnyObject {
   readonly apiVersion?: string
@@ -142,15 +143,21 @@ export class Objects {
     return call(this.cluster, 'DELETE', `${this.path}${asked(query)}`)
   }
 
-  /** Waits until a list is as wanted; tells the last one otherwise. */
+  /** Waits by a watch until a list is as wanted; tells the last one otherwise. */
   async listed(query: Query, isWanted: (items: readonly AnyObject[]) => boolean, waitMs = 30_000): Promise<ObjectList> {
-    const end = Date.now() + waitMs
-    for (;;) {
-      const list = await this.list(query)
-      if (isWanted(list.items)) return list
-      if (Date.now() > end) assert.fail(`after ${waitMs} ms: ${JSON.stringify(list.items)}`)
-      await sleep(100)
-    }
+    const lists = new Map<readonly AnyObject[], ObjectList>()
+    const items = await watchedSet<AnyObject>(this.cluster.config, {
+      path: this.path,
+      ...query,
+      list: async () => {
+        const list = await this.list(query)
+        lists.set(list.items, list)
+        return list.items
+      },
+      isWanted,
+      waitMs,
+    })
+    return lists.get(items)!
   }
 
   async isGone(name: string, waitMs = 30_000): Promise<void> {

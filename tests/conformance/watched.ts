@@ -58,13 +58,14 @@ export async function watched<T>(config: KubeConfig, wish: Wish<T>): Promise<T |
 
 interface SetWish<T> {
   readonly path: string
-  readonly labelSelector: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
   readonly list: () => Promise<readonly T[]>
   readonly isWanted: (objects: readonly T[]) => boolean
   readonly waitMs: number
 }
 
-/** Follows all objects of a selector by a watch, until together they are as wanted. */
+/** Follows all objects of its selectors by a watch, until together they are as wanted. */
 export async function watchedSet<T>(config: KubeConfig, wish: SetWish<T>): Promise<readonly T[]> {
   const done = Promise.withResolvers<readonly T[]>()
   let last: readonly T[] = []
@@ -73,6 +74,8 @@ export async function watchedSet<T>(config: KubeConfig, wish: SetWish<T>): Promi
     last = await wish.list()
     if (wish.isWanted(last)) done.resolve(last)
   }
+  const { labelSelector, fieldSelector } = wish
+  const query = { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) }
   const watch = new Watch(config)
   const calls: AbortController[] = []
   const begin = async (): Promise<void> => {
@@ -81,7 +84,7 @@ export async function watchedSet<T>(config: KubeConfig, wish: SetWish<T>): Promi
     const onEnd = (): void => {
       if (!isOver) void begin().catch(done.reject)
     }
-    calls.push(await watch.watch(wish.path, { labelSelector: wish.labelSelector }, onEvent, onEnd))
+    calls.push(await watch.watch(wish.path, query, onEvent, onEnd))
     await look()
   }
   const timer = setTimeout(
