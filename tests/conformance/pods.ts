@@ -116,6 +116,11 @@ export function isReady({ status }: V1Pod): boolean {
   return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true
 }
 
+/** A container that counts as ready once it listens: a process that has started may take seconds until then. */
+export function serving(port: number, container: V1Container): V1Container {
+  return changed(container, { readinessProbe: { tcpSocket: { port }, periodSeconds: 1 } })
+}
+
 /** A namespace of its own and its pods. */
 export async function podsIn(cluster: ConformanceCluster, name: string): Promise<Pods> {
   return new Pods(cluster, await cluster.namespace(name))

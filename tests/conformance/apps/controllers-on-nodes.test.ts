@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import type { V1Pod } from '@kubernetes/client-node'
+import type { V1Container, V1Pod } from '@kubernetes/client-node'
 import { agnhost, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
 import { Objects, type AnyObject } from '../objects.ts'
-import { fresh, podsIn, type Pods } from '../pods.ts'
+import { fresh, podsIn, serving, type Pods } from '../pods.ts'
 
 const deadline = { timeout: 180_000 }
 const agnhostPort = 6379
@@ -293,14 +293,13 @@ void suite('controllers on nodes', { concurrency: 5 }, () => {
       namespace,
       body: { metadata: { name: service }, spec: { ports } },
     })
-    const server = (
-      port: number,
-    ): { name: string; image: string; args: string[]; ports: { containerPort: number }[] } => ({
-      name: `container-handle-${port}-request`,
-      image: agnhost,
-      args: ['netexec', '--http-port', String(port), '--udp-port', '-1'],
-      ports: [{ containerPort: port }],
-    })
+    const server = (port: number): V1Container =>
+      serving(port, {
+        name: `container-handle-${port}-request`,
+        image: agnhost,
+        args: ['netexec', '--http-port', String(port), '--udp-port', '-1'],
+        ports: [{ containerPort: port }],
+      })
     const servers = shared ? ['pod-handle-http-request'] : ['pod1-handle-http-request', 'pod2-handle-http-request']
     for (const name of servers)
       await pods.create(name, { containers: shared ? [server(8090), server(9090)] : [server(8090)] })

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { request, type RequestOptions } from 'node:https'
+import type { V1Container } from '@kubernetes/client-node'
 import { after, before, suite, test } from 'node:test'
 import { agnhost, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { fresh, podsIn, type Pods } from '../pods.ts'
+import { fresh, podsIn, serving, type Pods } from '../pods.ts'
 
 const deadline = { timeout: 120_000 }
 
@@ -24,18 +25,20 @@ void suite('connectivity', { concurrency: 4 }, () => {
     servers = await Promise.all(
       items.map(async ({ metadata }) => {
         const name = fresh('netserver')
-        await pods.create(name, { nodeName: metadata!.name!, containers: [netexec] })
+        await pods.create(name, { nodeName: metadata!.name!, containers: [serving(8083, netexec)] })
         return { name, ip: (await pods.ready(name)).status!.podIP! }
       }),
     )
+    const asking = (port: number): V1Container =>
+      serving(port, { name: 'asker', image: agnhost, args: ['netexec', `--http-port=${port}`, '--udp-port=-1'] })
     asker = fresh('test-container')
     await pods.create(asker, {
-      containers: [{ name: 'asker', image: agnhost, args: ['netexec', '--http-port=9080', '--udp-port=-1'] }],
+      containers: [asking(9080)],
     })
     onHost = fresh('host-test-container')
     await pods.create(onHost, {
       hostNetwork: true,
-      containers: [{ name: 'asker', image: agnhost, args: ['netexec', '--http-port=9083', '--udp-port=-1'] }],
+      containers: [asking(9083)],
     })
     await Promise.all([pods.ready(asker), pods.ready(onHost)])
   })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { DiscoveryV1Api, type V1Service, type V1ServicePort, type V1ServiceSpec } from '@kubernetes/client-node'
 import { agnhost, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { changed, fresh, podsIn, type Pods } from '../pods.ts'
+import { changed, fresh, podsIn, serving, type Pods } from '../pods.ts'
 import { watchedSet } from '../watched.ts'
 
 const deadline = { timeout: 180_000 }
@@ -42,11 +42,9 @@ void suite('services', { concurrency: 4 }, () => {
     args: string[] = ['serve-hostname'],
     ports: object[] = [],
   ): Promise<string> => {
-    await pods.create(
-      name,
-      { containers: [{ name: 'backend', image: agnhost, args, ports: ports as { containerPort: number }[] }] },
-      { labels: { app } },
-    )
+    const container = { name: 'backend', image: agnhost, args, ports: ports as { containerPort: number }[] }
+    const port = Number(args.find((each) => each.startsWith('--http-port='))?.split('=')[1] ?? 9376)
+    await pods.create(name, { containers: [serving(port, container)] }, { labels: { app } })
     await pods.ready(name)
     return name
   }

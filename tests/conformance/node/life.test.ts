@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { V1Container, V1ContainerStatus, V1Pod, V1PodSpec } from '@kubernetes/client-node'
 import { agnhost, busybox, conformanceCluster, pause, type ConformanceCluster } from '../cluster.ts'
-import { fresh, podsIn, type Pods } from '../pods.ts'
+import { fresh, podsIn, serving, type Pods } from '../pods.ts'
 
 const deadline = { timeout: 180_000 }
 
@@ -202,7 +202,7 @@ void suite('life of pods', { concurrency: 5 }, () => {
 
   /** A server that hooks call, and its address. */
   const handler = async (): Promise<{ readonly name: string; readonly ip: string }> => {
-    const name = await start({ containers: [{ name: 'handler', image: agnhost, args: ['netexec'] }] })
+    const name = await start({ containers: [serving(8080, { name: 'handler', image: agnhost, args: ['netexec'] })] })
     const pod = await pods.ready(name)
     return { name, ip: pod.status!.podIP! }
   }
@@ -278,7 +278,8 @@ void suite('life of pods', { concurrency: 5 }, () => {
     },
   )
   void test('[sig-node] PreStop should call prestop when killing a pod [Conformance]', deadline, async () => {
-    const server = await start({ containers: [{ name: 'server', image: agnhost, args: ['nettest', '--port=8080'] }] })
+    const nettest = serving(8080, { name: 'server', image: agnhost, args: ['nettest', '--port=8080'] })
+    const server = await start({ containers: [nettest] })
     const { status } = await pods.ready(server)
     const post = `wget -q -O - --post-data='{"Source": "prestop"}' http://${status!.podIP}:8080/write`
     const tester = await start({
