@@ -15,6 +15,8 @@ import { InteractiveNft } from '@aksel/network/nft/interactive'
 import { runServiceProxy } from '@aksel/network/service-proxy/service-proxy'
 import { runAgent } from '@aksel/node/agent'
 import type { RunningAgent } from '@aksel/node/agent'
+import { createSnapshots } from '@aksel/node/containerd/snapshots'
+import type { Snapshots } from '@aksel/node/containerd/snapshots'
 import { createTasks } from '@aksel/node/containerd/tasks'
 import type { Tasks } from '@aksel/node/containerd/tasks'
 import { createCriClient } from '@aksel/node/cri/cri-client'
@@ -48,7 +50,8 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   await mkdir(execDirectory, { recursive: true })
   using runtime = await createCriClient(scope, { socketPath: options.containerdSocket })
   using tasks = await createTasks(scope, { socketPath: options.containerdSocket, directory: execDirectory })
-  const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks })
+  using snapshots = await createSnapshots(scope, { socketPath: options.containerdSocket })
+  const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots })
   await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
   using nft = new InteractiveNft()
   await Promise.all([agent.ended, proxy(scope, options, caches, nft), dns(scope, options, caches)])
@@ -64,15 +67,17 @@ async function startAgent(
     readonly caches: Caches
     readonly runtime: Awaited<ReturnType<typeof createCriClient>>
     readonly tasks: Tasks
+    readonly snapshots: Snapshots
   },
 ): Promise<RunningAgent> {
-  const { options, client, ledger, caches, runtime, tasks } = parts
+  const { options, client, ledger, caches, runtime, tasks, snapshots } = parts
   return runAgent(scope, {
     client,
     runtime,
     taskEvents: (ended) => tasks.events(ended, ['exit', 'oom']),
     ledger,
     disks: nodeDisks({ directory: options.disksDir, stagingDirectory: join(options.rootDir, 'staging'), ledger }),
+    snapshots,
     services: caches.of(services),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,

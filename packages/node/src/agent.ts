@@ -13,6 +13,7 @@ import type { Cache } from '@aksel/runtime/controller'
 import type { Service } from '@aksel/api/types/core-v1'
 import { Informer } from '@aksel/runtime/informer'
 import type { TunnelHandler } from '@aksel/runtime/tunnel'
+import type { Snapshots } from './containerd/snapshots.ts'
 import type { ContainerRuntime } from './cri/types.ts'
 import { ImagePuller } from './images/pull.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
@@ -35,6 +36,7 @@ export interface AgentOptions {
   readonly taskEvents: TaskEvents
   readonly ledger: Ledger
   readonly disks: DiskMounter
+  readonly snapshots: Snapshots
   /** Services of all namespaces; a watch of the agent's own when absent. */
   readonly services?: Cache<Service>
   readonly nodeName: string
@@ -96,6 +98,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       ledger: options.ledger,
       owner: options.owner,
       disks: options.disks,
+      snapshots: options.snapshots,
       allocatable: allocatableOf(description),
     },
     objects: new ObjectWatches(scope, client),

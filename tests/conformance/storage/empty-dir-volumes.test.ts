@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import type { V1Volume } from '@kubernetes/client-node'
 import { sized } from '@aksel/testing/test-size'
 import { agnhost, busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
+import { registryOnNode } from '../image-registry.ts'
 import { Objects, type AnyObject } from '../objects.ts'
 import { fresh, podsIn, type Pods } from '../pods.ts'
 import { readVolume } from './volume-pods.ts'
@@ -287,6 +288,30 @@ void suite('emptyDir volumes', { concurrency: 4 }, () => {
       return readsSubpath('configmap-value', 'projected/configmap-key', (name) => ({
         projected: { sources: [{ configMap: { name, items } }] },
       }))
+    },
+  )
+
+  void test(
+    '[sig-node] ImageVolume should succeed with pod and pull policy of Always [LinuxOnly] [MinimumKubeletVersion:1.35] [Conformance]',
+    deadline,
+    async () => {
+      await using registry = await registryOnNode(pods, fresh('registry'), 5005)
+      const name = fresh('image-volume')
+      await pods.create(name, {
+        containers: [
+          {
+            name: 'image-volume-test',
+            image: busybox,
+            command: ['sh', '-c', 'while :; do sleep 1; done'],
+            volumeMounts: [{ name: 'volume', mountPath: '/volume' }],
+          },
+        ],
+        volumes: [{ name: 'volume', image: { reference: registry.image, pullPolicy: 'Always' } }],
+      })
+      await pods.running(name)
+      assert.match(await pods.exec(name, ['/bin/cat', '/volume/data.json']), /kitten\.jpg/)
+      assert.match(await pods.exec(name, ['/bin/cat', '/volume/etc/os-release']), /Aksel kitten/)
+      await pods.delete(name)
     },
   )
 })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { conformanceCluster, type ConformanceCluster } from '../cluster.ts'
 import { lives } from '../lifecycle.ts'
-import { assertNewer, labelled, Objects, type AnyObject } from '../objects.ts'
+import { assertNewer, labelled, Objects, Refusal, type AnyObject } from '../objects.ts'
 import { fresh } from '../pods.ts'
 
 const deadline = { timeout: 120_000 }
@@ -70,6 +70,45 @@ void suite('kinds of storage', { concurrency: 4 }, () => {
       await objects.listed(query, (items) => items.length === 1)
       await objects.deleteCollection(query)
       await objects.listed(query, (items) => items.length === 0)
+    },
+  )
+
+  void test(
+    '[sig-storage] CSIInlineVolumes should support CSIVolumeSource in Pod API [Conformance]',
+    deadline,
+    async () => {
+      const objects = new Objects(cluster, 'v1', 'pods', await cluster.namespace('csi-inline'))
+      const name = 'pod-csi-inline-volumes'
+      const driver = 'e2e.example.com'
+      const pod = {
+        metadata: { name },
+        spec: {
+          volumes: [
+            { name: 'csi-inline-vol1', csi: { driver } },
+            { name: 'csi-inline-vol2', csi: { driver, fsType: 'ext4', readOnly: true } },
+          ],
+          containers: [
+            {
+              name,
+              image: 'docker.io/library/busybox:1.36',
+              command: ['sh', '-c', 'ls /mnt/*'],
+              volumeMounts: [
+                { name: 'csi-inline-vol1', mountPath: '/mnt/vol1' },
+                { name: 'csi-inline-vol2', mountPath: '/mnt/vol2' },
+              ],
+            },
+          ],
+        },
+      }
+      const created = await objects.create(pod)
+      assert.deepEqual(created['spec'].volumes.slice(0, 2), pod.spec.volumes)
+      await assert.rejects(objects.create(pod), (error) => error instanceof Refusal && error.code === 409)
+      assert.equal((await objects.get(name)).metadata.uid, created.metadata.uid)
+      assert.equal((await objects.list()).items.length, 1)
+      const patched = await objects.patch(name, { metadata: { annotations: { patched: 'true' } } }, 'merge')
+      assert.equal(patched.metadata.annotations?.['patched'], 'true')
+      await objects.delete(name)
+      await objects.listed({}, (items) => items.every(({ metadata }) => metadata['deletionTimestamp'] !== undefined))
     },
   )
 

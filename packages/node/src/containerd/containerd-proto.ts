@@ -59,6 +59,22 @@ message SubscribeRequest { repeated string filters = 1; }
 message Envelope { google.protobuf.Timestamp timestamp = 1; string namespace = 2; string topic = 3; google.protobuf.Any event = 4; }
 `
 
+const snapshots = `
+syntax = "proto3";
+package containerd.services.snapshots.v1;
+service Snapshots {
+  rpc View(ViewSnapshotRequest) returns (ViewSnapshotResponse);
+  rpc Mounts(MountsRequest) returns (MountsResponse);
+  rpc Remove(RemoveSnapshotRequest) returns (google.protobuf.Empty);
+}
+message Mount { string type = 1; string source = 2; string target = 3; repeated string options = 4; }
+message ViewSnapshotRequest { string snapshotter = 1; string key = 2; string parent = 3; map<string, string> labels = 4; }
+message ViewSnapshotResponse { repeated Mount mounts = 1; }
+message MountsRequest { string snapshotter = 1; string key = 2; }
+message MountsResponse { repeated Mount mounts = 1; }
+message RemoveSnapshotRequest { string snapshotter = 1; string key = 2; }
+`
+
 const eventTypes = `
 syntax = "proto3";
 package containerd.events;
@@ -69,4 +85,4 @@ message TaskDelete { string container_id = 1; uint32 pid = 2; uint32 exit_status
 `
 
 /** For `GrpcClientOptions.proto`. */
-export const containerdProto: readonly string[] = [wellKnown, tasks, containers, events, eventTypes]
+export const containerdProto: readonly string[] = [wellKnown, tasks, containers, snapshots, events, eventTypes]

@@ -115,6 +115,18 @@ class CriClient implements Cri.ContainerRuntime {
     return answer.image ?? undefined
   }
 
+  async imageChain(image: string): Promise<string | undefined> {
+    const request = { image: { image }, verbose: true }
+    const { image: found, info } = await this.#images.unary<{
+      image: Cri.ImageEntry | null
+      info: Readonly<Record<string, string>>
+    }>('ImageStatus', request)
+    if (found === null) return undefined
+    const { chainID } = JSON.parse(info['info'] ?? '{}') as { readonly chainID?: string }
+    if (chainID === undefined) throw new Error(`the container runtime does not tell the layers of image "${image}"`)
+    return chainID
+  }
+
   async pullImage(image: string, auth: Cri.ImageAuth | undefined, signal?: AbortSignal): Promise<string> {
     const request = { image: { image }, ...(auth === undefined ? {} : { auth }) }
     const options = { timeoutMs: PULL_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }

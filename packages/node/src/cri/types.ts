@@ -23,6 +23,8 @@ export interface ContainerRuntime {
   listImages(): Promise<readonly ImageEntry[]>
   /** Undefined where the node has no such image. */
   imageStatus(image: string): Promise<ImageEntry | undefined>
+  /** The chain id of the image's layers, `sha256:…`: the name of their snapshot. Undefined where the node has no such image. */
+  imageChain(image: string): Promise<string | undefined>
   /** Returns the image's reference by digest or id. */
   pullImage(image: string, auth: ImageAuth | undefined, signal?: AbortSignal): Promise<string>
   removeImage(image: string): Promise<void>

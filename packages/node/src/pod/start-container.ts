@@ -6,6 +6,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { PodSandboxConfig } from '../cri/types.ts'
 import { ImageError } from '../images/pull.ts'
 import type { PodObjects } from '../object-watches.ts'
+import { mountImageVolumes } from '../volumes/image-volume.ts'
 import type { MountedVolume } from '../volumes/volume.ts'
 import { containerConfig } from './container-config.ts'
 import { containerMounts } from './container-mounts.ts'
@@ -95,9 +96,10 @@ async function prepare(
     allocatable: host.volumes.allocatable,
   })
   const folders = podFolders(host, pod.metadata.uid ?? '')
+  const images = await mountImageVolumes(scope, host, container, { pod, root: folders.root, pullSecrets, tell, signal })
   const mounts = await containerMounts(scope, pod, container, {
     folders,
-    volumes,
+    volumes: images.size === 0 ? volumes : new Map([...volumes, ...images]),
     env,
     podIps: addresses.podIps,
     clusterDomain: host.clusterDomain,

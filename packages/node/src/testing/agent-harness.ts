@@ -9,6 +9,7 @@ import { childScope } from '@aksel/base/scope'
 import { FakeClient } from '@aksel/testing/fake-client'
 import { runAgent } from '../agent.ts'
 import type { RunningAgent } from '../agent.ts'
+import { createSnapshots } from '../containerd/snapshots.ts'
 import { createTasks } from '../containerd/tasks.ts'
 import type { DiskMounter } from '../volumes/disk-mounter.ts'
 import type { ContainerdHarness } from './containerd-harness.ts'
@@ -37,12 +38,14 @@ export async function startAgent(
   const own = childScope(scope, {}, stop.signal)
   const client = options.client ?? new FakeClient({ clock: scope.clock, random: scope.random })
   const tasks = await createTasks(own, { socketPath: containerd.socketPath, directory: containerd.directory })
+  const snapshots = await createSnapshots(own, { socketPath: containerd.socketPath })
   const agent = await runAgent(own, {
     client,
     runtime: containerd.runtime,
     taskEvents: (signal) => tasks.events(signal, ['exit', 'oom']),
     ledger: containerd.ledger,
     disks: options.disks ?? refuseDisks,
+    snapshots,
     nodeName: 'n1',
     nodeAddress: '10.224.0.4',
     labels: { 'kubernetes.azure.com/agentpool': 'nodepool1' },
@@ -69,6 +72,7 @@ export async function startAgent(
       stop.abort(new Error('the agent is stopped'))
       await agent.ended
       tasks[Symbol.dispose]()
+      snapshots[Symbol.dispose]()
     },
   }
 }

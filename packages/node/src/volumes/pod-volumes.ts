@@ -14,6 +14,7 @@ import { mountDownwardApi } from './downward-api.ts'
 import { mountEmptyDir } from './empty-dir.ts'
 import { applyFsGroup } from './fs-group.ts'
 import { mountHostPath } from './host-path.ts'
+import { unmountImages } from './image-volume.ts'
 import { mountProjected } from './projected.ts'
 import { mountSecret } from './secret.ts'
 import type { MountVolume, MountedVolume, VolumeHost } from './volume.ts'
@@ -75,6 +76,8 @@ export async function mountPodVolumes(
   const mounted = new Map<string, MountedVolume>()
   const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {}
   for (const volume of pod.spec.volumes ?? []) {
+    // Comes with the first container that mounts it.
+    if (volume.image !== undefined) continue
     try {
       const { folder, mount } = kindOf(volume)
       const directory = join(folders.root, 'volumes', folder, volume.name)
@@ -95,6 +98,7 @@ export async function mountPodVolumes(
 export async function releasePodVolumes(scope: Scope, host: VolumeHost, folders: PodFolders): Promise<void> {
   await unmountSubPaths(scope, folders)
   await unmountClaims(scope, host, join(folders.root, 'volumes', claimFolder))
+  await unmountImages(scope, host.snapshots, folders.root)
   for (const path of await mountsBelow(folders.root)) await run(scope, ['umount', path])
 }
 

@@ -4,6 +4,7 @@ import type { Pod, Volume } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { Ledger } from '@aksel/host/ledger'
+import type { Snapshots } from '../containerd/snapshots.ts'
 import type { PodObjects } from '../object-watches.ts'
 import type { Allocatable, PodAddresses } from '../pod/downward.ts'
 import type { DiskMounter } from './disk-mounter.ts'
@@ -15,6 +16,7 @@ export interface VolumeHost {
   /** In the ledger: `machine/aks-nodepool1-0`. */
   readonly owner: string
   readonly disks: DiskMounter
+  readonly snapshots: Snapshots
   readonly allocatable: Allocatable
 }
 
