@@ -27,17 +27,23 @@ export interface ClusterWish {
   readonly version?: string
   /** Real nodes have the test suite's image, `agnhost` below. */
   readonly agnhost?: boolean
+  /** Real nodes have `nautilus` and `kitten` below. */
+  readonly demo?: boolean
 }
 
 /** The test suite's image, as nodes know it when it was wished for. */
 export const agnhost = 'registry.k8s.io/e2e-test-images/agnhost:2.53'
+/** The update demo's images: each serves its own `data.json`. */
+export const nautilus = 'registry.k8s.io/e2e-test-images/nautilus:1.7'
+export const kitten = 'registry.k8s.io/e2e-test-images/kitten:1.7'
 export const busybox = 'docker.io/library/busybox:1.36'
 export const pause = 'registry.k8s.io/pause:3.6'
 
 export async function conformanceCluster(wish: ClusterWish): Promise<ConformanceCluster> {
   const { nodes, count = 2 } = wish
   const aksel = await Aksel.inNewFolder()
-  if (wish.agnhost === true) await buildAgnhost(join(aksel.dataDir, 'images', 'extra'))
+  const images = [...(wish.agnhost === true ? ['--agnhost'] : []), ...(wish.demo === true ? ['--demo'] : [])]
+  if (images.length > 0) await buildImages(join(aksel.dataDir, 'images', 'extra'), images)
   await aksel.ok([
     'up',
     ...(nodes === 'simulated' ? ['--simulated'] : []),
@@ -74,16 +80,16 @@ export async function conformanceCluster(wish: ClusterWish): Promise<Conformance
   }
 }
 
-async function buildAgnhost(folder: string): Promise<void> {
+async function buildImages(folder: string, which: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true })
   const built = await runProgram([
     process.execPath,
     join(repositoryRoot, 'tools/images/build.ts'),
-    '--agnhost',
+    ...which,
     '--out',
     folder,
   ])
-  if (built.code !== 0) throw new Error(`building agnhost failed: ${built.stderr}`)
+  if (built.code !== 0) throw new Error(`building images failed: ${built.stderr}`)
 }
 
 async function getWithHeaders<T>(

@@ -1,19 +1,21 @@
 // Builds image archives by hand: `node tools/images/build.ts --out DIR [--busybox PATH]` writes the images that the
-// server makes at `up`; with `--agnhost` the test suite's image instead.
+// server makes at `up`; with `--agnhost` or `--demo` the test suite's images instead.
 
 import { mkdir } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { logTo } from '@aksel/base/log'
-import { architectureOf, buildImages, writeArchive } from '@aksel/node/images/builder'
+import { architectureOf, buildImages, writeArchive, type ImageArchive } from '@aksel/node/images/builder'
 import { agnhostImage } from './agnhost-image.ts'
+import { demoImage, demoNames } from './demo-images.ts'
 
 const { values } = parseArgs({
   options: {
     out: { type: 'string' },
     busybox: { type: 'string', default: '/bin/busybox' },
     agnhost: { type: 'boolean', default: false },
+    demo: { type: 'boolean', default: false },
   },
 })
 if (values.out === undefined) throw new Error('Say where the archives go: --out DIR')
@@ -27,9 +29,17 @@ const scope = {
 }
 await mkdir(values.out, { recursive: true })
 const architecture = architectureOf(process.arch)
-const agnhost = { architecture, busyboxPath: values.busybox, nodePath: process.execPath }
-const archives = values.agnhost
-  ? [await writeArchive(values.out, 'agnhost', await agnhostImage(scope, agnhost))]
-  : await buildImages(scope, { outDir: values.out, busyboxPath: values.busybox })
+const programs = { architecture, busyboxPath: values.busybox, nodePath: process.execPath }
+const archives =
+  values.agnhost || values.demo
+    ? [
+        ...(values.agnhost ? [await writeArchive(values.out, 'agnhost', await agnhostImage(scope, programs))] : []),
+        ...(values.demo ? await demoArchives(values.out) : []),
+      ]
+    : await buildImages(scope, { outDir: values.out, busyboxPath: values.busybox })
 for (const { path, references, digest } of archives)
   console.log(`${path}  ${digest.slice(0, 19)}  ${references.join(' ')}`)
+
+function demoArchives(out: string): Promise<ImageArchive[]> {
+  return Promise.all(demoNames.map(async (name) => writeArchive(out, name, await demoImage(scope, name, programs))))
+}

@@ -107,6 +107,11 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       return serviceCache.list()
     },
     pods: () => [...(late.pods?.workers.values() ?? [])].map(({ pod }) => pod),
+    room: () => ({
+      allocatable: allocatableOf(description),
+      maxPods: options.maxPods,
+      admitted: [...(late.pods?.workers.values() ?? [])].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod),
+    }),
     hasExited: (id) => exits.has(id),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,

@@ -4,6 +4,7 @@
 import { inClusterClient } from './incluster.ts'
 import { connectTo } from './connect.ts'
 import { dnsServers, dnsSuffix } from './dns.ts'
+import { guestbook } from './guestbook.ts'
 import { grpcHealth } from './grpc-health.ts'
 import { issuerDiscovery } from './issuer-discovery.ts'
 import { liveness } from './liveness.ts'
@@ -41,6 +42,7 @@ const commands: Readonly<Record<string, Command>> = {
   'dns-suffix': dnsSuffix,
   'entrypoint-tester': entrypoint,
   'grpc-health-checking': grpcHealth,
+  guestbook,
   inclusterclient: inClusterClient,
   liveness,
   'logs-generator': generateLogs,

@@ -12,6 +12,7 @@ import type { ObjectWatches } from '../object-watches.ts'
 import type { PodFolders } from '../volumes/pod-volumes.ts'
 import type { VolumeHost } from '../volumes/volume.ts'
 import { fieldPathOf } from './names.ts'
+import type { NodeRoom } from './admission.ts'
 import type { NodeCapacity } from './resources.ts'
 
 export interface PodHost {
@@ -24,6 +25,8 @@ export interface PodHost {
   services(signal: AbortSignal): Promise<readonly Service[]>
   /** All pods of the node. */
   pods(): readonly Pod[]
+  /** What the node has, and whom it let in. */
+  room(): NodeRoom
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
   hasExited(id: string): boolean
   readonly nodeName: string

@@ -90,6 +90,7 @@ export function requestOf(pod: Pod, name: 'cpu' | 'memory'): number {
   return Math.max(beside, ...inits.filter((one) => !isSidecar(one)).map(of))
 }
 
-function amountOf(name: 'cpu' | 'memory', value: string | number): number {
+/** Thousandths of a CPU, or bytes. */
+export function amountOf(name: 'cpu' | 'memory', value: string | number): number {
   return name === 'cpu' ? quantityMilli(value) : quantityUnits(value)
 }

@@ -33,6 +33,8 @@ export interface StatusFacts {
 export function podStatus(facts: StatusFacts): PodStatus {
   const { pod, view, nowMs } = facts
   const old = pod.status ?? {}
+  const refused = refusedStatus(facts)
+  if (refused !== undefined) return refused
   const initStatuses = (pod.spec.initContainers ?? []).map((container) =>
     containerStatus(container, containerFacts(facts, container, true)),
   )
@@ -63,6 +65,15 @@ export function podStatus(facts: StatusFacts): PodStatus {
     return rest
   }
   return next
+}
+
+/** A pod that was turned away at the door: nothing of it was ever here to tell of. */
+function refusedStatus({ pod, view, failure, nowMs }: StatusFacts): PodStatus | undefined {
+  const old = pod.status ?? {}
+  if (failure === undefined || view.containers.length > 0 || old.containerStatuses !== undefined) return undefined
+  const { generation } = pod.metadata
+  const observed = generation === undefined ? {} : { observedGeneration: generation }
+  return { ...old, ...observed, ...failure, phase: 'Failed', startTime: old.startTime ?? formatTime(nowMs) }
 }
 
 function containerFacts(facts: StatusFacts, container: Container, isInit = false): ContainerFacts {

@@ -7,7 +7,9 @@ import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { VolumeError } from '../volumes/pod-volumes.ts'
+import { judgeAdmission, wasAdmitted } from './admission.ts'
 import { endPod, releasePod } from './end-pod.ts'
+import { graceOf, isEnding, revisionOf } from './ending.ts'
 import { isFinished, judgePod } from './judge.ts'
 import type { PodVerdict } from './judge.ts'
 import { unlessGone } from './kill-pod.ts'
@@ -51,6 +53,7 @@ export class PodWorker {
   readonly #observed = Promise.withResolvers<void>()
   #resting: ReadonlyMap<string, string> = new Map()
   #failure: { readonly reason: string; readonly message: string } | undefined
+  #admitted: boolean
   #removed = false
   #dirty = false
   #running: Promise<void> | undefined
@@ -63,6 +66,7 @@ export class PodWorker {
     this.#scope = childScope(scope, { pod: displayName(identityOf(pod)) }, this.#stop.signal)
     this.#host = host
     this.#pod = pod
+    this.#admitted = wasAdmitted(pod)
     this.#onGone = onGone
     this.#writer = new StatusWriter(host.client)
     this.#resizes = new PodResizes(this.#scope, host)
@@ -79,6 +83,11 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod
+  }
+
+  /** False until the node has let it in. */
+  get isAdmitted(): boolean {
+    return this.#admitted
   }
 
   /** Resolves when the runtime has been looked at once: before, a restarted agent knows of no container. */
@@ -184,6 +193,7 @@ export class PodWorker {
   async #pass(): Promise<void> {
     if (this.#removed || isEnding(this.#pod)) return this.#end()
     await this.#observe()
+    this.#admit()
     this.#checkDeadline()
     const phase = this.#pod.status?.phase
     if (phase === 'Succeeded' || phase === 'Failed' || this.#failure !== undefined) return this.#settle()
@@ -270,6 +280,16 @@ export class PodWorker {
       if (run.state !== 'CONTAINER_EXITED' || this.#messages.has(run.id)) continue
       this.#messages.set(run.id, await readTerminationMessage(run, podFolders(this.#host, uid), logDirectory))
     }
+  }
+
+  /** Looks and answers in one turn, so that of two pods for one place one is refused. */
+  #admit(): void {
+    if (this.#admitted || this.#failure !== undefined) return
+    const refusal = judgeAdmission(this.#pod, this.#host.room())
+    this.#admitted = refusal === undefined
+    if (refusal === undefined) return
+    this.#failure = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` }
+    tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Warning', ...refusal })
   }
 
   #checkDeadline(): void {
@@ -360,18 +380,4 @@ export class PodWorker {
       )
     }
   }
-}
-
-function revisionOf(pod: Pod): number {
-  return Number(pod.metadata.resourceVersion ?? 0)
-}
-
-function isEnding(pod: Pod): boolean {
-  return pod.metadata.deletionTimestamp !== undefined
-}
-
-/** Seconds; a pod that is deleted without a grace still gets one for its signal. */
-function graceOf(pod: Pod): number {
-  const { deletionGracePeriodSeconds } = pod.metadata
-  return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
 }
