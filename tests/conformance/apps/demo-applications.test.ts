@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import type { V1Pod, V1PodSpec } from '@kubernetes/client-node'
+import type { V1Pod } from '@kubernetes/client-node'
 import { agnhost, conformanceCluster, nautilus, pause, type ConformanceCluster } from '../cluster.ts'
 import { Objects } from '../objects.ts'
 import { podsIn } from '../pods.ts'
@@ -226,7 +226,7 @@ void suite('applications of the suite', { concurrency: 3 }, () => {
       const { namespace } = pods
       const [node] = (await cluster.core.listNode()).items
       const ports = [{ hostPort: 21_017, containerPort: 21_017, name: 'conflict' }]
-      const spec: V1PodSpec = {
+      const spec = {
         nodeName: node!.metadata!.name!,
         containers: [{ name: 'webserver', image: pause, ports }],
       }
