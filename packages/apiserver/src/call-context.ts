@@ -16,6 +16,12 @@ export interface CallContext {
   readonly warnings: Set<string>
   /** For the audit entry. */
   readonly annotations?: Map<string, string>
+  readonly waits?: Waits
+}
+
+/** What a request waited for that is not this server's to answer for, in milliseconds. */
+export interface Waits {
+  webhookMs: number
 }
 
 /** A request for a resource that is served. */

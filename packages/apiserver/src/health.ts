@@ -1,5 +1,6 @@
 // /livez, /readyz and /healthz: named checks that are really made, one by one or all together, as upstream words them.
 
+import { labelText, type Counter, type Labels, type MetricsRegistry } from './metrics.ts'
 import { textAnswer } from './http/answer.ts'
 import type { Answer } from './http/message.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -10,17 +11,45 @@ export interface HealthCheck {
   check(): Promise<string | undefined> | string | undefined
 }
 
+/** Counts what probes were told: under upstream's names, by check and by the path that was asked. */
+export class HealthMetrics {
+  readonly #last = new Map<string, readonly [Labels, number]>()
+  readonly #totals: Counter
+
+  constructor(registry: MetricsRegistry) {
+    registry.gauge('kubernetes_healthcheck', 'This metric records the result of a single healthcheck.', () => [
+      ...this.#last.values(),
+    ])
+    this.#totals = registry.counter(
+      'kubernetes_healthchecks_total',
+      'This metric records the results of all healthcheck.',
+    )
+  }
+
+  observe(name: string, type: string, succeeded: boolean): void {
+    const labels = { name, type }
+    this.#last.set(labelText(labels), [labels, succeeded ? 1 : 0])
+    this.#totals.add(labelText({ name, status: succeeded ? 'success' : 'error', type }))
+  }
+}
+
+export interface HealthParts {
+  readonly liveness: readonly HealthCheck[]
+  /** Checks that only /readyz asks. */
+  readonly readiness: readonly HealthCheck[]
+  readonly health: HealthMetrics
+}
+
 const roots = ['livez', 'readyz', 'healthz'] as const
 
 export function isHealthPath(path: string): boolean {
   return roots.some((root) => path === `/${root}` || path.startsWith(`/${root}/`))
 }
 
-/** `readiness`: checks that only /readyz asks. Undefined for a check that does not exist. */
+/** Undefined for a check that does not exist. */
 export async function healthAnswer(
   info: RequestInfo,
-  liveness: readonly HealthCheck[],
-  readiness: readonly HealthCheck[],
+  { liveness, readiness, health }: HealthParts,
 ): Promise<Answer | undefined> {
   const [root = '', ...rest] = info.path.split('/').filter((part) => part !== '')
   const all = root === 'readyz' ? [...liveness, ...readiness] : liveness
@@ -34,6 +63,7 @@ export async function healthAnswer(
       continue
     }
     const problem = await judged(one)
+    health.observe(one.name, root, problem === undefined)
     hasFailed ||= problem !== undefined
     // Why is for the log and for those who may ask the check by itself.
     lines.push(problem === undefined ? `[+]${one.name} ok` : `[-]${one.name} failed: reason withheld`)

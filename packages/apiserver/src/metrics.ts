@@ -39,30 +39,45 @@ export class Counter {
   }
 }
 
-interface Distribution {
+/** One set of labels of a histogram: kept by whoever observes it often. */
+export class Series {
   readonly counts: number[]
-  sum: number
-  count: number
+  readonly #bounds: readonly number[]
+  sum = 0
+  count = 0
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds
+    this.counts = bounds.map(() => 0)
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds
+    let at = 0
+    while (at < bounds.length && value > bounds[at]!) at += 1
+    if (at < bounds.length) this.counts[at]! += 1
+    this.sum += value
+    this.count += 1
+  }
 }
 
 export class Histogram {
   readonly #bounds: readonly number[]
-  readonly #values = new Map<string, Distribution>()
+  readonly #values = new Map<string, Series>()
 
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds
   }
 
-  observe(labels: string, value: number): void {
+  /** `labels` as `labelText` makes them. */
+  series(labels: string): Series {
     let found = this.#values.get(labels)
-    if (found === undefined) {
-      found = { counts: this.#bounds.map(() => 0), sum: 0, count: 0 }
-      this.#values.set(labels, found)
-    }
-    const at = this.#bounds.findIndex((bound) => value <= bound)
-    if (at >= 0) found.counts[at]! += 1
-    found.sum += value
-    found.count += 1
+    if (found === undefined) this.#values.set(labels, (found = new Series(this.#bounds)))
+    return found
+  }
+
+  observe(labels: string, value: number): void {
+    this.series(labels).observe(value)
   }
 
   lines(name: string): readonly string[] {
@@ -71,7 +86,7 @@ export class Histogram {
       let below = 0
       const buckets = this.#bounds.map((bound, at) => {
         below += counts[at]!
-        return sample(`${name}_bucket`, `${comma}le="${bound}"`, below)
+        return sample(`${name}_bucket`, `${comma}le="${goNumber(bound)}"`, below)
       })
       return [
         ...buckets,
@@ -81,6 +96,12 @@ export class Histogram {
       ]
     })
   }
+}
+
+/** As Go writes it: `1e+06` from a million on, so that rules which name a bucket find it. */
+function goNumber(value: number): string {
+  if (value < 1e6 && value >= 1e-4) return String(value)
+  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
 }
 
 /** All families of one server. */

@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import { after, before, describe, test } from 'node:test'
-import { admin, startTestServer, type TestServer } from './test-server.ts'
+import { logTo } from '@aksel/base/log'
+import { createMemoryStore } from '@aksel/store/memory-store'
+import { StoreError, type Store } from '@aksel/store/store'
+import { Hooks } from './hooks.ts'
+import { admin, startTestServer, testScope, type TestServer } from './test-server.ts'
 
 let server: TestServer
 before(async () => {
@@ -17,7 +21,16 @@ const ask = async (path: string): Promise<string> => {
 }
 
 describe('health', () => {
-  const live = ['ping', 'log', 'etcd', 'poststarthook/rbac/bootstrap-roles']
+  const live = [
+    'ping',
+    'log',
+    'etcd',
+    'poststarthook/rbac/bootstrap-roles',
+    'poststarthook/scheduling/bootstrap-system-priority-classes',
+    'poststarthook/start-apiextensions-controllers',
+    'poststarthook/start-cluster-authentication-info-controller',
+    'autoregister-completion',
+  ]
 
   test('has each check by its name, alone and in the whole', async () => {
     for (const root of ['livez', 'readyz', 'healthz']) {
@@ -51,6 +64,107 @@ describe('health', () => {
     assert.equal((await broken.ask('/livez?exclude=etcd')).status, 200)
   })
 })
+
+describe('a check', () => {
+  test('of the store fails when it takes no more writes, though it still answers reads', async () => {
+    const scope = testScope([], new AbortController().signal)
+    await using memory = createMemoryStore(scope)
+    let isPoisoned = false
+    const store = seenAs(memory, {
+      transact: async (transaction) => {
+        if (isPoisoned) throw new StoreError('Poisoned', 'EIO')
+        return memory.transact(transaction)
+      },
+    })
+    await using own = await startTestServer({ store })
+    assert.equal((await own.ask('/livez/etcd')).status, 200)
+    isPoisoned = true
+    assert.equal((await own.ask('/api/v1/namespaces/default')).status, 200)
+    assert.equal((await own.ask('/livez/etcd')).status, 500)
+    assert.equal((await own.ask('/readyz/etcd-readiness')).status, 500)
+  })
+
+  test('of the indexes fails when one no longer hears of changes', async () => {
+    const scope = testScope([], new AbortController().signal)
+    await using memory = createMemoryStore(scope)
+    let end: ((error: StoreError) => void) | undefined
+    const watch: Store['watch'] = (options) => {
+      if (options.prefix.endsWith('/clusterroles/')) end = options.ended
+      memory.watch(options)
+    }
+    await using own = await startTestServer({ store: seenAs(memory, { watch }) })
+    assert.equal((await own.ask('/readyz/informer-sync')).status, 200)
+    assert.ok(end !== undefined)
+    end(new StoreError('Unavailable', 'etcd went away'))
+    const { status, text } = await own.ask('/readyz/informer-sync')
+    assert.equal(status, 500)
+    assert.match(text, /no longer followed: clusterroles\.rbac\.authorization\.k8s\.io \(.*etcd went away/)
+    assert.equal((await own.ask('/readyz')).status, 500)
+    assert.equal((await own.ask('/livez')).status, 200)
+  })
+
+  test('of the log fails when it takes no lines', async () => {
+    let isBroken = false
+    const log = logTo(() => {
+      if (isBroken) throw new Error('No space left on device')
+    })
+    await using own = await startTestServer({ scope: { ...testScope([], new AbortController().signal), log } })
+    assert.equal((await own.ask('/livez/log')).status, 200)
+    isBroken = true
+    assert.match((await own.ask('/livez/log')).text, /^internal server error: No space left on device/)
+  })
+
+  test('of a hook fails until it has done its work, and when it later fails at it', async () => {
+    const hooks = new Hooks(['a', 'b'])
+    const told = (): readonly unknown[] => hooks.checks().map(({ name, check }) => [name, check()])
+    assert.deepEqual(told(), [
+      ['poststarthook/a', 'not finished'],
+      ['poststarthook/b', 'not finished'],
+    ])
+    await hooks.run('a', () => Promise.resolve())
+    await assert.rejects(hooks.run('b', () => Promise.reject(new Error('forbidden'))))
+    assert.deepEqual(told(), [
+      ['poststarthook/a', undefined],
+      ['poststarthook/b', 'forbidden'],
+    ])
+    hooks.failed('a', new Error('lost'))
+    hooks.succeeded('b')
+    assert.deepEqual(told(), [
+      ['poststarthook/a', 'lost'],
+      ['poststarthook/b', undefined],
+    ])
+  })
+
+  test('is counted, by name and path', async () => {
+    await using own = await startTestServer()
+    await own.ask('/livez')
+    await own.ask('/readyz?verbose')
+    const text = (await own.ask('/metrics')).text
+    assert.match(text, /^kubernetes_healthcheck\{name="etcd",type="livez"\} 1$/m)
+    assert.match(text, /^kubernetes_healthcheck\{name="informer-sync",type="readyz"\} 1$/m)
+    assert.match(text, /^kubernetes_healthchecks_total\{name="etcd",status="success",type="readyz"\} 1$/m)
+  })
+})
+
+/** The store with some of its methods replaced. */
+function seenAs(store: Store, changed: Partial<Store>): Store {
+  return {
+    get revision() {
+      return store.revision
+    },
+    get compactedRevision() {
+      return store.compactedRevision
+    },
+    get: (...request) => store.get(...request),
+    range: (query) => store.range(query),
+    count: (prefix) => store.count(prefix),
+    transact: (transaction) => store.transact(transaction),
+    watch: (options) => store.watch(options),
+    compact: (revision) => store.compact(revision),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+    ...changed,
+  }
+}
 
 describe('metrics', () => {
   const read = async (): Promise<string> => (await server.ask('/metrics')).text
@@ -89,6 +203,13 @@ describe('metrics', () => {
       'apiserver_current_inflight_requests',
       'apiserver_storage_objects',
       'apiserver_response_sizes_sum',
+      'apiserver_admission_controller_admission_duration_seconds_bucket',
+      'apiserver_admission_step_admission_duration_seconds_bucket',
+      'apiserver_request_sli_duration_seconds_bucket',
+      'etcd_request_duration_seconds_bucket',
+      'etcd_requests_total',
+      'rest_client_requests_total',
+      'rest_client_request_duration_seconds_bucket',
       'kubernetes_build_info',
       'kubernetes_feature_enabled',
       'process_cpu_seconds_total',
@@ -98,12 +219,55 @@ describe('metrics', () => {
       assert.ok(names.has(name), name)
     }
     const labels =
-      'component="apiserver",group="",resource="configmaps",scope="namespace",subresource="",verb="LIST",version="v1"'
+      'component="apiserver",dry_run="",group="",resource="configmaps",scope="namespace",subresource="",verb="LIST",version="v1"'
     assert.ok(found.get(`apiserver_request_total{code="200",${labels}}`)! >= 1)
     const count = found.get(`apiserver_request_duration_seconds_count{${labels}}`)
     assert.equal(found.get(`apiserver_request_duration_seconds_bucket{${labels},le="+Inf"}`), count)
     assert.equal(found.get('kubernetes_feature_enabled{name="AnonymousGate",stage=""}'), undefined)
     assert.equal(found.get('kubernetes_feature_enabled{name="HostnameOverride",stage="BETA"}'), 1)
+  })
+
+  test('tell dry runs and applies from other writes, and admission by plug-in', async () => {
+    const path = '/api/v1/namespaces/default/configmaps'
+    await server.ask(`${path}?dryRun=All`, { body: { metadata: { name: 'dry' } } })
+    await server.ask(`${path}/applied?fieldManager=me`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' } },
+    })
+    await server.ask('/api/v1/namespaces/nowhere/configmaps', { body: { metadata: { name: 'lost' } } })
+    const found = samples(await read())
+    const written = (code: number, dryRun: string, scope: string, verb: string): number | undefined =>
+      found.get(
+        `apiserver_request_total{code="${code}",component="apiserver",dry_run="${dryRun}",group="",resource="configmaps",scope="${scope}",subresource="",verb="${verb}",version="v1"}`,
+      )
+    assert.equal(written(201, 'All', 'namespace', 'POST'), 1)
+    assert.equal(written(201, '', 'resource', 'APPLY'), 1)
+    const plugin = 'apiserver_admission_controller_admission_duration_seconds_count'
+    assert.ok(found.get(`${plugin}{name="NamespaceLifecycle",operation="CREATE",rejected="true",type="admit"}`)! >= 1)
+    const step = 'apiserver_admission_step_admission_duration_seconds_count'
+    assert.ok(found.get(`${step}{operation="CREATE",rejected="false",type="validate"}`)! >= 2)
+    assert.ok(found.get('etcd_requests_total{group="",operation="create",resource="configmaps"}')! >= 1)
+  })
+
+  test('name the deprecated APIs that were asked for, and so do the answer and the audit log', async () => {
+    await using own = await startTestServer({
+      kubernetesVersion: '1.34.3',
+      runtimeConfig: { 'storage.k8s.io/v1beta1': true },
+    })
+    const before = (await own.ask('/metrics')).text
+    assert.ok(!before.includes('apiserver_requested_deprecated_apis{'))
+    const answer = await own.ask('/apis/storage.k8s.io/v1beta1/volumeattributesclasses')
+    assert.match(
+      answer.headers['warning'] ?? '',
+      /^299 - "storage\.k8s\.io\/v1beta1 VolumeAttributesClass is deprecated in v1\.34\+/,
+    )
+    const labels =
+      'group="storage.k8s.io",removed_release="1.37",resource="volumeattributesclasses",subresource="",version="v1beta1"'
+    assert.equal(samples((await own.ask('/metrics')).text).get(`apiserver_requested_deprecated_apis{${labels}}`), 1)
+    const { annotations } = own.audit.find(({ requestURI }) => String(requestURI).includes('v1beta1'))!
+    assert.equal((annotations as Record<string, string>)['k8s.io/deprecated'], 'true')
+    assert.equal((annotations as Record<string, string>)['k8s.io/removed-release'], '1.37')
   })
 
   test('count what is stored and which streams are open', async () => {

@@ -14,7 +14,7 @@ import type { RequestMetrics } from './request-metrics.ts'
 import type { ProtobufEncoder } from './protobuf/encode.ts'
 import { requestInfoOf, type RequestInfo } from './request-info.ts'
 import type { Seats } from './seat.ts'
-import type { CallContext } from './call-context.ts'
+import type { CallContext, Waits } from './call-context.ts'
 
 export type Outcome = Answer | 'upgraded'
 
@@ -35,6 +35,7 @@ export interface PipelineOptions {
 /** What the stages found so far, for the audit entry of a request that failed in the middle. */
 interface Progress {
   readonly annotations: Map<string, string>
+  readonly waits: Waits
   user: UserInfo | undefined
   actor: UserInfo | undefined
   reason: string
@@ -52,7 +53,13 @@ export class Pipeline {
     const { scope } = this.#options
     const receivedMs = scope.clock.now()
     const startMs = scope.clock.monotonicMs()
-    const progress: Progress = { annotations: new Map(), user: undefined, actor: undefined, reason: '' }
+    const progress: Progress = {
+      annotations: new Map(),
+      waits: { webhookMs: 0 },
+      user: undefined,
+      actor: undefined,
+      reason: '',
+    }
     const warnings = new Set<string>()
     let info: RequestInfo | undefined
     let outcome: Outcome
@@ -78,7 +85,8 @@ export class Pipeline {
     const decision = await assertAllowed(authorizer, attributesOf(user, info))
     progress.reason = decision.reason
     using _seat = isLongRunning(info) || user.groups.includes(masters) ? undefined : seats.take(mutates(info))
-    const outcome = await route({ call, info, user, authorizer, warnings, annotations: progress.annotations })
+    const { annotations, waits } = progress
+    const outcome = await route({ call, info, user, authorizer, warnings, annotations, waits })
     return outcome ?? textAnswer(404, '404 page not found\n')
   }
 
@@ -107,12 +115,15 @@ export class Pipeline {
           ? 'cluster'
           : 'namespace'
     const seconds = (scope.clock.monotonicMs() - times.startMs) / 1000
-    const measured = { verb: metricVerb(info), group, version, resource, subresource, scope: scopeWord }
+    const verb = metricVerb(info, call.headers['content-type'])
+    const measured = { verb, group, version, resource, subresource, scope: scopeWord }
     const body = outcome === 'upgraded' ? undefined : outcome.body
     metrics.observe({
       ...measured,
       code: status,
+      dryRun: dryRunOf(info),
       seconds,
+      ownSeconds: Math.max(0, seconds - progress.waits.webhookMs / 1000),
       sizeBytes: body instanceof Uint8Array ? body.length : undefined,
     })
     if (body !== undefined && isPushed(body)) metrics.follow(measured, call.signal)
@@ -131,9 +142,17 @@ export class Pipeline {
 
 const verbNames: Readonly<Record<string, string>> = { update: 'PUT', create: 'POST' }
 
-function metricVerb(info: RequestInfo): string {
+function metricVerb(info: RequestInfo, contentType: string | undefined): string {
   if (connectSubresources.has(info.subresource)) return 'CONNECT'
+  if (info.verb === 'patch' && contentType?.startsWith('application/apply-patch+') === true) return 'APPLY'
   return verbNames[info.verb] ?? info.verb.toUpperCase()
+}
+
+/** As a label: what a caller wrote is not to make labels without end. */
+function dryRunOf({ query }: RequestInfo): string {
+  const values = query.getAll('dryRun')
+  if (values.length === 0) return ''
+  return values.every((value) => value === 'All') ? 'All' : 'invalid'
 }
 
 const connectSubresources: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])

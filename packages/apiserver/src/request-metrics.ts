@@ -1,10 +1,12 @@
 // The API server's own metrics under upstream's stable names: requests, what is under way, what is stored, the process.
 
+import { readdir } from 'node:fs/promises'
 import { memoryUsage, resourceUsage } from 'node:process'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { Catalog } from '@aksel/api/catalog'
+import type { KindRow } from '@aksel/api/kind-row'
 import { knownGates } from '@aksel/api/feature-gates'
-import { labelText, type Counter, type Histogram, type MetricsRegistry } from './metrics.ts'
+import { labelText, type Counter, type Labels, type Histogram, type MetricsRegistry } from './metrics.ts'
 import type { RecordStore } from './registry/record-store.ts'
 import type { Seats } from './seat.ts'
 
@@ -16,7 +18,10 @@ export interface MeasuredRequest {
   readonly subresource: string
   readonly scope: string
   readonly code: number
+  readonly dryRun: string
   readonly seconds: number
+  /** Without what webhooks took. */
+  readonly ownSeconds: number
   /** Of the answer; undefined for streams. */
   readonly sizeBytes: number | undefined
 }
@@ -30,19 +35,31 @@ const unmeasured: ReadonlySet<string> = new Set(['WATCH', 'CONNECT'])
 export class RequestMetrics {
   readonly #totals: Counter
   readonly #durations: Histogram
+  readonly #ownDurations: Histogram
   readonly #sizes: Histogram
+  readonly #deprecated = new Map<string, Labels>()
   /** By labels: streams that are open. */
   readonly #longRunning = new Map<string, number>()
 
   constructor(registry: MetricsRegistry) {
     this.#totals = registry.counter(
       'apiserver_request_total',
-      'Counter of apiserver requests broken out for each verb, group, version, resource, scope, component and HTTP code.',
+      'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
     )
     this.#durations = registry.histogram(
       'apiserver_request_duration_seconds',
-      'Response latency distribution in seconds for each verb, group, version, resource, subresource, scope and component.',
+      'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
       secondsBounds,
+    )
+    this.#ownDurations = registry.histogram(
+      'apiserver_request_sli_duration_seconds',
+      'Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, group, version, resource, subresource, scope and component.',
+      secondsBounds.slice(2),
+    )
+    registry.gauge(
+      'apiserver_requested_deprecated_apis',
+      'Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
+      () => [...this.#deprecated.values()].map((labels) => [labels, 1] as const),
     )
     this.#sizes = registry.histogram(
       'apiserver_response_sizes',
@@ -58,17 +75,29 @@ export class RequestMetrics {
   }
 
   observe(request: MeasuredRequest): void {
-    const { verb, group, version, resource, subresource, scope } = request
-    const labels = labelText({ component: 'apiserver', group, resource, scope, subresource, verb, version })
-    this.#totals.add(`code="${request.code}",${labels}`)
+    const { verb, group, version, resource, subresource, scope, dryRun } = request
+    const rest = labelText({ group, resource, scope, subresource, verb, version })
+    const labels = `component="apiserver",${rest}`
+    const withDryRun = `component="apiserver",dry_run="${dryRun}",${rest}`
+    this.#totals.add(`code="${request.code}",${withDryRun}`)
     if (unmeasured.has(verb)) return
-    this.#durations.observe(labels, request.seconds)
+    this.#durations.observe(withDryRun, request.seconds)
+    this.#ownDurations.observe(labels, request.ownSeconds)
     if (request.sizeBytes !== undefined && (verb === 'GET' || verb === 'LIST'))
       this.#sizes.observe(labels, request.sizeBytes)
   }
 
+  /** `removedIn`: the minor that no longer serves it, '' where none is named. */
+  useDeprecated({ group, version, plural }: KindRow, subresource: string, removedIn: string): void {
+    const labels = { group, removed_release: removedIn, resource: plural, subresource, version }
+    this.#deprecated.set(labelText(labels), labels)
+  }
+
   /** Counts a stream until its signal aborts. */
-  follow(request: Omit<MeasuredRequest, 'code' | 'seconds' | 'sizeBytes'>, signal: AbortSignal): void {
+  follow(
+    request: Pick<MeasuredRequest, 'verb' | 'group' | 'version' | 'resource' | 'subresource' | 'scope'>,
+    signal: AbortSignal,
+  ): void {
     if (signal.aborted) return
     const { verb, group, version, resource, subresource, scope } = request
     const labels = JSON.stringify({ component: 'apiserver', group, resource, scope, subresource, verb, version })
@@ -84,6 +113,8 @@ export interface ServerFacts {
   readonly gitVersion: string
   readonly seats: Seats
   readonly records: RecordStore
+  /** Which database the objects are in. */
+  readonly storeId: string
   readonly signal: AbortSignal
 }
 
@@ -100,7 +131,7 @@ export function declareServerMetrics(registry: MetricsRegistry, facts: ServerFac
   )
   registry.gauge(
     'apiserver_storage_objects',
-    'Number of stored objects at the time of last check split by kind.',
+    '[DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.',
     async () => {
       const stored = catalog.rows.filter((row) => !row.virtual && row.storedAs === undefined)
       return Promise.all(
@@ -110,6 +141,14 @@ export function declareServerMetrics(registry: MetricsRegistry, facts: ServerFac
           return [{ resource }, page.records.length + page.remaining] as const
         }),
       )
+    },
+  )
+  registry.gauge(
+    'apiserver_storage_size_bytes',
+    'Size of the storage database file physically allocated in bytes.',
+    async () => {
+      const bytes = await records.sizeBytes()
+      return bytes === undefined ? [] : [[{ storage_cluster_id: facts.storeId }, bytes]]
     },
   )
   const [major = '1', minor = '0'] = gitVersion.slice(1).split('.')
@@ -134,6 +173,10 @@ function declareProcessMetrics(registry: MetricsRegistry, signal: AbortSignal): 
     () => [[{}, cpuSeconds()]],
     'counter',
   )
+  registry.gauge('process_open_fds', 'Number of open file descriptors.', async () => {
+    const open = await readdir('/proc/self/fd').catch(() => undefined)
+    return open === undefined ? [] : [[{}, open.length]]
+  })
   registry.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => [[{}, memoryUsage().rss]])
   registry.gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () => [
     [{}, performance.timeOrigin / 1000],

@@ -8,12 +8,13 @@ import type { ConnectHandler } from './connect-handler.ts'
 import { connect, isConnect } from './connect-route.ts'
 import { overWebSocket } from './connect/watch-socket.ts'
 import type { Documents } from './discovery/documents.ts'
-import { healthAnswer, isHealthPath, type HealthCheck } from './health.ts'
+import { healthAnswer, isHealthPath, type HealthParts } from './health.ts'
 import { deprecationWarning } from './deprecation.ts'
 import { encodings, negotiateObject, offeredTypes } from './http/accept.ts'
 import { errorAnswer, jsonAnswer, textAnswer } from './http/answer.ts'
 import type { MetricsRegistry } from './metrics.ts'
 import type { Outcome, Route } from './pipeline.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import { methodNotAllowed, notAcceptable } from './refusals.ts'
 import { runVerb, type VerbTools } from './registry/verbs.ts'
 import type { ReviewHandler } from './reviews/reviews.ts'
@@ -22,15 +23,14 @@ import { runSubresource, type SubresourceHandlers } from './subresources/subreso
 /** What other parts of a control plane tell of themselves: JSON for a path below /debug/, undefined for one they do not know. */
 export type DebugAnswers = (path: string) => unknown
 
-export interface RouteParts {
+export interface RouteParts extends HealthParts {
   readonly scope: Scope
   readonly tools: VerbTools
   readonly documents: Documents
   /** Answers for what another API server serves; undefined for the rest. */
   readonly elsewhere: (context: CallContext) => Promise<Outcome> | undefined
   readonly metrics: MetricsRegistry
-  readonly liveness: readonly HealthCheck[]
-  readonly readiness: readonly HealthCheck[]
+  readonly requests: RequestMetrics
   readonly subresources: SubresourceHandlers
   /** By `group/plural`. */
   readonly reviews: Readonly<Record<string, ReviewHandler>>
@@ -84,12 +84,23 @@ async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promis
     const told = parts.debug?.(info.path)
     return told === undefined ? undefined : jsonAnswer(200, told)
   }
-  if (isHealthPath(info.path)) return healthAnswer(info, parts.liveness, parts.readiness)
+  if (isHealthPath(info.path)) return healthAnswer(info, parts)
   if (info.path === '/metrics') {
     const answer = textAnswer(200, await parts.metrics.text())
     return { ...answer, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }
   }
   return parts.documents.answer(call, info)
+}
+
+/** The caller is told, and so are who reads the audit log and who reads the metrics. */
+function noteDeprecation({ requests }: RouteParts, { row, info, warnings, annotations }: ResourceCall): void {
+  const warning = row.deprecated === undefined ? row.custom?.deprecation : deprecationWarning(row, row.deprecated)
+  if (warning === undefined) return
+  const { removedIn } = row.deprecated ?? {}
+  warnings.add(warning)
+  requests.useDeprecated(row, info.subresource, removedIn ?? '')
+  annotations?.set('k8s.io/deprecated', 'true')
+  if (removedIn !== undefined) annotations?.set('k8s.io/removed-release', removedIn)
 }
 
 function refuseMethod(): never {
@@ -106,8 +117,7 @@ async function resourceRoute(parts: RouteParts, base: CallContext): Promise<Outc
   const isNamespacePath = info.namespace !== '' && !(info.resource === 'namespaces' && info.group === '')
   if (isNamespacePath && !row.namespaced) return undefined
   const context: ResourceCall = { ...base, row }
-  if (row.deprecated !== undefined) base.warnings.add(deprecationWarning(row, row.deprecated))
-  if (row.custom?.deprecation !== undefined) base.warnings.add(row.custom.deprecation)
+  noteDeprecation(parts, context)
   const review = parts.reviews[`${row.group}/${row.plural}`]
   if (row.namespaced && info.namespace === '') {
     // Without a namespace there are only the lists over all of them.

@@ -8,6 +8,8 @@ import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
 import type { Store } from '@aksel/store/store'
 import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts'
+import { authorities, rowOf, type Authorities } from './authorities.ts'
+import { AdmissionMetrics } from './admission/admission-metrics.ts'
 import { aggregationOf, type Aggregation } from './aggregation/aggregation.ts'
 import type { FrontProxy } from './aggregation/front-proxy.ts'
 import { dynamicPlugins } from './admission/dynamic/plugins.ts'
@@ -16,16 +18,9 @@ import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuditSink } from './audit.ts'
 import { certificateAuthenticator } from './authentication/client-certificate.ts'
-import { TokenAuthenticator } from './authentication/service-account.ts'
-import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
+import type { SigningKey } from './authentication/tokens.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
-import type { Authorizer } from './authorization/attributes.ts'
-import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
-import { NodeAuthorizer } from './authorization/node-authorizer.ts'
-import { NodeGraph } from './authorization/node-graph.ts'
-import { RbacAuthorizer } from './authorization/rbac.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
-import { nodeRules } from './bootstrap/rbac-objects.ts'
 import { customSource } from './custom-resources/custom-discovery.ts'
 import type { CustomKinds } from './custom-resources/custom-kinds.ts'
 import { customKinds } from './custom-resources/custom-kinds-of.ts'
@@ -36,7 +31,7 @@ import { Documents } from './discovery/documents.ts'
 import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
-import type { HealthCheck } from './health.ts'
+import { HealthMetrics, type HealthCheck } from './health.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { MetricsRegistry } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
@@ -49,11 +44,15 @@ import { enterEpoch, writeEpoch, type Epoch } from './registry/epoch.ts'
 import { RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
 import { EventEncoders } from './registry/event-encoders.ts'
+import { StoreMetrics } from './registry/store-metrics.ts'
 import { componentStatuses } from './reviews/component-statuses.ts'
 import { declareServerMetrics, RequestMetrics } from './request-metrics.ts'
 import { metricsHandlers } from './resource-metrics/handlers.ts'
 import { usageOf } from './resource-metrics/usage-of.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
+import { serverChecks, serverHooks } from './server-checks.ts'
+import type { Hooks } from './hooks.ts'
+import { ClientMetrics, measured } from './client-metrics.ts'
 import { routeOf, type DebugAnswers } from './route.ts'
 import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
 import { OwnClient } from './own-client.ts'
@@ -119,22 +118,25 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     random: pooledRandom(options.scope.random),
   }
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
-  const { records, epoch } = await openRecords(options, scope, catalog)
+  const metrics = new MetricsRegistry()
+  const hooks = serverHooks()
+  const { records, epoch } = await openRecords(options, scope, catalog, metrics)
   const auth = authorities(options, scope, records, catalog)
   const own = new OwnClient()
   const services = createServiceDialer({ objects: own.reader, nodes: options.nodeConnector, random: scope.random })
-  const webhooks = createWebhookClient(scope, services)
+  const clientMetrics = new ClientMetrics(scope.clock, metrics)
+  const webhooks = createWebhookClient(scope, services, clientMetrics)
   scope.signal.addEventListener('abort', () => webhooks[Symbol.dispose](), { once: true })
   const kinds = customKinds(scope, records, catalog, webhooks)
-  await kinds.start()
+  await hooks.run('crd-informer-synced', () => kinds.start())
   const dynamic = dynamicPlugins({ records, kinds, client: webhooks, log: scope.log, signal: scope.signal })
-  const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic)
+  const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic, new AdmissionMetrics(metrics))
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
   const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
-  await bootstrap(registry, addresses)
-  await new DefinitionLoop(registry, kinds).start()
-  keepBootstrapObjects(scope, registry, addresses)
+  await bootstrap(registry, addresses, hooks)
+  await new DefinitionLoop(registry, kinds, hooks).start()
+  keepBootstrapObjects(scope, registry, addresses, hooks)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
   const aggregation = await aggregationOf({
@@ -145,12 +147,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     objects: own.reader,
     frontProxy: options.frontProxy,
     local: [],
+    hooks,
   })
-  const pipeline = pipelineOf(options, scope, catalog, registry, auth, late, kinds, aggregation)
+  const pipeline = pipelineOf(options, { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks })
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
   const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
-  const objects = createClient(transportFor({ name: 'system:apiserver', groups: [masters] }), {
+  const transport = transportFor({ name: 'system:apiserver', groups: [masters] })
+  const objects = createClient(measured(transport, clientMetrics, `${advertiseAddress}:${advertisePort}`), {
     userAgent: 'kube-apiserver',
   })
   own.open(objects)
@@ -204,8 +208,9 @@ interface OpenRecords {
 
 async function openRecords(
   { store, keyPrefix }: ApiServerOptions,
-  { signal }: Scope,
+  { signal, clock }: Scope,
   catalog: Catalog,
+  metrics: MetricsRegistry,
 ): Promise<OpenRecords> {
   const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
   const protobuf = new ProtobufDecoder(catalog.tables)
@@ -217,53 +222,9 @@ async function openRecords(
       schemas: catalog.schemas,
       protobuf,
       epochRevision: epoch.revision,
+      metrics: new StoreMetrics(clock, metrics),
       signal,
     }),
-  }
-}
-
-interface Authorities {
-  readonly tokens: TokenAuthority
-  readonly tokenUsers: TokenAuthenticator
-  readonly rbac: RbacAuthorizer
-  readonly authorizer: Authorizer
-  readonly audiences: readonly string[]
-}
-
-function authorities(options: ApiServerOptions, scope: Scope, records: RecordStore, catalog: Catalog): Authorities {
-  const core = (plural: string): KindRow => rowOf(catalog, '', plural)
-  const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
-  const { issuer, key } = options.serviceAccounts
-  const tokens = new TokenAuthority({ clock: scope.clock, random: scope.random, issuer, key })
-  const rows = {
-    serviceAccounts: core('serviceaccounts'),
-    pods: core('pods'),
-    secrets: core('secrets'),
-    nodes: core('nodes'),
-  }
-  const rbac = new RbacAuthorizer(
-    records,
-    {
-      roles: rbacRow('roles'),
-      roleBindings: rbacRow('rolebindings'),
-      clusterRoles: rbacRow('clusterroles'),
-      clusterRoleBindings: rbacRow('clusterrolebindings'),
-    },
-    scope.signal,
-  )
-  const graphRows = {
-    pods: core('pods'),
-    persistentVolumes: core('persistentvolumes'),
-    persistentVolumeClaims: core('persistentvolumeclaims'),
-    volumeAttachments: catalog.row('storage.k8s.io', 'v1', 'volumeattachments'),
-  }
-  const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
-  return {
-    tokens,
-    tokenUsers: new TokenAuthenticator({ authority: tokens, records, rows, audiences: [issuer] }),
-    rbac,
-    authorizer: chainOf([mastersAuthorizer, nodes, rbac]),
-    audiences: [issuer],
   }
 }
 
@@ -275,6 +236,7 @@ function registryOf(
   auth: Authorities,
   kinds: Kinds,
   dynamic: readonly AdmissionPlugin[],
+  metrics: AdmissionMetrics,
 ): Registry {
   const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic, resourceQuota()]
   const { authorizer } = auth
@@ -295,63 +257,52 @@ function registryOf(
       authorizer,
       clock: scope.clock,
       random: scope.random,
+      metrics,
     }),
     allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
   }
 }
 
-function pipelineOf(
-  options: ApiServerOptions,
-  scope: Scope,
-  catalog: Catalog,
-  registry: Registry,
-  auth: Authorities,
-  late: { readonly connect: ConnectHandler | undefined },
-  kinds: CustomKinds,
-  aggregation: Aggregation,
-): Pipeline {
-  const metrics = new MetricsRegistry()
+interface PipelineParts {
+  readonly scope: Scope
+  readonly catalog: Catalog
+  readonly registry: Registry
+  readonly auth: Authorities
+  readonly late: { readonly connect: ConnectHandler | undefined }
+  readonly kinds: CustomKinds
+  readonly aggregation: Aggregation
+  readonly metrics: MetricsRegistry
+  readonly hooks: Hooks
+}
+
+function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
+  const { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks } = parts
+  const { records } = registry
   const requests = new RequestMetrics(metrics)
   const seats = new Seats(options.seats ?? defaultSeatLimits)
   const gitVersion = `v${options.kubernetesVersion}`
-  declareServerMetrics(metrics, { catalog, gitVersion, seats, records: registry.records, signal: scope.signal })
+  const storeId = options.keyPrefix.split('/').findLast((part) => part !== '') ?? ''
+  declareServerMetrics(metrics, { catalog, gitVersion, seats, records, storeId, signal: scope.signal })
   const documents = new Documents({
     catalog,
-    sources: [customSource(kinds, { catalog, gitVersion: `v${options.kubernetesVersion}` }), aggregation.source],
-    gitVersion: `v${options.kubernetesVersion}`,
+    sources: [customSource(kinds, { catalog, gitVersion }), aggregation.source],
+    gitVersion,
     serverAddress: `${options.advertiseAddress}:${options.advertisePort}`,
     issuer: options.serviceAccounts.issuer,
     jwks: () => auth.tokens.jwks(),
   })
-  const storage = {
-    name: 'etcd',
-    check: async () => {
-      const key = rowOf(catalog, '', 'namespaces')
-      return (await registry.records.get(key, '', 'kube-system')) === undefined
-        ? 'the store does not answer'
-        : undefined
-    },
-  }
-  // A pipeline is made when the bootstrap objects are there: upstream's hooks have run by then.
-  const bootstrapped = [
-    'rbac/bootstrap-roles',
-    'scheduling/bootstrap-system-priority-classes',
-    'bootstrap-controller',
-  ].map((name) => ({ name: `poststarthook/${name}`, check: () => undefined }))
-  const shutdown = { name: 'shutdown', check: () => (scope.signal.aborted ? 'process is shutting down' : undefined) }
+  const { unregistered } = aggregation
+  const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered })
   const route = routeOf({
     scope,
     tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },
     documents,
     elsewhere: (context) => aggregation.route(context),
     metrics,
-    liveness: [
-      { name: 'ping', check: () => undefined },
-      { name: 'log', check: () => undefined },
-      storage,
-      ...bootstrapped,
-    ],
-    readiness: [{ ...storage, name: 'etcd-readiness' }, { name: 'informer-sync', check: () => undefined }, shutdown],
+    requests,
+    liveness,
+    readiness,
+    health: new HealthMetrics(metrics),
     subresources: {
       '/pods/eviction': evictionSubresource,
       '/serviceaccounts/token': tokenSubresource(auth.tokens, auth.audiences),
@@ -360,7 +311,7 @@ function pipelineOf(
       ...reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
       ...metricsHandlers(usageOf(registry, options)),
       '/bindings': bindingsCollection,
-      '/componentstatuses': componentStatuses([{ ...storage, name: 'etcd-0' }, ...(options.components ?? [])]),
+      '/componentstatuses': componentStatuses([{ name: 'etcd-0', check: storage }, ...(options.components ?? [])]),
     },
     debug: options.debug,
     connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
@@ -378,12 +329,6 @@ function pipelineOf(
     protobuf: registry.protobufEncoder,
     route,
   })
-}
-
-function rowOf(catalog: Catalog, group: string, plural: string): KindRow {
-  const row = catalog.row(group, 'v1', plural)
-  if (row === undefined) throw new Error(`the catalog of ${catalog.minor} lacks ${plural} in group "${group}"`)
-  return row
 }
 
 /** `1.35` of `1.35.7`. */

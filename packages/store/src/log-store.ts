@@ -274,9 +274,14 @@ class LogStore implements Store {
 
   #compactionIsDue(): boolean {
     if (this.#compaction !== undefined || this.#scope.clock.monotonicMs() < this.#compactNotBeforeMs) return false
+    return this.sizeBytes() > 2 * this.#core.sizeBytes + this.#limits.slackBytes
+  }
+
+  /** Of base and segments. */
+  sizeBytes(): number {
     let logBytes = this.#base.sizeBytes + this.#writer.sizeBytes
     for (const bytes of this.#sealedBytes.values()) logBytes += bytes
-    return logBytes > 2 * this.#core.sizeBytes + this.#limits.slackBytes
+    return logBytes
   }
 
   /** Replaces the segments up to `number`, which end at `revision`, by a base. Never throws. */

@@ -141,4 +141,6 @@ export interface Store extends AsyncDisposable {
   watch(options: WatchOptions): void
   /** Drops history below the revision. */
   compact(revision: number): Promise<void>
+  /** What the store takes on disk, in bytes; absent where nothing is on a disk. */
+  sizeBytes?(): Promise<number> | number
 }

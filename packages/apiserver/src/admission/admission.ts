@@ -10,6 +10,8 @@ import type { UserInfo } from '../authentication/user-info.ts'
 import type { Authorizer } from '../authorization/attributes.ts'
 import type { RecordStore } from '../registry/record-store.ts'
 import type { Kinds } from '../registry/registry.ts'
+import type { Waits } from '../call-context.ts'
+import type { AdmissionMetrics, Step } from './admission-metrics.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
@@ -40,6 +42,8 @@ export interface AdmissionRequest {
   readonly options?: Readonly<Record<string, unknown>>
   /** For the audit entry of the request. */
   readonly annotations?: Map<string, string>
+  /** Grows by what webhooks took. */
+  readonly waits?: Waits
   /** Aborts when the caller is gone. */
   readonly signal?: AbortSignal
 }
@@ -51,6 +55,7 @@ export interface AdmissionContext {
   readonly authorizer: Authorizer
   readonly clock: Clock
   readonly random: Random
+  readonly metrics: AdmissionMetrics
 }
 
 /** Whether the chain has to run again because something late in it changed what something early has seen. */
@@ -82,28 +87,66 @@ export class AdmissionChain {
 
   /** True when a plug-in changed the object: it has to be defaulted again. */
   async mutate(request: AdmissionRequest): Promise<boolean> {
+    const startMs = this.#context.clock.monotonicMs()
     const rounds = new Reinvocation()
-    let changed = await this.#admit(request, rounds)
-    if (rounds.isDue) {
-      rounds.round += 1
-      if (await this.#admit(request, rounds)) changed = true
+    try {
+      let changed = await this.#admit(request, rounds)
+      if (rounds.isDue) {
+        rounds.round += 1
+        if (await this.#admit(request, rounds)) changed = true
+      }
+      this.#observe('', 'admit', request, startMs)
+      return changed
+    } catch (error) {
+      this.#observe('', 'admit', request, startMs, error)
+      throw error
     }
-    return changed
   }
 
   async #admit(request: AdmissionRequest, rounds: Reinvocation): Promise<boolean> {
     let changed = false
     for (const plugin of this.#plugins) {
       if (plugin.admit === undefined || !plugin.handles(request)) continue
-      if (await plugin.admit(request, this.#context, rounds)) changed = true
+      const startMs = this.#context.clock.monotonicMs()
+      try {
+        if (await plugin.admit(request, this.#context, rounds)) changed = true
+      } catch (error) {
+        this.#observe(plugin.name, 'admit', request, startMs, error)
+        throw error
+      }
+      this.#observe(plugin.name, 'admit', request, startMs)
     }
     return changed
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#plugins) {
-      if (plugin.validate !== undefined && plugin.handles(request)) await plugin.validate(request, this.#context)
+    const startMs = this.#context.clock.monotonicMs()
+    try {
+      for (const plugin of this.#plugins) {
+        if (plugin.validate !== undefined && plugin.handles(request)) await this.#validate(plugin, request)
+      }
+    } catch (error) {
+      this.#observe('', 'validate', request, startMs, error)
+      throw error
     }
+    this.#observe('', 'validate', request, startMs)
+  }
+
+  async #validate(plugin: AdmissionPlugin, request: AdmissionRequest): Promise<void> {
+    const startMs = this.#context.clock.monotonicMs()
+    try {
+      await plugin.validate!(request, this.#context)
+    } catch (error) {
+      this.#observe(plugin.name, 'validate', request, startMs, error)
+      throw error
+    }
+    this.#observe(plugin.name, 'validate', request, startMs)
+  }
+
+  /** `plugin` is '' for the whole step. */
+  #observe(plugin: string, step: Step, { operation }: AdmissionRequest, startMs: number, error?: unknown): void {
+    const { clock, metrics } = this.#context
+    metrics.observe(plugin, step, operation, error !== undefined, (clock.monotonicMs() - startMs) / 1000)
   }
 }
 

@@ -7,7 +7,7 @@ import type { AdmissionRequest, ShownBody } from './admission.ts'
 type Own = Pick<AdmissionRequest, 'operation' | 'subresource' | 'name' | 'object' | 'old' | 'body'>
 
 export function admissionRequestOf(call: WriteCall, own: Own): AdmissionRequest {
-  const { row, namespace, user, dryRun, warnings, annotations, signal, options } = call
+  const { row, namespace, user, dryRun, warnings, annotations, waits, signal, options } = call
   return {
     row,
     namespace,
@@ -15,6 +15,7 @@ export function admissionRequestOf(call: WriteCall, own: Own): AdmissionRequest 
     dryRun,
     warnings,
     ...(annotations === undefined ? {} : { annotations }),
+    ...(waits === undefined ? {} : { waits }),
     ...(signal === undefined ? {} : { signal }),
     ...(options === undefined ? {} : { options }),
     ...own,
@@ -50,7 +51,7 @@ const optionKinds: Readonly<Record<string, string>> = {
 
 /** Sessions and proxies are admitted too; reading logs is not. Throws what admission says. */
 export async function admitConnect(registry: Registry, context: ResourceCall): Promise<void> {
-  const { row, info, user, warnings, call, annotations } = context
+  const { row, info, user, warnings, call, annotations, waits } = context
   const kind = optionKinds[`${row.plural}/${info.subresource}`]
   if (kind === undefined) return
   const request: AdmissionRequest = {
@@ -66,6 +67,7 @@ export async function admitConnect(registry: Registry, context: ResourceCall): P
     warnings,
     signal: call.signal,
     ...(annotations === undefined ? {} : { annotations }),
+    ...(waits === undefined ? {} : { waits }),
     body: { group: '', version: 'v1', kind, object: connectOptions(kind, context) },
   }
   await registry.admission.mutate(request)

@@ -11,6 +11,7 @@ import type { CallContext } from '../call-context.ts'
 import type { CustomKinds } from '../custom-resources/custom-kinds.ts'
 import type { ApiSource } from '../discovery/api-source.ts'
 import type { Outcome } from '../pipeline.ts'
+import type { Hooks } from '../hooks.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ServiceDialer } from '../webhook/service-dialer.ts'
 import { ApiServices } from './api-services.ts'
@@ -29,18 +30,21 @@ export interface AggregationOptions {
   readonly frontProxy: FrontProxy | undefined
   /** What this server answers for beside built-in and custom kinds. */
   readonly local: readonly LocalGroupVersion[]
+  readonly hooks: Hooks
 }
 
 export interface Aggregation {
   readonly source: ApiSource
   /** Undefined where this server answers itself. */
   route(context: CallContext): Promise<Outcome> | undefined
+  /** How many APIServices of this server's own are still to be made. */
+  readonly unregistered: () => number
   /** Once requests are answered: makes the local APIServices and the ConfigMap that other servers read. */
   start(objects: Client, clientAuthorityPem: string): Promise<void>
 }
 
 export async function aggregationOf(options: AggregationOptions): Promise<Aggregation> {
-  const { registry, catalog, kinds, services, objects } = options
+  const { registry, catalog, kinds, services, objects, hooks } = options
   const row = catalog.row('apiregistration.k8s.io', 'v1', 'apiservices')
   if (row === undefined) throw new Error(`the catalog of ${catalog.minor} lacks apiservices`)
   const frontProxy = options.frontProxy ?? (await newFrontProxy(registry.scope))
@@ -48,16 +52,21 @@ export async function aggregationOf(options: AggregationOptions): Promise<Aggreg
   const known = new ApiServices(registry.records, row, registry.scope.signal)
   await known.start()
   const availability = new Availability(registry, known, caller, objects)
+  const register = new AutoRegister(registry, known, kinds, hooks)
   return {
     source: availability,
+    unregistered: () => register.missing,
     route(context) {
       const [group, version] = groupVersionOf(context)
       const service = version === '' ? undefined : known.remote(group, version)
       return service === undefined ? undefined : proxyTo(caller, service, context)
     },
     async start(client, clientAuthorityPem) {
-      await keepConfigMap(registry.scope, client, authenticationConfigMap(frontProxy, clientAuthorityPem))
-      await new AutoRegister(registry, known, kinds).start([...localGroupVersions(catalog.rows), ...options.local])
+      await keepConfigMap(
+        { scope: registry.scope, client, hooks },
+        authenticationConfigMap(frontProxy, clientAuthorityPem),
+      )
+      await register.start([...localGroupVersions(catalog.rows), ...options.local])
       availability.start()
     },
   }
@@ -72,14 +81,21 @@ function groupVersionOf({ info }: CallContext): readonly [group: string, version
 
 const RETRY_MS = 1000
 
+interface ConfigMapParts {
+  readonly scope: Scope
+  readonly client: Client
+  readonly hooks: Hooks
+}
+
 /** A webhook that is not there yet may refuse the write: it is tried again, and the server starts all the same. */
-async function keepConfigMap(scope: Scope, client: Client, wanted: ConfigMap): Promise<void> {
+async function keepConfigMap(parts: ConfigMapParts, wanted: ConfigMap): Promise<void> {
+  const { scope, client, hooks } = parts
   try {
-    await writeConfigMap(client, wanted)
+    await hooks.run('start-cluster-authentication-info-controller', () => writeConfigMap(client, wanted))
   } catch (error) {
     if (scope.signal.aborted) return
     scope.log.warn('the ConfigMap for other API servers could not be written', { error })
-    scope.clock.after(RETRY_MS, () => void keepConfigMap(scope, client, wanted))
+    scope.clock.after(RETRY_MS, () => void keepConfigMap(parts, wanted))
   }
 }
 

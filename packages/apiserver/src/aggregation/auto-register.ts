@@ -12,6 +12,7 @@ import { masters, type UserInfo } from '../authentication/user-info.ts'
 import type { CustomKinds } from '../custom-resources/custom-kinds.ts'
 import { createObject } from '../registry/create.ts'
 import { deleteObject } from '../registry/delete.ts'
+import type { Hooks } from '../hooks.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ApiServices } from './api-services.ts'
 
@@ -25,6 +26,7 @@ export interface LocalGroupVersion {
 
 const apiServer: UserInfo = { name: 'system:apiserver', groups: [masters] }
 const RETRY_MS = 1000
+const hook = 'kube-apiserver-autoregistration'
 
 /** The group versions of these rows, each once. */
 export function localGroupVersions(rows: readonly KindRow[]): readonly LocalGroupVersion[] {
@@ -38,15 +40,22 @@ export class AutoRegister {
   readonly #registry: Registry
   readonly #services: ApiServices
   readonly #kinds: CustomKinds
+  readonly #hooks: Hooks
   /** Those of this server that are still to be made; who deletes one later wants it so until the next start. */
   #missing: readonly LocalGroupVersion[] = []
   #running = false
   #again = false
 
-  constructor(registry: Registry, services: ApiServices, kinds: CustomKinds) {
+  constructor(registry: Registry, services: ApiServices, kinds: CustomKinds, hooks: Hooks) {
     this.#registry = registry
+    this.#hooks = hooks
     this.#services = services
     this.#kinds = kinds
+  }
+
+  /** How many of this server's own are still to be made. */
+  get missing(): number {
+    return this.#missing.length
   }
 
   /** Makes what is missing, then follows the definitions until the registry's scope ends. */
@@ -69,8 +78,10 @@ export class AutoRegister {
       this.#again = false
       try {
         await this.#reconcile()
+        this.#hooks.succeeded(hook)
       } catch (error) {
         if (scope.signal.aborted) break
+        this.#hooks.failed(hook, error)
         if (!(error instanceof ApiError)) scope.log.error('API services of custom kinds could not be kept', { error })
         scope.clock.after(RETRY_MS, () => void this.#wake())
       }

@@ -11,6 +11,7 @@ import { decodeBody, bodyTypeOf } from '../registry/decode.ts'
 import { createObject } from '../registry/create.ts'
 import type { Registry, WriteCall } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
+import type { Hooks } from '../hooks.ts'
 import { masters, type UserInfo } from '../authentication/user-info.ts'
 import { flowControlObjects } from './flow-control.ts'
 import { rbacObjects } from './rbac-objects.ts'
@@ -27,26 +28,48 @@ export interface BootstrapOptions {
 
 const apiServer: UserInfo = { name: 'system:apiserver', groups: [masters] }
 
-export async function bootstrap(registry: Registry, options: BootstrapOptions): Promise<void> {
-  for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
-    await ensure(registry, { kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
+export async function bootstrap(registry: Registry, options: BootstrapOptions, hooks: Hooks): Promise<void> {
+  // All of a kind at once, so that the store makes them durable together.
+  const all = async (objects: readonly KubernetesObject[]): Promise<void> => {
+    await Promise.all(objects.map((object) => ensure(registry, object)))
   }
-  // All at once, so that the store makes them durable together.
-  await Promise.all(rbacObjects().map((object) => ensure(registry, object)))
-  for (const [name, value] of [
-    ['system-node-critical', 2_000_001_000],
-    ['system-cluster-critical', 2_000_000_000],
-  ] as const) {
-    await ensure(registry, priorityClass(name, value))
-  }
-  await Promise.all(flowControlObjects().map((object) => ensure(registry, object)))
-  await ensureServiceRange(registry, options.serviceCidr)
-  await ensure(registry, kubernetesService(options))
-  for (const object of kubernetesAddresses(options)) await replace(registry, object)
+  const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+  await hooks.run('start-system-namespaces-controller', async () => {
+    for (const name of namespaces) await ensure(registry, { kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
+  })
+  await hooks.run('rbac/bootstrap-roles', () => all(rbacObjects()))
+  await hooks.run('scheduling/bootstrap-system-priority-classes', async () => {
+    await ensure(registry, priorityClass('system-node-critical', 2_000_001_000))
+    await ensure(registry, priorityClass('system-cluster-critical', 2_000_000_000))
+  })
+  await hooks.run(flowHook, () => all(flowControlObjects()))
+  await hooks.run(ownHook, async () => {
+    await ensureServiceRange(registry, options.serviceCidr)
+    await ensure(registry, kubernetesService(options))
+    for (const object of kubernetesAddresses(options)) await replace(registry, object)
+  })
 }
 
+const flowHook = 'priority-and-fairness-config-producer'
+const ownHook = 'bootstrap-controller'
+const RETRY_MS = 1000
+
 /** Makes the `kubernetes` service, its endpoints and flow control again when somebody deletes them, until the scope ends. */
-export function keepBootstrapObjects(scope: Scope, registry: Registry, options: BootstrapOptions): void {
+export function keepBootstrapObjects(scope: Scope, registry: Registry, options: BootstrapOptions, hooks: Hooks): void {
+  const makeAgain = async (object: KubernetesObject): Promise<void> => {
+    const hook = object.apiVersion!.startsWith('flowcontrol.') ? flowHook : ownHook
+    try {
+      await hooks.run(hook, () => ensure(registry, object))
+    } catch (error) {
+      if (scope.signal.aborted) return
+      scope.log.error('a bootstrap object could not be made again', {
+        kind: object.kind,
+        name: object.metadata.name,
+        error,
+      })
+      scope.clock.after(RETRY_MS, () => void makeAgain(object))
+    }
+  }
   const kept = [kubernetesService(options), ...kubernetesAddresses(options), ...flowControlObjects()]
   for (const row of new Set(kept.map((object) => rowOf(registry, object)))) {
     registry.records.onChange(row, scope.signal, (changes) => {
@@ -58,9 +81,7 @@ export function keepBootstrapObjects(scope: Scope, registry: Registry, options: 
             kind === row.kind && metadata.name === gone.name && metadata.namespace === gone.namespace,
         )
         if (object === undefined) continue
-        void ensure(registry, object).catch((error: unknown) => {
-          scope.log.error('a bootstrap object could not be made again', { kind: row.kind, name: gone.name, error })
-        })
+        void makeAgain(object)
       }
     })
   }

@@ -11,6 +11,7 @@ import { formatTime } from '@aksel/base/clock'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError, isReason } from '@aksel/base/errors'
 import { masters, type UserInfo } from '../authentication/user-info.ts'
+import type { Hooks } from '../hooks.ts'
 import { deleteObject } from '../registry/delete.ts'
 import type { Registry } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
@@ -20,6 +21,7 @@ import { judgeNames } from './naming.ts'
 type Definition = CustomResourceDefinition
 
 const RETRY_MS = 1000
+const hook = 'start-apiextensions-controllers'
 
 /** Deletes in parallel while a definition goes. */
 const DELETIONS_AT_ONCE = 32
@@ -29,13 +31,15 @@ const apiServer: UserInfo = { name: 'system:apiserver', groups: [masters] }
 export class DefinitionLoop {
   readonly #registry: Registry
   readonly #kinds: CustomKinds
+  readonly #hooks: Hooks
   readonly #pending = new Set<string>()
   /** Definitions whose last object is waited for. */
   readonly #watched = new Map<string, AbortController>()
   #running = false
 
-  constructor(registry: Registry, kinds: CustomKinds) {
+  constructor(registry: Registry, kinds: CustomKinds, hooks: Hooks) {
     this.#registry = registry
+    this.#hooks = hooks
     this.#kinds = kinds
   }
 
@@ -44,6 +48,7 @@ export class DefinitionLoop {
     const { records } = this.#registry
     this.#kinds.subscribe((name) => this.#wake(name))
     for (const { object } of await records.list(this.#kinds.definitionRow)) this.#wake(object.metadata.name)
+    this.#hooks.succeeded(hook)
   }
 
   #wake(name: string): void {
@@ -61,8 +66,11 @@ export class DefinitionLoop {
       this.#pending.delete(name)
       try {
         await this.#reconcile(name)
+        this.#hooks.succeeded(hook)
       } catch (error) {
         if (scope.signal.aborted) break
+        // A conflict is an ordinary day; an error of the server's own is not.
+        if (!isReason(error, 'Conflict', 'NotFound')) this.#hooks.failed(hook, error)
         if (!(error instanceof ApiError)) scope.log.error('a definition could not be settled', { name, error })
         scope.clock.after(RETRY_MS, () => this.#wake(name))
       }

@@ -11,6 +11,7 @@ import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
 import { LabelIndexes, type LabelTerm } from './label-index.ts'
 import { RecordCache } from './record-cache.ts'
 import { translated, watchError } from './store-errors.ts'
+import type { StoreMetrics } from './store-metrics.ts'
 import { encodeForStore, StoredRecord } from './record.ts'
 
 export interface Page {
@@ -55,6 +56,7 @@ export interface RecordStoreOptions {
   /** For values that an upstream API server wrote. */
   readonly protobuf: ProtobufDecoder
   readonly epochRevision: number
+  readonly metrics: StoreMetrics
   /** Ends what is kept by watches. */
   readonly signal: AbortSignal
 }
@@ -64,6 +66,9 @@ export class RecordStore {
   readonly #keyPrefix: string
   readonly #schemas: Schemas
   readonly #protobuf: ProtobufDecoder
+  readonly #metrics: StoreMetrics
+  /** Rows whose changes an index of the server no longer hears of, and why. */
+  readonly #deaf = new Map<KindRow, string>()
   /** Values written below this revision may lack what this schema writes; they are decoded and defaulted when read. */
   #epochRevision: number
   /** Of custom resources, whose records a webhook may have to make. */
@@ -77,6 +82,7 @@ export class RecordStore {
     this.#keyPrefix = options.keyPrefix
     this.#schemas = options.schemas
     this.#protobuf = options.protobuf
+    this.#metrics = options.metrics
     this.#labels = new LabelIndexes(options.store, options.signal)
     this.#epochRevision = options.epochRevision
   }
@@ -102,8 +108,10 @@ export class RecordStore {
   }
 
   async get(row: KindRow, namespace: string, name: string): Promise<StoredRecord | undefined> {
+    const startMs = this.#metrics.begin()
     const found = this.#store.get(this.keyOf(row, namespace, name))
-    const item = found instanceof Promise ? await translated(found) : found
+    const item = found instanceof Promise ? await this.#metrics.counted('get', row, startMs, translated(found)) : found
+    if (!(found instanceof Promise)) this.#metrics.end('get', row, startMs)
     if (item === undefined) return undefined
     if (row.custom?.convertsByWebhook === true) await this.#converted(row, [item])
     return this.recordOf(row, item)
@@ -111,7 +119,8 @@ export class RecordStore {
 
   async page(row: KindRow, query: PageQuery): Promise<Page> {
     const prefix = this.prefixOf(row, query.namespace)
-    const result = await translated(async () =>
+    const startMs = this.#metrics.begin()
+    const ranged = translated(async () =>
       this.#store.range({
         prefix,
         ...(query.from === undefined ? {} : { from: `${this.prefixOf(row)}${query.from}` }),
@@ -119,6 +128,7 @@ export class RecordStore {
         ...(query.revision === undefined ? {} : { revision: query.revision }),
       }),
     )
+    const result = await this.#metrics.counted('list', row, startMs, ranged)
     if (row.custom?.convertsByWebhook === true) await this.#converted(row, result.items)
     const records = result.items.map((item) => this.recordOf(row, item))
     const last = result.items.at(-1)
@@ -146,7 +156,7 @@ export class RecordStore {
           : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
     const value = encodeForStore(stored as KubernetesObject)
     if (before !== undefined && Buffer.compare(before.item.value, value) === 0) return before
-    const result = await this.#transact(key, before, { kind: 'put', key, value })
+    const result = await this.#transact(row, key, before, { kind: 'put', key, value })
     if (!result.committed) return undefined
     // The very bytes that watchers are sent; at this revision, so that no store need ask how new it is.
     const read = await this.#store.get(key, result.revision)
@@ -161,17 +171,39 @@ export class RecordStore {
   /** Removes exactly this revision of the object. Undefined when someone was faster; else the last state at the revision of the deletion. */
   async delete(row: KindRow, record: StoredRecord): Promise<StoredRecord | undefined> {
     const { key } = record.item
-    const result = await this.#transact(key, record, { kind: 'delete', key })
+    const result = await this.#transact(row, key, record, { kind: 'delete', key })
     return result.committed ? this.#deletionOf(row, record.item, result.revision) : undefined
   }
 
   #transact(
+    row: KindRow,
     key: string,
     before: StoredRecord | undefined,
     write: { kind: 'put'; key: string; value: Uint8Array } | { kind: 'delete'; key: string },
   ): Promise<TransactionResult> {
     const guard = { kind: 'revision', key, modRevision: before?.item.modRevision ?? 0 } as const
-    return translated(async () => this.#store.transact({ guards: [guard], writes: [write] }))
+    const operation = write.kind === 'delete' ? 'delete' : before === undefined ? 'create' : 'update'
+    const startMs = this.#metrics.begin()
+    const done = translated(async () => this.#store.transact({ guards: [guard], writes: [write] }))
+    return this.#metrics.counted(operation, row, startMs, done)
+  }
+
+  /** Commits nothing, by the way that every write takes. Rejects where the store would take no write. */
+  async probe(): Promise<void> {
+    const key = `${this.#keyPrefix}aksel.dev/health`
+    await translated(async () =>
+      this.#store.transact({ guards: [{ kind: 'revision', key, modRevision: 0 }], writes: [] }),
+    )
+  }
+
+  /** Where the disk or server below the store says how large it is: in bytes. */
+  async sizeBytes(): Promise<number | undefined> {
+    return this.#store.sizeBytes?.()
+  }
+
+  /** Resources whose changes some index of the server misses, and why; none where all is well. */
+  get deaf(): ReadonlyMap<KindRow, string> {
+    return this.#deaf
   }
 
   watch(row: KindRow, watch: RecordWatch): void {
@@ -211,7 +243,9 @@ export class RecordStore {
       deliver: (changes) => {
         if (changes.length > 0) changed(changes)
       },
-      ended: () => {},
+      ended: (error) => {
+        if (!signal.aborted) this.#deaf.set(row, error.message)
+      },
     })
   }
 

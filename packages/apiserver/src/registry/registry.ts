@@ -6,6 +6,7 @@ import type { Schemas } from '@aksel/api/schema'
 import type { Scope } from '@aksel/base/scope'
 import type { AdmissionChain } from '../admission/admission.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
+import type { Waits } from '../call-context.ts'
 import type { ProtobufDecoder } from '../protobuf/decode.ts'
 import type { ProtobufEncoder } from '../protobuf/encode.ts'
 import type { ManagedKinds } from './managed-kinds.ts'
@@ -43,6 +44,7 @@ export interface WriteCall {
   readonly warnings: Set<string>
   /** For the audit entry; stages add to it. */
   readonly annotations?: Map<string, string>
+  readonly waits?: Waits
   /** Aborts when the caller is gone. */
   readonly signal?: AbortSignal
   /** The caller's `CreateOptions` and their like, for admission. */

@@ -74,11 +74,12 @@ export function withoutTable(accept: string | undefined): void {
 }
 
 export function writeCallOf(context: ResourceCall, options: WriteOptions): WriteCall {
-  const { row, info, user, warnings, call, annotations } = context
+  const { row, info, user, warnings, call, annotations, waits } = context
   return {
     options: shownOptions(info.verb, options),
     signal: call.signal,
     ...(annotations === undefined ? {} : { annotations }),
+    ...(waits === undefined ? {} : { waits }),
     row,
     namespace: row.namespaced ? info.namespace : '',
     user,

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls, rootCertificates } from 'node:tls'
 import { parseJson } from '@aksel/base/json'
 import type { Scope } from '@aksel/base/scope'
+import type { ClientMetrics } from '../client-metrics.ts'
 import { goNetworkError, serverRefusal } from './words.ts'
 import type { ServiceDialer } from './service-dialer.ts'
 
@@ -56,7 +57,11 @@ const responseBytesMax = 12 * 1024 * 1024
 const idleSocketsMax = 8
 
 /** `services` reaches Services' endpoints; absent, calls to Services fail and say so. */
-export function createWebhookClient(scope: Scope, services: ServiceDialer | undefined): WebhookClient {
+export function createWebhookClient(
+  scope: Scope,
+  services: ServiceDialer | undefined,
+  metrics?: ClientMetrics,
+): WebhookClient {
   const agents = new Map<string, Agent>()
   const plain = new PlainAgent({ keepAlive: true, maxFreeSockets: idleSocketsMax })
   const agentFor = (caBundle: string | undefined): Agent => {
@@ -69,7 +74,7 @@ export function createWebhookClient(scope: Scope, services: ServiceDialer | unde
     return agent
   }
   return {
-    post: (call) => post({ scope, services, agentFor, plain }, call),
+    post: (call) => post({ scope, services, agentFor, plain, metrics }, call),
     [Symbol.dispose]() {
       for (const agent of agents.values()) agent.destroy()
       plain.destroy()
@@ -83,6 +88,7 @@ interface Tools {
   readonly services: ServiceDialer | undefined
   readonly agentFor: (caBundle: string | undefined) => Agent
   readonly plain: PlainAgent
+  readonly metrics: ClientMetrics | undefined
 }
 
 export function pemOf(caBundle: string): string {
@@ -116,13 +122,18 @@ async function post(tools: Tools, call: WebhookCall): Promise<unknown> {
   const late = new AbortController()
   using _timer = scope.clock.after(call.timeoutMs, () => late.abort())
   const signal = AbortSignal.any([late.signal, scope.signal, ...(call.signal === undefined ? [] : [call.signal])])
+  const done = tools.metrics?.begin({ method: 'POST', host: address.host, requestBytes: call.body.length })
+  let isCounted = false
   try {
     const response = await send(tools, call, address, signal)
     const bytes = await readBounded(response)
     const status = response.statusCode ?? 500
+    isCounted = true
+    done?.(status, bytes.length)
     if (status < 200 || status > 299) throw new WebhookCallError(serverRefusal(status, bytes))
     return parse(bytes)
   } catch (error) {
+    if (!isCounted) done?.()
     if (error instanceof WebhookCallError) throw error
     if (late.signal.aborted) {
       throw new WebhookCallError(`Post "${shown}": context deadline exceeded`, { cause: error, isTimeout: true })

@@ -10,6 +10,9 @@ service KV {
   rpc Compact(CompactionRequest) returns (CompactionResponse);
 }
 service Watch { rpc Watch(stream WatchRequest) returns (stream WatchResponse); }
+service Maintenance { rpc Status(StatusRequest) returns (StatusResponse); }
+message StatusRequest { }
+message StatusResponse { ResponseHeader header = 1; string version = 2; int64 dbSize = 3; }
 service Auth { rpc Authenticate(AuthenticateRequest) returns (AuthenticateResponse); }
 message ResponseHeader { uint64 cluster_id = 1; uint64 member_id = 2; int64 revision = 3; uint64 raft_term = 4; }
 message KeyValue { bytes key = 1; int64 create_revision = 2; int64 mod_revision = 3; int64 version = 4; bytes value = 5; int64 lease = 6; }

@@ -26,7 +26,14 @@ import type {
 import { EtcdClient } from './etcd-client.ts'
 import type { EtcdAddress } from './etcd-address.ts'
 import { EtcdCompactor } from './etcd-compactor.ts'
-import { numberOf, rangeEndOf, type EtcdKeyValue, type RangeResponse, type TxnResponse } from './etcd-proto.ts'
+import {
+  numberOf,
+  rangeEndOf,
+  type EtcdKeyValue,
+  type Integer,
+  type RangeResponse,
+  type TxnResponse,
+} from './etcd-proto.ts'
 import { ReadIndex } from './etcd-read-index.ts'
 import { EtcdReplica } from './etcd-replica.ts'
 
@@ -208,6 +215,17 @@ class EtcdStore implements Store {
     if (revision <= this.compactedRevision) return
     await this.#compactor.compact(revision)
     await this.#replica.compact(revision)
+  }
+
+  /** Of the database of the member that answers. */
+  async sizeBytes(): Promise<number> {
+    this.#assertOpen()
+    const { dbSize } = await this.#client.call<{ readonly dbSize: Integer }>(
+      'Maintenance.Status',
+      {},
+      { repeatable: true },
+    )
+    return numberOf(dbSize)
   }
 
   async transact(transaction: Transaction): Promise<TransactionResult> {

@@ -296,3 +296,16 @@ test('a mutation that cannot be applied refuses, in upstream’s words', async (
     /^policy 'p' with binding 'p' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: /,
   )
 })
+
+test('the decisions of policies are counted by what came of them', async () => {
+  await using api = await server()
+  const validations = [{ expression: 'object.metadata.name != "bad"' }]
+  await policy(api, 'names', { spec: { validations }, binding: { validationActions: ['Deny', 'Audit'] } })
+  await configMap(api, 'good')
+  await configMap(api, 'bad')
+  const lines = (await api.ask('/metrics')).text.split('\n')
+  for (const action of ['allow', 'deny', 'audit']) {
+    const line = `apiserver_validating_admission_policy_check_total{enforcement_action="${action}",error_type="no_error",policy="names",policy_binding="names-binding"} 1`
+    assert.ok(lines.includes(line), line)
+  }
+})

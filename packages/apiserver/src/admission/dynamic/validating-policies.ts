@@ -8,6 +8,7 @@ import type {
 import { ApiError, type Reason } from '@aksel/base/errors'
 import { costPerRequestMax } from '@aksel/cel/compile'
 import { forbiddenError } from '../../refusals.ts'
+import type { PolicyCheck } from '../admission-metrics.ts'
 import type { AdmissionContext, AdmissionPlugin, AdmissionRequest } from '../admission.ts'
 import type { CachedList } from './cached-list.ts'
 import { evaluationError, judgeConditions } from './conditions.ts'
@@ -82,6 +83,7 @@ interface Judging {
 interface Decision {
   readonly message: string
   readonly reason?: string | undefined
+  readonly problem?: PolicyCheck['problem']
 }
 
 async function judge(
@@ -102,14 +104,31 @@ async function judge(
     namespace: await shownNamespace(request, context),
   }
   const conditions = new Evaluation({ ...see, budget: costPerRequestMax / 4 })
+  const check = checking(invocation, context)
   const verdict = await judgeConditions(hook.compiled.conditions, conditions, hook.isFailClosed)
   if (verdict === 'not met') return
-  if (verdict !== 'met') return record(invocation, outcome, request, 0, { message: verdict.error })
+  if (verdict !== 'met')
+    return record(invocation, outcome, request, 0, { message: verdict.error, problem: 'invalid_error' }, check)
   const decisions = await decide(hook, new Evaluation({ ...see, budget: costPerRequestMax }))
   for (const [index, decision] of decisions.entries()) {
-    if (decision !== undefined) record(invocation, outcome, request, index, decision)
+    if (decision === undefined) check('allow', 'no_error')
+    else record(invocation, outcome, request, index, decision, check)
   }
   await annotate(invocation, new Evaluation({ ...see, budget: costPerRequestMax }), outcome)
+}
+
+type Check = (action: PolicyCheck['action'], problem: PolicyCheck['problem']) => void
+
+function checking({ hook, binding }: ValidatingInvocation, { clock, metrics }: AdmissionContext): Check {
+  const startMs = clock.monotonicMs()
+  return (action, problem) =>
+    metrics.observeCheck({
+      policy: hook.policy.metadata.name,
+      binding: binding.metadata.name,
+      action,
+      problem,
+      seconds: (clock.monotonicMs() - startMs) / 1000,
+    })
 }
 
 /** A cluster-wide object has none, and a namespace is not shown itself twice. */
@@ -123,20 +142,20 @@ async function decide(hook: ValidatingHook, evaluation: Evaluation): Promise<rea
   const decisions: (Decision | undefined)[] = []
   for (const [index, { expression, program, complaint }] of hook.compiled.main.entries()) {
     try {
-      if (program === undefined) decisions.push(failed(hook, complaint ?? ''))
+      if (program === undefined) decisions.push(failed(hook, complaint ?? '', 'compile_error'))
       else if ((await evaluation.evaluate(program)) === true) decisions.push(undefined)
       else decisions.push(await denial(hook, index, evaluation))
     } catch (error) {
-      if (error instanceof OutOfBudget) return [failed(hook, error.message)]
-      decisions.push(failed(hook, evaluationError(expression, error)))
+      if (error instanceof OutOfBudget) return [failed(hook, error.message, 'out_of_budget')]
+      decisions.push(failed(hook, evaluationError(expression, error), 'invalid_error'))
     }
   }
   return decisions
 }
 
 /** An error refuses only where the policy fails closed. */
-function failed(hook: ValidatingHook, message: string): Decision | undefined {
-  return hook.isFailClosed ? { message } : undefined
+function failed(hook: ValidatingHook, message: string, problem: PolicyCheck['problem']): Decision | undefined {
+  return hook.isFailClosed ? { message, problem } : undefined
 }
 
 async function denial(hook: ValidatingHook, index: number, evaluation: Evaluation): Promise<Decision> {
@@ -167,12 +186,14 @@ function record(
   outcome: Outcome,
   request: AdmissionRequest,
   expressionIndex: number,
-  { message, reason }: Decision,
+  { message, reason, problem = 'no_error' }: Decision,
+  check: Check,
 ): void {
   const policy = hook.policy.metadata.name
   const name = binding.metadata.name
   const validationActions = binding.spec.validationActions ?? []
   for (const action of validationActions) {
+    check(action.toLowerCase() as PolicyCheck['action'], problem)
     if (action === 'Deny') outcome.denials.push({ policy, binding: name, message, reason })
     else if (action === 'Audit') {
       outcome.failures.push({ message, policy, binding: name, expressionIndex, validationActions })

@@ -175,6 +175,27 @@ test('a webhook that cannot be asked holds the request up, or is passed over, as
   assert.equal(annotations['failed-open.validating.webhook.admission.k8s.io/round_0_index_0'], 'w0.example.com')
 })
 
+test('what webhooks answered, refused and failed to answer is counted by their names', async () => {
+  await using fix = await fixture(({ name }) => ({ allowed: name !== 'bad', status: { code: 403, message: 'no' } }))
+  await configure(fix, 'validating', [
+    {},
+    { clientConfig: { url: 'https://127.0.0.1:1/', caBundle: fix.hook.caBundle }, failurePolicy: 'Ignore' },
+  ])
+  await fix.api.ask(path, { body: configMap('good') })
+  await fix.api.ask(path, { body: configMap('bad') })
+  const lines = (await fix.api.ask('/metrics')).text.split('\n')
+  for (const line of [
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="w0.example.com",operation="CREATE",rejected="false",type="validating"} 1',
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="w0.example.com",operation="CREATE",rejected="true",type="validating"} 1',
+    'apiserver_admission_webhook_request_total{code="200",name="w0.example.com",operation="CREATE",rejected="false",type="validating"} 1',
+    'apiserver_admission_webhook_rejection_count{error_type="no_error",name="w0.example.com",operation="CREATE",rejection_code="403",type="validating"} 1',
+    'apiserver_admission_webhook_fail_open_count{name="w1.example.com",type="validating"} 2',
+    `rest_client_requests_total{code="200",host="127.0.0.1:${fix.hook.port}",method="POST"} 2`,
+    'rest_client_requests_total{code="<error>",host="127.0.0.1:1",method="POST"} 2',
+  ])
+    assert.ok(lines.includes(line), line)
+})
+
 test('answers that are none are failures: no response, a foreign uid, a patch from a validating webhook', async () => {
   const wrong = async (judge: () => Answer): Promise<unknown> => {
     await using fix = await fixture(judge)

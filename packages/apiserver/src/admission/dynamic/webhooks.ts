@@ -8,6 +8,7 @@ import type { MutatingWebhook } from '@aksel/api/types/admissionregistration-v1'
 import { ApiError } from '@aksel/base/errors'
 import type { Log } from '@aksel/base/log'
 import type { WebhookClient } from '../../webhook/client.ts'
+import { codeOf, type WebhookCallOutcome } from '../admission-metrics.ts'
 import type { AdmissionContext, AdmissionPlugin, AdmissionRequest, Reinvocation } from '../admission.ts'
 import type { CachedList } from './cached-list.ts'
 import { RequestAuthorizer } from './evaluation.ts'
@@ -53,10 +54,13 @@ async function validateWith(
   context: AdmissionContext,
   index: number,
 ): Promise<Error | undefined> {
+  const measure = measuring(hook, request, context, 'validating')
   try {
     await askHook(client, hook, row, request, context, false)
+    measure({ code: 200 })
     return undefined
   } catch (error) {
+    measure(outcomeOf(error, hook))
     if (!(error instanceof HookFailure)) return error as Error
     if (hook.isFailClosed) return failedClosed(error)
     log.warn('a webhook failed and is passed over', { webhook: hook.webhook.name, error })
@@ -107,8 +111,15 @@ async function mutateWith(
 ): Promise<boolean> {
   const place = `round_${rounds.round}_index_${index}`
   if (request.object !== undefined) request.row.default(request.object)
+  const measure = measuring(hook, request, context, 'admit')
   try {
-    const { patch } = await askHook(client, hook, row, request, context, true)
+    const { patch } = await askHook(client, hook, row, request, context, true).then(
+      (answer) => (measure({ code: 200 }), answer),
+      (error: unknown) => {
+        measure(outcomeOf(error, hook))
+        throw error
+      },
+    )
     const changed = patch !== undefined && applyPatch(hook, row, request, context, patch)
     annotate(request, hook, place, changed)
     return changed
@@ -120,6 +131,28 @@ async function mutateWith(
     request.annotations?.set(`failed-open.mutating.webhook.admission.k8s.io/${place}`, hook.webhook.name)
     return false
   }
+}
+
+type Measured = Omit<WebhookCallOutcome, 'name' | 'kind' | 'operation' | 'seconds'>
+
+/** From now until what it answers is called. */
+function measuring(
+  { webhook }: Hook,
+  { operation, waits }: AdmissionRequest,
+  { clock, metrics }: AdmissionContext,
+  kind: WebhookCallOutcome['kind'],
+): (measured: Measured) => void {
+  const startMs = clock.monotonicMs()
+  return (measured) => {
+    const tookMs = clock.monotonicMs() - startMs
+    if (waits !== undefined) waits.webhookMs += tookMs
+    metrics.observeWebhook({ ...measured, name: webhook.name, kind, operation, seconds: tookMs / 1000 })
+  }
+}
+
+function outcomeOf(error: unknown, hook: Hook): Measured {
+  if (!(error instanceof HookFailure)) return { rejection: 'no_error', code: codeOf(error) }
+  return { rejection: 'calling_webhook_error', failedOpen: !hook.isFailClosed, code: 500 }
 }
 
 function annotate(request: AdmissionRequest, hook: Hook, place: string, mutated: boolean): void {

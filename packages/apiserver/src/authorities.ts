@@ -1,0 +1,75 @@
+// Who is believed and what they may do: the authenticators and authorizers of one server.
+
+import type { Catalog } from '@aksel/api/catalog'
+import type { KindRow } from '@aksel/api/kind-row'
+import type { Scope } from '@aksel/base/scope'
+import { TokenAuthenticator } from './authentication/service-account.ts'
+import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
+import type { Authorizer } from './authorization/attributes.ts'
+import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
+import { NodeAuthorizer } from './authorization/node-authorizer.ts'
+import { NodeGraph } from './authorization/node-graph.ts'
+import { RbacAuthorizer } from './authorization/rbac.ts'
+import { nodeRules } from './bootstrap/rbac-objects.ts'
+import type { RecordStore } from './registry/record-store.ts'
+
+export interface AuthorityOptions {
+  readonly serviceAccounts: { readonly issuer: string; readonly key: SigningKey }
+}
+
+export interface Authorities {
+  readonly tokens: TokenAuthority
+  readonly tokenUsers: TokenAuthenticator
+  readonly rbac: RbacAuthorizer
+  readonly authorizer: Authorizer
+  readonly audiences: readonly string[]
+}
+
+export function authorities(
+  options: AuthorityOptions,
+  scope: Scope,
+  records: RecordStore,
+  catalog: Catalog,
+): Authorities {
+  const core = (plural: string): KindRow => rowOf(catalog, '', plural)
+  const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
+  const { issuer, key } = options.serviceAccounts
+  const tokens = new TokenAuthority({ clock: scope.clock, random: scope.random, issuer, key })
+  const rows = {
+    serviceAccounts: core('serviceaccounts'),
+    pods: core('pods'),
+    secrets: core('secrets'),
+    nodes: core('nodes'),
+  }
+  const rbac = new RbacAuthorizer(
+    records,
+    {
+      roles: rbacRow('roles'),
+      roleBindings: rbacRow('rolebindings'),
+      clusterRoles: rbacRow('clusterroles'),
+      clusterRoleBindings: rbacRow('clusterrolebindings'),
+    },
+    scope.signal,
+  )
+  const graphRows = {
+    pods: core('pods'),
+    persistentVolumes: core('persistentvolumes'),
+    persistentVolumeClaims: core('persistentvolumeclaims'),
+    volumeAttachments: catalog.row('storage.k8s.io', 'v1', 'volumeattachments'),
+  }
+  const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
+  return {
+    tokens,
+    tokenUsers: new TokenAuthenticator({ authority: tokens, records, rows, audiences: [issuer] }),
+    rbac,
+    authorizer: chainOf([mastersAuthorizer, nodes, rbac]),
+    audiences: [issuer],
+  }
+}
+
+/** Throws for a kind that the minor does not have. */
+export function rowOf(catalog: Catalog, group: string, plural: string): KindRow {
+  const row = catalog.row(group, 'v1', plural)
+  if (row === undefined) throw new Error(`the catalog of ${catalog.minor} lacks ${plural} in group "${group}"`)
+  return row
+}
