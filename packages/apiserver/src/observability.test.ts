@@ -116,7 +116,7 @@ describe('a check', () => {
 
   test('of a hook fails until it has done its work, and when it later fails at it', async () => {
     const hooks = new Hooks(['a', 'b'])
-    const told = (): readonly unknown[] => hooks.checks().map(({ name, check }) => [name, check()])
+    const told = (): readonly unknown[] => hooks.checks().map((one) => [one.name, one.check()])
     assert.deepEqual(told(), [
       ['poststarthook/a', 'not finished'],
       ['poststarthook/b', 'not finished'],

@@ -2,7 +2,6 @@
 
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
 import { minors, type Minor } from '@aksel/api/tables'
-import type { KindRow } from '@aksel/api/kind-row'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
