@@ -24,7 +24,7 @@ import type {
 } from './types/core-v1.ts'
 import type { EndpointSlice } from './types/discovery-v1.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from './types/flowcontrol-v1.ts'
-import type { IPAddress, ServiceCIDR } from './types/networking-v1.ts'
+import type { IPAddress, NetworkPolicy, ServiceCIDR } from './types/networking-v1.ts'
 import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
@@ -98,6 +98,12 @@ export const podDisruptionBudgets = resource<PodDisruptionBudget>(
   'policy/v1',
   'PodDisruptionBudget',
   'poddisruptionbudgets',
+  'Namespaced',
+)
+export const networkPolicies = resource<NetworkPolicy>(
+  'networking.k8s.io/v1',
+  'NetworkPolicy',
+  'networkpolicies',
   'Namespaced',
 )
 export const runtimeClasses = resource<RuntimeClass>('node.k8s.io/v1', 'RuntimeClass', 'runtimeclasses', 'Cluster')

@@ -2,6 +2,8 @@
 // costs the same for one service and for ten thousand, and a change costs what changed.
 
 export interface TableContent {
+  /** Sets that come and go: name → what stands between its braces. */
+  readonly sets?: ReadonlyMap<string, string>
   /** Name of a map or set → key → value; the value of a set's element is ''. */
   readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** Chains that come and go, with their rules: one per count of backends. */
@@ -30,6 +32,9 @@ export function renderTable(shape: TableShape, content: TableContent): string {
 /** Lines that turn one content into the other; none when they are the same. They belong into one transaction. */
 export function renderDifference(table: string, before: TableContent, after: TableContent): readonly string[] {
   const lines: string[] = []
+  for (const [set, definition] of after.sets ?? []) {
+    if (before.sets?.has(set) !== true) lines.push(`add set ${table} ${set} { ${definition} }`)
+  }
   for (const [chain, rules] of after.chains) {
     const old = before.chains.get(chain)
     if (old !== undefined && old.join('\n') === rules.join('\n')) continue
@@ -43,8 +48,12 @@ export function renderDifference(table: string, before: TableContent, after: Tab
     if (fresh.length > 0) added.push(`add element ${table} ${name} { ${fresh.join(', ')} }`)
   }
   lines.push(...added)
-  for (const chain of before.chains.keys()) {
-    if (!after.chains.has(chain)) lines.push(`flush chain ${table} ${chain}`, `delete chain ${table} ${chain}`)
+  // Emptied first, all of them: a chain that another one still jumps to cannot go, nor can a set that a rule still asks.
+  const goneChains = [...before.chains.keys()].filter((chain) => !after.chains.has(chain))
+  lines.push(...goneChains.map((chain) => `flush chain ${table} ${chain}`))
+  lines.push(...goneChains.map((chain) => `delete chain ${table} ${chain}`))
+  for (const set of before.sets?.keys() ?? []) {
+    if (after.sets?.has(set) !== true) lines.push(`delete set ${table} ${set}`)
   }
   return lines
 }

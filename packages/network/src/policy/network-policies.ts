@@ -1,0 +1,197 @@
+// Keeps the node's policy table as NetworkPolicies, pods and namespaces say, and holds a pod's first container back until
+// its rules are in force.
+
+import { namespaces, networkPolicies, nodes, pods } from '@aksel/api/resources'
+import { keyOf, type KubernetesObject } from '@aksel/api/resource'
+import type { Node, Pod } from '@aksel/api/types/core-v1'
+import { sleep } from '@aksel/base/clock'
+import type { Scope } from '@aksel/base/scope'
+import type { Cache, Caches } from '@aksel/runtime/controller'
+import { isAddress } from '../ipv4.ts'
+import { spawnedNft, type NftRunner } from '../nft/runner.ts'
+import { renderTable } from '../nft/table.ts'
+import { protocolOf, type PolicyEngine } from './compile.ts'
+import type { PolicyPod } from './groups.ts'
+import { PolicyState } from './policy-state.ts'
+import { policyTable } from './table.ts'
+
+export interface NetworkPoliciesOptions {
+  readonly caches: Caches
+  readonly engine: PolicyEngine
+  readonly nodeName: string
+  /** Where the node answers for cluster DNS: to policies, the pod that `k8s-app: kube-dns` selects in kube-system. */
+  readonly clusterDns: string
+  /** For single changes: an `InteractiveNft`. */
+  readonly nft: NftRunner
+  /** For loading the whole table; a program start in the caller's network namespace when absent. */
+  readonly loader?: NftRunner
+  /** Called when the table is in force for the first time. */
+  readonly onSynced?: () => void
+}
+
+const RETRY_MS = 1000
+
+/** Makes no pod reachable that a policy shuts off: what cannot be put in force is tried again, and pods wait for it. */
+export class NetworkPolicies {
+  readonly #options: NetworkPoliciesOptions
+  readonly #state: PolicyState
+  /** Pods that this agent has given an address, by uid. */
+  readonly #own = new Map<string, PolicyPod>()
+  /** Those of them whose rules are in force, with the address. */
+  readonly #inForce = new Map<string, string>()
+  readonly #waiters: (() => void)[] = []
+  #isDirty = true
+  #wake: () => void = () => {}
+
+  constructor(options: NetworkPoliciesOptions) {
+    this.#options = options
+    this.#state = new PolicyState(options.engine)
+    this.#state.setPod(DNS_POD, dnsPod(options.clusterDns))
+  }
+
+  /** Runs until the scope aborts. The table stays in force afterwards: an agent that restarts finds pods shut off. */
+  async run(scope: Scope): Promise<void> {
+    const { caches } = this.#options
+    const [podCache, policyCache] = [caches.of(pods), caches.of(networkPolicies)]
+    const [namespaceCache, nodeCache] = [caches.of(namespaces), caches.of(nodes)]
+    const all: readonly { synced(signal: AbortSignal): Promise<void> }[] = [
+      podCache,
+      policyCache,
+      namespaceCache,
+      nodeCache,
+    ]
+    await Promise.all(all.map((cache) => cache.synced(scope.signal)))
+    using _namespaces = this.#follow(namespaceCache, (key, now) => this.#state.setNamespace(key, now && labelsOf(now)))
+    using _nodes = this.#follow(nodeCache, (key, now) => this.#state.setNode(key, now && internalIp(now)))
+    using _pods = podCache.subscribe((now, before) => {
+      this.#setPod(now, before)
+      this.#mark()
+    })
+    using _policies = this.#follow(policyCache, (key, now) => this.#state.setPolicy(key, now))
+    scope.signal.addEventListener('abort', () => this.#wake(), { once: true })
+    let loaded = false
+    while (!scope.signal.aborted) {
+      this.#isDirty = false
+      const waiters = this.#waiters.splice(0)
+      try {
+        if (loaded) await this.#options.nft.apply(scope, this.#state.takeChange())
+        else await this.#load(scope)
+        if (!loaded) this.#options.onSynced?.()
+        loaded = true
+        for (const resolve of waiters) resolve()
+      } catch (error) {
+        if (scope.signal.aborted) return
+        this.#waiters.unshift(...waiters)
+        scope.log.error('network policies could not be put in force, the whole table is loaded again', { error })
+        loaded = false
+        this.#isDirty = true
+        await sleep(scope.clock, RETRY_MS, scope.signal).catch(() => {})
+        continue
+      }
+      if (!this.#isDirty && !scope.signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  /** Resolves when everything that policies say of this pod of the node is in force; rejects when the signal aborts. */
+  async guard(pod: Pod, ip: string, signal: AbortSignal): Promise<void> {
+    const uid = pod.metadata.uid ?? ''
+    if (this.#inForce.get(uid) === ip) return
+    this.#own.set(uid, policyPod(pod, ip, true))
+    this.#state.setPod(uid, this.#own.get(uid))
+    await this.settled(signal)
+    this.#inForce.set(uid, ip)
+  }
+
+  /** Resolves when everything that is known now is in force; rejects when the signal aborts. */
+  settled(signal?: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason as Error)
+      const onAbort = (): void => reject(signal!.reason as Error)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.push(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+      this.#mark()
+    })
+  }
+
+  /** Nothing of the pod is left on the node, or nothing that has an address. */
+  release(uid: string): void {
+    this.#inForce.delete(uid)
+    if (!this.#own.delete(uid)) return
+    this.#state.setPod(uid, undefined)
+    this.#mark()
+  }
+
+  /** Of its own pods the node knows better than the API: before their address is told, and after they were forced away. */
+  #setPod(now: Pod | undefined, before: Pod | undefined): void {
+    const { uid = '', labels = {} } = (now ?? before)!.metadata
+    const own = this.#own.get(uid)
+    if (own === undefined) this.#state.setPod(uid, now && shownPod(now, this.#options.nodeName))
+    else if (now !== undefined && hasEnded(now)) this.release(uid)
+    else if (now !== undefined) this.#state.setPod(uid, { ...own, labels })
+  }
+
+  #follow<T extends KubernetesObject>(cache: Cache<T>, take: (key: string, now: T | undefined) => void): Disposable {
+    return cache.subscribe((now, before) => {
+      take(keyOf((now ?? before)!), now)
+      this.#mark()
+    })
+  }
+
+  #mark(): void {
+    this.#isDirty = true
+    this.#wake()
+  }
+
+  async #load(scope: Scope): Promise<void> {
+    const loader = this.#options.loader ?? spawnedNft()
+    await loader.apply(scope, [renderTable(policyTable(this.#options), this.#state.takeAll())])
+  }
+}
+
+const DNS_POD = 'kube-system/(cluster DNS)'
+
+function dnsPod(ip: string): PolicyPod {
+  return {
+    namespace: 'kube-system',
+    labels: { 'k8s-app': 'kube-dns' },
+    ip,
+    namedPorts: [
+      { name: 'dns', protocol: 'udp', port: 53 },
+      { name: 'dns-tcp', protocol: 'tcp', port: 53 },
+    ],
+    isLocal: false,
+  }
+}
+
+/** Undefined for pods without an address of their own, and for those that have ended and given it back. */
+function shownPod(pod: Pod, nodeName: string): PolicyPod | undefined {
+  const podIP = pod.status?.podIP
+  if (pod.spec.hostNetwork === true || podIP === undefined || !isAddress(podIP)) return undefined
+  if (hasEnded(pod)) return undefined
+  return policyPod(pod, podIP, pod.spec.nodeName === nodeName)
+}
+
+function hasEnded({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
+}
+
+function policyPod(pod: Pod, ip: string, isLocal: boolean): PolicyPod {
+  const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
+  const namedPorts = [...pod.spec.containers, ...sidecars]
+    .flatMap(({ ports = [] }) => ports)
+    .filter(({ name }) => name !== undefined)
+    .map(({ name, protocol, containerPort }) => ({ name: name!, protocol: protocolOf(protocol), port: containerPort }))
+  const { namespace = '', labels = {} } = pod.metadata
+  return { namespace, labels, ip, namedPorts, isLocal }
+}
+
+function labelsOf({ metadata }: KubernetesObject): Readonly<Record<string, string>> {
+  return metadata.labels ?? {}
+}
+
+function internalIp({ status }: Node): string | undefined {
+  return status?.addresses?.find(({ type, address }) => type === 'InternalIP' && isAddress(address))?.address
+}

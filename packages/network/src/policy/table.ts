@@ -1,0 +1,54 @@
+// The node's nftables table for network policies: who is restricted is a row in a map, what may pass is a chain.
+
+import type { TableShape } from '../nft/table.ts'
+
+export const POLICY_TABLE = 'ip aksel-policy'
+
+/** Before the service proxy's filters, after the translation of service addresses: policies judge pods, not services. */
+const EGRESS_PRIORITY = -20
+const INGRESS_PRIORITY = -19
+
+export interface PolicyTableOptions {
+  /** Where the node itself answers for cluster DNS; judged like the DNS pods that stand behind it elsewhere. */
+  readonly clusterDns: string
+}
+
+/**
+ * Two hooks in turn, because a connection between two pods of one node has to pass both sides. What a pod exchanges with
+ * its own node, and with itself, always passes; what has begun goes on.
+ */
+export function policyTable({ clusterDns }: PolicyTableOptions): TableShape {
+  return {
+    name: POLICY_TABLE,
+    body: `
+  map ingress { type ipv4_addr : verdict; }
+  map egress { type ipv4_addr : verdict; }
+  set self { type ipv4_addr . ipv4_addr; }
+  set nodes { type ipv4_addr; }
+  counter ingress-denied { }
+  counter egress-denied { }
+
+  chain deny-ingress {
+    counter name "ingress-denied" drop
+  }
+  chain deny-egress {
+    counter name "egress-denied" drop
+  }
+  chain forward-egress {
+    type filter hook forward priority ${EGRESS_PRIORITY};
+    ct state established,related accept
+    ip saddr . ip daddr @self accept
+    ip saddr vmap @egress
+  }
+  chain forward-ingress {
+    type filter hook forward priority ${INGRESS_PRIORITY};
+    ct state established,related accept
+    ip saddr . ip daddr @self accept
+    ip daddr vmap @ingress
+  }
+  chain input-dns {
+    type filter hook input priority ${EGRESS_PRIORITY};
+    ip daddr ${clusterDns} ct state new ip saddr vmap @egress
+  }`,
+  }
+}
