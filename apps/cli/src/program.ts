@@ -46,6 +46,7 @@ function addUp(program: Command, environment: Environment): void {
     .option('--store <store>', '"log", kept below the data folder, or "etcd://host,host/prefix?ca=…"', 'log')
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('--kubernetes-version <version>', 'version of the demo cluster')
+    .option('--network-policy <engine>', 'of the demo cluster when it is made: "none", "azure", "calico" or "cilium"')
     .option('--foreground', 'run the server in this terminal, and stop it with Ctrl-C')
     .option('-o, --output <format>', '"json" for scripts', parseOutput)
     .action(async (flags: UpFlags) => {

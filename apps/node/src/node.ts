@@ -12,6 +12,7 @@ import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Ledger } from '@aksel/host/ledger'
 import { runDns } from '@aksel/network/dns/dns-server'
 import { InteractiveNft } from '@aksel/network/nft/interactive'
+import { NetworkPolicies } from '@aksel/network/policy/network-policies'
 import { runServiceProxy } from '@aksel/network/service-proxy/service-proxy'
 import { runAgent } from '@aksel/node/agent'
 import type { RunningAgent } from '@aksel/node/agent'
@@ -51,10 +52,12 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   using runtime = await createCriClient(scope, { socketPath: options.containerdSocket })
   using tasks = await createTasks(scope, { socketPath: options.containerdSocket, directory: execDirectory })
   using snapshots = await createSnapshots(scope, { socketPath: options.containerdSocket })
-  const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots })
-  await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
   using nft = new InteractiveNft()
-  await Promise.all([agent.ended, proxy(scope, options, caches, nft), dns(scope, options, caches)])
+  const policies = networkPolicies(options, caches, nft)
+  const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots, policies })
+  await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
+  const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
+  await Promise.all([agent.ended, proxy(scope, options, caches, nft), dns(scope, options, caches), guarding])
   scope.log.info('the agent has ended; containers go on')
 }
 
@@ -68,9 +71,10 @@ async function startAgent(
     readonly runtime: Awaited<ReturnType<typeof createCriClient>>
     readonly tasks: Tasks
     readonly snapshots: Snapshots
+    readonly policies: NetworkPolicies | undefined
   },
 ): Promise<RunningAgent> {
-  const { options, client, ledger, caches, runtime, tasks, snapshots } = parts
+  const { options, client, ledger, caches, runtime, tasks, snapshots, policies } = parts
   return runAgent(scope, {
     client,
     runtime,
@@ -79,6 +83,7 @@ async function startAgent(
     disks: nodeDisks({ directory: options.disksDir, stagingDirectory: join(options.rootDir, 'staging'), ledger }),
     snapshots,
     services: caches.of(services),
+    ...(policies === undefined ? {} : { guards: policies }),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,
     labels: options.labels,
@@ -126,6 +131,14 @@ async function startTunnel(
       attach[Symbol.dispose]()
     },
   }
+}
+
+function networkPolicies(
+  { networkPolicy: engine, nodeName, clusterDns }: NodeOptions,
+  caches: Caches,
+  nft: InteractiveNft,
+): NetworkPolicies | undefined {
+  return engine === undefined ? undefined : new NetworkPolicies({ caches, engine, nodeName, clusterDns, nft })
 }
 
 function proxy(scope: Scope, options: NodeOptions, caches: Caches, nft: InteractiveNft): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 
 export interface NodeOptions {
   readonly nodeName: string
@@ -17,6 +18,8 @@ export interface NodeOptions {
   readonly podCidr: string
   /** Where pods keep their own address; the /16 around the node's range when the file names none. */
   readonly nonMasqueradeCidrs: readonly string[]
+  /** Who enforces NetworkPolicies; nobody when absent. */
+  readonly networkPolicy?: NetworkPolicyEngine
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   readonly maxPods: number
@@ -53,7 +56,9 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
   const capacity = read.record('capacity')
   const storage = capacity.optionalNumber('ephemeralStorageBytes')
   const reserved = read.field('reserved') === undefined ? undefined : read.record('reserved')
+  const networkPolicy = read.oneOf('networkPolicy', networkPolicyEngines)
   return {
+    ...(networkPolicy === undefined ? {} : { networkPolicy }),
     nodeName: read.text('nodeName'),
     nodeAddress: read.text('nodeAddress'),
     kubeconfigPath: read.text('kubeconfigPath'),
@@ -113,6 +118,13 @@ class Reader {
     const value = this.#values[name]
     if (typeof value === 'string' && value !== '') return value
     throw this.error(name, `expected a text, found ${JSON.stringify(value)}`)
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
+    const value = this.#values[name]
+    const found = values.find((each) => each === value)
+    if (found !== undefined || value === undefined) return found
+    throw this.error(name, `expected one of ${values.join(', ')}, found ${JSON.stringify(value)}`)
   }
 
   texts(name: string): readonly string[] | undefined {

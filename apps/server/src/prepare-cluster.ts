@@ -1,18 +1,28 @@
 // What every new cluster finds in itself: storage classes, disk driver, and the names that people know cluster DNS by.
 
-import { configMaps, csiDrivers, services, storageClasses } from '@aksel/api/resources'
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  configMaps,
+  csiDrivers,
+  services,
+  storageClasses,
+} from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { kubeDnsObjects } from '@aksel/network/dns/kube-dns'
 import { builtInCsiDrivers, builtInStorageClasses } from '@aksel/storage/storage-classes'
+import { policyAgentObjects } from '@aksel/network/policy/policy-agent'
+import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { EmbeddedEngine } from './embedded-engine.ts'
 
 export interface NewCluster {
   readonly id: string
   readonly client: Client
   readonly dnsServiceIp: string
+  readonly networkPolicy?: NetworkPolicyEngine
   readonly virtualNetworkId: string
 }
 
@@ -21,7 +31,10 @@ export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, clus
   await engine.useVirtualNetwork(cluster.id, cluster.virtualNetworkId)
   const kubernetesVersion = engine.status(cluster.id)!.kubernetesVersion
   const dns = kubeDnsObjects({ address: cluster.dnsServiceIp, clusterDomain: 'cluster.local' })
+  const agent = cluster.networkPolicy === undefined ? undefined : policyAgentObjects(cluster.networkPolicy)
   await Promise.all([
+    ...(agent === undefined ? [] : [create(cluster.client, clusterRoles, agent.role)]),
+    ...(agent === undefined ? [] : [create(cluster.client, clusterRoleBindings, agent.binding)]),
     create(cluster.client, services, dns.service),
     ...builtInCsiDrivers().map((object) => create(cluster.client, csiDrivers, object)),
     ...dns.configMaps.map((object) => create(cluster.client, configMaps, object)),

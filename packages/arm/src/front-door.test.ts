@@ -148,7 +148,7 @@ test('what changes nothing here is read back exactly, and named', async () => {
   const given = {
     autoScalerProfile: { expander: 'least-waste' },
     somethingNew: { deep: [1, { x: null, y: 'z' }] },
-    networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay', networkPolicy: 'calico' },
+    networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay', outboundType: 'none' },
   }
   const put = await opened.call('PUT', `${clusters}/c1`, {
     body: {
@@ -158,7 +158,7 @@ test('what changes nothing here is read back exactly, and named', async () => {
   })
   assert.equal(
     put.headers['warning'],
-    '199 aksel "recorded without effect: autoScalerProfile, somethingNew, networkProfile.networkPolicy, system.enableUltraSSD"',
+    '199 aksel "recorded without effect: autoScalerProfile, somethingNew, networkProfile.outboundType, system.enableUltraSSD"',
   )
   await opened.door.idle()
   const got = await properties(opened)
@@ -167,7 +167,7 @@ test('what changes nothing here is read back exactly, and named', async () => {
   assert.deepEqual((got['aksel'] as { recorded: unknown }).recorded, [
     'autoScalerProfile',
     'somethingNew',
-    'networkProfile.networkPolicy',
+    'networkProfile.outboundType',
   ])
   const again = await opened.call('PUT', `${clusters}/c1`, { body: { location: 'eastus', properties: got } })
   assert.equal(again.status, 200, again.text)

@@ -3,7 +3,7 @@
 import type { Client } from '@aksel/client/client'
 import type { ClusterEngine } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
-import type { MachineProvider } from '@aksel/provider/machine-provider'
+import type { MachineProvider, NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { Scope } from '@aksel/base/scope'
 import type { ResourceStore } from './store-keyspace.ts'
 
@@ -20,6 +20,8 @@ export type PrepareCluster = (
     readonly id: string
     readonly client: Client
     readonly dnsServiceIp: string
+    /** Who enforces NetworkPolicies; nobody when absent. */
+    readonly networkPolicy?: NetworkPolicyEngine
     /** The VNet of its machines, lower case. */
     readonly virtualNetworkId: string
   },

@@ -1,7 +1,7 @@
 // What a machine of a pool is ordered as: size, place, labels and taints as AKS gives them, and how it joins.
 
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
-import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
 import { documentId } from './resource-id.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
@@ -39,6 +39,7 @@ export function machineSpec(parts: {
   readonly subnetId: string
 }): MachineSpec {
   const { cluster, pool, machine, controlPlane, subnetId } = parts
+  const networkPolicy = policyEngineOf(cluster)
   const size = findVmSize(pool.properties.vmSize)
   if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${pool.properties.vmSize}"`)
   return {
@@ -61,8 +62,15 @@ export function machineSpec(parts: {
       clusterDomain: 'cluster.local',
       serviceCidr: cluster.properties.networkProfile.serviceCidr,
       podCidr: machine.podCidr,
+      ...(networkPolicy === undefined ? {} : { networkPolicy }),
     },
   }
+}
+
+/** Who enforces NetworkPolicies in this cluster; nobody where the profile says none. */
+export function policyEngineOf(cluster: ClusterRecord): NetworkPolicyEngine | undefined {
+  const named = String(cluster.properties.networkProfile['networkPolicy']).toLowerCase()
+  return networkPolicyEngines.find((engine) => engine === named)
 }
 
 /** `key=value:Effect` or `key:Effect`. */

@@ -23,7 +23,7 @@ import { aksReserved } from './node/node-object.ts'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
 import { ObjectWatches } from './object-watches.ts'
 import { readNodeDns } from './pod/dns.ts'
-import type { PodHost } from './pod/pod-host.ts'
+import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
 import { NodePods, RecentExits } from './pods.ts'
 import type { TaskEvents } from './pods.ts'
@@ -39,6 +39,8 @@ export interface AgentOptions {
   readonly snapshots: Snapshots
   /** Services of all namespaces; a watch of the agent's own when absent. */
   readonly services?: Cache<Service>
+  /** Nothing restricts pods when absent. */
+  readonly guards?: PodGuards
   readonly nodeName: string
   readonly nodeAddress: string
   readonly labels: Readonly<Record<string, string>>
@@ -113,6 +115,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       admitted: [...(late.pods?.workers.values() ?? [])].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod),
     }),
     hasExited: (id) => exits.has(id),
+    ...(options.guards === undefined ? {} : { guards: options.guards }),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,
     clusterDns: options.clusterDns,

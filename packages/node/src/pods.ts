@@ -94,6 +94,7 @@ export class NodePods {
     if (known !== undefined) return known.update(now)
     const worker = new PodWorker(this.#scope, this.#host, now, () => {
       this.#workers.delete(uid)
+      this.#host.guards?.release(uid)
       // What it held may be what another waits for.
       for (const other of this.#workers.values()) if (other.waitsForRoom) other.wake()
     })

@@ -31,7 +31,13 @@ export interface BootData {
   readonly clusterDomain: string
   readonly serviceCidr: string
   readonly podCidr: string
+  /** Who enforces NetworkPolicies on the machine; nobody when absent. */
+  readonly networkPolicy?: NetworkPolicyEngine
 }
+
+/** The engines of AKS. */
+export const networkPolicyEngines = ['azure', 'calico', 'cilium'] as const
+export type NetworkPolicyEngine = (typeof networkPolicyEngines)[number]
 
 export const machineStates = ['Creating', 'Running', 'Stopped', 'Failed', 'Deleting'] as const
 export type MachineState = (typeof machineStates)[number]

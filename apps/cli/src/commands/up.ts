@@ -28,6 +28,7 @@ export interface UpRequest {
   readonly store: string
   readonly foreground?: boolean
   readonly kubernetesVersion?: string
+  readonly networkPolicy?: string
   readonly output?: string
 }
 
@@ -217,6 +218,8 @@ async function ensureDemo(
 }
 
 function demoCluster(request: UpRequest & { readonly simulated: boolean }): unknown {
+  const { networkPolicy } = request
+  const cilium = networkPolicy === 'cilium' ? { networkDataplane: 'cilium' } : {}
   return {
     location: LOCATION,
     identity: { type: 'SystemAssigned' },
@@ -224,6 +227,7 @@ function demoCluster(request: UpRequest & { readonly simulated: boolean }): unkn
     properties: {
       dnsPrefix: 'demo',
       ...(request.kubernetesVersion === undefined ? {} : { kubernetesVersion: request.kubernetesVersion }),
+      ...(networkPolicy === undefined ? {} : { networkProfile: { networkPolicy, ...cilium } }),
       agentPoolProfiles: [
         {
           name: 'nodepool1',

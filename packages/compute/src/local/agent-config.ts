@@ -21,6 +21,8 @@ export interface AgentConfig {
   readonly serviceCidr: string
   readonly nodeAddress: string
   readonly podCidr: string
+  /** Absent where nobody enforces NetworkPolicies. */
+  readonly networkPolicy?: string
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   readonly maxPods: number
@@ -56,6 +58,7 @@ export function agentConfig(request: {
     serviceCidr: spec.boot.serviceCidr,
     nodeAddress: attachment.address,
     podCidr: spec.boot.podCidr,
+    ...(spec.boot.networkPolicy === undefined ? {} : { networkPolicy: spec.boot.networkPolicy }),
     labels: spec.labels,
     taints: spec.taints,
     maxPods: spec.maxPods,

@@ -2,12 +2,9 @@
 // policy costs that policy.
 
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '@aksel/api/types/networking-v1'
+import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { intervalsWithout, parseRange, type Range } from '../ipv4.ts'
 import { everyPod, groupOf, type Group, type GroupSpec, type Protocol } from './groups.ts'
-
-/** The engines of AKS. They differ in whether a range of addresses may mean pods and nodes: with `cilium` it may not. */
-export const policyEngines = ['azure', 'calico', 'cilium'] as const
-export type PolicyEngine = (typeof policyEngines)[number]
 
 export interface CompiledPolicy {
   /** What may come in; absent where the policy restricts nothing in this direction. */
@@ -17,14 +14,15 @@ export interface CompiledPolicy {
 }
 
 interface Direction {
-  readonly engine: PolicyEngine
+  /** With `cilium`, a range of addresses never means pods and nodes. */
+  readonly engine: NetworkPolicyEngine
   /** The other side's address: of the source for what comes in, of the destination for what goes out. */
   readonly peer: 'ip saddr' | 'ip daddr'
   readonly policy: NetworkPolicy
   readonly groups: Map<string, Group>
 }
 
-export function compilePolicy(policy: NetworkPolicy, engine: PolicyEngine): CompiledPolicy {
+export function compilePolicy(policy: NetworkPolicy, engine: NetworkPolicyEngine): CompiledPolicy {
   const { ingress, egress, policyTypes } = policy.spec
   const types = policyTypes ?? (egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'])
   const groups = new Map<string, Group>()

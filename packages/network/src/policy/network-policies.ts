@@ -4,20 +4,21 @@
 import { namespaces, networkPolicies, nodes, pods } from '@aksel/api/resources'
 import { keyOf, type KubernetesObject } from '@aksel/api/resource'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
+import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Cache, Caches } from '@aksel/runtime/controller'
 import { isAddress } from '../ipv4.ts'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import { renderTable } from '../nft/table.ts'
-import { protocolOf, type PolicyEngine } from './compile.ts'
+import { protocolOf } from './compile.ts'
 import type { PolicyPod } from './groups.ts'
 import { PolicyState } from './policy-state.ts'
 import { policyTable } from './table.ts'
 
 export interface NetworkPoliciesOptions {
   readonly caches: Caches
-  readonly engine: PolicyEngine
+  readonly engine: NetworkPolicyEngine
   readonly nodeName: string
   /** Where the node answers for cluster DNS: to policies, the pod that `k8s-app: kube-dns` selects in kube-system. */
   readonly clusterDns: string

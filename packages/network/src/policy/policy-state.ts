@@ -3,9 +3,10 @@
 
 import type { LabelSelector } from '@aksel/api/types/meta-v1'
 import type { NetworkPolicy } from '@aksel/api/types/networking-v1'
+import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
 import { renderDifference, type TableContent } from '../nft/table.ts'
-import { compilePolicy, type CompiledPolicy, type PolicyEngine } from './compile.ts'
+import { compilePolicy, type CompiledPolicy } from './compile.ts'
 import { elementsOf, groupType, shortHash, type Group, type PolicyPod } from './groups.ts'
 import { POLICY_TABLE } from './table.ts'
 
@@ -33,7 +34,7 @@ type Content = Required<TableContent>
 const nothing: Content = { sets: new Map(), chains: new Map(), elements: new Map() }
 
 export class PolicyState {
-  readonly #engine: PolicyEngine
+  readonly #engine: NetworkPolicyEngine
   readonly #pods = new Map<string, PolicyPod>()
   readonly #podsOf = new Map<string, Set<string>>()
   readonly #namespaces = new Map<string, Labels>()
@@ -43,7 +44,7 @@ export class PolicyState {
   readonly #dirty: Dirty = { sets: new Set(), pods: true }
   #told: Content = nothing
 
-  constructor(engine: PolicyEngine) {
+  constructor(engine: NetworkPolicyEngine) {
     this.#engine = engine
   }
 

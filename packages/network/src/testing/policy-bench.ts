@@ -13,7 +13,7 @@ import type { Attachment } from '@aksel/provider/fabric'
 import { openFabric } from '../fabric/fabric.ts'
 import { InteractiveNft } from '../nft/interactive.ts'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
-import type { PolicyEngine } from '../policy/compile.ts'
+import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { NetworkPolicies } from '../policy/network-policies.ts'
 import { testScope, withHost, type HostBench } from './host-bench.ts'
 import { MemoryCaches } from './memory-caches.ts'
@@ -65,7 +65,7 @@ const VNET = '/vnets/policy'
 const TRIES = 3
 
 export async function withPolicies(
-  options: { readonly engine: PolicyEngine; readonly podsPerNamespace: number },
+  options: { readonly engine: NetworkPolicyEngine; readonly podsPerNamespace: number },
   work: (bench: PolicyBench) => Promise<void>,
 ): Promise<void> {
   await withHost(async (host) => {
@@ -141,7 +141,7 @@ interface RunningEnforcers {
 async function startEnforcers(
   caches: MemoryCaches,
   machines: readonly Attachment[],
-  engine: PolicyEngine,
+  engine: NetworkPolicyEngine,
 ): Promise<RunningEnforcers> {
   const stop = new AbortController()
   const started = machines.map(({ networkNamespace }, index) => {

@@ -121,6 +121,8 @@ export class PodActions {
     const sandbox = currentSandbox(view)
     if (sandbox === undefined) return
     if (latestRun(view, container.name) !== undefined) this.#delays.restarted(container.name, this.#scope.clock.now())
+    const [ip] = sandbox.ips
+    if (pod.spec.hostNetwork !== true && ip !== undefined) await this.#host.guards?.guard(pod, ip, signal)
     const targetName = pod.spec.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName
     const target = targetName === undefined ? undefined : latestRun(view, targetName)?.id
     try {

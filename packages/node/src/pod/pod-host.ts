@@ -29,6 +29,8 @@ export interface PodHost {
   room(): NodeRoom
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
   hasExited(id: string): boolean
+  /** Who may talk to whom; absent where nothing restricts pods. */
+  readonly guards?: PodGuards
   readonly nodeName: string
   readonly nodeAddress: string
   readonly clusterDns: string
@@ -41,6 +43,13 @@ export interface PodHost {
   readonly rootDirectory: string
   /** A memory file system; `pods/<uid>` below it. */
   readonly memoryDirectory: string
+}
+
+export interface PodGuards {
+  /** Resolves when everything that restricts the pod at this address is in force; no container starts before. */
+  guard(pod: Pod, ip: string, signal: AbortSignal): Promise<void>
+  /** The address belongs to the pod no more. */
+  release(uid: string): void
 }
 
 export function podFolders(host: Pick<PodHost, 'rootDirectory' | 'memoryDirectory'>, uid: string): PodFolders {

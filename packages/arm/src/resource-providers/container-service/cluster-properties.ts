@@ -90,7 +90,7 @@ export function networkDefaults(given: Json): Json {
   return {
     networkPlugin: plugin,
     ...(overlaid ? { networkPluginMode: 'overlay' } : {}),
-    networkPolicy: 'none',
+    networkPolicy: isCilium(given) ? 'cilium' : 'none',
     networkDataplane: 'azure',
     loadBalancerSku: 'standard',
     loadBalancerProfile: { managedOutboundIPs: { count: 1 }, backendPoolType: 'nodeIPConfiguration' },
@@ -101,6 +101,11 @@ export function networkDefaults(given: Json): Json {
     outboundType: 'loadBalancer',
     ipFamilies: ['IPv4'],
   }
+}
+
+/** The dataplane brings its engine along. */
+function isCilium(given: Json): boolean {
+  return textAt(given, 'networkDataplane')?.toLowerCase() === 'cilium'
 }
 
 /** Properties after a write: given, else what stood there, else the default. Throws what Azure would refuse. */
@@ -160,6 +165,7 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
     'dnsServiceIP',
     'ipFamilies',
     'loadBalancerSku',
+    'networkPolicy',
   ]
   for (const name of network) {
     if (!same(before.networkProfile[name], next.networkProfile[name]))
@@ -211,6 +217,7 @@ function judgeNetwork(network: NetworkProfile): void {
       `'${network.networkPlugin}' is not one of the allowed values: azure, kubenet, none`,
     )
   }
+  judgePolicyEngine(plugin, network)
   if (String(network['loadBalancerSku']).toLowerCase() === 'basic') {
     throw invalidParameter(
       'networkProfile.loadBalancerSku',
@@ -254,6 +261,18 @@ function judgeNetwork(network: NetworkProfile): void {
       'networkProfile.podCidr',
       `pod CIDR ${network.podCidr} overlaps the subnet CIDR 10.224.0.0/16`,
     )
+}
+
+function judgePolicyEngine(plugin: string, network: NetworkProfile): void {
+  const engine = String(network['networkPolicy']).toLowerCase()
+  const fault = (why: string): AksError => invalidParameter('networkProfile.networkPolicy', why)
+  if (!['none', 'azure', 'calico', 'cilium'].includes(engine)) {
+    throw fault(`'${String(network['networkPolicy'])}' is not one of the allowed values: none, azure, calico, cilium`)
+  }
+  if (engine === 'azure' && plugin !== 'azure')
+    throw fault(`network policy azure is not supported with network plugin ${plugin}`)
+  if (engine === 'cilium' && String(network['networkDataplane']).toLowerCase() !== 'cilium')
+    throw fault('network policy cilium requires network dataplane cilium')
 }
 
 function judgeDnsService(network: NetworkProfile, services: Ipv4Range): void {

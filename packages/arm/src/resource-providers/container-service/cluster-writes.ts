@@ -19,7 +19,6 @@ import { simulatedTag } from './bodies.ts'
 import {
   clusterDefaults,
   judgeClusterName,
-  networkDefaults,
   nextCluster,
   nextVersion,
   readCluster as readBody,
@@ -111,7 +110,6 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
   const uid = current?.uid ?? Buffer.from(scope.random.nextBytes(12)).toString('hex')
   const id = current?.id ?? clusterId({ ...ref, resourceGroup: write.group })
   const identity = identityOf(body['identity'], current, id, callerOf(request).tenantId)
-  const defaults = { ...clusterDefaults(names), networkProfile: networkDefaults(objectAt(given, 'networkProfile')) }
   return {
     kind: 'cluster',
     id,
@@ -131,7 +129,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     fqdn: current?.fqdn ?? `${properties.dnsPrefix}-${uid.slice(0, 8)}.hcp.${location}.azmk8s.io`.toLowerCase(),
     version,
     ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
-    recorded: recordedOfCluster(given, defaults),
+    recorded: recordedOfCluster(given, clusterDefaults(names)),
     progress: { provisioningState: current === undefined ? 'Creating' : 'Updating', operationId: write.operation.id },
   }
 }

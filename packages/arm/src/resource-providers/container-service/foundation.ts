@@ -2,7 +2,7 @@
 
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
-import { networkOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
+import { networkOf, policyEngineOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
 import { groupId, sameId } from '../../resource-id.ts'
 import { keys } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord } from '../../records.ts'
@@ -32,7 +32,9 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })
   pass.tell(id, `Installing what every cluster has in ${cluster.name}`)
+  const networkPolicy = policyEngineOf(cluster)
   await pass.suppliers.prepareCluster(pass.scope, {
+    ...(networkPolicy === undefined ? {} : { networkPolicy }),
     id,
     client: engine.client(id),
     dnsServiceIp: dnsServiceIP,

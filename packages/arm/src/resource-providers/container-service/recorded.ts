@@ -12,7 +12,7 @@ export const clusterEffects: Effects = {
   nodeResourceGroup: true,
   'networkProfile.networkPlugin': ['azure'],
   'networkProfile.networkPluginMode': ['overlay'],
-  'networkProfile.networkPolicy': ['none'],
+  'networkProfile.networkPolicy': ['none', 'azure', 'calico', 'cilium'],
   'networkProfile.networkDataplane': ['azure'],
   'networkProfile.podCidr': true,
   'networkProfile.podCidrs': true,
