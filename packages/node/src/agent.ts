@@ -8,7 +8,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { run } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
-import { readMounts } from '@aksel/host/mount-table'
+import { mountsBelow } from '@aksel/host/mount-table'
 import type { Cache } from '@aksel/runtime/controller'
 import type { Service } from '@aksel/api/types/core-v1'
 import { Informer } from '@aksel/runtime/informer'
@@ -25,6 +25,7 @@ import { ObjectWatches } from './object-watches.ts'
 import { readNodeDns } from './pod/dns.ts'
 import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
+import { startPlugins } from './plugins/node-plugins.ts'
 import { NodePods, RecentExits } from './pods.ts'
 import type { TaskEvents } from './pods.ts'
 import type { PodLookup } from './streams/pod-lookup.ts'
@@ -87,10 +88,11 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const { client, runtime } = options
   const description = await describe(options)
   const memoryDirectory = join(options.rootDirectory, 'memory')
-  await ensureMemory(scope, options, memoryDirectory)
+  await ensureMounts(scope, options, memoryDirectory)
   const serviceCache = options.services ?? startServices(scope, client)
   const exits = new RecentExits()
   const late: { pods?: NodePods } = {}
+  const plugins = startPlugins(scope, { ...options, onChange: () => late.pods?.wakeAll() })
   const host: PodHost = {
     client,
     runtime,
@@ -101,6 +103,8 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       owner: options.owner,
       disks: options.disks,
       snapshots: options.snapshots,
+      csi: plugins.csi,
+      rootDirectory: options.rootDirectory,
       allocatable: allocatableOf(description),
     },
     objects: new ObjectWatches(scope, client),
@@ -131,7 +135,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const pods = new NodePods(scope, host, options.taskEvents, exits)
   late.pods = pods
   const registered = registration.register()
-  const loops = [registered.then(() => registration.keep()), pods.run()]
+  const loops = [registered.then(() => registration.keep()), registered.then(() => plugins.run()), pods.run()]
   registered.catch(() => {})
   return {
     pods: podLookup(host, pods),
@@ -193,13 +197,21 @@ function allocatableOf({ capacity, reserved }: NodeDescription): Readonly<Record
   }
 }
 
-/** Secrets and tokens never touch the disk: one memory file system for all pods of the node. */
-async function ensureMemory(scope: Scope, options: AgentOptions, directory: string): Promise<void> {
+async function ensureMounts(scope: Scope, options: AgentOptions, memoryDirectory: string): Promise<void> {
   const { ledger, owner, rootDirectory } = options
-  await mkdir(directory, { recursive: true, mode: 0o750 })
+  await mkdir(memoryDirectory, { recursive: true, mode: 0o750 })
   const known = ledger.entries(owner).some(({ object }) => object.kind === 'mounts' && object.path === rootDirectory)
   // All that is mounted for pods lies below this folder.
   if (!known) await ledger.record(owner, { kind: 'mounts', path: rootDirectory })
-  if ((await readMounts()).some(({ mountPoint }) => mountPoint === directory)) return
-  await run(scope, ['mount', '-t', 'tmpfs', '-o', 'mode=0750', 'tmpfs', directory])
+  const below = await mountsBelow(rootDirectory)
+  if (below.length === 0) {
+    // Storage drivers mount for pods from within their own: what they mount must be seen here. A peer group of its own,
+    // because in that of the host's root every mount would be there twice.
+    await run(scope, ['mount', '--bind', rootDirectory, rootDirectory])
+    await run(scope, ['mount', '--make-private', rootDirectory])
+    await run(scope, ['mount', '--make-shared', rootDirectory])
+  }
+  if (below.includes(memoryDirectory)) return
+  // Secrets and tokens never touch the disk: one memory file system for all pods of the node.
+  await run(scope, ['mount', '-t', 'tmpfs', '-o', 'mode=0750', 'tmpfs', memoryDirectory])
 }

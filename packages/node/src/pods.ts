@@ -73,15 +73,20 @@ export class NodePods {
     )
   }
 
+  /** What all may have waited for has come. */
+  wakeAll(): void {
+    for (const worker of this.#workers.values()) worker.wake()
+  }
+
   /** Until the scope aborts; then containers stay and workers rest. */
   async run(): Promise<void> {
-    const { signal, log } = this.#scope
+    const { signal } = this.#scope
     this.#informer.subscribe((now, before) => this.#onChange(now, before))
     const loops = [this.#informer.run(), this.#listen()]
     await this.#informer.synced(signal)
-    await this.#removeOrphans().catch((error: unknown) => log.warn('orphans were not removed', { error }))
+    const left = await this.#removeOrphans(await this.#findOrphans().catch(() => []))
     this.#cleaned.resolve()
-    await Promise.all(loops)
+    await Promise.all([...loops, this.#removeLater(left)])
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()))
   }
 
@@ -107,7 +112,7 @@ export class NodePods {
     const { signal, clock, log } = this.#scope
     while (!signal.aborted) {
       try {
-        for (const worker of this.#workers.values()) worker.wake()
+        this.wakeAll()
         for await (const event of this.#events(signal)) this.#onEvent(event)
       } catch (error) {
         if (signal.aborted) return
@@ -129,7 +134,7 @@ export class NodePods {
   }
 
   /** Sandboxes and folders of pods that were deleted while no agent ran. */
-  async #removeOrphans(): Promise<void> {
+  async #findOrphans(): Promise<readonly PodIdentity[]> {
     const orphans = new Map<string, PodIdentity>()
     for (const { labels } of await this.#host.runtime.listPodSandboxes()) {
       const uid = labels[podUidLabel]
@@ -140,11 +145,32 @@ export class NodePods {
     for (const uid of folders) {
       if (!this.#workers.has(uid) && !orphans.has(uid)) orphans.set(uid, { uid, name: '', namespace: '' })
     }
-    for (const identity of orphans.values()) {
-      this.#scope.log.info('removing an orphaned pod', { ...identity })
-      await this.#stopOrphan(identity)
-      await removePodFolders(this.#scope, this.#host.volumes, podFolders(this.#host, identity.uid))
-      await removeFromRuntime(this.#scope, this.#host, identity)
+    return [...orphans.values()]
+  }
+
+  /** Those that are still there. */
+  async #removeOrphans(orphans: readonly PodIdentity[]): Promise<readonly PodIdentity[]> {
+    const left: PodIdentity[] = []
+    for (const identity of orphans) {
+      try {
+        this.#scope.log.info('removing an orphaned pod', { ...identity })
+        await this.#stopOrphan(identity)
+        await removePodFolders(this.#scope, this.#host.volumes, podFolders(this.#host, identity.uid))
+        await removeFromRuntime(this.#scope, this.#host, identity)
+      } catch (error) {
+        if (!this.#scope.signal.aborted) this.#scope.log.warn('an orphan was not removed', { error, ...identity })
+        left.push(identity)
+      }
+    }
+    return left
+  }
+
+  /** The driver of a volume may still be starting. */
+  async #removeLater(orphans: readonly PodIdentity[]): Promise<void> {
+    const { clock, signal } = this.#scope
+    for (let left = orphans; left.length > 0; left = await this.#removeOrphans(left)) {
+      await sleep(clock, ORPHAN_RETRY_MS, signal).catch(() => {})
+      if (signal.aborted) return
     }
   }
 
@@ -158,3 +184,4 @@ export class NodePods {
 }
 
 const ORPHAN_GRACE_SECONDS = 2
+const ORPHAN_RETRY_MS = 5000

@@ -46,7 +46,7 @@ export class PodVolumesState {
       await makePodFolders(folders)
       await facts.objects.synced(facts.signal)
       const first = this.#mounted === undefined
-      const volumes = first ? pod : onlyShown(pod)
+      const volumes = first ? pod : onlyShown(pod, this.mounted)
       const addresses = (): { podIps: readonly string[]; hostIps: readonly string[] } => ({
         podIps: pod.spec.hostNetwork === true ? [this.#host.nodeAddress] : facts.podIps(),
         hostIps: [this.#host.nodeAddress],
@@ -65,10 +65,11 @@ export class PodVolumesState {
   }
 }
 
-/** The pod with those volumes alone that show objects of the API. */
-function onlyShown(pod: Pod): Pod {
+/** The pod with those volumes alone that show objects of the API, or that are to be mounted anew in time. */
+function onlyShown(pod: Pod, mounted: ReadonlyMap<string, MountedVolume>): Pod {
   const volumes = (pod.spec.volumes ?? []).filter(
-    ({ configMap, secret, downwardAPI, projected }) => (configMap ?? secret ?? downwardAPI ?? projected) !== undefined,
+    ({ name, configMap, secret, downwardAPI, projected }) =>
+      (configMap ?? secret ?? downwardAPI ?? projected ?? mounted.get(name)?.refreshAtMs) !== undefined,
   )
   return { ...pod, spec: { ...pod.spec, volumes } }
 }

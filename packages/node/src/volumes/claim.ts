@@ -1,63 +1,57 @@
-// A claim's disk: the volume that the claim is bound to, mounted by the disk driver at a path of the pod.
+// A claim's volume: the one that the claim is bound to, mounted by the disk driver or by a CSI driver at a path of the pod.
 
-import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { persistentVolumeClaims, persistentVolumes } from '@aksel/api/resources'
-import type { PersistentVolume, Pod, Volume } from '@aksel/api/types/core-v1'
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { inlineCsiVolume, persistentCsiVolume } from '../csi/csi-volume.ts'
+import { readVolumeData, removeVolumeData, writeVolumeData } from '../csi/volume-data.ts'
 import type { MountVolume, VolumeHost } from './volume.ts'
 
+/** Disks are the node's own work; all other drivers are plug-ins. */
 export const diskDriver = 'disk.csi.azure.com'
 
-/** Written before the mount, so that it is undone by whoever finds it, with or without the pod's object. */
-interface VolumeData {
-  readonly driverName: string
-  readonly volumeHandle: string
-  readonly specVolID: string
-}
-
 export const mountClaim: MountVolume = async (scope, host, { pod, volume, directory }) => {
-  const claimName = claimNameOf(pod, volume)
-  const persistent = await boundVolume(host.client, pod, claimName)
+  const { persistent, claim } = await boundVolume(host.client, pod, claimNameOf(pod, volume))
   const csi = persistent.spec?.csi
-  if (csi === undefined || csi.driver !== diskDriver) {
+  if (csi === undefined) {
+    const kind = Object.keys(persistent.spec ?? {}).find((key) => unservedKinds.includes(key)) ?? 'unknown'
     throw new Error(
-      `persistentvolume "${persistent.metadata.name}" has driver "${csi?.driver ?? 'none'}": this node mounts ${diskDriver} only`,
+      `persistentvolume "${persistent.metadata.name}" is of kind "${kind}": this node has no plugin for it`,
     )
   }
   const readOnly = volume.persistentVolumeClaim?.readOnly === true || csi.readOnly === true
-  const targetPath = join(directory, 'mount')
-  await mkdir(targetPath, { recursive: true })
-  const data: VolumeData = {
-    driverName: csi.driver,
-    volumeHandle: csi.volumeHandle,
-    specVolID: persistent.metadata.name,
+  if (csi.driver !== diskDriver) {
+    const wanted = persistentCsiVolume(persistent, claim, readOnly)
+    return host.csi.mount(scope, { pod, volume: wanted, directory: join(dirname(directory), persistent.metadata.name) })
   }
-  await writeFile(join(directory, dataFile), JSON.stringify(data))
+  const targetPath = join(directory, 'mount')
   const { volumeHandle, fsType = '' } = csi
+  await writeVolumeData(directory, { driverName: csi.driver, volumeHandle, specVolID: persistent.metadata.name })
+  await mkdir(targetPath, { recursive: true })
   await host.disks.mount(scope, { volumeHandle, fsType, readOnly, targetPath, owner: host.owner })
   return { hostPath: targetPath, ownedByGroup: true, readOnly }
 }
 
-const dataFile = 'vol_data.json'
+/** A volume that a driver makes for this pod alone. */
+export const mountInlineCsi: MountVolume = (scope, host, { pod, volume, directory }) =>
+  host.csi.mount(scope, { pod, volume: inlineCsiVolume(pod, volume), directory })
 
-/** Unmounts every disk below a pod's folder for such volumes. Idempotent. */
+const unservedKinds: readonly string[] = ['hostPath', 'local', 'nfs', 'iscsi', 'fc', 'azureDisk', 'azureFile', 'cephfs']
+
+/** Unmounts every volume of a driver below a pod's folder for such volumes. Idempotent. */
 export async function unmountClaims(scope: Scope, host: VolumeHost, parent: string): Promise<void> {
-  const names = await readdir(parent).catch(() => [])
-  for (const name of names) {
-    const path = join(parent, name, dataFile)
-    const text = await readFile(path, 'utf8').catch(() => undefined)
-    if (text === undefined) continue
-    const { volumeHandle } = JSON.parse(text) as VolumeData
-    const targetPath = join(dirname(path), 'mount')
-    await host.disks.unmount(scope, { volumeHandle, targetPath, owner: host.owner })
-    // Not recursive: were it still mounted, this fails rather than empties the disk.
-    await rmdir(targetPath).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
-    await rm(path)
-    await rmdir(dirname(path))
+  for (const name of await readdir(parent).catch(() => [])) {
+    const directory = join(parent, name)
+    const data = await readVolumeData(directory)
+    if (data === undefined) continue
+    if (data.driverName === diskDriver) {
+      const targetPath = join(directory, 'mount')
+      await host.disks.unmount(scope, { volumeHandle: data.volumeHandle, targetPath, owner: host.owner })
+      await removeVolumeData(directory)
+    } else await host.csi.unmount(directory, data)
   }
 }
 
@@ -65,16 +59,20 @@ function claimNameOf(pod: Pod, volume: Volume): string {
   return volume.persistentVolumeClaim?.claimName ?? `${pod.metadata.name}-${volume.name}`
 }
 
-async function boundVolume(client: Client, pod: Pod, claimName: string): Promise<PersistentVolume> {
+async function boundVolume(
+  client: Client,
+  pod: Pod,
+  claimName: string,
+): Promise<{ readonly persistent: PersistentVolume; readonly claim: PersistentVolumeClaim }> {
   const namespace = pod.metadata.namespace ?? 'default'
   const claim = await client.get(persistentVolumeClaims, { namespace, name: claimName })
   const name = claim.spec?.volumeName
   if (claim.status?.phase !== 'Bound' || name === undefined) {
     throw new Error(`PVC ${namespace}/${claimName} is not bound`)
   }
-  const volume = await client.get(persistentVolumes, { name })
-  if (volume.spec?.claimRef?.uid !== claim.metadata.uid) {
+  const persistent = await client.get(persistentVolumes, { name })
+  if (persistent.spec?.claimRef?.uid !== claim.metadata.uid) {
     throw new Error(`PV ${name} is not bound to PVC ${namespace}/${claimName}`)
   }
-  return volume
+  return { persistent, claim }
 }

@@ -2,16 +2,18 @@
 
 import { mkdir, open, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
+import { hostPathOf } from '../plugins/kubelet-directory.ts'
 import type { MountVolume } from './volume.ts'
 
-export const mountHostPath: MountVolume = async (_scope, _host, { volume }) => {
-  const { path, type = '' } = volume.hostPath!
+export const mountHostPath: MountVolume = async (_scope, { rootDirectory }, { volume }) => {
+  const { path: wanted, type = '' } = volume.hostPath!
+  const path = hostPathOf(rootDirectory, wanted)
   if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 })
   if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close()
   if (type !== '') {
     const found = await stat(path).catch(() => undefined)
     const fits = found !== undefined && checks[type]?.(found) === true
-    if (!fits) throw new Error(`hostPath type check failed: ${path} is not a ${nouns[type] ?? type}`)
+    if (!fits) throw new Error(`hostPath type check failed: ${wanted} is not a ${nouns[type] ?? type}`)
   }
   return { hostPath: path, ownedByGroup: false, readOnly: false }
 }

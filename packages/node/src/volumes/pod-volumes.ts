@@ -8,7 +8,8 @@ import { run } from '@aksel/host/command'
 import { mountsBelow } from '@aksel/host/mount-table'
 import type { PodObjects } from '../object-watches.ts'
 import type { PodAddresses } from '../pod/downward.ts'
-import { mountClaim, unmountClaims } from './claim.ts'
+import { csiFolder } from '../csi/volume-data.ts'
+import { mountClaim, mountInlineCsi, unmountClaims } from './claim.ts'
 import { mountConfigMap } from './config-map.ts'
 import { mountDownwardApi } from './downward-api.ts'
 import { mountEmptyDir } from './empty-dir.ts'
@@ -40,14 +41,13 @@ function kindOf(volume: Volume): VolumeKind {
   if (volume.projected !== undefined) return { folder: 'kubernetes.io~projected', mount: mountProjected }
   if (volume.hostPath !== undefined) return { folder: 'kubernetes.io~host-path', mount: mountHostPath }
   if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
-    return { folder: claimFolder, mount: mountClaim }
+    return { folder: csiFolder, mount: mountClaim }
   }
+  if (volume.csi !== undefined) return { folder: csiFolder, mount: mountInlineCsi }
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir'
   if (kind === 'emptyDir') return { folder: 'kubernetes.io~empty-dir', mount: mountEmptyDir }
   throw new Error(`this node has no plugin for volumes of kind "${kind}"`)
 }
-
-const claimFolder = 'kubernetes.io~csi'
 
 /** Which volume could not be mounted, and why. */
 export class VolumeError extends Error {
@@ -97,7 +97,7 @@ export async function mountPodVolumes(
 /** Unmounts everything below the pod's folders. Idempotent; works without the pod's object. */
 export async function releasePodVolumes(scope: Scope, host: VolumeHost, folders: PodFolders): Promise<void> {
   await unmountSubPaths(scope, folders)
-  await unmountClaims(scope, host, join(folders.root, 'volumes', claimFolder))
+  await unmountClaims(scope, host, join(folders.root, 'volumes', csiFolder))
   await unmountImages(scope, host.snapshots, folders.root)
   for (const path of await mountsBelow(folders.root)) await run(scope, ['umount', path])
 }

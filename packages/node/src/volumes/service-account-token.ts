@@ -8,6 +8,7 @@ import type { Client } from '@aksel/client/client'
 
 export interface PodToken {
   readonly token: string
+  readonly expirationTimestamp: string
   /** When to ask for the next one: at four fifths of its life, or after a day. */
   readonly refreshAtMs: number
 }
@@ -43,5 +44,6 @@ export async function requestPodToken(
   if (status === undefined) throw new Error(`the server gave no token for service account "${namespace}/${account}"`)
   const now = scope.clock.now()
   const lifeMs = Date.parse(status.expirationTimestamp) - now
-  return { token: status.token, refreshAtMs: now + Math.min(lifeMs * SHARE_OF_LIFE, AGE_MS_MAX) }
+  const refreshAtMs = now + Math.min(lifeMs * SHARE_OF_LIFE, AGE_MS_MAX)
+  return { token: status.token, expirationTimestamp: status.expirationTimestamp, refreshAtMs }
 }

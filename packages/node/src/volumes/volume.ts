@@ -4,6 +4,7 @@ import type { Pod, Volume } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { Ledger } from '@aksel/host/ledger'
+import type { CsiMounts } from '../csi/mounts.ts'
 import type { Snapshots } from '../containerd/snapshots.ts'
 import type { PodObjects } from '../object-watches.ts'
 import type { Allocatable, PodAddresses } from '../pod/downward.ts'
@@ -17,6 +18,9 @@ export interface VolumeHost {
   readonly owner: string
   readonly disks: DiskMounter
   readonly snapshots: Snapshots
+  readonly csi: Pick<CsiMounts, 'mount' | 'unmount'>
+  /** What `/var/lib/kubelet` stands for on this node. */
+  readonly rootDirectory: string
   readonly allocatable: Allocatable
 }
 

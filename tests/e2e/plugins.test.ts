@@ -1,0 +1,180 @@
+// Plug-ins of third parties on a real node: they run in pods, register at the paths that upstream documents, and serve pods.
+
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { StorageV1Api, type V1CSINode, type V1PersistentVolumeClaim } from '@kubernetes/client-node'
+import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
+import { podsIn, type Pods } from '../conformance/pods.ts'
+import { watched } from '../conformance/watched.ts'
+import { callsOf, startPlugin } from './plugins/plugin-pods.ts'
+
+const deadline = { timeout: 180_000 }
+const sleepForever = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+
+void suite('plug-ins of third parties', { concurrency: 3 }, () => {
+  let cluster: ConformanceCluster
+  let pods: Pods
+
+  before(async () => {
+    cluster = await conformanceCluster({ nodes: 'real', count: 1, agnhost: true })
+    pods = await podsIn(cluster, 'plugins')
+  })
+  after(() => cluster[Symbol.asyncDispose]())
+
+  void test('a CSI driver registers, stages and publishes volumes for pods, and gets them back', deadline, async () => {
+    const driver = 'folders.csi.example.com'
+    const storage = cluster.config.makeApiClient(StorageV1Api)
+    await storage.createCSIDriver({
+      body: {
+        metadata: { name: driver },
+        spec: {
+          attachRequired: false,
+          podInfoOnMount: true,
+          fsGroupPolicy: 'File',
+          volumeLifecycleModes: ['Persistent', 'Ephemeral'],
+          tokenRequests: [{ audience: 'vault' }],
+        },
+      },
+    })
+    const { core } = cluster
+    const { namespace } = pods
+    // A pod may be there before its driver.
+    await core.createPersistentVolume({
+      body: {
+        metadata: { name: 'folder-1' },
+        spec: {
+          capacity: { storage: '2Gi' },
+          accessModes: ['ReadWriteOnce'],
+          persistentVolumeReclaimPolicy: 'Retain',
+          storageClassName: '',
+          csi: { driver, volumeHandle: 'vol-1', fsType: 'ext4', volumeAttributes: { color: 'blue' } },
+        },
+      },
+    })
+    await core.createNamespacedPersistentVolumeClaim({
+      namespace,
+      body: {
+        metadata: { name: 'data' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: '',
+          volumeName: 'folder-1',
+          resources: { requests: { storage: '1Gi' } },
+        },
+      },
+    })
+    const reader = (name: string, script: string): Promise<unknown> =>
+      pods.create(name, {
+        securityContext: { fsGroup: 2000 },
+        containers: [
+          {
+            name: 'main',
+            image: busybox,
+            command: ['sh', '-c', script],
+            volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          },
+        ],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+      })
+    await reader('writer', `echo kept > /data/file; ${sleepForever}`)
+    await startPlugin(pods, 'driver', 'csi-driver.ts')
+    const csiNode = (await watched<V1CSINode>(cluster.config, {
+      path: '/apis/storage.k8s.io/v1/csinodes',
+      isWanted: (node) => node?.spec.drivers.some(({ name }) => name === driver) === true,
+      waitMs: 60_000,
+    })) as V1CSINode
+    const nodeName = csiNode.metadata!.name!
+    assert.deepEqual(csiNode.spec.drivers, [
+      {
+        name: driver,
+        nodeID: `folders-${nodeName}`,
+        topologyKeys: [`topology.${driver}/rack`],
+        allocatable: { count: 7 },
+      },
+    ])
+    const { metadata } = await core.readNode({ name: nodeName })
+    assert.equal(metadata?.labels?.[`topology.${driver}/rack`], 'r1')
+    const ids = JSON.parse(metadata?.annotations?.['csi.volume.kubernetes.io/nodeid'] ?? '{}') as object
+    assert.deepEqual(ids, { [driver]: `folders-${nodeName}` })
+
+    await pods.ready('writer')
+    await reader('reader', `until grep -q kept /data/file; do sleep 0.1; done; ls -ldn /data; ${sleepForever}`)
+    // The folder belongs to the pod's group.
+    await pods.logHolds('reader', /drwxrws.* 2000 /)
+
+    await pods.create('inline', {
+      restartPolicy: 'Never',
+      serviceAccountName: 'default',
+      containers: [
+        {
+          name: 'main',
+          image: busybox,
+          command: ['sh', '-c', 'cat /told/told.json; ! touch /told/new 2> /dev/null'],
+          volumeMounts: [{ name: 'told', mountPath: '/told' }],
+        },
+      ],
+      volumes: [{ name: 'told', csi: { driver, readOnly: true, volumeAttributes: { size: 'small' } } }],
+    })
+    const inline = await pods.succeeded('inline')
+    const { volumeContext } = JSON.parse((await pods.log('inline')).trim().split('\n')[0]!) as {
+      readonly volumeContext: Readonly<Record<string, string>>
+    }
+    const { 'csi.storage.k8s.io/serviceAccount.tokens': tokens, ...context } = volumeContext
+    assert.deepEqual(context, {
+      size: 'small',
+      'csi.storage.k8s.io/pod.name': 'inline',
+      'csi.storage.k8s.io/pod.namespace': namespace,
+      'csi.storage.k8s.io/pod.uid': inline.metadata!.uid,
+      'csi.storage.k8s.io/serviceAccount.name': 'default',
+      'csi.storage.k8s.io/ephemeral': 'true',
+    })
+    const told = JSON.parse(tokens!) as Readonly<Record<string, { readonly token: string }>>
+    const claims = JSON.parse(Buffer.from(told['vault']!.token.split('.')[1]!, 'base64url').toString()) as {
+      readonly aud: readonly string[]
+    }
+    assert.deepEqual(claims.aud, ['vault'])
+
+    // The claim was bound at 2Gi; the volume grows.
+    await core.patchPersistentVolume({
+      name: 'folder-1',
+      body: [{ op: 'replace', path: '/spec/capacity/storage', value: '3Gi' }],
+    })
+    await reader('grown', sleepForever)
+    await watched<V1PersistentVolumeClaim>(cluster.config, {
+      path: `/api/v1/namespaces/${namespace}/persistentvolumeclaims`,
+      name: 'data',
+      isWanted: (claim) => claim?.status?.capacity?.['storage'] === '3Gi',
+      waitMs: 60_000,
+    })
+
+    for (const name of ['writer', 'reader', 'grown', 'inline']) {
+      await pods.delete(name, 1)
+      await pods.gone(name)
+    }
+    const calls = await callsOf(pods, 'driver')
+    const count = (call: string): number => calls.filter((each) => each.call === call).length
+    assert.equal(count('NodeUnpublishVolume'), 4)
+    assert.equal(count('NodeUnstageVolume'), 1)
+    assert.equal(count('NodeExpandVolume'), 1)
+    const staged = calls.find(({ call }) => call === 'NodeStageVolume')!.request as unknown as {
+      readonly volumeId: string
+      readonly stagingTargetPath: string
+      readonly volumeContext: object
+      readonly volumeCapability: object
+    }
+    assert.equal(staged.volumeId, 'vol-1')
+    assert.match(
+      staged.stagingTargetPath,
+      /^\/var\/lib\/kubelet\/plugins\/kubernetes\.io\/csi\/folders\.csi\.example\.com\/[0-9a-f]{64}\/globalmount$/,
+    )
+    assert.deepEqual(staged.volumeContext, { color: 'blue' })
+    assert.deepEqual(
+      await pods.exec('driver', ['cat', '/var/lib/kubelet/plugins/folders.csi.example.com/volumes/vol-1/file']),
+      'kept\n',
+    )
+    const mounts = await pods.exec('driver', ['cat', '/proc/self/mountinfo'])
+    assert.doesNotMatch(mounts, /globalmount|folders\.csi\.example\.com\/inline/)
+    await pods.delete('driver', 1)
+    await pods.gone('driver')
+  })
+})
