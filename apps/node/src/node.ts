@@ -104,6 +104,7 @@ async function startAgent(
     podLogsDirectory: options.podLogsDir,
     cgroupRoot: options.cgroupRoot,
     owner: `machine/${options.machineKey}`,
+    settings: options.settings,
   })
 }
 

@@ -49,3 +49,23 @@ test('parseOptions() names the field that is wrong', () => {
   )
   assert.throws(() => parseOptions('agent.json', [], 'info'), /not a JSON object/)
 })
+
+test('parseOptions() reads how the node looks after itself, over what AKS sets', () => {
+  const usual = parseOptions('agent.json', file, 'info').settings
+  assert.deepEqual(
+    usual.thresholds.map(({ signal, isHard }) => [signal, isHard]),
+    ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'pid.available'].map((signal) => [signal, true]),
+  )
+  assert.deepEqual([usual.images.highPercent, usual.images.lowPercent, usual.logs.maxFiles], [85, 80, 5])
+  const kubelet = { evictionHard: { 'memory.available': '5%' }, containerLogMaxSize: '10Mi' }
+  const own = parseOptions('agent.json', { ...file, kubelet }, 'info').settings
+  assert.deepEqual(
+    own.thresholds.map(({ below }) => below),
+    [{ kind: 'fraction', fraction: 0.05 }],
+  )
+  assert.equal(own.logs.maxBytes, 10 * 2 ** 20)
+  const wrong = (field: object): void => void parseOptions('agent.json', { ...file, kubelet: field }, 'info')
+  assert.throws(() => wrong({ evictionSort: {} }), /field "kubelet": .*unknown field "evictionSort"/)
+  assert.throws(() => wrong({ containerLogMaxFiles: 1 }), /containerLogMaxFiles must be greater than 1/)
+  assert.throws(() => wrong({ imageGCHighThresholdPercent: 70 }), /80 must be less than .* 70/)
+})

@@ -3,6 +3,8 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
+import { readKubeletConfig } from '@aksel/node/kubelet-config'
+import type { KubeletConfig, NodeSettings } from '@aksel/node/kubelet-config'
 
 export interface NodeOptions {
   readonly nodeName: string
@@ -36,6 +38,8 @@ export interface NodeOptions {
   readonly ledgerDir: string
   readonly machineKey: string
   readonly logLevel: string
+  /** How the node looks after itself; as AKS sets it where the file says nothing. */
+  readonly settings: NodeSettings
 }
 
 export async function readOptions(
@@ -89,6 +93,16 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     ledgerDir: read.text('ledgerDir'),
     machineKey: read.text('machineKey'),
     logLevel,
+    settings: settingsOf(read),
+  }
+}
+
+/** The field `kubelet` holds fields of a KubeletConfiguration. */
+function settingsOf(read: Reader): NodeSettings {
+  try {
+    return readKubeletConfig((read.field('kubelet') ?? {}) as Partial<KubeletConfig>)
+  } catch (cause) {
+    throw read.error('kubelet', (cause as Error).message)
   }
 }
 

@@ -25,6 +25,29 @@ export async function readCgroupUsage(path: string): Promise<CgroupUsage | undef
   }
 }
 
+export interface ProcessCount {
+  readonly current: number
+  /** Undefined where nothing bounds it. */
+  readonly max: number | undefined
+}
+
+/** Processes and threads of the cgroup and all below it; undefined where no tree counts them. */
+export async function readProcessCount(path: string): Promise<ProcessCount | undefined> {
+  const tree = (await cgroupTrees()).find(({ controllers }) => controllers.includes('pids'))
+  if (tree === undefined) return undefined
+  try {
+    const directory = join(tree.mountPoint, path)
+    const max = await readText(join(directory, 'pids.max'))
+    return {
+      current: Number(await readText(join(directory, 'pids.current'))),
+      max: max === 'max' ? undefined : Number(max),
+    }
+  } catch (error) {
+    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
 async function firstOf<T>(
   trees: readonly CgroupTree[],
   read: (tree: CgroupTree) => Promise<T | undefined>,

@@ -27,8 +27,8 @@ test('the node registers, and a pod runs, is reported, and is deleted without a 
   assert.equal(running.status?.phase, 'Running')
   assert.match(running.status?.podIP ?? '', /^10\.99\.0\./)
   assert.match(running.status?.containerStatuses?.[0]?.containerID ?? '', /^containerd:\/\/[0-9a-f]{64}$/)
-  const said = client.peekAll(events, 'default').map(({ reason }) => reason)
-  assert.deepEqual(new Set(said), new Set(['Created', 'Pulled', 'Started']))
+  const said = client.peekAll(events, 'default').filter(({ involvedObject }) => involvedObject.kind === 'Pod')
+  assert.deepEqual(new Set(said.map(({ reason }) => reason)), new Set(['Created', 'Pulled', 'Started']))
 
   await client.delete(pods, { namespace: 'default', name: 'a' })
   await harness.podWhen('a', (pod) => pod === undefined)

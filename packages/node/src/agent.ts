@@ -16,6 +16,12 @@ import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { Snapshots } from './containerd/snapshots.ts'
 import type { ContainerRuntime } from './cri/types.ts'
 import { ImagePuller } from './images/pull.ts'
+import { PulledImages } from './images/pulled-images.ts'
+import { readKubeletConfig } from './kubelet-config.ts'
+import type { NodeSettings } from './kubelet-config.ts'
+import { NodeAdmission } from './node-admission.ts'
+import { nodeCare } from './node-care.ts'
+import type { NodeCare } from './node-care.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
 import { NodeUsage } from './node-usage.ts'
 import { NodeRegistration } from './node/registration.ts'
@@ -64,6 +70,8 @@ export interface AgentOptions {
   readonly cgroupRoot: string
   /** In the ledger: `machine/<machine>`. */
   readonly owner: string
+  /** How the node looks after itself; as AKS sets it when absent. */
+  readonly settings?: NodeSettings
   /** The node's own, the first that names a server pods can reach. */
   readonly resolvConfPaths?: readonly string[]
 }
@@ -91,12 +99,22 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   await ensureMounts(scope, options, memoryDirectory)
   const serviceCache = options.services ?? startServices(scope, client)
   const exits = new RecentExits()
-  const late: { pods?: NodePods } = {}
+  const settings = options.settings ?? readKubeletConfig({})
+  const pulled = new PulledImages(join(options.rootDirectory, 'image_manager', 'pulled'))
+  const late: { pods?: NodePods; care?: NodeCare } = {}
+  const admission = new NodeAdmission({
+    client,
+    nodeName: options.nodeName,
+    allocatable: allocatableOf(description),
+    maxPods: options.maxPods,
+    refuses: (pod) => late.care?.eviction.admit(pod),
+    pods: () => [...(late.pods?.workers.values() ?? [])].filter(({ isOver }) => !isOver).map(({ pod }) => pod),
+  })
   const plugins = startPlugins(scope, { ...options, onChange: () => late.pods?.wakeAll() })
   const host: PodHost = {
     client,
     runtime,
-    images: new ImagePuller(scope, runtime),
+    images: new ImagePuller(scope, runtime, (id) => pulled.add(id)),
     volumes: {
       client,
       ledger: options.ledger,
@@ -113,11 +131,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       return serviceCache.list()
     },
     pods: () => [...(late.pods?.workers.values() ?? [])].map(({ pod }) => pod),
-    room: () => ({
-      allocatable: allocatableOf(description),
-      maxPods: options.maxPods,
-      admitted: [...(late.pods?.workers.values() ?? [])].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod),
-    }),
+    admit: (pod) => admission.admit(pod),
     hasExited: (id) => exits.has(id),
     ...(options.guards === undefined ? {} : { guards: options.guards }),
     nodeName: options.nodeName,
@@ -131,11 +145,17 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     rootDirectory: options.rootDirectory,
     memoryDirectory,
   }
-  const registration = new NodeRegistration(scope, client, runtime, description)
+  const registration = new NodeRegistration(scope, client, runtime, description, () => care.eviction.conditions)
   const pods = new NodePods(scope, host, options.taskEvents, exits)
-  late.pods = pods
+  const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })
+  Object.assign(late, { pods, care })
   const registered = registration.register()
-  const loops = [registered.then(() => registration.keep()), registered.then(() => plugins.run()), pods.run()]
+  const loops = [
+    registered.then(() => registration.keep()),
+    registered.then(() => plugins.run()),
+    pods.run(),
+    care.run(),
+  ]
   registered.catch(() => {})
   return {
     pods: podLookup(host, pods),

@@ -133,6 +133,11 @@ export class NodePods {
     }
   }
 
+  /** What could not be taken away when its pod went. */
+  async removeOrphans(): Promise<void> {
+    await this.#removeOrphans(await this.#findOrphans())
+  }
+
   /** Sandboxes and folders of pods that were deleted while no agent ran. */
   async #findOrphans(): Promise<readonly PodIdentity[]> {
     const orphans = new Map<string, PodIdentity>()

@@ -17,6 +17,8 @@ export interface MachineSpec {
   /** Labels and taints that the node registers with. */
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  /** Fields of a KubeletConfiguration, over what AKS sets. */
+  readonly kubelet?: Readonly<Record<string, unknown>>
   /** The subnet the machine's address comes from. */
   readonly subnetId: string
   readonly boot: BootData

@@ -20,6 +20,8 @@ export interface EventNews {
   readonly source: string
   /** The node it comes from, where it comes from one. */
   readonly host?: string
+  /** For machines. */
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 /** The reference that an event, or an endpoint's target, names an object by. */
@@ -71,7 +73,7 @@ async function raiseCount(client: Client, ref: { namespace: string; name: string
 
 function eventOf(news: EventNews, place: { namespace: string; name: string }, now: string): Event {
   return {
-    metadata: place,
+    metadata: { ...place, ...(news.annotations === undefined ? {} : { annotations: news.annotations }) },
     involvedObject: news.about,
     reason: news.reason,
     message: news.message.slice(0, 1024),

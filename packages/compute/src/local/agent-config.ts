@@ -34,6 +34,21 @@ export interface AgentConfig {
   readonly ledgerDir: string
   readonly machineKey: string
   readonly simulated: false
+  /** Fields of a KubeletConfiguration. */
+  readonly kubelet: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Machines share the host's disk, so a part of it says nothing about a machine: pods go when the host itself is about to
+ * run full. Everything else is as AKS sets it.
+ */
+const ownKubelet = {
+  evictionHard: {
+    'memory.available': '100Mi',
+    'nodefs.available': '1Gi',
+    'nodefs.inodesFree': '1%',
+    'pid.available': '2000',
+  },
 }
 
 export function agentConfig(request: {
@@ -70,5 +85,6 @@ export function agentConfig(request: {
     ledgerDir: paths.agentLedger,
     machineKey: paths.key,
     simulated: false,
+    kubelet: { ...ownKubelet, ...spec.kubelet },
   }
 }

@@ -96,6 +96,14 @@ class CriClient implements Cri.ContainerRuntime {
       .status
   }
 
+  async listContainerStats(labels?: Cri.Labels): Promise<readonly Cri.ContainerStats[]> {
+    return (await this.#runtime.unary<{ stats: Cri.ContainerStats[] }>('ListContainerStats', filtered(labels))).stats
+  }
+
+  async reopenContainerLog(id: string): Promise<void> {
+    await this.#runtime.unary('ReopenContainerLog', { containerId: id })
+  }
+
   execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<Cri.ExecResult> {
     // The runtime ends the command after its timeout; ours is only for a runtime that does not answer.
     const timeoutMs = timeoutSeconds * 1000 + 10_000
@@ -135,6 +143,14 @@ class CriClient implements Cri.ContainerRuntime {
 
   async removeImage(image: string): Promise<void> {
     await this.#images.unary('RemoveImage', { image: { image } })
+  }
+
+  async imageFileSystem(): Promise<string | undefined> {
+    const answer = await this.#images.unary<{ imageFilesystems: { fsId: { mountpoint: string } | null }[] }>(
+      'ImageFsInfo',
+      {},
+    )
+    return answer.imageFilesystems[0]?.fsId?.mountpoint
   }
 
   [Symbol.dispose](): void {

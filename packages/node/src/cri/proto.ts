@@ -19,6 +19,7 @@ service RuntimeService {
   rpc RemoveContainer(RemoveContainerRequest) returns (RemoveContainerResponse);
   rpc ListContainers(ListContainersRequest) returns (ListContainersResponse);
   rpc ContainerStatus(ContainerStatusRequest) returns (ContainerStatusResponse);
+  rpc ListContainerStats(ListContainerStatsRequest) returns (ListContainerStatsResponse);
   rpc ReopenContainerLog(ReopenContainerLogRequest) returns (ReopenContainerLogResponse);
   rpc ExecSync(ExecSyncRequest) returns (ExecSyncResponse);
 }
@@ -28,6 +29,7 @@ service ImageService {
   rpc ImageStatus(ImageStatusRequest) returns (ImageStatusResponse);
   rpc PullImage(PullImageRequest) returns (PullImageResponse);
   rpc RemoveImage(RemoveImageRequest) returns (RemoveImageResponse);
+  rpc ImageFsInfo(ImageFsInfoRequest) returns (ImageFsInfoResponse);
 }
 
 message VersionRequest { string version = 1; }
@@ -148,6 +150,18 @@ message ContainerStatus {
   string log_path = 15;
 }
 message ContainerStatusResponse { ContainerStatus status = 1; map<string, string> info = 2; }
+message ContainerStatsFilter { string id = 1; string pod_sandbox_id = 2; map<string, string> label_selector = 3; }
+message ListContainerStatsRequest { ContainerStatsFilter filter = 1; }
+message ListContainerStatsResponse { repeated ContainerStats stats = 1; }
+message ContainerAttributes {
+  string id = 1; ContainerMetadata metadata = 2; map<string, string> labels = 3; map<string, string> annotations = 4;
+}
+message UInt64Value { uint64 value = 1; }
+message FilesystemIdentifier { string mountpoint = 1; }
+message FilesystemUsage {
+  int64 timestamp = 1; FilesystemIdentifier fs_id = 2; UInt64Value used_bytes = 3; UInt64Value inodes_used = 4;
+}
+message ContainerStats { ContainerAttributes attributes = 1; FilesystemUsage writable_layer = 4; }
 message ReopenContainerLogRequest { string container_id = 1; }
 message ReopenContainerLogResponse {}
 message ExecSyncRequest { string container_id = 1; repeated string cmd = 2; int64 timeout = 3; }
@@ -170,4 +184,6 @@ message PullImageRequest { ImageSpec image = 1; AuthConfig auth = 2; PodSandboxC
 message PullImageResponse { string image_ref = 1; }
 message RemoveImageRequest { ImageSpec image = 1; }
 message RemoveImageResponse {}
+message ImageFsInfoRequest {}
+message ImageFsInfoResponse { repeated FilesystemUsage image_filesystems = 1; }
 `

@@ -19,6 +19,10 @@ export interface ContainerRuntime {
   removeContainer(id: string): Promise<void>
   listContainers(labels?: Labels): Promise<readonly ContainerEntry[]>
   containerStatus(id: string): Promise<ContainerStatusEntry>
+  /** Of running containers; the layers' sizes are a few seconds old. */
+  listContainerStats(labels?: Labels): Promise<readonly ContainerStats[]>
+  /** The container writes to a new file at its log path. */
+  reopenContainerLog(id: string): Promise<void>
   execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>
   listImages(): Promise<readonly ImageEntry[]>
   /** Undefined where the node has no such image. */
@@ -28,6 +32,8 @@ export interface ContainerRuntime {
   /** Returns the image's reference by digest or id. */
   pullImage(image: string, auth: ImageAuth | undefined, signal?: AbortSignal): Promise<string>
   removeImage(image: string): Promise<void>
+  /** The folder where images and layers lie. */
+  imageFileSystem(): Promise<string | undefined>
 }
 
 export type Labels = Readonly<Record<string, string>>
@@ -199,6 +205,14 @@ export interface ContainerStatusEntry {
   readonly labels: Labels
   readonly annotations: Labels
   readonly logPath: string
+}
+
+export interface ContainerStats {
+  readonly attributes: { readonly id: string }
+  readonly writableLayer: {
+    readonly usedBytes: { readonly value: number } | null
+    readonly inodesUsed: { readonly value: number } | null
+  } | null
 }
 
 export interface ExecResult {

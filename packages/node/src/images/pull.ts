@@ -51,11 +51,14 @@ const DELAY_MS_MAX = 300_000
 export class ImagePuller {
   readonly #scope: Scope
   readonly #runtime: ContainerRuntime
+  readonly #onPulled: (id: string) => Promise<void>
   readonly #backOffs = new Map<string, BackOff>()
   readonly #pulls = new Map<string, Promise<string>>()
 
-  constructor(scope: Scope, runtime: ContainerRuntime) {
+  /** `onPulled` is told the image's id before a container may use it. */
+  constructor(scope: Scope, runtime: ContainerRuntime, onPulled: (id: string) => Promise<void> = async () => {}) {
     this.#scope = scope
+    this.#onPulled = onPulled
     this.#runtime = runtime
   }
 
@@ -81,6 +84,7 @@ export class ImagePuller {
     await this.#pullWithBackOff(`${pod.metadata.uid}/${image}`, image, authFor(image, pullSecrets), tell, signal)
     const pulled = await this.#runtime.imageStatus(image)
     if (pulled === undefined) throw new ImageError('ImageInspectError', `Failed to inspect image "${image}": not found`)
+    await this.#onPulled(pulled.id)
     return pulled
   }
 

@@ -3,6 +3,8 @@
 import { arch } from 'node:process'
 import type { Node, NodeCondition, NodeStatus } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
+import { pressureConditions } from '../eviction/pressure.ts'
+import type { PressureCondition } from '../eviction/pressure.ts'
 import type { ImageEntry, RuntimeCondition, RuntimeVersion } from '../cri/types.ts'
 
 export interface NodeDescription {
@@ -73,6 +75,7 @@ export interface NodeFacts {
   /** Empty while the runtime does not answer. */
   readonly runtimeConditions: readonly RuntimeCondition[]
   readonly images: readonly ImageEntry[]
+  readonly pressure: ReadonlySet<PressureCondition>
   /** What stands in the API now. */
   readonly before: NodeStatus | undefined
 }
@@ -139,20 +142,32 @@ interface Verdict {
 
 function conditionsOf(facts: NodeFacts): readonly NodeCondition[] {
   const owned: readonly (readonly [string, Verdict])[] = [
-    [
-      'MemoryPressure',
-      { status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
-    ],
-    ['DiskPressure', { status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' }],
-    [
-      'PIDPressure',
-      { status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
-    ],
+    ...pressureConditions.map((type) => [type, pressureVerdict(type, facts.pressure.has(type))] as const),
     ['Ready', readyVerdict(facts)],
   ]
   const names = new Set(owned.map(([type]) => type))
   const others = (facts.before?.conditions ?? []).filter(({ type }) => !names.has(type))
   return [...others, ...owned.map(([type, verdict]) => condition(facts, type, verdict))]
+}
+
+const pressureTexts = {
+  MemoryPressure: [
+    ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+  ],
+  DiskPressure: [
+    ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+  ],
+  PIDPressure: [
+    ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+  ],
+} as const
+
+function pressureVerdict(type: PressureCondition, isHigh: boolean): Verdict {
+  const [reason, message] = pressureTexts[type][isHigh ? 1 : 0]
+  return { status: isHigh ? 'True' : 'False', reason, message }
 }
 
 function readyVerdict({ runtimeConditions }: NodeFacts): Verdict {
@@ -166,6 +181,24 @@ function readyVerdict({ runtimeConditions }: NodeFacts): Verdict {
     ...notReady,
     message: `${name} not ready: ${broken.type}=false reason:${broken.reason} message:${broken.message}`,
   }
+}
+
+/** What is told when a condition becomes true or false. */
+const conditionNews: Readonly<Record<string, readonly [whenFalse: string, whenTrue: string]>> = {
+  MemoryPressure: ['NodeHasSufficientMemory', 'NodeHasInsufficientMemory'],
+  DiskPressure: ['NodeHasNoDiskPressure', 'NodeHasDiskPressure'],
+  PIDPressure: ['NodeHasSufficientPID', 'NodeHasInsufficientPID'],
+  Ready: ['NodeNotReady', 'NodeReady'],
+}
+
+/** Reasons of the events that tell how the conditions have changed. */
+export function newsOf(before: NodeStatus | undefined, now: NodeStatus): readonly string[] {
+  return (now.conditions ?? []).flatMap(({ type, status }) => {
+    const words = conditionNews[type]
+    const known = before?.conditions?.find((entry) => entry.type === type)
+    if (words === undefined || known?.status === status) return []
+    return [words[status === 'True' ? 1 : 0]]
+  })
 }
 
 function condition({ before, nowMs }: NodeFacts, type: string, verdict: Verdict): NodeCondition {

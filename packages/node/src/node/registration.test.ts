@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { leases, nodes } from '@aksel/api/resources'
+import { events, leases, nodes } from '@aksel/api/resources'
 import { ApiError } from '@aksel/base/errors'
 import { FakeClient } from '@aksel/testing/fake-client'
 import { testScope } from '@aksel/testing/test-scope'
 import type { ContainerRuntime, RuntimeCondition } from '../cri/types.ts'
+import type { PressureCondition } from '../eviction/pressure.ts'
 import { aksReserved, nodeStatus } from './node-object.ts'
 import type { NodeDescription } from './node-object.ts'
 import { NodeRegistration } from './registration.ts'
@@ -144,6 +145,7 @@ test('nodeStatus() keeps the time of a condition that did not change, and condit
     runtime: undefined,
     runtimeConditions: healthy,
     images: [],
+    pressure: new Set(),
   })
   const later = nodeStatus(description, {
     nowMs: 60_000,
@@ -151,6 +153,7 @@ test('nodeStatus() keeps the time of a condition that did not change, and condit
     runtime: undefined,
     runtimeConditions: healthy,
     images: [],
+    pressure: new Set(),
   })
   const ready = later.conditions?.find(({ type }) => type === 'Ready')
   assert.deepEqual(
@@ -158,6 +161,32 @@ test('nodeStatus() keeps the time of a condition that did not change, and condit
     ['1970-01-01T00:00:00Z', '1970-01-01T00:01:00Z'],
   )
   assert.equal(later.conditions?.[0]?.type, 'NetworkUnavailable')
+})
+
+test('a condition that pressure makes true is written at once, and told as an event', async () => {
+  const { scope, client, state: _, registration: __ } = setUp()
+  const pressure = new Set<PressureCondition>()
+  const runtime = {
+    version: async () => ({ runtimeName: 'containerd', runtimeVersion: '1.6.20' }),
+    conditions: async () => healthy,
+    listImages: async () => [],
+  } as unknown as ContainerRuntime
+  const registration = new NodeRegistration(scope, client, runtime, description, () => pressure)
+  await registration.register()
+  const kept = registration.keep()
+  pressure.add('DiskPressure')
+  registration.tell()
+  await scope.clock.run(1)
+  const disk = client.peek(nodes, 'n1')?.status?.conditions?.find(({ type }) => type === 'DiskPressure')
+  assert.deepEqual(
+    [disk?.status, disk?.reason, disk?.message],
+    ['True', 'KubeletHasDiskPressure', 'kubelet has disk pressure'],
+  )
+  const told = client.peekAll(events, 'default').map(({ message }) => message)
+  assert.ok(told.includes('Node n1 status is now: NodeHasDiskPressure'), told.join('\n'))
+  assert.ok(told.includes('Node n1 status is now: NodeReady'), told.join('\n'))
+  scope.abort()
+  await kept
 })
 
 test('aksReserved() keeps what AKS keeps', () => {

@@ -8,8 +8,10 @@ import { formatMicroTime, sleep } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { recordEvent } from '@aksel/runtime/event-recorder'
 import type { ContainerRuntime, ImageEntry } from '../cri/types.ts'
-import { labelsOf, newNode, nodeStatus } from './node-object.ts'
+import type { PressureCondition } from '../eviction/pressure.ts'
+import { labelsOf, newNode, newsOf, nodeStatus } from './node-object.ts'
 import type { NodeDescription } from './node-object.ts'
 
 const LEASE_MS = 40_000
@@ -23,15 +25,29 @@ export class NodeRegistration {
   readonly #client: Client
   readonly #runtime: ContainerRuntime
   readonly #node: NodeDescription
+  readonly #pressure: () => ReadonlySet<PressureCondition>
+  #poked = new AbortController()
   #lastStatus: NodeStatus | undefined
   #writtenAtMs = 0
   #lease: Lease | undefined
 
-  constructor(scope: Scope, client: Client, runtime: ContainerRuntime, node: NodeDescription) {
+  constructor(
+    scope: Scope,
+    client: Client,
+    runtime: ContainerRuntime,
+    node: NodeDescription,
+    pressure: () => ReadonlySet<PressureCondition> = () => new Set(),
+  ) {
     this.#scope = scope
     this.#client = client
     this.#runtime = runtime
     this.#node = node
+    this.#pressure = pressure
+  }
+
+  /** Something of the status has changed: it is written now. */
+  tell(): void {
+    this.#poked.abort()
   }
 
   /** Resolves when the node stands in the API with a status; goes on trying until the scope aborts. */
@@ -56,8 +72,9 @@ export class NodeRegistration {
   async keep(): Promise<void> {
     const { clock, signal, log } = this.#scope
     while (!signal.aborted) {
-      await sleep(clock, RENEW_MS, signal).catch(() => {})
+      await sleep(clock, RENEW_MS, AbortSignal.any([signal, this.#poked.signal])).catch(() => {})
       if (signal.aborted) return
+      this.#poked = new AbortController()
       // The lease first: it alone says that the node is alive.
       await this.#renew().catch((error: unknown) => log.warn('the lease was not renewed', { error }))
       await this.#writeStatus().catch((error: unknown) => log.warn('the node status was not written', { error }))
@@ -86,6 +103,7 @@ export class NodeRegistration {
     const status = nodeStatus(this.#node, {
       nowMs: clock.now(),
       before: found.status,
+      pressure: this.#pressure(),
       ...(await this.#runtimeFacts()),
     })
     const isOld = clock.monotonicMs() - this.#writtenAtMs > HEARTBEAT_MS
@@ -93,8 +111,22 @@ export class NodeRegistration {
     const written = await this.#client.update(nodes, { ...found, status }, { subresource: 'status' })
     this.#lastStatus = status
     this.#writtenAtMs = clock.monotonicMs()
+    for (const reason of newsOf(found.status, status)) this.#tellOf(reason)
     const ready = written.status?.conditions?.find(({ type }) => type === 'Ready')
     this.#scope.log.debug('node status written', { ready: ready?.status })
+  }
+
+  #tellOf(reason: string): void {
+    const { name } = this.#node
+    void recordEvent(this.#scope, this.#client, {
+      // As upstream: the node's events are found by its name.
+      about: { apiVersion: 'v1', kind: 'Node', name, uid: name },
+      type: 'Normal',
+      reason,
+      message: `Node ${name} status is now: ${reason}`,
+      source: 'kubelet',
+      host: name,
+    })
   }
 
   async #runtimeFacts(): Promise<{

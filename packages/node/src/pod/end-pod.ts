@@ -5,7 +5,7 @@ import { pods } from '@aksel/api/resources'
 import type { Pod } from '@aksel/api/types/core-v1'
 import { ignoreReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
-import { releasePodVolumes, removePodFolders } from '../volumes/pod-volumes.ts'
+import { releasePodVolumes, removeEmptyDirs, removePodFolders } from '../volumes/pod-volumes.ts'
 import { killPod, unlessGone } from './kill-pod.ts'
 import { identityOf, podLogDirectory, podUidLabel } from './names.ts'
 import type { PodIdentity } from './names.ts'
@@ -19,12 +19,14 @@ import type { RuntimeView } from './runtime-view.ts'
 export async function releasePod(
   scope: Scope,
   host: PodHost,
-  { pod, view }: { readonly pod: Pod; readonly view: RuntimeView },
+  { pod, view, ...more }: { readonly pod: Pod; readonly view: RuntimeView; readonly graceSeconds?: number | undefined },
 ): Promise<void> {
-  const graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30
+  const graceSeconds = more.graceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
   const alive = view.containers.some(isRunning) || view.sandboxes.some(({ ready }) => ready)
   if (alive) await killPod(scope, host, { pod, view, graceSeconds })
-  await releasePodVolumes(scope, host.volumes, podFolders(host, pod.metadata.uid ?? ''))
+  const folders = podFolders(host, pod.metadata.uid ?? '')
+  await releasePodVolumes(scope, host.volumes, folders)
+  await removeEmptyDirs(folders)
 }
 
 export interface EndRequest {

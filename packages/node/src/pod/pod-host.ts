@@ -11,8 +11,8 @@ import type { ImagePuller } from '../images/pull.ts'
 import type { ObjectWatches } from '../object-watches.ts'
 import type { PodFolders } from '../volumes/pod-volumes.ts'
 import type { VolumeHost } from '../volumes/volume.ts'
+import type { Refusal } from './admission.ts'
 import { fieldPathOf } from './names.ts'
-import type { NodeRoom } from './admission.ts'
 import type { NodeCapacity } from './resources.ts'
 
 export interface PodHost {
@@ -25,8 +25,8 @@ export interface PodHost {
   services(signal: AbortSignal): Promise<readonly Service[]>
   /** All pods of the node. */
   pods(): readonly Pod[]
-  /** What the node has, and whom it let in. */
-  room(): NodeRoom
+  /** Why the node does not take the pod; undefined where it does, and from then on the pod counts. */
+  admit(pod: Pod): Promise<Refusal | undefined>
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
   hasExited(id: string): boolean
   /** Who may talk to whom; absent where nothing restricts pods. */
@@ -63,11 +63,12 @@ export interface PodNews {
   readonly message: string
   /** The container it is about, if it is about one. */
   readonly container?: string
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 /** An event on the pod, as from the kubelet of this node. Does not wait. */
-export function tellPod(scope: Scope, host: PodHost, { pod, type, reason, message, container }: PodNews): void {
+export function tellPod(scope: Scope, host: PodHost, { pod, container, ...news }: PodNews): void {
   const fieldPath = container === undefined ? undefined : fieldPathOf(pod, container)
   const about = referenceTo(pods, pod, fieldPath)
-  void recordEvent(scope, host.client, { about, type, reason, message, source: 'kubelet', host: host.nodeName })
+  void recordEvent(scope, host.client, { about, ...news, source: 'kubelet', host: host.nodeName })
 }

@@ -5,6 +5,7 @@ import type { Container, Pod, PodCondition, PodStatus } from '@aksel/api/types/c
 import { formatTime } from '@aksel/base/clock'
 import { containerStatus } from './container-status.ts'
 import type { ContainerFacts } from './container-status.ts'
+import type { PodFailure } from './failure.ts'
 import { isSidecar } from './names.ts'
 import type { Amounts } from './resize.ts'
 import type { ResizeState } from './pod-resizes.ts'
@@ -25,7 +26,7 @@ export interface StatusFacts {
   /** Text that a container left when it ended. */
   readonly terminationMessage: (run: ContainerRun) => string
   /** The pod was ended by the node: deadline, eviction, refusal. */
-  readonly failure?: { readonly reason: string; readonly message: string }
+  readonly failure?: PodFailure
   /** The pod is being deleted and its containers are down. */
   readonly ended?: boolean
 }
@@ -53,9 +54,9 @@ export function podStatus(facts: StatusFacts): PodStatus {
     hostIP: facts.hostIp,
     hostIPs: [{ ip: facts.hostIp }],
     startTime: old.startTime ?? formatTime(nowMs),
-    containerStatuses: statuses,
+    ...(facts.failure?.isRefusal === true ? {} : { containerStatuses: statuses }),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
-    ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
+    ...(initStatuses.length === 0 || facts.failure?.isRefusal === true ? {} : { initContainerStatuses: initStatuses }),
     ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
     ...(facts.failure === undefined ? {} : { reason: facts.failure.reason, message: facts.failure.message }),
   }
@@ -168,6 +169,7 @@ function conditionsOf(
     ['Ready', ready],
     ['ContainersReady', containersReady],
     ...resizing(facts.resize),
+    ...disrupted(facts.failure),
   ]
   const old = pod.status?.conditions ?? []
   const names = new Set([...owned.map(([type]) => type), 'PodResizePending', 'PodResizeInProgress'])
@@ -191,6 +193,11 @@ function resizing({ refused, going }: ResizeState): readonly (readonly [string, 
           ] as const,
         ]),
   ]
+}
+
+function disrupted(failure: PodFailure | undefined): readonly (readonly [string, Verdict])[] {
+  if (failure?.disruption === undefined) return []
+  return [['DisruptionTarget', { status: 'True', reason: failure.disruption, message: failure.message }]]
 }
 
 interface Verdict {

@@ -7,9 +7,11 @@ import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { VolumeError } from '../volumes/pod-volumes.ts'
-import { judgeAdmission, wasAdmitted } from './admission.ts'
+import { wasAdmitted } from './admission.ts'
 import { endPod, releasePod } from './end-pod.ts'
 import { graceOf, isEnding, revisionOf } from './ending.ts'
+import { refusedBy } from './failure.ts'
+import type { PodFailure } from './failure.ts'
 import { isFinished, judgePod } from './judge.ts'
 import type { PodVerdict } from './judge.ts'
 import { unlessGone } from './kill-pod.ts'
@@ -52,8 +54,8 @@ export class PodWorker {
   #view: RuntimeView = emptyView
   readonly #observed = Promise.withResolvers<void>()
   #resting: ReadonlyMap<string, string> = new Map()
-  #failure: { readonly reason: string; readonly message: string } | undefined
-  #admitted: boolean
+  #failure: PodFailure | undefined
+  readonly #settled = Promise.withResolvers<void>()
   #removed = false
   #dirty = false
   #running: Promise<void> | undefined
@@ -66,7 +68,6 @@ export class PodWorker {
     this.#scope = childScope(scope, { pod: displayName(identityOf(pod)) }, this.#stop.signal)
     this.#host = host
     this.#pod = pod
-    this.#admitted = wasAdmitted(pod)
     this.#onGone = onGone
     this.#writer = new StatusWriter(host.client)
     this.#resizes = new PodResizes(this.#scope, host)
@@ -83,11 +84,6 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod
-  }
-
-  /** False until the node has let it in. */
-  get isAdmitted(): boolean {
-    return this.#admitted
   }
 
   /** Resolves when the runtime has been looked at once: before, a restarted agent knows of no container. */
@@ -107,6 +103,20 @@ export class PodWorker {
   /** Why a container does not run, where it does not. */
   waitingReason(container: string): string | undefined {
     return this.#waiting().get(container)?.reason
+  }
+
+  /** It has come to its end, or is on its way there. */
+  get isOver(): boolean {
+    const phase = this.#pod.status?.phase
+    return this.#failure !== undefined || phase === 'Succeeded' || phase === 'Failed' || this.#removed
+  }
+
+  /** Ends the pod and keeps its object. Resolves when its containers are down and its status says why. */
+  fail(failure: PodFailure): Promise<void> {
+    this.#failure ??= failure
+    this.#endNow.abort(new Error(failure.message))
+    this.wake()
+    return this.#settled.promise
   }
 
   /** The object has changed. A shorter grace takes effect at once. */
@@ -193,8 +203,8 @@ export class PodWorker {
   async #pass(): Promise<void> {
     if (this.#removed || isEnding(this.#pod)) return this.#end()
     await this.#observe()
-    this.#admit()
     this.#checkDeadline()
+    await this.#checkAdmission()
     const phase = this.#pod.status?.phase
     if (phase === 'Succeeded' || phase === 'Failed' || this.#failure !== undefined) return this.#settle()
     await this.#run()
@@ -282,16 +292,6 @@ export class PodWorker {
     }
   }
 
-  /** Looks and answers in one turn, so that of two pods for one place one is refused. */
-  #admit(): void {
-    if (this.#admitted || this.#failure !== undefined) return
-    const refusal = judgeAdmission(this.#pod, this.#host.room())
-    this.#admitted = refusal === undefined
-    if (refusal === undefined) return
-    this.#failure = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` }
-    tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Warning', ...refusal })
-  }
-
   #checkDeadline(): void {
     const seconds = this.#pod.spec.activeDeadlineSeconds
     const startTime = this.#pod.status?.startTime
@@ -301,6 +301,15 @@ export class PodWorker {
     const message = 'Pod was active on the node longer than the specified deadline'
     this.#failure = { reason: 'DeadlineExceeded', message }
     tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Normal', reason: 'DeadlineExceeded', message })
+  }
+
+  /** Once, before anything of the pod is made here. */
+  async #checkAdmission(): Promise<void> {
+    if (wasAdmitted(this.#pod) || this.#view.sandboxes.length > 0 || this.#failure !== undefined) return
+    const refusal = await this.#host.admit(this.#pod)
+    if (refusal === undefined) return
+    this.#failure = refusedBy(refusal)
+    tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Warning', ...refusal })
   }
 
   #waiting(): ReadonlyMap<string, { readonly reason: string; readonly message: string }> {
@@ -337,12 +346,14 @@ export class PodWorker {
   /** The pod is over and its object stays: nothing runs, nothing is mounted, logs and dead containers are kept. */
   async #settle(): Promise<void> {
     this.#probes.stopRestarting()
-    await releasePod(this.#scope, this.#host, { pod: this.#pod, view: this.#view })
+    const { graceSeconds } = this.#failure ?? {}
+    await releasePod(this.#scope, this.#host, { pod: this.#pod, view: this.#view, graceSeconds })
     await this.#observe()
     this.#probes[Symbol.dispose]()
     this.#resting = new Map()
     this.#actions.tryAgain()
     await this.#report()
+    this.#settled.resolve()
   }
 
   /** The pod is to go: containers down, status final, folders and cgroup removed, then the object. */
@@ -362,6 +373,7 @@ export class PodWorker {
     })
     this.#letGo()
     this.#stop.abort(new Error('the pod is gone'))
+    this.#settled.resolve()
     this.#onGone()
   }
 

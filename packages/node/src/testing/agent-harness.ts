@@ -11,6 +11,8 @@ import { runAgent } from '../agent.ts'
 import type { RunningAgent } from '../agent.ts'
 import { createSnapshots } from '../containerd/snapshots.ts'
 import { createTasks } from '../containerd/tasks.ts'
+import { readKubeletConfig } from '../kubelet-config.ts'
+import type { KubeletConfig } from '../kubelet-config.ts'
 import type { DiskMounter } from '../volumes/disk-mounter.ts'
 import type { ContainerdHarness } from './containerd-harness.ts'
 
@@ -29,10 +31,18 @@ const refuseDisks: DiskMounter = {
   unmount: () => Promise.resolve(),
 }
 
+/** The host's disk may be fuller than a node's should: only tests of it mind. */
+const quietKubelet: Partial<KubeletConfig> = { evictionHard: {}, imageGCHighThresholdPercent: 100 }
+
 export async function startAgent(
   scope: Scope,
   containerd: ContainerdHarness,
-  options: { readonly client?: FakeClient; readonly disks?: DiskMounter } = {},
+  options: {
+    readonly client?: FakeClient
+    readonly disks?: DiskMounter
+    readonly kubelet?: Partial<KubeletConfig>
+    readonly memoryBytes?: number
+  } = {},
 ): Promise<AgentHarness> {
   const stop = new AbortController()
   const own = childScope(scope, {}, stop.signal)
@@ -51,7 +61,7 @@ export async function startAgent(
     labels: { 'kubernetes.azure.com/agentpool': 'nodepool1' },
     taints: [],
     maxPods: 30,
-    capacity: { cpuMilli: 2000, memoryBytes: 8 * 2 ** 30, ephemeralStorageBytes: 100 * 2 ** 30 },
+    capacity: { cpuMilli: 2000, memoryBytes: options.memoryBytes ?? 8 * 2 ** 30, ephemeralStorageBytes: 100 * 2 ** 30 },
     kubernetesVersion: '1.35.7',
     osImage: 'Ubuntu 22.04.5 LTS',
     providerId: 'azure:///n1',
@@ -62,6 +72,7 @@ export async function startAgent(
     podLogsDirectory: join(containerd.directory, 'pod-logs'),
     cgroupRoot: containerd.cgroupRoot,
     owner: 'test',
+    settings: readKubeletConfig({ ...quietKubelet, ...options.kubelet }),
   })
   await agent.registered
   return {

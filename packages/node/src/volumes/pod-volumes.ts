@@ -34,7 +34,7 @@ interface VolumeKind {
 }
 
 function kindOf(volume: Volume): VolumeKind {
-  if (volume.emptyDir !== undefined) return { folder: 'kubernetes.io~empty-dir', mount: mountEmptyDir }
+  if (volume.emptyDir !== undefined) return { folder: emptyDirFolder, mount: mountEmptyDir }
   if (volume.configMap !== undefined) return { folder: 'kubernetes.io~configmap', mount: mountConfigMap }
   if (volume.secret !== undefined) return { folder: 'kubernetes.io~secret', mount: mountSecret }
   if (volume.downwardAPI !== undefined) return { folder: 'kubernetes.io~downward-api', mount: mountDownwardApi }
@@ -45,9 +45,11 @@ function kindOf(volume: Volume): VolumeKind {
   }
   if (volume.csi !== undefined) return { folder: csiFolder, mount: mountInlineCsi }
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir'
-  if (kind === 'emptyDir') return { folder: 'kubernetes.io~empty-dir', mount: mountEmptyDir }
+  if (kind === 'emptyDir') return { folder: emptyDirFolder, mount: mountEmptyDir }
   throw new Error(`this node has no plugin for volumes of kind "${kind}"`)
 }
+
+export const emptyDirFolder = 'kubernetes.io~empty-dir'
 
 /** Which volume could not be mounted, and why. */
 export class VolumeError extends Error {
@@ -100,6 +102,11 @@ export async function releasePodVolumes(scope: Scope, host: VolumeHost, folders:
   await unmountClaims(scope, host, join(folders.root, 'volumes', csiFolder))
   await unmountImages(scope, host.snapshots, folders.root)
   for (const path of await mountsBelow(folders.root)) await run(scope, ['umount', path])
+}
+
+/** Of a pod that has ended: they live as long as it does, and the disk may be needed. Nothing is mounted below them any more. */
+export async function removeEmptyDirs(folders: PodFolders): Promise<void> {
+  await rm(join(folders.root, 'volumes', emptyDirFolder), { recursive: true, force: true })
 }
 
 /** The same, and the folders are gone. */

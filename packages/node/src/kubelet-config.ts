@@ -1,0 +1,157 @@
+// How a node looks after itself: the fields of upstream's KubeletConfiguration that take effect here, with what AKS sets
+// where nobody says otherwise.
+
+import { quantityUnits } from '@aksel/base/quantity'
+import { durationMs, parseThresholds } from './eviction/thresholds.ts'
+import type { EvictionSettings, Threshold } from './eviction/thresholds.ts'
+
+/** As written: quantities and durations are texts. */
+export interface KubeletConfig extends EvictionSettings {
+  readonly evictionPressureTransitionPeriod: string
+  /** Seconds. */
+  readonly evictionMaxPodGracePeriod: number
+  /** How often the node looks at itself; upstream has no field for it. */
+  readonly evictionMonitoringPeriod: string
+  readonly imageGCHighThresholdPercent: number
+  readonly imageGCLowThresholdPercent: number
+  readonly imageMinimumGCAge: string
+  /** `0s`: images may stay unused for ever. */
+  readonly imageMaximumGCAge: string
+  readonly imageGCPeriod: string
+  readonly containerLogMaxSize: string
+  readonly containerLogMaxFiles: number
+  readonly containerLogMonitorInterval: string
+  /** -1: as many as the machine has. */
+  readonly podPidsLimit: number
+  readonly cpuManagerPolicy: 'none' | 'static'
+  readonly memoryManagerPolicy: 'None' | 'Static'
+  /** A folder of manifests; '' for none. */
+  readonly staticPodPath: string
+  readonly fileCheckFrequency: string
+  readonly shutdownGracePeriod: string
+  readonly shutdownGracePeriodCriticalPods: string
+}
+
+export const aksKubeletConfig: KubeletConfig = {
+  evictionHard: {
+    'memory.available': '100Mi',
+    'nodefs.available': '10%',
+    'nodefs.inodesFree': '5%',
+    'pid.available': '2000',
+  },
+  evictionSoft: {},
+  evictionSoftGracePeriod: {},
+  evictionMinimumReclaim: {},
+  evictionPressureTransitionPeriod: '5m0s',
+  evictionMaxPodGracePeriod: 0,
+  evictionMonitoringPeriod: '10s',
+  imageGCHighThresholdPercent: 85,
+  imageGCLowThresholdPercent: 80,
+  imageMinimumGCAge: '2m0s',
+  imageMaximumGCAge: '0s',
+  imageGCPeriod: '5m0s',
+  containerLogMaxSize: '50M',
+  containerLogMaxFiles: 5,
+  containerLogMonitorInterval: '10s',
+  podPidsLimit: -1,
+  cpuManagerPolicy: 'none',
+  memoryManagerPolicy: 'None',
+  staticPodPath: '',
+  fileCheckFrequency: '20s',
+  shutdownGracePeriod: '0s',
+  shutdownGracePeriodCriticalPods: '0s',
+}
+
+/** The same, read: times in milliseconds, sizes in bytes. */
+export interface NodeSettings {
+  readonly thresholds: readonly Threshold[]
+  readonly pressureTransitionMs: number
+  readonly maxPodGraceSeconds: number
+  readonly monitoringMs: number
+  readonly images: {
+    readonly highPercent: number
+    readonly lowPercent: number
+    readonly minAgeMs: number
+    /** 0: no limit. */
+    readonly maxAgeMs: number
+    readonly periodMs: number
+  }
+  readonly logs: { readonly maxBytes: number; readonly maxFiles: number; readonly periodMs: number }
+  /** Undefined: no bound of its own. */
+  readonly podPidsMax: number | undefined
+  readonly cpuManagerPolicy: KubeletConfig['cpuManagerPolicy']
+  readonly memoryManagerPolicy: KubeletConfig['memoryManagerPolicy']
+  readonly staticPods: { readonly path: string; readonly periodMs: number } | undefined
+  readonly shutdown: { readonly graceMs: number; readonly criticalMs: number }
+}
+
+type DurationField = {
+  [K in keyof KubeletConfig]: K extends `${string}${'Period' | 'Interval' | 'Frequency' | 'GCAge'}` ? K : never
+}[Exclude<keyof KubeletConfig, 'evictionSoftGracePeriod' | 'evictionMaxPodGracePeriod'>]
+
+/** Throws an error that names the field. */
+export function readKubeletConfig(given: Partial<KubeletConfig>): NodeSettings {
+  const known = new Set(Object.keys(aksKubeletConfig))
+  const unknown = Object.keys(given).find((name) => !known.has(name))
+  if (unknown !== undefined) throw new Error(`kubelet configuration: unknown field "${unknown}"`)
+  const config = { ...aksKubeletConfig, ...given }
+  const duration = (name: DurationField): number => durationMs(name, config[name])
+  judge(config)
+  return {
+    thresholds: parseThresholds(config),
+    pressureTransitionMs: duration('evictionPressureTransitionPeriod'),
+    maxPodGraceSeconds: config.evictionMaxPodGracePeriod,
+    monitoringMs: duration('evictionMonitoringPeriod'),
+    images: {
+      highPercent: config.imageGCHighThresholdPercent,
+      lowPercent: config.imageGCLowThresholdPercent,
+      minAgeMs: duration('imageMinimumGCAge'),
+      maxAgeMs: duration('imageMaximumGCAge'),
+      periodMs: duration('imageGCPeriod'),
+    },
+    logs: {
+      maxBytes: quantityUnits(config.containerLogMaxSize),
+      maxFiles: config.containerLogMaxFiles,
+      periodMs: duration('containerLogMonitorInterval'),
+    },
+    podPidsMax: config.podPidsLimit > 0 ? config.podPidsLimit : undefined,
+    cpuManagerPolicy: config.cpuManagerPolicy,
+    memoryManagerPolicy: config.memoryManagerPolicy,
+    staticPods:
+      config.staticPodPath === ''
+        ? undefined
+        : { path: config.staticPodPath, periodMs: duration('fileCheckFrequency') },
+    shutdown: {
+      graceMs: duration('shutdownGracePeriod'),
+      criticalMs: durationMs('shutdownGracePeriodCriticalPods', config.shutdownGracePeriodCriticalPods),
+    },
+  }
+}
+
+/** The sentences of upstream's validation. */
+function judge(config: KubeletConfig): void {
+  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = config
+  const refuse = (sentence: string): never => {
+    throw new Error(`invalid configuration: ${sentence}`)
+  }
+  if (!isPercent(high))
+    refuse(`imageGCHighThresholdPercent (--image-gc-high-threshold) ${high} must be between 0 and 100, inclusive`)
+  if (!isPercent(low))
+    refuse(`imageGCLowThresholdPercent (--image-gc-low-threshold) ${low} must be between 0 and 100, inclusive`)
+  if (low >= high) {
+    refuse(
+      `imageGCLowThresholdPercent (--image-gc-low-threshold) ${low} must be less than imageGCHighThresholdPercent (--image-gc-high-threshold) ${high}`,
+    )
+  }
+  if (config.containerLogMaxFiles <= 1) refuse('containerLogMaxFiles must be greater than 1')
+  if (config.shutdownGracePeriodCriticalPods !== '0s') {
+    const [total, critical] = [config.shutdownGracePeriod, config.shutdownGracePeriodCriticalPods]
+    if (durationMs('shutdownGracePeriodCriticalPods', critical) > durationMs('shutdownGracePeriod', total)) {
+      refuse(`shutdownGracePeriodCriticalPods ${critical} must be <= shutdownGracePeriod ${total}`)
+    }
+  }
+}
+
+function isPercent(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 100
+}
