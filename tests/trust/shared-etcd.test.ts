@@ -2,11 +2,12 @@
 // etcd and back; etcdctl reads and counts the registry.
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { configMaps, deployments, leases, replicaSets } from '@aksel/api/resources'
+import type { Lease } from '@aksel/api/types/coordination-v1'
 import { systemClock } from '@aksel/base/clock'
 import { seededRandom } from '@aksel/base/ids'
 import { silentLog } from '@aksel/base/log'
@@ -66,6 +67,86 @@ async function isWorkedOn(scope: Scope, client: Client, name: string): Promise<v
   })
 }
 
+/** The lease, once somebody else holds it. */
+async function heldByAnother(scope: Scope, client: Client, name: string, before: string): Promise<Lease> {
+  const informer = new Informer(scope, client, leases, { namespace: 'kube-system' })
+  void informer.run()
+  return await new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`"${before}" still holds ${name}`)), DEADLINE_MS)
+    informer.subscribe((now) => {
+      const holder = now?.spec?.holderIdentity ?? ''
+      if (now?.metadata.name !== name || holder === before || holder === '') return
+      clearTimeout(late)
+      resolve(now)
+    })
+  })
+}
+
+interface AuditLine {
+  readonly verb: string
+  readonly user: { readonly username?: string }
+  readonly requestReceivedTimestamp: string
+  readonly requestURI: string
+  readonly objectRef?: { readonly resource?: string; readonly name?: string }
+  readonly responseStatus: { readonly code: number }
+}
+
+/** What the loops of a server wrote since then, by its own audit log. Leases and what is told of them belong to no term. */
+function writtenByLoops(dataDir: string, sinceMs: number): readonly AuditLine[] {
+  const lines = readFileSync(join(dataDir, 'server', 'audit.jsonl'), 'utf8').split('\n')
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as AuditLine)
+    .filter(({ verb, user, objectRef, requestReceivedTimestamp, responseStatus }) => {
+      const isLoop = /^system:(?:kube-|serviceaccount:kube-system:)/.test(user.username ?? '')
+      const isElection =
+        objectRef?.resource === 'leases' ||
+        (objectRef?.resource === 'events' &&
+          /^kube-(?:controller-manager|scheduler)\./.test(objectRef.name ?? 'kube-scheduler.'))
+      const writes = !['get', 'list', 'watch'].includes(verb)
+      return (
+        isLoop && writes && !isElection && responseStatus.code < 300 && Date.parse(requestReceivedTimestamp) >= sinceMs
+      )
+    })
+}
+
+test('a server that is stopped while its loops lead, and wakes when another leads, writes nothing of its old term', async () => {
+  await using stack = new AsyncDisposableStack()
+  const etcd = stack.use(await startEtcd())
+  const scope = scopeOf(stack)
+  const folders = [folder(stack), folder(stack)] as const
+  // Its own clock does not see that it was stopped, as where a whole machine sleeps: it goes on in good faith.
+  const args = ['--store', etcd.url, '--loops', 'on', '--clock', 'sleeps-with-the-process']
+  const engines = [await startEngine(folders[0], args), await startEngine(folders[1], args)] as const
+  for (const engine of engines) stack.defer(() => engine.kill())
+  const clients = [
+    await clientOf(stack, await engines[0].ask('create', 'stopped')),
+    await clientOf(stack, await engines[1].ask('kubeconfig', 'stopped')),
+  ] as const
+  await clients[0].create(deployments, deployment('before'))
+  await isWorkedOn(scope, clients[1], 'before')
+  const lease = await clients[0].get(leases, { namespace: 'kube-system', name: 'kube-controller-manager' })
+  const leader = (await engines[0].ask('name', null)) === lease.spec!.holderIdentity ? 0 : 1
+  const other = clients[1 - leader]!
+  // Work is under way as it stops.
+  await Promise.all(Array.from({ length: 20 }, (_, i) => other.create(deployments, deployment(`under-way-${i}`))))
+  process.kill(engines[leader]!.pid, 'SIGSTOP')
+  stack.defer(() => void process.kill(engines[leader]!.pid, 'SIGCONT'))
+  await heldByAnother(scope, other, 'kube-controller-manager', lease.spec!.holderIdentity!)
+  await heldByAnother(scope, other, 'kube-scheduler', lease.spec!.holderIdentity!)
+  await other.create(deployments, deployment('meanwhile'))
+  await isWorkedOn(scope, other, 'meanwhile')
+  const wokenMs = Date.now()
+  process.kill(engines[leader]!.pid, 'SIGCONT')
+  await Promise.all(Array.from({ length: 20 }, (_, i) => other.create(deployments, deployment(`after-${i}`))))
+  await isWorkedOn(scope, clients[leader]!, 'after-19')
+  await engines[leader]!.ask('stop', null)
+  assert.deepEqual(writtenByLoops(folders[leader]!, wokenMs), [])
+  const sets = await other.list(replicaSets, { namespace: 'default' })
+  assert.deepEqual(sets.items.length, new Set(sets.items.map(({ metadata }) => metadata.ownerReferences![0]!.uid)).size)
+  assert.ok(writtenByLoops(folders[1 - leader]!, wokenMs).length > 20)
+})
+
 test('two servers on one etcd serve one cluster; one runs its loops, and the other when that one is killed', async () => {
   await using stack = new AsyncDisposableStack()
   const etcd = stack.use(await startEtcd())
@@ -86,14 +167,16 @@ test('two servers on one etcd serve one cluster; one runs its loops, and the oth
   assert.deepEqual(read.metadata, created.metadata)
   await two.create(deployments, deployment('before'))
   await isWorkedOn(scope, one, 'before')
-  const lease = await two.get(leases, { namespace: 'kube-system', name: 'aksel-loops' })
+  const lease = await two.get(leases, { namespace: 'kube-system', name: 'kube-controller-manager' })
   const { holderIdentity } = lease.spec!
   const [leader, follower] = (await first.ask('name', null)) === holderIdentity ? [first, two] : [second, one]
   await leader.kill()
   await follower.create(deployments, deployment('after'))
   await isWorkedOn(scope, follower, 'after')
-  const next = await follower.get(leases, { namespace: 'kube-system', name: 'aksel-loops' })
-  assert.notEqual(next.spec!.holderIdentity, holderIdentity)
+  for (const name of ['kube-controller-manager', 'kube-scheduler']) {
+    const next = await heldByAnother(scope, follower, name, holderIdentity!)
+    assert.equal(next.spec!.leaseTransitions, lease.spec!.leaseTransitions! + 1)
+  }
   const keys = await etcd.control('get', '/aksel/clusters/', '--prefix', '--keys-only')
   assert.match(keys, /\/aksel\/clusters\/[0-9a-f]{12}\/configmaps\/default\/seen\n/)
   assert.match(keys, /\/deployments\/default\/after\n/)

@@ -6,13 +6,14 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
 import type { Fabric } from '@aksel/provider/fabric'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
 import { explained } from '@aksel/scheduler/debug'
 import type { Scheduler } from '@aksel/scheduler/scheduler'
 import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
 import type { ClusterRecord } from './cluster-record.ts'
-import { runElected } from './loops.ts'
+import { runElected } from './elected-loops.ts'
 
 /** What every control plane of this server is handed. */
 export interface ControlPlaneParts {
@@ -23,8 +24,6 @@ export interface ControlPlaneParts {
   readonly diskImages?: DiskImages
   /** False: an API server alone; whoever wants loops runs them elsewhere. Default true. */
   readonly loops?: boolean
-  /** Set where other servers serve the cluster too: our name in the election of the one that runs its loops. */
-  readonly candidate?: string
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -37,6 +36,10 @@ export interface ControlPlaneOptions extends ControlPlaneParts {
   readonly tunnelSocket: string
   /** The VNet of its nodes, once it is known. */
   readonly virtualNetworkId: () => string | undefined
+  /** Our name in the elections of the server that runs the cluster's loops. */
+  readonly candidate: string
+  /** No other server can open the store. */
+  readonly isAlone: boolean
 }
 
 export interface User {
@@ -71,7 +74,8 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   await server.listen({ host: options.localAddress, port: options.localPort, tls: pems })
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
-  const client = (user: User): Client => createClient(server.transportFor(user), { userAgent: userAgentOf(user) })
+  const client = (user: User, fence?: Fence): Client =>
+    createClient(server.transportFor(user, fence), { userAgent: userAgentOf(user) })
   const loops =
     options.loops === false
       ? Promise.resolve()

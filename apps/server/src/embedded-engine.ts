@@ -27,6 +27,7 @@ import {
   type ClusterRecord,
   type ClusterRecords,
 } from './cluster-record.ts'
+import { hostName } from './open-store.ts'
 import { detach, OwnStores, removeObjects } from './own-stores.ts'
 import { canListen, freePort, ownPlace, type Place } from './places.ts'
 import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
@@ -116,8 +117,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     this.#indexes.add(record.index)
     for (let attempt = 1; record.state === 'Running' && !this.#scope.signal.aborted; attempt++) {
       try {
-        await this.#ensureRunning(record)
-        return
+        return void (await this.#ensureRunning(record))
       } catch (error) {
         // The server that makes it is writing the first objects at this very moment, and so did we.
         if (attempt === FOLLOW.tries) throw error
@@ -322,7 +322,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
 
   async #start(record: ClusterRecord): Promise<ControlPlane> {
     const { id } = record.spec
-    const { fabric, diskImages, sharedAs, ...rest } = this.#options
+    const { fabric, diskImages, sharedAs, dataDir, ...rest } = this.#options
     // Machines and fabric belong to the host that made them: elsewhere the cluster is served without.
     const isOurs = sharedAs === undefined || record.madeBy === sharedAs
     const ours = { ...(fabric === undefined ? {} : { fabric }), ...(diskImages === undefined ? {} : { diskImages }) }
@@ -331,7 +331,8 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return await startControlPlane(childScope(this.#scope, { cluster: record.spec.name }), {
       ...rest,
       ...(isOurs ? ours : {}),
-      ...(sharedAs === undefined ? {} : { candidate: sharedAs }),
+      candidate: sharedAs ?? hostName(dataDir),
+      isAlone: sharedAs === undefined,
       record: isOurs ? record : { ...record, spec },
       ...(await this.#keyspace(record)),
       localAddress: place.host,

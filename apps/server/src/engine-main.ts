@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { systemClock } from '@aksel/base/clock'
+import { systemClock, type Clock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { openAuditLog } from './audit-log.ts'
@@ -23,13 +23,15 @@ const { values } = parseArgs({
     'log-level': { type: 'string', default: 'warn' },
     /** `off`: API servers alone. */
     loops: { type: 'string', default: 'on' },
+    /** `sleeps-with-the-process`: no time passes while the process is stopped, as where the whole machine sleeps. */
+    clock: { type: 'string', default: 'system' },
   },
 })
 const dataDir = values.data
 if (dataDir === undefined) throw new Error('engine-main needs --data')
 const stopping = new AbortController()
 const scope: Scope = {
-  clock: systemClock(),
+  clock: values.clock === 'system' ? systemClock() : sleepyClock(systemClock()),
   random: systemRandom(),
   log: jsonLog(values['log-level']),
   signal: stopping.signal,
@@ -99,6 +101,21 @@ const orders = {
 } as const
 
 export type EngineOrders = typeof orders
+
+/** A gap of more than a second between two looks at it is no time at all. */
+function sleepyClock(clock: Clock): Clock {
+  const sleptFromMs = 1_000
+  let lastMs = clock.monotonicMs()
+  let sleptMs = 0
+  const look = (): number => {
+    const nowMs = clock.monotonicMs()
+    if (nowMs - lastMs > sleptFromMs) sleptMs += nowMs - lastMs
+    lastMs = nowMs
+    return nowMs - sleptMs
+  }
+  setInterval(look, 50).unref()
+  return { now: () => clock.now(), monotonicMs: look, after: (delayMs, fire) => clock.after(delayMs, fire) }
+}
 
 interface Order {
   readonly number: number

@@ -1,12 +1,11 @@
 // The loops of one cluster: its controllers, its disk provisioner and its scheduler, over one set of caches.
 
-import { childScope, type Scope } from '@aksel/base/scope'
+import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { controllersFor } from '@aksel/controllers/all'
 import type { LoadBalancers } from '@aksel/controllers/service-load-balancer/load-balancers'
-import { createCaches } from '@aksel/runtime/caches'
-import type { Controller } from '@aksel/runtime/controller'
-import { runAsLeader } from '@aksel/runtime/leader-election'
+import type { Caches, Controller } from '@aksel/runtime/controller'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import { runControllers } from '@aksel/runtime/runner'
 import { readProfiles } from '@aksel/scheduler/configuration-source'
 import { createScheduler, type Scheduler } from '@aksel/scheduler/scheduler'
@@ -14,34 +13,22 @@ import { diskProvisioner } from '@aksel/storage/provisioner'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
-  readonly client: (user: User) => Client
+  /** A `fence` binds what the client writes to a leader's term. */
+  readonly client: (user: User, fence?: Fence) => Client
+  /** Our name in the elections: unique among the servers of the store. */
+  readonly candidate: string
+  /** No other server can open the store. */
+  readonly isAlone: boolean
   /** Called with the scheduler before it runs. */
   readonly onScheduler?: (scheduler: Scheduler) => void
 }
 
-const CONTROLLER_MANAGER: User = { name: 'system:kube-controller-manager', groups: ['system:masters'] }
-const SCHEDULER: User = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
+export const CONTROLLER_MANAGER: User = { name: 'system:kube-controller-manager', groups: ['system:masters'] }
+export const SCHEDULER: User = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
 
-const LEASE = { namespace: 'kube-system', name: 'aksel-loops' }
-
-/**
- * Runs the loops; where several servers serve the cluster, on the one that holds the lease. A leader that cannot renew stops
- * five seconds before another may begin.
- */
-export async function runElected(scope: Scope, options: LoopOptions): Promise<void> {
-  if (options.candidate === undefined) return await runLoops(scope, options)
-  await runAsLeader(scope, {
-    client: options.client(CONTROLLER_MANAGER),
-    lease: LEASE,
-    identity: options.candidate,
-    run: (own) => runLoops(own, options),
-  })
-}
-
-/** Runs until the scope's signal, then ends without an error. */
-async function runLoops(scope: Scope, options: LoopOptions): Promise<void> {
+/** The controllers, until the scope's signal; ends without an error. */
+export async function runManager(scope: Scope, options: LoopOptions, caches: Caches): Promise<void> {
   const client = options.client(CONTROLLER_MANAGER)
-  await using caches = createCaches(childScope(scope, { loop: 'caches' }), client)
   const loadBalancers = loadBalancersOf(options)
   const controllers: Controller[] = [
     ...controllersFor({
@@ -54,13 +41,15 @@ async function runLoops(scope: Scope, options: LoopOptions): Promise<void> {
       ? []
       : [diskProvisioner({ client, caches, images: options.diskImages, diskIdPrefix: diskIdPrefix(options) })]),
   ]
-  const configured = await readProfiles(scope, client)
+  await ends(scope, 'controllers', runControllers(scope, { controllers, caches }))
+}
+
+/** The scheduler, until the scope's signal. Rejects where its profiles cannot be read. */
+export async function runScheduler(scope: Scope, options: LoopOptions, caches: Caches): Promise<void> {
+  const configured = await readProfiles(scope, options.client(CONTROLLER_MANAGER))
   const scheduler = createScheduler(scope, { client: options.client(SCHEDULER), caches, ...configured })
   options.onScheduler?.(scheduler)
-  await Promise.all([
-    ends(scope, 'controllers', runControllers(scope, { controllers, caches })),
-    ends(scope, 'scheduler', scheduler.run()),
-  ])
+  await ends(scope, 'scheduler', scheduler.run())
 }
 
 /** A loop that ends before it is asked to is a bug of ours: it is told, and the others go on. */

@@ -34,7 +34,7 @@ export async function expireEvents(scope: Scope, { records, row }: EventExpiryOp
       if (atMs > oldest) continue
       const slash = key.indexOf('/')
       const record = await records.get(row, key.slice(0, slash), key.slice(slash + 1))
-      if (record === undefined || (await records.delete(row, record)) !== undefined) seen.delete(key)
+      if (record === undefined || (await records.delete(row, record, undefined)) !== undefined) seen.delete(key)
     }
   }
   const page = await records.page(row, { namespace: '' })

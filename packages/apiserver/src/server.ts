@@ -5,6 +5,7 @@ import { minors, type Minor } from '@aksel/api/tables'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import type { Store } from '@aksel/store/store'
 import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts'
 import { authorities, rowOf, type Authorities } from './authorities.ts'
@@ -103,8 +104,8 @@ export interface ApiServerOptions {
 export interface ApiServer extends AsyncDisposable {
   /** HTTP/1.1 and HTTP/2 over TLS; may be called for several addresses. Rejects with the socket's error. */
   listen(options: ListenOptions): Promise<Listener>
-  /** Calls as this user, through the whole pipeline but TLS and framing. */
-  transportFor(user: UserInfo): Transport
+  /** Calls as this user, through the whole pipeline but TLS and framing; what they write is bound to the term of a `fence`. */
+  transportFor(user: UserInfo, fence?: Fence): Transport
   /** Ends all watches, closes all listeners, then resolves. */
   close(): Promise<void>
 }
@@ -151,7 +152,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const pipeline = pipelineOf(options, { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks })
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
-  const transportFor = (user: UserInfo): Transport => inProcessTransport(run, user, calls)
+  const transportFor: ApiServer['transportFor'] = (user, fence) => inProcessTransport(run, user, calls, fence)
   const transport = transportFor({ name: 'system:apiserver', groups: [masters] })
   const objects = createClient(measured(transport, clientMetrics, `${advertiseAddress}:${advertisePort}`), {
     userAgent: 'kube-apiserver',
@@ -212,16 +213,16 @@ async function openRecords(
   metrics: MetricsRegistry,
 ): Promise<OpenRecords> {
   const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
-  const protobuf = new ProtobufDecoder(catalog.tables)
   return {
     epoch,
     records: new RecordStore({
       store,
       keyPrefix,
       schemas: catalog.schemas,
-      protobuf,
+      protobuf: new ProtobufDecoder(catalog.tables),
       epochRevision: epoch.revision,
       metrics: new StoreMetrics(clock, metrics),
+      leaseRow: rowOf(catalog, 'coordination.k8s.io', 'leases'),
       signal,
     }),
   }

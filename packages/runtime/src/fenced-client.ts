@@ -2,8 +2,20 @@
 
 import type { Client } from '@aksel/client/client'
 
+/** One term of one leader, as its Lease tells it. Writes that name it are committed only while the Lease still says so. */
+export interface Fence {
+  readonly namespace: string
+  readonly name: string
+  /** Of the Lease: one that was deleted and made anew is another. */
+  readonly uid: string
+  readonly holder: string
+  readonly transitions: number
+}
+
 /** What a leader knows of its own lead. */
 export interface Lead {
+  /** Hand it to the server with every write: a process that was stopped cannot know that its term is over, the store does. */
+  readonly fence: Fence
   /** True while no other candidate can have taken over, by our own clock and from before our last renewal was sent. */
   holds(): boolean
 }

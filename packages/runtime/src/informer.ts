@@ -94,9 +94,9 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
           this.#resourceVersion = undefined
           if (wasListed) continue
         }
-        this.#failures += 1
-        const maxMs = isRefused(error) ? refusedMaxMs : backOffMaxMs
-        const waitMs = Math.min(backOffBaseMs * 2 ** (this.#failures - 1), maxMs) * (1 + fraction(random))
+        // Refusals say nothing of a server that answers and fails: they must not make that one's back-off long.
+        const mostMs = isRefused(error) ? refusedMaxMs : backOffBaseMs * 2 ** this.#failures++
+        const waitMs = Math.min(mostMs, backOffMaxMs) * (1 + fraction(random))
         log.warn('list or watch failed', { error, failures: this.#failures, waitMs })
         await sleep(clock, waitMs, signal).catch(() => {})
       }

@@ -8,8 +8,8 @@ import { FakeClient } from '@aksel/testing/fake-client'
 import { FakeObjects } from '@aksel/testing/fake-objects'
 import { SimulatedClock } from '@aksel/testing/simulated-clock'
 import { testScope } from '@aksel/testing/test-scope'
-import { fencedClient } from './fenced-client.ts'
-import { runAsLeader } from './leader-election.ts'
+import { fencedClient, type Lead } from './fenced-client.ts'
+import { runAsLeader, type LeaderOptions } from './leader-election.ts'
 
 const lease = { namespace: 'kube-system', name: 'loops' }
 
@@ -136,4 +136,74 @@ test('a leader that slept through the end of its lease writes nothing when it wa
   base.abort()
   await ended
   await assert.rejects(writeOne, /Nothing is written/)
+})
+
+/** Stands for election with one client; what it holds is told. */
+function stand(objects: FakeObjects, clock: SimulatedClock, seed: number, options: Partial<LeaderOptions> = {}) {
+  const scope = testScope({ clock, seed })
+  const client = new FakeClient({ clock, random: scope.random, objects })
+  const leads: Lead[] = []
+  const told: string[] = []
+  const ended = runAsLeader(scope, {
+    client,
+    lease,
+    identity: 'host',
+    tell: (_, what) => void told.push(what),
+    run: (own, lead) => {
+      leads.push(lead)
+      return new Promise((resolve) => own.signal.addEventListener('abort', () => resolve()))
+    },
+    ...options,
+  })
+  return { scope, client, leads, told, ended }
+}
+
+test('a program that comes back takes the lease of its predecessor at once, in a new term; a twin that lives waits', async () => {
+  const clock = new SimulatedClock()
+  const objects = new FakeObjects()
+  const before = stand(objects, clock, 1)
+  await clock.run(10)
+  // It is killed: nothing is released. Its successor has its name.
+  const after = stand(objects, clock, 2)
+  await clock.run(10)
+  assert.equal(after.leads.length, 1)
+  assert.deepEqual(
+    [before.leads[0]!.fence.transitions, after.leads[0]!.fence.transitions, before.leads[0]!.fence.uid],
+    [0, 1, after.leads[0]!.fence.uid],
+  )
+  // It was no corpse after all: it sees that its term is over before its lease could have run out, and takes nothing back.
+  await clock.run(5_000)
+  assert.deepEqual([before.leads[0]!.holds(), after.leads[0]!.holds()], [false, true])
+  assert.deepEqual([before.told, after.told], [['became leader', 'stopped leading'], ['became leader']])
+  await clock.run(120_000)
+  assert.deepEqual([before.leads.length, after.leads.length, after.leads[0]!.holds()], [1, 1, true])
+  for (const one of [before, after]) {
+    one.scope.abort()
+    await one.ended
+  }
+  assert.equal(after.client.peek(leases, 'kube-system/loops')!.spec!.holderIdentity, '')
+})
+
+test('where nobody else can open the store, the lease of whoever held it last is taken at once', async () => {
+  const clock = new SimulatedClock()
+  const objects = new FakeObjects()
+  stand(objects, clock, 1, { identity: 'another host' })
+  await clock.run(10)
+  const alone = stand(objects, clock, 2, { isAlone: true })
+  await clock.run(10)
+  assert.deepEqual([alone.leads[0]?.fence.holder, alone.leads[0]?.fence.transitions], ['host', 1])
+})
+
+test('a lease that is deleted ends the term of its holder, and the next is of another lease', async () => {
+  const clock = new SimulatedClock()
+  const objects = new FakeObjects()
+  const one = stand(objects, clock, 1)
+  await clock.run(10)
+  await one.client.delete(leases, lease)
+  await clock.run(10_000)
+  const [first, second] = one.leads
+  assert.deepEqual([first!.holds(), second!.holds()], [false, true])
+  assert.notEqual(first!.fence.uid, second!.fence.uid)
+  one.scope.abort()
+  await one.ended
 })

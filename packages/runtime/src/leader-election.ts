@@ -8,7 +8,7 @@ import { fraction } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
-import type { Lead } from './fenced-client.ts'
+import type { Fence, Lead } from './fenced-client.ts'
 
 export interface LeaderOptions {
   readonly client: Client
@@ -17,6 +17,10 @@ export interface LeaderOptions {
   readonly identity: string
   /** The work of the leader. Its scope aborts when the lease is lost; `lead` fences its writes (`fencedClient`). */
   run(scope: Scope, lead: Lead): Promise<void>
+  /** No other candidate can live, since nobody else can open the store: the lease is taken at once, whoever held it last. */
+  readonly isAlone?: boolean
+  /** Told when we become leader and when we lost that, in upstream's words. */
+  readonly tell?: (lease: Lease, what: 'became leader' | 'stopped leading') => void
   /** How long others wait for a silent leader. Default 15 s. */
   readonly leaseDurationMs?: number
   /** How long a leader that cannot renew goes on. Default 10 s. */
@@ -39,10 +43,11 @@ export async function runAsLeader(scope: Scope, options: LeaderOptions): Promise
   const own = childScope(scope, { lease: options.lease.name, identity: options.identity })
   const elector = new Elector(own, options)
   while (!scope.signal.aborted) {
-    if (!(await elector.acquire())) return
+    const lead = await elector.acquire()
+    if (lead === undefined) return
     own.log.info('became leader')
     const lost = new AbortController()
-    const work = Promise.resolve(options.run(childScope(own, {}, lost.signal), elector))
+    const work = Promise.resolve(options.run(childScope(own, {}, lost.signal), lead))
     let failure: unknown
     const ended = work.then(
       () => 'ended' as const,
@@ -54,20 +59,28 @@ export async function runAsLeader(scope: Scope, options: LeaderOptions): Promise
     const outcome = await Promise.race([ended, elector.renewUntilLost(lost.signal).then(() => 'lost' as const)])
     lost.abort(new Error('The lease was lost'))
     await ended
-    if (outcome !== 'lost' || scope.signal.aborted) await elector.release()
-    else own.log.warn('lost the lease')
+    elector.end()
+    if (outcome !== 'lost' || scope.signal.aborted) await elector.release(lead.fence)
+    else {
+      own.log.warn('lost the lease')
+      elector.tellLoss()
+    }
     if (outcome === 'failed' && !scope.signal.aborted) throw failure as Error
     if (outcome === 'ended') return
   }
 }
 
-class Elector implements Lead {
+class Elector {
   readonly #scope: Scope
   readonly #options: LeaderOptions
   readonly #leaseDurationMs: number
   readonly #renewDeadlineMs: number
   readonly #retryPeriodMs: number
   #observed: Observation | undefined
+  /** Our term; undefined while we do not lead. */
+  #fence: Fence | undefined
+  /** A lease in our name that we did not take is our predecessor's, which has ended; later it is a twin's. */
+  #isFresh = true
   /** On our monotonic clock, from when the last renewal that succeeded was sent. */
   #heldUntilMs = -Infinity
 
@@ -79,22 +92,41 @@ class Elector implements Lead {
     this.#retryPeriodMs = options.retryPeriodMs ?? 2_000
   }
 
-  holds(): boolean {
-    return this.#scope.clock.monotonicMs() < this.#heldUntilMs
-  }
-
-  /** False when the scope ended first. */
-  async acquire(): Promise<boolean> {
+  /** Undefined when the scope ended first. */
+  async acquire(): Promise<Lead | undefined> {
     const { signal, clock, random } = this.#scope
     while (!signal.aborted) {
-      if (await this.#tryHold()) return true
+      if (await this.#tryHold()) return this.#begin()
       // Jitter, so that candidates do not ask in step.
       await sleep(clock, this.#retryPeriodMs * (1 + 1.2 * fraction(random)), signal).catch(() => {})
     }
-    return false
+    return undefined
   }
 
-  /** Resolves when the lease could not be renewed in time, or when either signal aborts. */
+  #begin(): Lead {
+    const lease = this.#observed!.lease
+    const fence: Fence = {
+      ...this.#options.lease,
+      uid: lease.metadata.uid ?? '',
+      holder: this.#options.identity,
+      transitions: lease.spec?.leaseTransitions ?? 0,
+    }
+    this.#fence = fence
+    this.#isFresh = false
+    this.#options.tell?.(lease, 'became leader')
+    const holds = (): boolean => this.#fence === fence && this.#scope.clock.monotonicMs() < this.#heldUntilMs
+    return { fence, holds }
+  }
+
+  end(): void {
+    this.#fence = undefined
+  }
+
+  tellLoss(): void {
+    if (this.#observed !== undefined) this.#options.tell?.(this.#observed.lease, 'stopped leading')
+  }
+
+  /** Resolves when the lease could not be renewed in time or is another's, or when either signal aborts. */
   async renewUntilLost(stop: AbortSignal): Promise<void> {
     const { clock } = this.#scope
     const signal = AbortSignal.any([stop, this.#scope.signal])
@@ -103,18 +135,23 @@ class Elector implements Lead {
       await sleep(clock, this.#retryPeriodMs, signal).catch(() => {})
       if (signal.aborted) return
       if (await this.#tryHoldBefore(renewedMs + this.#renewDeadlineMs, signal)) renewedMs = clock.monotonicMs()
-      else if (clock.monotonicMs() - renewedMs >= this.#renewDeadlineMs) return
+      else if (this.#isTaken() || clock.monotonicMs() - renewedMs >= this.#renewDeadlineMs) return
     }
   }
 
+  /** The lease was seen to say that our term is over. */
+  #isTaken(): boolean {
+    return this.#fence === undefined || (this.#observed !== undefined && !isOf(this.#observed.lease, this.#fence))
+  }
+
   /** Makes the lease free at once instead of after its duration. */
-  async release(): Promise<void> {
-    const { client, identity } = this.#options
+  async release(fence: Fence): Promise<void> {
+    const { client } = this.#options
     this.#heldUntilMs = -Infinity
     const lease = this.#observed?.lease
-    if (lease?.spec?.holderIdentity !== identity) return
+    if (lease === undefined || !isOf(lease, fence)) return
     const now = formatMicroTime(this.#scope.clock.now())
-    const { leaseTransitions = 0 } = lease.spec
+    const leaseTransitions = fence.transitions
     const spec = { holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now, leaseTransitions }
     try {
       await client.update(leases, { ...lease, spec })
@@ -137,24 +174,24 @@ class Elector implements Lead {
   }
 
   async #tryHold(): Promise<boolean> {
-    const { client, identity, lease: ref } = this.#options
+    const { client, lease: ref } = this.#options
     const { clock, log } = this.#scope
     const now = formatMicroTime(clock.now())
     const heldUntilMs = clock.monotonicMs() + this.#renewDeadlineMs
     try {
       const found = await client.get(leases, ref).catch(ifMissing)
       if (found === undefined) {
+        // Whoever deleted our lease ended our term: another begins, with another lease.
+        if (this.#fence !== undefined) return this.#lose()
         const spec = this.#spec(now, now, 0)
         this.#observe(await client.create(leases, { metadata: { ...ref }, spec }))
         this.#heldUntilMs = heldUntilMs
         return true
       }
       if (found.metadata.resourceVersion !== this.#observed?.lease.metadata.resourceVersion) this.#observe(found)
-      const { holderIdentity = '', leaseTransitions = 0, acquireTime } = found.spec ?? {}
-      const isOurs = holderIdentity === identity
-      const heldMs = (found.spec?.leaseDurationSeconds ?? this.#leaseDurationMs / 1000) * 1000
-      const isHeld = holderIdentity !== '' && this.#observed!.atMs + heldMs > clock.monotonicMs()
-      if (!isOurs && isHeld) return false
+      const { leaseTransitions = 0, acquireTime } = found.spec ?? {}
+      const isOurs = this.#fence !== undefined && isOf(found, this.#fence)
+      if (!isOurs && (this.#fence !== undefined || this.#isHeld(found))) return false
       const spec = isOurs
         ? this.#spec(acquireTime ?? now, now, leaseTransitions)
         : this.#spec(now, now, leaseTransitions + 1)
@@ -167,6 +204,21 @@ class Elector implements Lead {
     }
   }
 
+  /** By somebody who may still be at work. */
+  #isHeld({ spec }: Lease): boolean {
+    const { holderIdentity = '', leaseDurationSeconds = this.#leaseDurationMs / 1000 } = spec ?? {}
+    if (holderIdentity === '' || (this.#options.isAlone === true && this.#isFresh)) return false
+    // Its predecessor's writes are fenced by the number of transitions.
+    if (this.#isFresh && holderIdentity === this.#options.identity) return false
+    return this.#observed!.atMs + leaseDurationSeconds * 1000 > this.#scope.clock.monotonicMs()
+  }
+
+  #lose(): false {
+    this.#observed = undefined
+    this.#fence = undefined
+    return false
+  }
+
   #spec(acquireTime: string, renewTime: string, leaseTransitions: number): NonNullable<Lease['spec']> {
     const leaseDurationSeconds = Math.max(1, Math.round(this.#leaseDurationMs / 1000))
     return { holderIdentity: this.#options.identity, leaseDurationSeconds, acquireTime, renewTime, leaseTransitions }
@@ -175,6 +227,10 @@ class Elector implements Lead {
   #observe(lease: Lease): void {
     this.#observed = { lease, atMs: this.#scope.clock.monotonicMs() }
   }
+}
+
+function isOf({ metadata, spec }: Lease, { uid, holder, transitions }: Fence): boolean {
+  return metadata.uid === uid && spec?.holderIdentity === holder && (spec.leaseTransitions ?? 0) === transitions
 }
 
 function ifMissing(error: unknown): undefined {

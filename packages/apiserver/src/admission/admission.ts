@@ -6,6 +6,7 @@ import type { Schemas } from '@aksel/api/schema'
 import type { Draft } from '@aksel/base/draft'
 import type { Clock } from '@aksel/base/clock'
 import type { Random } from '@aksel/base/ids'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { Authorizer } from '../authorization/attributes.ts'
 import type { RecordStore } from '../registry/record-store.ts'
@@ -46,6 +47,8 @@ export interface AdmissionRequest {
   readonly waits?: Waits
   /** Aborts when the caller is gone. */
   readonly signal?: AbortSignal
+  /** What the plug-ins write for this request is bound to it too. */
+  readonly fence?: Fence
 }
 
 export interface AdmissionContext {

@@ -62,7 +62,7 @@ async function charge(
     const next = draftOf(record.object as ResourceQuota)
     next.status = { ...next.status, used: { ...next.status?.used, ...used } }
     delete next.metadata.resourceVersion
-    if ((await context.records.put(row, next as ResourceQuota, record)) === undefined) return false
+    if ((await context.records.put(row, next as ResourceQuota, record, request.fence)) === undefined) return false
   }
   return true
 }

@@ -7,7 +7,7 @@ import type { AdmissionRequest, ShownBody } from './admission.ts'
 type Own = Pick<AdmissionRequest, 'operation' | 'subresource' | 'name' | 'object' | 'old' | 'body'>
 
 export function admissionRequestOf(call: WriteCall, own: Own): AdmissionRequest {
-  const { row, namespace, user, dryRun, warnings, annotations, waits, signal, options } = call
+  const { row, namespace, user, dryRun, warnings, annotations, waits, signal, options, fence } = call
   return {
     row,
     namespace,
@@ -18,6 +18,7 @@ export function admissionRequestOf(call: WriteCall, own: Own): AdmissionRequest 
     ...(waits === undefined ? {} : { waits }),
     ...(signal === undefined ? {} : { signal }),
     ...(options === undefined ? {} : { options }),
+    ...(fence === undefined ? {} : { fence }),
     ...own,
   }
 }

@@ -94,6 +94,8 @@ async function keepConfigMap(parts: ConfigMapParts, wanted: ConfigMap): Promise<
     await hooks.run('start-cluster-authentication-info-controller', () => writeConfigMap(client, wanted))
   } catch (error) {
     if (scope.signal.aborted) return
+    // Another server of the cluster starts at the same moment.
+    if (isReason(error, 'AlreadyExists', 'Conflict')) return await keepConfigMap(parts, wanted)
     scope.log.warn('the ConfigMap for other API servers could not be written', { error })
     scope.clock.after(RETRY_MS, () => void keepConfigMap(parts, wanted))
   }

@@ -2,6 +2,7 @@
 
 import { AsyncQueue } from '@aksel/base/queue'
 import type { ApiRequest, ApiResponse, Transport } from '@aksel/client/transport'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { Outcome } from '../pipeline.ts'
 import type { LiveCalls } from './live-calls.ts'
@@ -11,6 +12,7 @@ export function inProcessTransport(
   run: (call: IncomingCall) => Promise<Outcome>,
   user: UserInfo,
   calls: LiveCalls,
+  fence?: Fence,
 ): Transport {
   return {
     async send(request: ApiRequest): Promise<ApiResponse> {
@@ -30,6 +32,7 @@ export function inProcessTransport(
         signal: live.signal,
         peer: { kind: 'user', user },
         remoteAddress: '127.0.0.1',
+        ...(fence === undefined ? {} : { fence }),
       })
       if (outcome === 'upgraded') throw new Error('Cannot upgrade a call inside the process: it has no connection')
       const { status, headers, body } = outcome

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { X509Certificate } from 'node:crypto'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import type { UserInfo } from '../authentication/user-info.ts'
 
 /** What is known of the caller before the request is looked at. */
@@ -22,6 +23,8 @@ export interface IncomingCall {
   readonly signal: AbortSignal
   readonly peer: Peer
   readonly remoteAddress: string
+  /** The term of the leader that calls; only a call inside the process has one. */
+  readonly fence?: Fence
   /** The bare connection where the caller asked to upgrade it. */
   readonly upgrade?: { readonly socket: Duplex; readonly head: Uint8Array }
 }

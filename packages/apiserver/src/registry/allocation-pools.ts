@@ -10,8 +10,10 @@ import { ApiError } from '@aksel/base/errors'
 import type { Draft } from '@aksel/base/draft'
 import type { Random } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import { freeIn } from './free-value.ts'
 import type { RecordStore } from './record-store.ts'
+import type { WriteCall } from './registry.ts'
 import { ServiceRanges } from './service-ranges.ts'
 
 export interface PoolOptions {
@@ -32,7 +34,7 @@ interface Pool {
   /** Waits until a value that is being freed is free. */
   settled?(value: string): Promise<void>
   /** Writes down who has the value; false where another turns out to have it. */
-  claim?(value: string, holder: string): Promise<boolean>
+  claim?(value: string, holder: string, fence: Fence | undefined): Promise<boolean>
   release(value: string): void
 }
 
@@ -70,10 +72,9 @@ export class AllocationPools {
    * for is taken or out of range.
    */
   async reserve(
-    row: KindRow,
+    { row, dryRun, fence }: Pick<WriteCall, 'row' | 'dryRun' | 'fence'>,
     object: Draft<KubernetesObject>,
     old: KubernetesObject | undefined,
-    dryRun = false,
   ): Promise<Reservation> {
     const rules = row.allocations
     if (rules === undefined) return { release: () => {} }
@@ -105,7 +106,7 @@ export class AllocationPools {
       }
       if (!pool.held.has(value)) {
         pool.held.set(value, holder)
-        if (dryRun || (await pool.claim?.(value, holder)) !== false) taken.push({ pool, value })
+        if (dryRun || (await pool.claim?.(value, holder, fence)) !== false) taken.push({ pool, value })
         else {
           release()
           const complaint = invalid(need.field, value, alreadyAllocated(need.pool, value))
@@ -163,9 +164,9 @@ function addressPool(ranges: ServiceRanges): Pool {
     complaint: (value) => ranges.complaint(value),
     free: () => ranges.free(),
     settled: (value) => ranges.settled(value),
-    claim(value, holder) {
+    claim(value, holder, fence) {
       const { namespace = '', name } = refOfKey(holder)
-      return ranges.claim(value, { namespace, name })
+      return ranges.claim(value, { namespace, name }, fence)
     },
     release: (value) => ranges.release(value),
   }

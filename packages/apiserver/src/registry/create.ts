@@ -101,13 +101,13 @@ async function storeNew(
 ): Promise<Written | undefined> {
   const { row, namespace, dryRun } = call
   if ((await registry.records.get(row, namespace, object.metadata.name)) !== undefined) return undefined
-  const reservation = await registry.allocations.reserve(row, object, undefined, dryRun)
+  const reservation = await registry.allocations.reserve(call, object, undefined)
   if (dryRun) {
     reservation.release()
     return writtenDry(object as KubernetesObject, true)
   }
   try {
-    const record = await registry.records.put(row, object as KubernetesObject, undefined)
+    const record = await registry.records.put(row, object as KubernetesObject, undefined, call.fence)
     if (record !== undefined) return writtenRecord(record, true)
   } catch (error) {
     reservation.release()

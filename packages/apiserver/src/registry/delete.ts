@@ -55,13 +55,13 @@ async function tryDelete(
   const changed = mark(row, next, current.object, options, registry.scope.clock.now())
   if (isReadyToGo(row, next as KubernetesObject)) {
     if (dryRun) return { kind: 'removed', object: current.object }
-    const removed = await removeRecord(registry, row, current)
+    const removed = await removeRecord(registry, call, current)
     return removed === undefined ? undefined : { kind: 'removed', object: removed.object }
   }
   if (!changed) return { kind: 'marked', written: writtenRecord(current, false) }
   if (dryRun) return { kind: 'marked', written: writtenDry(next as KubernetesObject, false, current.resourceVersion) }
   delete next.metadata.resourceVersion
-  const record = await registry.records.put(row, next as KubernetesObject, current)
+  const record = await registry.records.put(row, next as KubernetesObject, current, call.fence)
   return record === undefined ? undefined : { kind: 'marked', written: writtenRecord(record, false) }
 }
 
@@ -132,10 +132,10 @@ export function isReadyToGo(row: KindRow, object: KubernetesObject): boolean {
 /** Removes the record and frees what it held; undefined when it changed meanwhile. */
 export async function removeRecord(
   registry: Registry,
-  row: KindRow,
+  { row, fence }: Pick<WriteCall, 'row' | 'fence'>,
   record: StoredRecord,
 ): Promise<StoredRecord | undefined> {
-  const removed = await registry.records.delete(row, record)
+  const removed = await registry.records.delete(row, record, fence)
   if (removed !== undefined) registry.allocations.settle(row, record.object, undefined)
   return removed
 }

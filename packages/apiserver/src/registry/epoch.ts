@@ -57,7 +57,7 @@ export async function writeEpoch(
       const page = await records.page(row, { namespace: '', from, limit: PAGE })
       for (const record of page.records) {
         if (record.revision >= epoch.revision) continue
-        const now = await records.put(row, record.object, record)
+        const now = await records.put(row, record.object, record, undefined)
         if (now !== undefined && now.revision !== record.revision) written += 1
       }
       from = page.next

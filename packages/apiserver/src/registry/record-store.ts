@@ -6,13 +6,16 @@ import type { Schemas } from '@aksel/api/schema'
 import type { ApiError } from '@aksel/base/errors'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { StoreError } from '@aksel/store/store'
-import type { KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
+import type { Lease } from '@aksel/api/types/coordination-v1'
+import type { Fence } from '@aksel/runtime/fenced-client'
+import type { Guard, KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
 import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
 import { LabelIndexes, type LabelTerm } from './label-index.ts'
+import { Fences } from './fences.ts'
 import { RecordCache } from './record-cache.ts'
 import { translated, watchError } from './store-errors.ts'
 import type { StoreMetrics } from './store-metrics.ts'
-import { encodeForStore, StoredRecord } from './record.ts'
+import { encodeForStore, shownAs, StoredRecord } from './record.ts'
 
 export interface Page {
   readonly records: readonly StoredRecord[]
@@ -57,6 +60,8 @@ export interface RecordStoreOptions {
   readonly protobuf: ProtobufDecoder
   readonly epochRevision: number
   readonly metrics: StoreMetrics
+  /** Of the Leases that the writes of leaders are bound to. */
+  readonly leaseRow: KindRow
   /** Ends what is kept by watches. */
   readonly signal: AbortSignal
 }
@@ -76,6 +81,7 @@ export class RecordStore {
   readonly #cache = new RecordCache()
   readonly #labels: LabelIndexes
   readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
+  readonly #fences: Fences
 
   constructor(options: RecordStoreOptions) {
     this.#store = options.store
@@ -85,6 +91,12 @@ export class RecordStore {
     this.#metrics = options.metrics
     this.#labels = new LabelIndexes(options.store, options.signal)
     this.#epochRevision = options.epochRevision
+    const { leaseRow } = options
+    this.#fences = new Fences({
+      keyOf: (namespace, name) => this.keyOf(leaseRow, namespace, name),
+      read: async (key) => translated(async () => this.#store.get(key)),
+      leaseOf: (item) => this.recordOf(leaseRow, item).object as Lease,
+    })
   }
 
   get revision(): number {
@@ -141,11 +153,15 @@ export class RecordStore {
     return (await this.page(row, { namespace })).records
   }
 
-  /** Stores the object in place of `before` (undefined: there must be none). Undefined when someone was faster. */
+  /**
+   * Stores the object in place of `before` (undefined: there must be none). Undefined when someone was faster. Throws Conflict
+   * where the term of the leader that writes is over.
+   */
   async put(
     row: KindRow,
     object: KubernetesObject,
     before: StoredRecord | undefined,
+    fence: Fence | undefined,
   ): Promise<StoredRecord | undefined> {
     const key = this.keyOf(row, object.metadata.namespace ?? '', object.metadata.name)
     const stored =
@@ -156,7 +172,7 @@ export class RecordStore {
           : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
     const value = encodeForStore(stored as KubernetesObject)
     if (before !== undefined && Buffer.compare(before.item.value, value) === 0) return before
-    const result = await this.#transact(row, key, before, { kind: 'put', key, value })
+    const result = await this.#transact(row, key, before, { kind: 'put', key, value }, fence)
     if (!result.committed) return undefined
     // The very bytes that watchers are sent; at this revision, so that no store need ask how new it is.
     const read = await this.#store.get(key, result.revision)
@@ -169,9 +185,9 @@ export class RecordStore {
   }
 
   /** Removes exactly this revision of the object. Undefined when someone was faster; else the last state at the revision of the deletion. */
-  async delete(row: KindRow, record: StoredRecord): Promise<StoredRecord | undefined> {
+  async delete(row: KindRow, record: StoredRecord, fence: Fence | undefined): Promise<StoredRecord | undefined> {
     const { key } = record.item
-    const result = await this.#transact(row, key, record, { kind: 'delete', key })
+    const result = await this.#transact(row, key, record, { kind: 'delete', key }, fence)
     return result.committed ? this.#deletionOf(row, record.item, result.revision) : undefined
   }
 
@@ -180,11 +196,14 @@ export class RecordStore {
     key: string,
     before: StoredRecord | undefined,
     write: { kind: 'put'; key: string; value: Uint8Array } | { kind: 'delete'; key: string },
+    fence: Fence | undefined,
   ): Promise<TransactionResult> {
     const guard = { kind: 'revision', key, modRevision: before?.item.modRevision ?? 0 } as const
     const operation = write.kind === 'delete' ? 'delete' : before === undefined ? 'create' : 'update'
     const startMs = this.#metrics.begin()
-    const done = translated(async () => this.#store.transact({ guards: [guard], writes: [write] }))
+    const commit = (guards: readonly Guard[]): Promise<TransactionResult> =>
+      translated(async () => this.#store.transact({ guards, writes: [write] }))
+    const done = fence === undefined ? commit([guard]) : this.#fences.commit(fence, (term) => commit([term, guard]))
     return this.#metrics.counted(operation, row, startMs, done)
   }
 
@@ -373,13 +392,6 @@ export class RecordStore {
     }
     return record
   }
-}
-
-/** The record of the object as its version shows it; the stored bytes where they are that already. */
-function shownAs(probe: StoredRecord, shown: KubernetesObject): StoredRecord {
-  if (shown === probe.object) return probe
-  const { resourceVersion: _, ...metadata } = shown.metadata
-  return new StoredRecord(probe.item, encodeForStore({ ...shown, metadata }))
 }
 
 function keyOfEvent(event: StoreEvent): string {

@@ -158,3 +158,10 @@ function isEmptyCollection(value: unknown): boolean {
   for (const _key in value) return false
   return true
 }
+
+/** The record of the object as its version shows it; the stored bytes where they are that already. */
+export function shownAs(probe: StoredRecord, shown: KubernetesObject): StoredRecord {
+  if (shown === probe.object) return probe
+  const { resourceVersion: _, ...metadata } = shown.metadata
+  return new StoredRecord(probe.item, encodeForStore({ ...shown, metadata }))
+}

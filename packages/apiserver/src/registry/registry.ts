@@ -4,6 +4,7 @@ import type { KindRow, WriteContext } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Schemas } from '@aksel/api/schema'
 import type { Scope } from '@aksel/base/scope'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import type { AdmissionChain } from '../admission/admission.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { Waits } from '../call-context.ts'
@@ -47,6 +48,8 @@ export interface WriteCall {
   readonly waits?: Waits
   /** Aborts when the caller is gone. */
   readonly signal?: AbortSignal
+  /** The term of the leader that writes. */
+  readonly fence?: Fence
   /** The caller's `CreateOptions` and their like, for admission. */
   readonly options?: Readonly<Record<string, unknown>>
 }

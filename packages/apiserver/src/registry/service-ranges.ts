@@ -9,6 +9,7 @@ import type { IPAddress, ServiceCIDR } from '@aksel/api/types/networking-v1'
 import { formatTime } from '@aksel/base/clock'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
+import type { Fence } from '@aksel/runtime/fenced-client'
 import { freeIn } from './free-value.ts'
 import type { RecordStore } from './record-store.ts'
 
@@ -98,13 +99,17 @@ export class ServiceRanges {
   }
 
   /** Makes the address's object. False where another has it. */
-  async claim(address: string, service: { readonly namespace: string; readonly name: string }): Promise<boolean> {
+  async claim(
+    address: string,
+    service: { readonly namespace: string; readonly name: string },
+    fence?: Fence,
+  ): Promise<boolean> {
     await this.#leaving.get(address)
     const { records, addressRow } = this.#parts
     const wanted = this.#object(address, service)
     const current = await records.get(addressRow, '', address)
     if (current !== undefined) return parentOf(current.object as IPAddress) === parentOf(wanted)
-    return (await records.put(addressRow, wanted, undefined)) !== undefined
+    return (await records.put(addressRow, wanted, undefined, fence)) !== undefined
   }
 
   /** Removes the address's object; the address can be had again when it is gone. */
@@ -112,7 +117,7 @@ export class ServiceRanges {
     const { records, addressRow, scope } = this.#parts
     const remove = async (): Promise<void> => {
       const record = await records.get(addressRow, '', address)
-      if (record !== undefined) await records.delete(addressRow, record)
+      if (record !== undefined) await records.delete(addressRow, record, undefined)
     }
     const leaving = remove()
       .catch((error: unknown) => scope.log.warn('an IPAddress object was left behind', { address, error }))
@@ -173,7 +178,8 @@ export class ServiceRanges {
     }
     for (const record of await records.list(addressRow)) {
       const { name, labels } = record.object.metadata
-      if (labels?.[managedByLabel] === allocator && !wanted.has(name)) await records.delete(addressRow, record)
+      if (labels?.[managedByLabel] === allocator && !wanted.has(name))
+        await records.delete(addressRow, record, undefined)
     }
   }
 

@@ -75,16 +75,16 @@ async function tryChange(
   keepTimesOfNoChange(next, old)
   if (isReadyToGo(row, next as KubernetesObject) && old.metadata.deletionTimestamp !== undefined) {
     if (call.dryRun) return writtenDry(next as KubernetesObject, false, old.metadata.resourceVersion)
-    const removed = await removeRecord(registry, row, current)
+    const removed = await removeRecord(registry, call, current)
     return removed === undefined ? retryOrConflict(row, change.name, insisted) : writtenRecord(removed, false)
   }
-  const reservation = await registry.allocations.reserve(row, next, old, call.dryRun)
+  const reservation = await registry.allocations.reserve(call, next, old)
   if (call.dryRun) {
     reservation.release()
     return writtenDry(next as KubernetesObject, false, old.metadata.resourceVersion)
   }
   try {
-    const record = await registry.records.put(row, next as KubernetesObject, current)
+    const record = await registry.records.put(row, next as KubernetesObject, current, call.fence)
     if (record !== undefined) {
       registry.allocations.settle(row, old, record.object)
       return writtenRecord(record, false)

@@ -78,6 +78,7 @@ export function writeCallOf(context: ResourceCall, options: WriteOptions): Write
   return {
     options: shownOptions(info.verb, options),
     signal: call.signal,
+    ...(call.fence === undefined ? {} : { fence: call.fence }),
     ...(annotations === undefined ? {} : { annotations }),
     ...(waits === undefined ? {} : { waits }),
     row,

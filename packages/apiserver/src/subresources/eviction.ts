@@ -15,6 +15,7 @@ import { notFoundError } from '../refusals.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { deleteOptionsOf } from '../registry/delete-options.ts'
 import type { StoredRecord } from '../registry/record.ts'
+import type { WriteCall } from '../registry/registry.ts'
 import { writeOptionsOf } from '../registry/write-options.ts'
 import { bodyObject, writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { subresourceBody } from './body.ts'
@@ -30,29 +31,32 @@ export async function evictionSubresource(tools: VerbTools, context: ResourceCal
   const record = await tools.registry.records.get(row, info.namespace, info.name)
   if (record === undefined) throw notFoundError(row, info.name)
   const pod = record.object as Pod
-  const call = writeCallOf(context, options)
+  const base = writeCallOf(context, options)
   const deletion = deleteOptionsOf(tools.registry.schemas, eviction.deleteOptions ?? {}, info.query)
-  const dryRun = call.dryRun || deletion.dryRun
-  await admitAction(
-    tools.registry,
-    { ...call, dryRun },
-    {
-      name: info.name,
-      subresource: 'eviction',
-      body: { group: 'policy', version: 'v1', kind: 'Eviction', object: eviction },
-    },
-  )
+  const dryRun = base.dryRun || deletion.dryRun
+  const call = { ...base, dryRun }
+  await admitAction(tools.registry, call, {
+    name: info.name,
+    subresource: 'eviction',
+    body: { group: 'policy', version: 'v1', kind: 'Eviction', object: eviction },
+  })
   const budgets = tools.registry.kinds.find('policy', 'v1', 'poddisruptionbudgets')
-  if (budgets !== undefined && needsBudget(pod)) await spend(tools, budgets, pod, dryRun)
+  if (budgets !== undefined && needsBudget(pod)) await spend(tools, budgets, pod, call)
   // The mark is a write of its own, which a wished-for revision would not survive.
   const isPinned = eviction.deleteOptions?.preconditions?.resourceVersion !== undefined
-  if (!dryRun && !isPinned) await mark(tools, row, info.name, record)
-  await deleteObject(tools.registry, { ...call, dryRun }, info.name, deletion)
+  if (!dryRun && !isPinned) await mark(tools, row, info.name, record, call.fence)
+  await deleteObject(tools.registry, call, info.name, deletion)
   return jsonAnswer(201, { ...successStatus(undefined), code: 201 })
 }
 
 /** Tells on the pod why it goes; its owner and the disruption controller read it. */
-async function mark(tools: VerbTools, row: KindRow, name: string, first: StoredRecord): Promise<void> {
+async function mark(
+  tools: VerbTools,
+  row: KindRow,
+  name: string,
+  first: StoredRecord,
+  fence: WriteCall['fence'],
+): Promise<void> {
   let record: StoredRecord | undefined = first
   while (record !== undefined && record.object.metadata.deletionTimestamp === undefined) {
     const next = draftOf(record.object as Pod)
@@ -62,7 +66,7 @@ async function mark(tools: VerbTools, row: KindRow, name: string, first: StoredR
     const condition = { type: 'DisruptionTarget', status: 'True', ...why, lastTransitionTime }
     next.status = { ...next.status, conditions: [...others, condition] }
     delete next.metadata.resourceVersion
-    if ((await tools.registry.records.put(row, next as Pod, record)) !== undefined) return
+    if ((await tools.registry.records.put(row, next as Pod, record, fence)) !== undefined) return
     record = await tools.registry.records.get(row, first.object.metadata.namespace ?? '', name)
   }
 }
@@ -76,7 +80,12 @@ function needsBudget(pod: Pod): boolean {
 }
 
 /** Takes one disruption from the budget that covers the pod. Throws TooManyRequests where there is none left. */
-async function spend(tools: VerbTools, row: KindRow, pod: Pod, dryRun: boolean): Promise<void> {
+async function spend(
+  tools: VerbTools,
+  row: KindRow,
+  pod: Pod,
+  { dryRun, fence }: Pick<WriteCall, 'dryRun' | 'fence'>,
+): Promise<void> {
   while (true) {
     const record = await budgetOf(tools, row, pod)
     if (record === undefined) return
@@ -89,7 +98,7 @@ async function spend(tools: VerbTools, row: KindRow, pod: Pod, dryRun: boolean):
     next.status!.disruptionsAllowed -= 1
     next.status!.disruptedPods = { ...next.status!.disruptedPods, [pod.metadata.name]: now }
     delete next.metadata.resourceVersion
-    if ((await tools.registry.records.put(row, next as PodDisruptionBudget, record)) !== undefined) return
+    if ((await tools.registry.records.put(row, next as PodDisruptionBudget, record, fence)) !== undefined) return
   }
 }
 

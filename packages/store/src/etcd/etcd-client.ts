@@ -26,7 +26,9 @@ export interface EtcdClientOptions {
 /** A member that is paused or cut off is given up after this. */
 const ATTEMPT_MS = 2_000
 const CALL_MS = 8_000
-const KEEPALIVE_MS = 2_000
+/** etcd cuts off who asks more often than every 5 s. */
+const KEEPALIVE_MS = 6_000
+const KEEPALIVE_TIMEOUT_MS = 2_000
 
 interface Rpc {
   readonly path: string
@@ -181,7 +183,7 @@ function channelOptions({ tls }: EtcdClientOptions): grpc.ChannelOptions {
     'grpc.initial_reconnect_backoff_ms': 50,
     'grpc.max_reconnect_backoff_ms': 1_000,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     // Each store has connections of its own: one that hangs must not hold up another.
     'grpc.use_local_subchannel_pool': 1,
     ...(tls?.serverName === undefined

@@ -1,7 +1,7 @@
 // One watch on everything below the prefix, kept up over broken connections: it resumes where it was, and puts together what
 // etcd sends in fragments, so that the changes of one revision always arrive together.
 
-import { sleep } from '@aksel/base/clock'
+import { sleep, type Timer } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { EtcdClient, WatchCall } from './etcd-client.ts'
 import { numberOf, rangeEndOf, type WatchResponse } from './etcd-proto.ts'
@@ -21,6 +21,8 @@ export interface FeedOptions {
   readonly changed: (revision: number, events: readonly FeedEvent[]) => void
   /** Everything up to the revision was delivered. */
   readonly progressed: (revision: number) => void
+  /** Whether somebody waits for a change that etcd has confirmed. */
+  readonly isAwaited: () => boolean
   /** History behind the reader is gone: it must read anew. The feed goes on behind `revision()` afterwards. */
   readonly compacted: (compactRevision: number) => Promise<void>
 }
@@ -29,6 +31,9 @@ export interface FeedOptions {
 const RETRY_MS_MAX = 1_000
 /** A member that has not confirmed the watch by then is given up. */
 const CREATE_MS = 2_000
+
+/** A member that says nothing for so long while something is awaited is given up: it is stopped, or cut off from us. */
+const SILENT_MS = 2_000
 
 type Outcome =
   | { readonly kind: 'broken'; readonly why: string; readonly progressed: boolean }
@@ -67,14 +72,25 @@ function follow(scope: Scope, call: WatchCall, options: FeedOptions): Promise<Ou
   let pieces: WatchResponse['events'][number][] = []
   const onAbort = (): void => call.cancel()
   const timer = scope.clock.after(CREATE_MS, () => end({ kind: 'broken', why: 'not answered', progressed: false }))
+  let isSilent = false
+  const listen = (): Timer =>
+    scope.clock.after(SILENT_MS, () => {
+      if (isSilent && options.isAwaited())
+        return end({ kind: 'broken', why: 'silent while a change is awaited', progressed: created })
+      isSilent = options.isAwaited()
+      listening = listen()
+    })
+  let listening = listen()
   const end = (outcome: Outcome): void => {
     timer[Symbol.dispose]()
+    listening[Symbol.dispose]()
     scope.signal.removeEventListener('abort', onAbort)
     call.cancel()
     resolve(outcome)
   }
   scope.signal.addEventListener('abort', onAbort, { once: true })
   call.on('data', (response: WatchResponse) => {
+    isSilent = false
     if (response.created) {
       created = true
       timer[Symbol.dispose]()

@@ -124,6 +124,7 @@ export class EtcdReplica {
         this.hub.bookmark()
         this.#release(revision)
       },
+      isAwaited: () => this.#committing.size > 0,
       compacted: () => this.#reload(),
     })
   }
