@@ -8,7 +8,7 @@ import { Aksel, repositoryRoot, runProgram } from './aksel.ts'
 import { masked, readTranscript, writeTranscript, type Step } from './transcript.ts'
 
 const transcripts = join(import.meta.dirname, 'transcripts')
-const stories = ['kubectl', 'apply', 'helm', 'helm-chart', 'workloads', 'kinds', 'custom'] as const
+const stories = ['kubectl', 'apply', 'helm', 'helm-chart', 'workloads', 'kinds', 'custom', 'explain'] as const
 
 void suite('transcripts on a simulated cluster', () => {
   let aksel: Aksel

@@ -137,13 +137,15 @@ ENUM:
     RollingUpdate
 
 DESCRIPTION:
-    <empty>
+    RollingUpdate (the default) replaces them step by step, Recreate ends all
+    old ones first.
 $ explain configmap
 KIND:       ConfigMap
 VERSION:    v1
 
 DESCRIPTION:
-    Configuration as keys and values, for pods to read.
+    Configuration as keys and values, for pods to read as variables or files. At
+    most 1 MiB.
 
 FIELDS:
   apiVersion\t<string>
@@ -152,20 +154,22 @@ FIELDS:
     not know.
 
   binaryData\t<map[string]string>
-    Keys and bytes, in base64.
+    Keys with bytes, in base64. A key must not be in data as well.
 
   data\t<map[string]string>
-    Keys and texts.
+    Keys with texts. Keys consist of letters, digits, '-', '_' and '.'.
 
   immutable\t<boolean>
-    Nothing but metadata can be changed any more.
+    Data can no longer be changed, nor this field; nodes then need not watch it.
+    Absent means false.
 
   kind\t<string>
     Kind names the resource that this object stands for, in upper camel case. It
     cannot be changed.
 
   metadata\t<ObjectMeta>
-    Name, labels and what else every object has.
+    Name, namespace, labels, annotations and what else the server keeps with
+    every object.
 $ auth whoami
 ATTRIBUTE   VALUE
 Username    masterclient

@@ -12,7 +12,8 @@ import {
   type OpenApiSchema,
   type OpenApiVersion,
 } from './definitions.ts'
-import { typeMetaWords } from './field-words.ts'
+import { typeMetaWords, type Descriptions } from './descriptions.ts'
+import { kindNamesOf } from './kind-names.ts'
 import { pathsOf } from './paths.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -23,19 +24,24 @@ export interface CustomDocument {
   readonly definitions: Readonly<Record<string, OpenApiSchema>>
 }
 
-export interface CustomDocumentOptions {
+interface CommonOptions {
   readonly tables: ApiTables
   readonly definition: CustomResourceDefinition
   readonly version: string
-  readonly form: OpenApiVersion
 }
+
+/** Only version 3 holds the built-in types that it refers to, with their descriptions. */
+export type CustomDocumentOptions =
+  | (CommonOptions & { readonly form: 2 })
+  | (CommonOptions & { readonly form: 3; readonly descriptions: Descriptions })
 
 /** `com.example.v1.Widget` for Widget of example.com/v1. */
 export function customDefinitionName(group: string, version: string, kind: string): string {
   return `${group.split('.').reverse().join('.')}.${version}.${kind}`
 }
 
-export function customDocument({ tables, definition, version, form }: CustomDocumentOptions): CustomDocument {
+export function customDocument(options: CustomDocumentOptions): CustomDocument {
+  const { tables, definition, version, form } = options
   const { spec, status } = definition
   const names = status?.acceptedNames ?? spec.names
   const found = spec.versions.find(({ name }) => name === version)!
@@ -85,13 +91,15 @@ export function customDocument({ tables, definition, version, form }: CustomDocu
     factOf(definition, version, listKind),
   )
   const definitions = { [own(names.kind)]: whole, [own(listKind)]: list }
-  if (form === 2) return { paths, definitions }
-  return { paths, definitions: { ...definitions, ...sharedDefinitions(tables, shared) } }
+  if (options.form === 2) return { paths, definitions }
+  return { paths, definitions: { ...definitions, ...sharedDefinitions(options, shared) } }
 }
 
-function sharedDefinitions(tables: ApiTables, roots: ReadonlySet<string>): Readonly<Record<string, OpenApiSchema>> {
-  const byMessage = Map.groupBy(tables.kinds, ({ msg }) => msg)
-  return definitionsOf({ tables, version: 3, kindsOf: (reference) => byMessage.get(reference) ?? [] }, [...roots])
+function sharedDefinitions(
+  { tables, descriptions }: CustomDocumentOptions & { readonly form: 3 },
+  roots: ReadonlySet<string>,
+): Readonly<Record<string, OpenApiSchema>> {
+  return definitionsOf({ tables, descriptions, version: 3, kindNames: kindNamesOf(tables) }, [...roots])
 }
 
 function factOf({ spec, status }: CustomResourceDefinition, version: string, listKind: string): KindFact {

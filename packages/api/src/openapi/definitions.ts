@@ -1,8 +1,8 @@
 // Messages as OpenAPI schemas, in the dialect of version 2 or of version 3.
 
-import { describeField, describeMessage } from './descriptions.ts'
-import { fieldWords, typeMetaWords } from './field-words.ts'
-import { fieldsOf, messageOf, type ApiTables, type FieldFact, type KindFact } from '../tables.ts'
+import { typeMetaWords, type Descriptions } from './descriptions.ts'
+import type { KindName } from './kind-names.ts'
+import { fieldsOf, messageOf, type ApiTables, type FieldFact } from '../tables.ts'
 
 export type OpenApiVersion = 2 | 3
 export type OpenApiSchema = Readonly<Record<string, unknown>>
@@ -10,8 +10,9 @@ export type OpenApiSchema = Readonly<Record<string, unknown>>
 export interface DefinitionContext {
   readonly tables: ApiTables
   readonly version: OpenApiVersion
-  /** Kinds by message reference: a root object's schema names them. */
-  readonly kindsOf: (reference: string) => readonly KindFact[]
+  readonly descriptions: Descriptions
+  /** By message reference: a root object's schema names them. */
+  readonly kindNames: ReadonlyMap<string, readonly KindName[]>
 }
 
 /** `io.k8s.api.apps.v1.Deployment` for `apps/v1.Deployment`. */
@@ -42,7 +43,6 @@ export function definitionsOf(
 
 const shapes: Readonly<Record<string, (version: OpenApiVersion) => OpenApiSchema>> = {
   string: () => ({ type: 'string' }),
-  list: () => ({ type: 'array', items: { type: 'string' } }),
   any: () => ({}),
   object: () => ({ type: 'object' }),
   envelope: () => ({ type: 'object' }),
@@ -61,29 +61,21 @@ const timeFormats: Readonly<Record<string, string>> = { 'meta/v1.Time': 'date-ti
 function definition(context: DefinitionContext, reference: string, refers: Set<string>): OpenApiSchema {
   const message = messageOf(context.tables, reference)
   const shape = message.js === undefined ? undefined : shapes[message.js]
+  const description = context.descriptions.type(reference)
+  const words = description === undefined ? {} : { description }
   if (shape !== undefined) {
     const format = timeFormats[reference]
-    return { ...shape(context.version), ...(format === undefined ? {} : { format }) }
+    return { ...words, ...shape(context.version), ...(format === undefined ? {} : { format }) }
   }
-  const messageName = reference.slice(reference.lastIndexOf('.') + 1)
-  const description = describeMessage(messageName)
   const properties: Record<string, OpenApiSchema> = message.tm === 1 ? { ...typeMetaWords } : {}
   const required: string[] = []
   for (const [name, fact] of fieldsOf(context.tables, reference)) {
-    // Words that name the very message go before those for a field of that name anywhere.
-    const words = fieldWords[reference]?.[name]
-    const schema = fieldSchema(
-      context,
-      fact,
-      refers,
-      words === undefined ? describeField(messageName, name) : undefined,
-    )
-    properties[name] = words === undefined ? schema : described(schema, context.version, words)
+    properties[name] = fieldSchema(context, fact, refers, context.descriptions.field(reference, name))
     if (fact.r === 1) required.push(name)
   }
-  const kinds = context.kindsOf(reference).map(({ group, version, kind }) => ({ group, version, kind }))
+  const kinds = context.kindNames.get(reference) ?? []
   return {
-    ...(description === undefined ? {} : { description }),
+    ...words,
     type: 'object',
     ...(required.length === 0 ? {} : { required: required.sort() }),
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
@@ -104,18 +96,38 @@ function fieldSchema(
   description: string | undefined,
 ): OpenApiSchema {
   const plain = withEnum(context, fact, typeSchema(context, fact.t, refers))
-  const extra = {
+  const preset = context.version === 2 ? undefined : (fact.d ?? implicitDefault(context, fact))
+  return beside(plain, context.version, {
     ...(description === undefined ? {} : { description }),
-    ...(fact.d === undefined ? {} : { default: fact.d }),
+    ...(preset === undefined ? {} : { default: preset }),
     ...(fact.lt === undefined ? {} : { 'x-kubernetes-list-type': fact.lt }),
     ...(fact.lk === undefined ? {} : { 'x-kubernetes-list-map-keys': fact.lk }),
     ...(fact.mt === undefined ? {} : { 'x-kubernetes-map-type': fact.mt }),
     ...(fact.ps === undefined ? {} : { 'x-kubernetes-patch-strategy': fact.ps }),
     ...(fact.pmk === undefined ? {} : { 'x-kubernetes-patch-merge-key': fact.pmk }),
-  }
-  if (Object.keys(extra).length === 0) return plain
-  // Beside a $ref nothing may stand in version 3.
-  return '$ref' in plain && context.version === 3 ? { allOf: [plain], ...extra } : { ...plain, ...extra }
+  })
+}
+
+/** Beside a $ref nothing may stand in version 3. */
+function beside(schema: OpenApiSchema, version: OpenApiVersion, extra: OpenApiSchema): OpenApiSchema {
+  if (Object.keys(extra).length === 0) return schema
+  return '$ref' in schema && version === 3 ? { allOf: [schema], ...extra } : { ...schema, ...extra }
+}
+
+/** What Go's zero value makes of an absent field that is neither optional nor a pointer; version 2 tells no defaults. */
+function implicitDefault(context: DefinitionContext, { t, ptr, oe }: FieldFact): unknown {
+  if (ptr === 1) return undefined
+  return zeroOf(context, t, oe === 1)
+}
+
+const zeros: Readonly<Record<string, unknown>> = { string: '', bool: false, int32: 0, int64: 0, double: 0 }
+
+function zeroOf({ tables }: DefinitionContext, type: string, isOptional: boolean): unknown {
+  if (Object.hasOwn(zeros, type)) return isOptional ? undefined : zeros[type]
+  if (!type.includes('.') || type.startsWith('[]') || type.startsWith('map[')) return undefined
+  const dot = type.lastIndexOf('.')
+  const alias = tables.groupVersions[type.slice(0, dot)]?.aliases?.[type.slice(dot + 1)]
+  return alias !== undefined || messageOf(tables, type).js !== undefined ? undefined : {}
 }
 
 /** The values of a closed set stand with the field, or with the items of its list. Open sets have none. */
@@ -126,7 +138,7 @@ function withEnum({ tables }: DefinitionContext, { e, t }: FieldFact, schema: Op
   if (values === undefined) return schema
   const sorted = values.toSorted()
   if (t === 'string') return { ...schema, enum: sorted }
-  return t === '[]string' ? { ...schema, items: { type: 'string', enum: sorted } } : schema
+  return t === '[]string' ? { ...schema, items: { ...(schema['items'] as OpenApiSchema), enum: sorted } } : schema
 }
 
 const scalars: Readonly<Record<string, OpenApiSchema>> = {
@@ -140,16 +152,26 @@ const scalars: Readonly<Record<string, OpenApiSchema>> = {
 }
 
 function typeSchema(context: DefinitionContext, type: string, refers: Set<string>): OpenApiSchema {
-  if (type.startsWith('[]')) return { type: 'array', items: typeSchema(context, type.slice(2), refers) }
+  if (type.startsWith('[]')) return { type: 'array', items: elementSchema(context, type.slice(2), refers) }
   const map = /^map\[\w+\](.*)$/.exec(type)
-  if (map !== null) return { type: 'object', additionalProperties: typeSchema(context, map[1]!, refers) }
+  if (map !== null) return { type: 'object', additionalProperties: elementSchema(context, map[1]!, refers) }
   const scalar = scalars[type]
   if (scalar !== undefined) return scalar
   const dot = type.lastIndexOf('.')
   const alias = context.tables.groupVersions[type.slice(0, dot)]?.aliases?.[type.slice(dot + 1)]
   if (alias !== undefined) return typeSchema(context, alias, refers)
+  const message = messageOf(context.tables, type)
+  // A list with a name of its own in Go has none in OpenAPI.
+  if (message.js === 'list') return typeSchema(context, message.t!, refers)
   refers.add(type)
   return { $ref: `${refPrefix(context.version)}${definitionName(context.tables, type)}` }
+}
+
+/** An item of a list, a value of a map. */
+function elementSchema(context: DefinitionContext, type: string, refers: Set<string>): OpenApiSchema {
+  const plain = typeSchema(context, type, refers)
+  const preset = context.version === 2 ? undefined : zeroOf(context, type, false)
+  return preset === undefined ? plain : beside(plain, context.version, { default: preset })
 }
 
 export function refPrefix(version: OpenApiVersion): string {

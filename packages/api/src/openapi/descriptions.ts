@@ -1,225 +1,73 @@
-// What `kubectl explain` says: short sentences of our own for the kinds and for the fields that people write and read most.
-// The facts hold no prose, so fields that are missing here have none.
+// What `kubectl explain` says: a sentence of our own for every type and every field, looked up in the tables in `words/`.
 
-/** By the name of a message. */
-const messages: Readonly<Record<string, string>> = {
-  Pod: 'A group of containers that run together on one node.',
-  PodSpec: 'What a pod consists of and how it runs.',
-  PodStatus: 'What is known of a pod now; it may lag behind what happens on the node.',
-  PodTemplateSpec: 'The pod that a controller makes.',
-  Container: 'One container of a pod.',
-  ContainerPort: 'A port on which a container listens.',
-  ContainerStatus: 'What is known of one container of a pod.',
-  EnvVar: 'An environment variable of a container.',
-  EnvVarSource: 'Where the value of a variable comes from.',
-  Volume: 'A directory that containers of a pod can mount.',
-  VolumeMount: 'Where a volume appears in a container.',
-  ResourceRequirements: 'How much of each resource is asked for and allowed at most.',
-  Probe: 'A check of a container that its node makes again and again.',
-  Lifecycle: 'What is run when a container starts and before it is stopped.',
-  SecurityContext: 'User, capabilities and other rights of one container.',
-  PodSecurityContext: 'User, groups and other rights of all containers of a pod.',
-  Affinity: 'Which nodes and which neighbours a pod wants.',
-  Toleration: 'A taint of nodes that a pod puts up with.',
-  TopologySpreadConstraint: 'How evenly matching pods lie over zones, nodes or other domains.',
-  Service: 'A stable name and address in front of the pods that a selector picks.',
-  ServiceSpec: 'How a service is reached and which pods stand behind it.',
-  ServicePort: 'A port of a service.',
-  ConfigMap: 'Configuration as keys and values, for pods to read.',
-  Secret: 'Confidential keys and values, for pods to read. Values are base64 on the wire.',
-  Namespace: 'A scope for names; deleting it deletes all that is in it.',
-  Node: 'A machine that runs pods.',
-  NodeSpec: 'What a node is told.',
-  NodeStatus: 'What a node reports.',
-  Taint: 'Keeps pods off a node that do not tolerate it.',
-  Event: 'A report of something that happened to an object; kept for a while.',
-  PersistentVolume: 'A piece of storage of the cluster.',
-  PersistentVolumeClaim: 'A request for storage.',
-  PersistentVolumeClaimSpec: 'How much storage is asked for, and of which class.',
-  ServiceAccount: 'An identity for processes in pods.',
-  ResourceQuota: 'Limits for what a namespace uses in total.',
-  LimitRange: 'Limits and defaults for single objects of a namespace.',
-  PodTemplate: 'A description of a pod, kept by itself.',
-  ReplicationController: 'Keeps a number of equal pods; deployments have taken its place.',
-  Endpoints: 'The addresses behind a service; endpoint slices have taken its place.',
-  Binding: 'Ties a pod to a node.',
-  Deployment: 'Keeps a number of equal pods and replaces them step by step when their template changes.',
-  DeploymentSpec: 'How many pods, which ones, and how they are replaced.',
-  DeploymentStrategy: 'How old pods are replaced by new ones.',
-  ReplicaSet: 'Keeps a number of equal pods.',
-  StatefulSet: 'Keeps pods with fixed names and storage of their own.',
-  StatefulSetSpec: 'How many pods, which ones, and which claims each has.',
-  DaemonSet: 'Keeps one pod on each matching node.',
-  ControllerRevision: 'A past state of a stateful set or daemon set.',
-  Job: 'Runs pods until so many have succeeded.',
-  JobSpec: 'How often a job must succeed and how it may fail.',
-  CronJob: 'Makes jobs by a schedule.',
-  CronJobSpec: 'When jobs are made and how they look.',
-  Ingress: 'Leads HTTP requests from outside to services, by host and path.',
-  IngressClass: 'A kind of ingress and the controller that implements it.',
-  NetworkPolicy: 'Which traffic the selected pods may have.',
-  EndpointSlice: 'Some of the addresses behind a service.',
-  HorizontalPodAutoscaler: 'Scales a workload by what is measured of it.',
-  PodDisruptionBudget: 'How many pods of an application may be missing when evictions are asked for.',
-  Role: 'Rights within one namespace.',
-  ClusterRole: 'Rights in the whole cluster, or in any namespace that binds it.',
-  RoleBinding: 'Gives the rights of a role to subjects within one namespace.',
-  ClusterRoleBinding: 'Gives the rights of a cluster role to subjects everywhere.',
-  PolicyRule: 'Verbs that may be used on resources or paths.',
-  StorageClass: 'A kind of storage that claims can ask for.',
-  CSIDriver: 'A storage driver of the cluster.',
-  CSINode: 'Which storage drivers a node has.',
-  VolumeAttachment: 'Attaches a volume to a node.',
-  Lease: 'A claim to lead or to be alive that must be renewed.',
-  PriorityClass: 'A name for how important pods are.',
-  RuntimeClass: 'How the containers of a pod are run.',
-  CustomResourceDefinition: 'Adds a kind of its own to the API.',
-  CertificateSigningRequest: 'Asks a signer for a certificate.',
-  ValidatingWebhookConfiguration: 'Webhooks that judge writes.',
-  MutatingWebhookConfiguration: 'Webhooks that change writes.',
-  ValidatingAdmissionPolicy: 'Rules in CEL that judge writes.',
-  FlowSchema: 'Sorts requests into priority levels.',
-  PriorityLevelConfiguration: 'How many requests of a level run at once, and how others wait.',
-  ObjectMeta: 'What every stored object has: its name, its labels, its history.',
-  ListMeta: 'What every list has.',
-  LabelSelector: 'Picks objects by their labels; both parts must match.',
-  OwnerReference: 'An object that this one belongs to and goes with.',
-  ManagedFieldsEntry: 'Which fields one manager set last.',
-  Status: 'The outcome of a request that returns no object.',
-  DeleteOptions: 'How an object is deleted.',
-  Scale: 'The replicas of a workload.',
+type Words = Readonly<Record<string, string>>
+export type WordTable = Readonly<Record<string, Words>>
+
+/** The type of an object, as schemas show it. */
+export const typeMetaWords: Readonly<Record<string, { readonly type: string; readonly description: string }>> = {
+  apiVersion: {
+    type: 'string',
+    description:
+      'APIVersion defines in which group and version this object is written. A server may convert it to the version it stores, and refuses one that it does not know.',
+  },
+  kind: {
+    type: 'string',
+    description: 'Kind names the resource that this object stands for, in upper camel case. It cannot be changed.',
+  },
 }
 
-/** By the name of a message and of its field; `*` stands for every message. */
-const fields: Readonly<Record<string, string>> = {
-  '*.metadata': 'Name, labels and what else every object has.',
-  '*.spec': 'What is wanted.',
-  '*.status': 'What is the case; written by the system.',
-  '*.items': 'The objects of the list.',
-  '*.selector': 'Which objects are meant, by their labels.',
-  '*.template': 'The pod that is made.',
-  '*.conditions': 'What is the case, by aspect, with reasons.',
-  '*.observedGeneration': 'The generation of the spec that this status answers.',
-  '*.replicas': 'How many pods there are to be, or are.',
-  '*.minReadySeconds': 'How long a new pod must be ready before it counts as available.',
-  '*.revisionHistoryLimit': 'How many old revisions are kept.',
-  '*.matchLabels': 'Labels with the values that they must have.',
-  '*.matchExpressions': 'Conditions on labels; all must hold.',
-  '*.lastTransitionTime': 'When the condition last changed.',
-  '*.reason': 'Why, in one word.',
-  '*.message': 'Why, in a sentence.',
-  'PodSpec.containers': 'The containers of the pod; at least one. Cannot be added or removed later.',
-  'PodSpec.initContainers': 'Containers that run before the others, one after another.',
-  'PodSpec.ephemeralContainers': 'Containers added to a running pod to look into it.',
-  'PodSpec.volumes': 'Directories that containers can mount.',
-  'PodSpec.restartPolicy': 'When containers that end are started again.',
-  'PodSpec.nodeName': 'The node that the pod runs on; set by the scheduler.',
-  'PodSpec.nodeSelector': 'Labels that the node must have.',
-  'PodSpec.affinity': 'Which nodes and neighbours the pod wants.',
-  'PodSpec.tolerations': 'Taints that the pod puts up with.',
-  'PodSpec.serviceAccountName': 'The identity of the pod in the API.',
-  'PodSpec.terminationGracePeriodSeconds': 'How long containers may take to end before they are killed.',
-  'PodSpec.activeDeadlineSeconds': 'How long the pod may run at most.',
-  'PodSpec.dnsPolicy': 'How names are resolved in the pod.',
-  'PodSpec.hostNetwork': 'Uses the network of the node.',
-  'PodSpec.imagePullSecrets': 'Secrets for pulling images.',
-  'PodSpec.priorityClassName': 'How important the pod is, by name.',
-  'PodSpec.schedulerName': 'The scheduler that places the pod.',
-  'PodSpec.securityContext': 'Rights of all containers.',
-  'PodSpec.topologySpreadConstraints': 'How pods are spread over domains.',
-  'PodSpec.runtimeClassName': 'How the containers are run, by name.',
-  'PodStatus.phase': 'Where the pod is in its life, in one word.',
-  'PodStatus.podIP': 'The address of the pod.',
-  'PodStatus.hostIP': 'The address of its node.',
-  'PodStatus.startTime': 'When the node took the pod up.',
-  'PodStatus.containerStatuses': 'What is known of each container.',
-  'PodStatus.qosClass': 'How safe the pod is when its node is short of memory; follows from requests and limits.',
-  'Container.name': 'Unique within the pod.',
-  'Container.image': 'The image that the container runs.',
-  'Container.imagePullPolicy': 'When the image is pulled.',
-  'Container.command': 'Run in place of the image’s entry point; not in a shell.',
-  'Container.args': 'Arguments of the command.',
-  'Container.env': 'Environment variables.',
-  'Container.envFrom': 'Config maps and secrets whose keys all become variables.',
-  'Container.ports': 'Ports that the container listens on.',
-  'Container.resources': 'How much it asks for and may use.',
-  'Container.volumeMounts': 'Which volumes it sees, and where.',
-  'Container.livenessProbe': 'A check that restarts the container when it fails.',
-  'Container.readinessProbe': 'A check that takes the pod out of its services while it fails.',
-  'Container.startupProbe': 'A check that the others wait for.',
-  'Container.lifecycle': 'What is run at its start and before its end.',
-  'Container.securityContext': 'Rights of this container.',
-  'Container.workingDir': 'Where the command is run.',
-  'Container.stdin': 'Keeps standard input open.',
-  'Container.tty': 'Gives the container a terminal.',
-  'ContainerPort.containerPort': 'The number of the port.',
-  'ContainerPort.hostPort': 'A port of the node that leads to it.',
-  'ContainerPort.protocol': 'TCP, UDP or SCTP.',
-  'EnvVar.value': 'The value; $(NAME) stands for an earlier variable.',
-  'EnvVar.valueFrom': 'Where the value comes from instead.',
-  'ResourceRequirements.requests': 'What the scheduler sets aside.',
-  'ResourceRequirements.limits': 'What may be used at most.',
-  'VolumeMount.mountPath': 'The path in the container.',
-  'VolumeMount.readOnly': 'Nothing can be written there.',
-  'VolumeMount.subPath': 'A path within the volume.',
-  'Volume.name': 'What mounts call the volume.',
-  'Volume.emptyDir': 'An empty directory that goes with the pod.',
-  'Volume.configMap': 'The keys of a config map as files.',
-  'Volume.secret': 'The keys of a secret as files.',
-  'Volume.persistentVolumeClaim': 'The storage that a claim has.',
-  'Volume.hostPath': 'A directory of the node.',
-  'Volume.projected': 'Several sources in one directory.',
-  'Probe.periodSeconds': 'How often the check is made.',
-  'Probe.failureThreshold': 'How many failures in a row count as one.',
-  'Probe.initialDelaySeconds': 'How long after the start the first check is made.',
-  'Probe.timeoutSeconds': 'How long a check may take.',
-  'Probe.httpGet': 'An HTTP request that must succeed.',
-  'Probe.exec': 'A command that must end with 0.',
-  'Probe.tcpSocket': 'A port that must accept a connection.',
-  'ServiceSpec.type':
-    'How the service is reached: within the cluster, by ports of nodes, by a load balancer, or as another name.',
-  'ServiceSpec.ports': 'The ports of the service.',
-  'ServiceSpec.clusterIP': 'Its address within the cluster; None for no address of its own.',
-  'ServiceSpec.externalTrafficPolicy': 'Whether traffic from outside may go on to other nodes.',
-  'ServiceSpec.sessionAffinity': 'Whether a client stays with one pod.',
-  'ServiceSpec.externalName': 'The name that this service is another one for.',
-  'ServicePort.port': 'The port of the service.',
-  'ServicePort.targetPort': 'The port of the pods, by number or name.',
-  'ServicePort.nodePort': 'The port of every node that leads to it.',
-  'ConfigMap.data': 'Keys and texts.',
-  'ConfigMap.binaryData': 'Keys and bytes, in base64.',
-  'ConfigMap.immutable': 'Nothing but metadata can be changed any more.',
-  'Secret.data': 'Keys and bytes, in base64.',
-  'Secret.stringData': 'Keys and texts; written only, and merged into data.',
-  'Secret.type': 'What the secret is for; cannot be changed.',
-  'DeploymentSpec.strategy': 'How old pods are replaced by new ones.',
-  'DeploymentSpec.paused': 'Changes of the template wait.',
-  'DeploymentSpec.progressDeadlineSeconds': 'How long a rollout may stand still before it counts as failed.',
-  'JobSpec.completions': 'How many pods must succeed.',
-  'JobSpec.parallelism': 'How many pods run at once at most.',
-  'JobSpec.backoffLimit': 'How many failures are borne.',
-  'JobSpec.ttlSecondsAfterFinished': 'How long a finished job is kept.',
-  'CronJobSpec.schedule': 'When jobs are made, as cron writes it.',
-  'CronJobSpec.concurrencyPolicy': 'What happens when the job before is not finished.',
-  'CronJobSpec.suspend': 'No new jobs are made.',
-  'CronJobSpec.timeZone': 'The zone that the schedule is meant in.',
-  'PersistentVolumeClaimSpec.storageClassName': 'The class of storage.',
-  'PersistentVolumeClaimSpec.accessModes': 'How many nodes may use it, and how.',
-  'PersistentVolumeClaimSpec.resources': 'How much is asked for.',
-  'StatefulSetSpec.serviceName': 'The service that gives the pods their names.',
-  'StatefulSetSpec.volumeClaimTemplates': 'A claim for each pod.',
-  'PolicyRule.verbs': 'What may be done; * is everything.',
-  'PolicyRule.resources': 'On which resources; * is all.',
-  'PolicyRule.apiGroups': 'In which groups; an empty text is the core group.',
+/** Where a type's entry names another whose fields it shares: `"like": "meta.Condition"`. No field of the API is called so. */
+const LIKE = 'like'
+
+/** What every object and every list of objects has, unless its own entry says more. */
+const common: Words = {
+  metadata: 'Name, namespace, labels, annotations and what else the server keeps with every object.',
+  spec: 'The wanted state, as users and controllers declare it.',
+  status: 'The observed state, written by the system; a write of the object itself leaves it as it is.',
+}
+const metadataOfLists = 'The version of the store that the list shows, and where it goes on if it was cut short.'
+
+export class Descriptions {
+  readonly #words: WordTable
+
+  constructor(words: WordTable) {
+    this.#words = words
+  }
+
+  /** Of a message reference such as `core/v1.Pod`. Undefined where no one has written a sentence. */
+  type(reference: string): string | undefined {
+    const listed = listedBy(reference)
+    return this.#entry(reference)?.[''] ?? (listed === undefined ? undefined : `A list of ${listed} objects.`)
+  }
+
+  field(reference: string, field: string): string | undefined {
+    if (field === LIKE) return undefined
+    const entry = this.#entry(reference)
+    const shared = entry?.[LIKE] === undefined ? undefined : this.#words[entry[LIKE]]
+    return entry?.[field] ?? shared?.[field] ?? fallback(reference, field)
+  }
+
+  /** A version that means something else has an entry of its own: `resource/v1beta1.Device` goes before `resource.Device`. */
+  #entry(reference: string): Words | undefined {
+    const [, group = '', version = '', type = ''] = /^(.+)\/(\w+)\.(\w+)$/.exec(reference) ?? []
+    return this.#words[`${group}/${version}.${type}`] ?? this.#words[`${group}.${type}`]
+  }
 }
 
-export function describeMessage(name: string): string | undefined {
-  const own = messages[name]
-  if (own !== undefined) return own
-  const list = /^(.+)List$/.exec(name)
-  return list !== null && messages[list[1]!] !== undefined ? `A list of objects of kind ${list[1]}.` : undefined
+function fallback(reference: string, field: string): string | undefined {
+  const listed = listedBy(reference)
+  if (listed === undefined) return common[field]
+  if (field === 'items') return `The ${listed} objects of the list.`
+  return field === 'metadata' ? metadataOfLists : undefined
 }
 
-export function describeField(message: string, field: string): string | undefined {
-  return fields[`${message}.${field}`] ?? fields[`*.${field}`]
+/** `Pod` for `core/v1.PodList`. */
+function listedBy(reference: string): string | undefined {
+  return /\.(\w+)List$/.exec(reference)?.[1]
+}
+
+/** Reads the tables once per process (the module cache keeps them), whatever the number of clusters. */
+export async function loadDescriptions(): Promise<Descriptions> {
+  const { words } = await import('./words/all.ts')
+  return new Descriptions(words)
 }

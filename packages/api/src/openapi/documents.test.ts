@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadTables } from '../tables.ts'
+import { loadDescriptions } from './descriptions.ts'
 import { openApiGroupVersions, openApiV2, openApiV3 } from './documents.ts'
 
 const tables = await loadTables('1.35')
 const kinds = tables.kinds.filter(({ plural, version }) => plural !== undefined && /^v\d+$/.test(version))
-const options = { tables, kinds, gitVersion: 'v1.35.7' }
+const options = { tables, descriptions: await loadDescriptions(), kinds, gitVersion: 'v1.35.7' }
 
 function referencesIn(value: unknown): readonly string[] {
   return Array.from(JSON.stringify(value).matchAll(/"\$ref":"([^"]+)"/g), (match) => match[1]!)

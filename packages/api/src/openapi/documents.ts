@@ -1,6 +1,7 @@
 // The OpenAPI documents of a minor: one per group version in version 3, one for everything in version 2.
 
 import type { ApiTables, KindFact } from '../tables.ts'
+import type { Descriptions } from './descriptions.ts'
 import {
   definitionName,
   definitionsOf,
@@ -9,10 +10,12 @@ import {
   type OpenApiSchema,
   type OpenApiVersion,
 } from './definitions.ts'
+import { kindNamesOf, type KindName } from './kind-names.ts'
 import { pathsOf } from './paths.ts'
 
 export interface OpenApiOptions {
   readonly tables: ApiTables
+  readonly descriptions: Descriptions
   /** The resources that are served; the documents speak of nothing else. */
   readonly kinds: readonly KindFact[]
   /** `v1.35.7`. */
@@ -49,15 +52,10 @@ function contents(
   kinds: readonly KindFact[],
   version: OpenApiVersion,
 ): { readonly paths: Document; readonly definitions: Readonly<Record<string, OpenApiSchema>> } {
-  const { tables } = options
-  const byMessage = Map.groupBy(tables.kinds, ({ msg }) => msg)
-  const context: DefinitionContext = { tables, version, kindsOf: (reference) => byMessage.get(reference) ?? [] }
+  const { tables, descriptions } = options
+  const context: DefinitionContext = { tables, version, descriptions, kindNames: kindNamesOf(tables) }
   const roots = new Set<string>()
-  const refOf = (wanted: {
-    readonly group: string
-    readonly version: string
-    readonly kind: string
-  }): OpenApiSchema => {
+  const refOf = (wanted: KindName): OpenApiSchema => {
     const message = messageReference(tables, wanted)
     if (message === undefined) return { type: 'object' }
     roots.add(message)
@@ -68,10 +66,7 @@ function contents(
 }
 
 /** The message of a kind; lists are found beside the kind that they hold. Kinds of options have none that matters. */
-function messageReference(
-  tables: ApiTables,
-  wanted: { readonly group: string; readonly version: string; readonly kind: string },
-): string | undefined {
+function messageReference(tables: ApiTables, wanted: KindName): string | undefined {
   if (wanted.kind === 'Status') return 'meta/v1.Status'
   const fact = tables.kinds.find(
     ({ group, version, kind, listKind }) =>

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadTables } from '../tables.ts'
+import { loadDescriptions } from './descriptions.ts'
 import { openApiV2 } from './documents.ts'
 import { encodeOpenApiV2 } from './v2-protobuf.ts'
 
 const tables = await loadTables('1.35')
+const descriptions = await loadDescriptions()
 const kinds = tables.kinds.filter(({ plural, version }) => plural !== undefined && /^v\d+$/.test(version))
 
 const hex = (document: Readonly<Record<string, unknown>>): string =>
@@ -47,5 +49,5 @@ test('a key without a field is refused rather than left out', () => {
 })
 
 test('the whole document of a minor has a field for everything', () => {
-  assert.ok(encodeOpenApiV2(openApiV2({ tables, kinds, gitVersion: 'v1.35.7' })).length > 300_000)
+  assert.ok(encodeOpenApiV2(openApiV2({ tables, descriptions, kinds, gitVersion: 'v1.35.7' })).length > 300_000)
 })

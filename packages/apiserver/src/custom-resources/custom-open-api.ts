@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Catalog } from '@aksel/api/catalog'
 import { customDocument, type CustomDocument } from '@aksel/api/openapi/custom'
-import type { OpenApiVersion } from '@aksel/api/openapi/definitions'
+import { loadDescriptions } from '@aksel/api/openapi/descriptions'
 import type { OpenApiPart } from '../discovery/api-source.ts'
 import type { CustomKinds, ServedDefinition } from './custom-kinds.ts'
 
@@ -51,8 +51,8 @@ export class CustomOpenApi {
       .toUpperCase()
     return {
       hash,
-      document: () => {
-        const documents = members.map(({ served, version }) => this.#document(served, version, 3))
+      document: async () => {
+        const documents = await Promise.all(members.map(({ served, version }) => this.#versionThree(served, version)))
         return {
           openapi: '3.0.0',
           info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' },
@@ -69,7 +69,7 @@ export class CustomOpenApi {
       .flatMap((served) =>
         served.definition.spec.versions
           .filter((version) => version.served)
-          .map(({ name }) => this.#document(served, name, 2)),
+          .map(({ name }) => this.#versionTwo(served, name)),
       )
     return {
       paths: Object.assign({}, ...documents.map(({ paths }) => paths)) as Json,
@@ -77,15 +77,26 @@ export class CustomOpenApi {
     }
   }
 
-  #document(served: ServedDefinition, version: string, form: OpenApiVersion): CustomDocument {
+  #versionTwo(served: ServedDefinition, version: string): CustomDocument {
+    const { tables } = this.#options.catalog
+    return this.#kept(served, `${version}#2`, () =>
+      customDocument({ tables, definition: served.definition, version, form: 2 }),
+    )
+  }
+
+  async #versionThree(served: ServedDefinition, version: string): Promise<CustomDocument> {
+    const { tables } = this.#options.catalog
+    const descriptions = await loadDescriptions()
+    return this.#kept(served, `${version}#3`, () =>
+      customDocument({ tables, descriptions, definition: served.definition, version, form: 3 }),
+    )
+  }
+
+  #kept(served: ServedDefinition, key: string, make: () => CustomDocument): CustomDocument {
     let own = this.#made.get(served)
     if (own === undefined) this.#made.set(served, (own = new Map()))
-    const key = `${version}#${form}`
     let document = own.get(key)
-    if (document === undefined) {
-      document = customDocument({ tables: this.#options.catalog.tables, definition: served.definition, version, form })
-      own.set(key, document)
-    }
+    if (document === undefined) own.set(key, (document = make()))
     return document
   }
 }

@@ -2,6 +2,7 @@
 // whose address carries its hash, so that it may be kept for ever.
 
 import type { Catalog } from '@aksel/api/catalog'
+import { loadDescriptions } from '@aksel/api/openapi/descriptions'
 import { openApiGroupVersions, openApiV2, openApiV3 } from '@aksel/api/openapi/documents'
 import { encodeOpenApiV2 } from '@aksel/api/openapi/v2-protobuf'
 import { encodeJson } from '@aksel/base/json'
@@ -61,15 +62,15 @@ export class OpenApiDocuments {
     const served = this.#catalog.facts.map(({ msg }) => msg).join(' ')
     for (const key of openApiGroupVersions(this.#catalog.facts)) {
       const hash = hashOf(`${this.#gitVersion} ${key} ${served}`)
-      parts.set(key, { hash, document: () => openApiV3(this.#options(), key)! })
+      parts.set(key, { hash, document: async () => openApiV3(await this.#options(), key)! })
     }
     for (const source of this.#sources) for (const [key, part] of source.openApiV3()) parts.set(key, part)
     return parts
   }
 
-  #options(): Parameters<typeof openApiV2>[0] {
+  async #options(): Promise<Parameters<typeof openApiV2>[0]> {
     const { tables, facts } = this.#catalog
-    return { tables, kinds: facts, gitVersion: this.#gitVersion }
+    return { tables, descriptions: await loadDescriptions(), kinds: facts, gitVersion: this.#gitVersion }
   }
 
   #index(call: IncomingCall): Answer {
@@ -103,7 +104,7 @@ export class OpenApiDocuments {
   }
 
   /** In protobuf for kubectl, which reads nothing else here. */
-  #versionTwo(call: IncomingCall): Answer {
+  async #versionTwo(call: IncomingCall): Promise<Answer> {
     const revision = this.#sources.map((source) => source.revision).join(' ')
     for (const { type } of parseAccept(call.headers['accept'])) {
       const isProtobuf = protobufTypes.some((one) => one === type)
@@ -111,7 +112,7 @@ export class OpenApiDocuments {
       const key = isProtobuf ? '#v2.pb' : '#v2'
       let kept = this.#kept.get(key)
       if (kept?.revision !== revision) {
-        const document = this.#mergedVersionTwo()
+        const document = await this.#mergedVersionTwo()
         kept = this.#keep(key, revision, isProtobuf ? encodeOpenApiV2(document) : encodeJson(document))
       }
       const answer = bytesAnswer(200, isProtobuf ? protobufTypes[0] : 'application/json', kept.bytes)
@@ -120,8 +121,8 @@ export class OpenApiDocuments {
     return errorAnswer(notAcceptable(['application/json', ...protobufTypes]))
   }
 
-  #mergedVersionTwo(): Json {
-    const own = openApiV2(this.#options())
+  async #mergedVersionTwo(): Promise<Json> {
+    const own = openApiV2(await this.#options())
     const more = this.#sources.map((source) => source.openApiV2())
     const paths = Object.assign({}, own['paths'], ...more.map((one) => one.paths)) as Json
     const definitions = Object.assign({}, own['definitions'], ...more.map((one) => one.definitions)) as Json
