@@ -249,7 +249,7 @@ function registryOf(
     protobuf: new ProtobufDecoder(catalog.tables),
     protobufEncoder: new ProtobufEncoder(catalog.tables),
     records,
-    managed: new ManagedKinds(kinds),
+    managed: new ManagedKinds(kinds, schemas.types.texts),
     admission: new AdmissionChain(plugins, {
       records,
       kinds,

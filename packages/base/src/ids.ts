@@ -26,9 +26,15 @@ export function uuid(random: Random): string {
   const bytes = random.nextBytes(16)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const part = (from: number, to: number): string => {
+    let text = ''
+    for (let at = from; at < to; at += 1) text += hexOfByte[bytes[at]!]!
+    return text
+  }
+  return `${part(0, 4)}-${part(4, 6)}-${part(6, 8)}-${part(8, 10)}-${part(10, 16)}`
 }
+
+const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** No vowels and no digits that look like letters, so that no word comes up: Kubernetes' alphabet for generated names. */
 const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789'

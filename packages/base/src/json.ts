@@ -58,7 +58,11 @@ export function stringifyJson(value: unknown): string {
 }
 
 export function encodeJson(value: unknown): Uint8Array {
-  return encoder.encode(stringifyJson(value))
+  return encodeText(stringifyJson(value))
+}
+
+export function encodeText(text: string): Uint8Array {
+  return encoder.encode(text)
 }
 
 function nestingOf(text: string): number {
@@ -111,7 +115,11 @@ function countKeys(value: unknown): number {
     for (const item of value) count += countKeys(item)
     return count
   }
-  for (const key of Object.keys(value)) count += 1 + countKeys((value as Record<string, unknown>)[key])
+  // Of JSON: there are no keys but its own.
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key]
+    count += typeof item === 'object' ? 1 + countKeys(item) : 1
+  }
   return count
 }
 

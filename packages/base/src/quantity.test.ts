@@ -80,3 +80,9 @@ test('units and thousandths are rounded up', () => {
   assert.equal(quantityMilli('0.1'), 100)
   assert.equal(quantityMilli('1u'), 1)
 })
+
+test('common spellings are read as the long way reads them', () => {
+  for (const digits of ['0', '7', '007', '128', '999999999'])
+    for (const suffix of ['', 'm', 'k', 'M', 'G', 'Ki', 'Mi', 'Gi'])
+      assert.deepEqual(parseQuantity(`${digits}${suffix}`), parseQuantity(`${digits}.0${suffix}`), `${digits}${suffix}`)
+})

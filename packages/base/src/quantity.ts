@@ -28,6 +28,38 @@ const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const
 /** Reads a quantity; numbers are accepted as their decimal text. Throws QuantityError in upstream's words. */
 export function parseQuantity(value: string | number | bigint): Quantity {
   const text = typeof value === 'string' ? value.trim() : String(value)
+  return simpleQuantity(text) ?? anyQuantity(text)
+}
+
+/** A few digits and a common suffix: nearly all quantities that pods ask for. Undefined for every other spelling. */
+function simpleQuantity(text: string): Quantity | undefined {
+  let digits = 0
+  let value = 0
+  for (; digits < text.length; digits += 1) {
+    const digit = text.charCodeAt(digits) - 0x30
+    if (digit < 0 || digit > 9) break
+    value = value * 10 + digit
+  }
+  if (digits === 0 || digits > 9) return undefined
+  const scale = simpleScales.get(text.slice(digits))
+  if (scale === undefined) return undefined
+  const nano = value * scale.factor
+  return { nano: Number.isSafeInteger(nano) ? BigInt(nano) : BigInt(value) * scale.exact, format: scale.format }
+}
+
+function simpleScale(suffix: string): readonly [string, SimpleScale] {
+  const { numerator, exponent, format } = scaleOf(suffix)
+  const exact = scaled(numerator, exponent + 9)
+  return [suffix, { factor: Number(exact), exact, format }]
+}
+
+interface SimpleScale {
+  readonly factor: number
+  readonly exact: bigint
+  readonly format: QuantityFormat
+}
+
+function anyQuantity(text: string): Quantity {
   const match = shape.exec(text)
   if (match === null) throw new QuantityError(complaint(text))
   const suffix = match[3]!
@@ -66,6 +98,10 @@ function scaleOf(suffix: string): { numerator: bigint; exponent: number; format:
   if (decimal >= 0) return { numerator: 1n, exponent: (decimal - 3) * 3, format: 'DecimalSI' }
   return { numerator: 1n, exponent: Number(suffix.slice(1)), format: 'DecimalExponent' }
 }
+
+const simpleScales: ReadonlyMap<string, SimpleScale> = new Map(
+  ['', 'm', 'k', 'M', 'G', 'Ki', 'Mi', 'Gi'].map(simpleScale),
+)
 
 /** value × 10^exponent, rounded away from zero. */
 function scaled(value: bigint, exponent: number): bigint {

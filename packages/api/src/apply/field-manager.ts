@@ -17,9 +17,12 @@ import {
 } from './managers.ts'
 import { ElementError } from './path-element.ts'
 import type { ManagedKind } from './managed-kind.ts'
+import { newFields } from './new-fields.ts'
+import type { JsonMap } from './type-schema.ts'
 import {
   ApplyConflicts,
   applyTo,
+  neverOwned,
   updateOwners,
   type Applied,
   type UpdaterOptions,
@@ -48,6 +51,8 @@ export async function trackUpdate(
   const managers = startingManagers(before, entriesOf(next), writer)
   if (managers.size === 0 && live !== undefined) return undefined
   try {
+    const first = managers.size === 0 ? firstOwner(kind, next, writer) : undefined
+    if (first !== undefined) return encodeManagers(first)
     const write = {
       live: versioned(kind, live),
       next: versioned(kind, next),
@@ -62,6 +67,22 @@ export async function trackUpdate(
     if (error instanceof ElementError) return before
     throw error
   }
+}
+
+/** Who makes an object owns what it sets. Undefined where that has to be found by comparing. */
+function firstOwner(kind: ManagedKind, next: KubernetesObject, writer: FieldWriter): Managers | undefined {
+  if (kind.texts === undefined) return undefined
+  const { value } = versioned(kind, next)
+  const set = newFields(kind.texts, {
+    type: kind.type,
+    empty: kind.empty() as JsonMap,
+    value: value as JsonMap,
+    ignored: kind.ignored(writer.subresource)(kind.apiVersion),
+    neverOwned,
+  })
+  if (set === undefined) return undefined
+  const { key, manager } = byOf(kind, writer, 'Update')
+  return new Map([[key, { ...manager, set }]])
 }
 
 /** Whose fields they were: as stored, or as the caller sent them, who may rewrite or reset them on the whole object. */

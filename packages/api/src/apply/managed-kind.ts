@@ -1,6 +1,7 @@
 // What field management asks of a kind: built-in kinds answer from the tables, custom resources from their own schema.
 
 import type { FieldSet } from './field-set.ts'
+import type { FieldTexts } from './field-text.ts'
 import type { TypeSchema } from './type-schema.ts'
 import type { Convert } from './updater.ts'
 
@@ -14,4 +15,6 @@ export interface ManagedKind {
   readonly convert: Convert
   /** What a write through this subresource ('' the whole object) does not change whatever it says. */
   ignored(subresource: string): (apiVersion: string) => FieldSet
+  /** Sets that objects share. Absent: each has its own, found by comparing. */
+  readonly texts?: FieldTexts
 }

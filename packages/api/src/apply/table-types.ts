@@ -1,6 +1,8 @@
 // The types of the built-in kinds, compiled from the tables when they are first asked for.
 
 import { fieldsOf, hasMessage, messageOf, type ApiTables, type FieldFact, type MessageFact } from '../tables.ts'
+import { FieldTexts } from './field-text.ts'
+import { KeyPlans } from './key-plans.ts'
 import {
   scalarTypes,
   untypedAtomic,
@@ -13,11 +15,13 @@ import {
 /** Types by table reference (`core/v1.Pod`); each is made once. */
 export interface TableTypes {
   message(reference: string): TypeSchema
+  /** Sets of fields that objects of these types share, whichever cluster they are of. */
+  readonly texts: FieldTexts
 }
 
 export function tableTypes(tables: ApiTables): TableTypes {
   const compiler = new TypeCompiler(tables)
-  return { message: (reference) => compiler.message(reference) }
+  return { message: (reference) => compiler.message(reference), texts: new FieldTexts() }
 }
 
 type Granularity = 'atomic' | 'granular' | undefined
@@ -59,11 +63,13 @@ class TypeCompiler {
 
   #struct(reference: string, fact: MessageFact, atomic: boolean): MapSchema {
     let fields: Map<string, FieldSchema> | undefined
-    return {
+    const map: MapSchema = {
       atomic,
       field: (name) => (fields ??= this.#fields(reference, fact)).get(name),
       element: undefined,
+      plans: new KeyPlans(() => map),
     }
+    return map
   }
 
   #fields(reference: string, fact: MessageFact): Map<string, FieldSchema> {

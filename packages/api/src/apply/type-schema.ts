@@ -1,6 +1,8 @@
 // What merging needs to know of a type: which lists are keyed, which maps and structs are one piece. Built-in kinds read it
 // from the tables; custom resources hand in their own, so this is an interface and not a table.
 
+import type { KeyPlans } from './key-plans.ts'
+
 /** A value may be any of the alternatives that are given; a deduced type allows all three. */
 export interface TypeSchema {
   readonly scalar?: ScalarKind
@@ -26,6 +28,8 @@ export interface MapSchema {
   field(name: string): FieldSchema | undefined
   /** Of every other key; undefined: other keys are not allowed. */
   readonly element: (() => TypeSchema) | undefined
+  /** Of types that live long: how objects with these keys are walked. */
+  readonly plans?: KeyPlans
 }
 
 export interface FieldSchema {

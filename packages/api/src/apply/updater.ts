@@ -74,7 +74,7 @@ export async function updateOwners(
 }
 
 /** What identifies an object or is the server's own belongs to nobody. */
-const neverOwned = setOf(
+export const neverOwned = setOf(
   ['f:apiVersion'],
   ['f:kind'],
   ['f:metadata'],

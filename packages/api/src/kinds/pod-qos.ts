@@ -17,8 +17,7 @@ export function qosClassOf({ spec }: Pod): string {
       const [request, limit] = [resources?.requests?.[name], resources?.limits?.[name]]
       if (isSome(request)) requests.add(name)
       if (isSome(limit)) limits.add(name)
-      if (!isSome(limit) || (isSome(request) && parseQuantity(request!).nano !== parseQuantity(limit!).nano))
-        isGuaranteed = false
+      if (!isSome(limit) || (isSome(request) && !isSame(request!, limit!))) isGuaranteed = false
     }
   }
   if (requests.size === 0 && limits.size === 0) return 'BestEffort'
@@ -27,4 +26,8 @@ export function qosClassOf({ spec }: Pod): string {
 
 function isSome(quantity: string | number | undefined): boolean {
   return quantity !== undefined && parseQuantity(quantity).nano !== 0n
+}
+
+function isSame(one: string | number, other: string | number): boolean {
+  return one === other || parseQuantity(one).nano === parseQuantity(other).nano
 }

@@ -2,6 +2,7 @@
 
 import { deducedType } from '@aksel/api/apply/type-schema'
 import { emptySet } from '@aksel/api/apply/field-set'
+import type { FieldTexts } from '@aksel/api/apply/field-text'
 import type { ManagedKind } from '@aksel/api/apply/managed-kind'
 import type { Versioned } from '@aksel/api/apply/updater'
 import type { KindRow } from '@aksel/api/kind-row'
@@ -12,9 +13,11 @@ import type { Kinds } from './registry.ts'
 export class ManagedKinds {
   readonly #kinds: Kinds
   readonly #known = new WeakMap<KindRow, ManagedKind>()
+  readonly #texts: FieldTexts
 
-  constructor(kinds: Kinds) {
+  constructor(kinds: Kinds, texts: FieldTexts) {
     this.#kinds = kinds
+    this.#texts = texts
   }
 
   of(row: KindRow): ManagedKind {
@@ -25,11 +28,13 @@ export class ManagedKinds {
 
   #make(row: KindRow): ManagedKind {
     const { ownership } = row
+    let empty: unknown
     return {
       apiVersion: groupVersionOf(row),
       kind: row.kind,
       type: ownership?.type() ?? deducedType,
-      empty: () => ownership?.empty() ?? {},
+      empty: () => (empty ??= ownership?.empty() ?? {}),
+      texts: this.#texts,
       ignored: (subresource) => () => ownership?.ignored(subresource) ?? emptySet,
       convert: (object, apiVersion) => this.#convert(row, object, apiVersion),
     }

@@ -13,7 +13,7 @@ import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
 import { LabelIndexes, type LabelTerm } from './label-index.ts'
 import { Fences } from './fences.ts'
 import { RecordCache } from './record-cache.ts'
-import { translated, watchError } from './store-errors.ts'
+import { atOnce, translated, watchError } from './store-errors.ts'
 import type { StoreMetrics } from './store-metrics.ts'
 import { encodeForStore, shownAs, StoredRecord } from './record.ts'
 
@@ -121,7 +121,7 @@ export class RecordStore {
 
   async get(row: KindRow, namespace: string, name: string): Promise<StoredRecord | undefined> {
     const startMs = this.#metrics.begin()
-    const found = this.#store.get(this.keyOf(row, namespace, name))
+    const found = atOnce(() => this.#store.get(this.keyOf(row, namespace, name)))
     const item = found instanceof Promise ? await this.#metrics.counted('get', row, startMs, translated(found)) : found
     if (!(found instanceof Promise)) this.#metrics.end('get', row, startMs)
     if (item === undefined) return undefined
@@ -132,7 +132,7 @@ export class RecordStore {
   async page(row: KindRow, query: PageQuery): Promise<Page> {
     const prefix = this.prefixOf(row, query.namespace)
     const startMs = this.#metrics.begin()
-    const ranged = translated(async () =>
+    const found = atOnce(() =>
       this.#store.range({
         prefix,
         ...(query.from === undefined ? {} : { from: `${this.prefixOf(row)}${query.from}` }),
@@ -140,7 +140,9 @@ export class RecordStore {
         ...(query.revision === undefined ? {} : { revision: query.revision }),
       }),
     )
-    const result = await this.#metrics.counted('list', row, startMs, ranged)
+    const result =
+      found instanceof Promise ? await this.#metrics.counted('list', row, startMs, translated(found)) : found
+    if (!(found instanceof Promise)) this.#metrics.end('list', row, startMs)
     if (row.custom?.convertsByWebhook === true) await this.#converted(row, result.items)
     const records = result.items.map((item) => this.recordOf(row, item))
     const last = result.items.at(-1)
@@ -202,7 +204,7 @@ export class RecordStore {
     const operation = write.kind === 'delete' ? 'delete' : before === undefined ? 'create' : 'update'
     const startMs = this.#metrics.begin()
     const commit = (guards: readonly Guard[]): Promise<TransactionResult> =>
-      translated(async () => this.#store.transact({ guards, writes: [write] }))
+      translated(this.#store.transact({ guards, writes: [write] }))
     const done = fence === undefined ? commit([guard]) : this.#fences.commit(fence, (term) => commit([term, guard]))
     return this.#metrics.counted(operation, row, startMs, done)
   }

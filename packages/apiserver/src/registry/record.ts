@@ -6,8 +6,11 @@
 //
 // What is sent has `,"resourceVersion":"N"` at ▲, N being the revision of the key. Nothing is parsed for that.
 
+import type { FieldSet } from '@aksel/api/apply/field-set'
+import { fieldText } from '@aksel/api/apply/field-text'
+import type { ManagedFieldsEntry } from '@aksel/api/apply/managers'
 import type { KubernetesObject } from '@aksel/api/resource'
-import { encodeJson, parseJson } from '@aksel/base/json'
+import { encodeText, parseJson, stringifyJson } from '@aksel/base/json'
 import type { KeyValue } from '@aksel/store/store'
 import { labelsOf } from './record-labels.ts'
 
@@ -137,7 +140,6 @@ const metadataOrder = [
   'annotations',
   'ownerReferences',
   'finalizers',
-  'managedFields',
 ] as const
 
 /** The bytes to store: kind and apiVersion first, metadata in Go's order, no resourceVersion. */
@@ -149,7 +151,28 @@ export function encodeForStore(object: KubernetesObject): Uint8Array {
     const field = fields[name]
     if (field !== undefined && !isEmptyCollection(field)) ordered[name] = field
   }
-  return encodeJson({ kind, apiVersion, metadata: ordered, ...rest })
+  const entries = metadata.managedFields as readonly ManagedFieldsEntry[] | undefined
+  const head = withEntries(stringifyJson({ kind, apiVersion, metadata: ordered }), entries)
+  const tail = stringifyJson(rest)
+  return encodeText(tail === '{}' ? head : `${head.slice(0, -1)},${tail.slice(1)}`)
+}
+
+/** `head` ends in the metadata, which the entries are the last of. */
+function withEntries(head: string, entries: readonly ManagedFieldsEntry[] | undefined): string {
+  if (entries === undefined || entries.length === 0) return head
+  const lead = head.endsWith('{}}') ? '' : ','
+  return `${head.slice(0, -2)}${lead}"managedFields":[${entries.map(entryText).join(',')}]}}`
+}
+
+function entryText(entry: ManagedFieldsEntry): string {
+  let text = ''
+  for (const name in entry) {
+    const value = entry[name as keyof ManagedFieldsEntry]
+    if (value === undefined) continue
+    const json = name === 'fieldsV1' ? fieldText(value as FieldSet) : stringifyJson(value)
+    text += `${text === '' ? '{' : ','}${JSON.stringify(name)}:${json}`
+  }
+  return text === '' ? '{}' : `${text}}`
 }
 
 /** Labels and lists that were emptied are left out, as Go leaves them out. */

@@ -45,6 +45,15 @@ function apiErrorOf(error: StoreError): ApiError {
   }
 }
 
+/** What a store in this process answers without waiting; its errors as the API's. */
+export function atOnce<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof StoreError ? apiErrorOf(error) : error
+  }
+}
+
 /** The store's errors as the API's. */
 export async function translated<T>(work: Promise<T> | (() => Promise<T>)): Promise<T> {
   try {
