@@ -49,7 +49,6 @@ export function newFields(texts: FieldTexts, object: NewObject): FieldSet | unde
 class Unusual extends Error {}
 
 const MEMBER = '{}'
-const nobody: Skipped = [emptySet, emptySet]
 
 /** Sets that are left out: the first with all below its members, the second member by member. */
 type Skipped = readonly [FieldSet, FieldSet]

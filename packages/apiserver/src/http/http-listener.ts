@@ -37,15 +37,15 @@ export interface Serving {
 export async function handleRequest(serving: Serving, request: AnyRequest, response: AnyResponse): Promise<void> {
   const { run, peerOf, calls } = serving
   const live = calls.begin()
-  let answer: Answer | undefined
   // Whoever has a whole answer waits for nothing that an abort would end.
-  response.once('close', () => (answer?.body instanceof Uint8Array ? live.done() : live.abort()))
+  const sent = { isWhole: false }
+  response.once('close', () => (sent.isWhole ? live.done() : live.abort()))
   // HTTP/2 keeps one stand-in per session for its socket; it is gone with the session.
   const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as Duplex | undefined
   if (socket === undefined) return
   const outcome = await run(callOf(request, live.signal, peerOf(socket)))
   if (outcome === 'upgraded' || response.destroyed) return
-  answer = outcome
+  sent.isWhole = outcome.body instanceof Uint8Array
   await writeAnswer(request, response, outcome, live.signal)
 }
 

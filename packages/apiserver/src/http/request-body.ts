@@ -41,21 +41,26 @@ class Pieces {
 /** By its events: an iterator over a stream costs each request more than the parsing of its body. */
 function readStream(body: Readable, pieces: Pieces): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      reject(error as Error)
-      if (!body.destroyed) body.destroy()
+    let isOver = false
+    const end = (error: Error | undefined): void => {
+      isOver = true
+      if (error === undefined) return resolve()
+      reject(error)
+      body.destroy()
     }
-    const early = (): void => fail(new Error('the request ended before its body'))
+    const early = (): void => {
+      if (!isOver) end(new Error('the request ended before its body'))
+    }
     if (body.destroyed) return early()
     body.on('data', (piece: Buffer) => {
       try {
-        pieces.add(piece)
+        if (!isOver) pieces.add(piece)
       } catch (error) {
-        fail(error)
+        end(error as Error)
       }
     })
-    body.on('end', resolve)
-    body.on('error', fail)
+    body.on('end', () => end(undefined))
+    body.on('error', end)
     body.on('close', early)
   })
 }
