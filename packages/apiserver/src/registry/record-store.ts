@@ -13,7 +13,7 @@ import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
 import { LabelIndexes, type LabelTerm } from './label-index.ts'
 import { Fences } from './fences.ts'
 import { RecordCache } from './record-cache.ts'
-import { atOnce, translated, watchError } from './store-errors.ts'
+import { translated, watchError } from './store-errors.ts'
 import type { StoreMetrics } from './store-metrics.ts'
 import { encodeForStore, shownAs, StoredRecord } from './record.ts'
 
@@ -120,10 +120,8 @@ export class RecordStore {
   }
 
   async get(row: KindRow, namespace: string, name: string): Promise<StoredRecord | undefined> {
-    const startMs = this.#metrics.begin()
-    const found = atOnce(() => this.#store.get(this.keyOf(row, namespace, name)))
-    const item = found instanceof Promise ? await this.#metrics.counted('get', row, startMs, translated(found)) : found
-    if (!(found instanceof Promise)) this.#metrics.end('get', row, startMs)
+    const found = this.#metrics.asked('get', row, () => this.#store.get(this.keyOf(row, namespace, name)))
+    const item = found instanceof Promise ? await found : found
     if (item === undefined) return undefined
     if (row.custom?.convertsByWebhook === true) await this.#converted(row, [item])
     return this.recordOf(row, item)
@@ -131,8 +129,7 @@ export class RecordStore {
 
   async page(row: KindRow, query: PageQuery): Promise<Page> {
     const prefix = this.prefixOf(row, query.namespace)
-    const startMs = this.#metrics.begin()
-    const found = atOnce(() =>
+    const found = this.#metrics.asked('list', row, () =>
       this.#store.range({
         prefix,
         ...(query.from === undefined ? {} : { from: `${this.prefixOf(row)}${query.from}` }),
@@ -140,9 +137,7 @@ export class RecordStore {
         ...(query.revision === undefined ? {} : { revision: query.revision }),
       }),
     )
-    const result =
-      found instanceof Promise ? await this.#metrics.counted('list', row, startMs, translated(found)) : found
-    if (!(found instanceof Promise)) this.#metrics.end('list', row, startMs)
+    const result = found instanceof Promise ? await found : found
     if (row.custom?.convertsByWebhook === true) await this.#converted(row, result.items)
     const records = result.items.map((item) => this.recordOf(row, item))
     const last = result.items.at(-1)

@@ -3,6 +3,7 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import type { Clock } from '@aksel/base/clock'
 import { labelText, type Counter, type Histogram, type MetricsRegistry, type Series } from '../metrics.ts'
+import { atOnce, translated } from './store-errors.ts'
 
 export type StoreOperation = 'get' | 'list' | 'create' | 'update' | 'delete'
 
@@ -57,6 +58,15 @@ export class StoreMetrics {
     } finally {
       this.end(operation, row, startMs)
     }
+  }
+
+  /** The answer at once where the store has it, a promise where it must ask; errors are the API's. */
+  asked<T>(operation: StoreOperation, row: KindRow, ask: () => T | Promise<T>): T | Promise<T> {
+    const startMs = this.begin()
+    const found = atOnce(ask)
+    if (found instanceof Promise) return this.counted(operation, row, startMs, translated(found))
+    this.end(operation, row, startMs)
+    return found
   }
 
   #of(operation: StoreOperation, row: KindRow): Kept {
