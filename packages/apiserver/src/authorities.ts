@@ -3,7 +3,9 @@
 import type { Catalog } from '@aksel/api/catalog'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { Scope } from '@aksel/base/scope'
+import { firstOf, type TokenUsers } from './authentication/authenticate.ts'
 import { TokenAuthenticator } from './authentication/service-account.ts'
+import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
 import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
 import type { Authorizer } from './authorization/attributes.ts'
 import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
@@ -19,7 +21,9 @@ export interface AuthorityOptions {
 
 export interface Authorities {
   readonly tokens: TokenAuthority
-  readonly tokenUsers: TokenAuthenticator
+  readonly tokenUsers: TokenUsers
+  /** Issuers other than this cluster. */
+  readonly external: JwtAuthenticator
   readonly rbac: RbacAuthorizer
   readonly authorizer: Authorizer
   readonly audiences: readonly string[]
@@ -58,9 +62,11 @@ export function authorities(
     volumeAttachments: catalog.row('storage.k8s.io', 'v1', 'volumeattachments'),
   }
   const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
+  const external = new JwtAuthenticator(scope, { ownIssuer: issuer })
   return {
     tokens,
-    tokenUsers: new TokenAuthenticator({ authority: tokens, records, rows, audiences: [issuer] }),
+    tokenUsers: firstOf([new TokenAuthenticator({ authority: tokens, records, rows, audiences: [issuer] }), external]),
+    external,
     rbac,
     authorizer: chainOf([mastersAuthorizer, nodes, rbac]),
     audiences: [issuer],

@@ -18,6 +18,7 @@ import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuditSink } from './audit.ts'
 import { certificateAuthenticator } from './authentication/client-certificate.ts'
+import type { AuthenticationConfiguration } from './authentication/structured/configuration.ts'
 import type { SigningKey } from './authentication/tokens.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
@@ -84,6 +85,8 @@ export interface ApiServerOptions {
     readonly issuer: string
     readonly key: SigningKey
   }
+  /** Issuers that are believed from the start. */
+  readonly authentication?: AuthenticationConfiguration
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */
   readonly nodeConnector?: NodeConnector
   /** No container runs on its nodes: pods say themselves what they would use. */
@@ -106,6 +109,8 @@ export interface ApiServer extends AsyncDisposable {
   listen(options: ListenOptions): Promise<Listener>
   /** Calls as this user, through the whole pipeline but TLS and framing; what they write is bound to the term of a `fence`. */
   transportFor(user: UserInfo, fence?: Fence): Transport
+  /** Which issuers are believed from the next request on. Throws Invalid and changes nothing for a configuration with faults. */
+  configureAuthentication(configuration: AuthenticationConfiguration): void
   /** Ends all watches, closes all listeners, then resolves. */
   close(): Promise<void>
 }
@@ -164,7 +169,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   void writeEpoch(scope, { records, rows: catalog.rows, epoch }).catch((error: unknown) => {
     if (!scope.signal.aborted) scope.log.warn('objects of an older schema could not be written anew', { error })
   })
-  return serverOf({ scope, run, calls, stopping, transportFor })
+  const configureAuthentication = (configuration: AuthenticationConfiguration): void =>
+    auth.external.configure(configuration)
+  if (options.authentication !== undefined) configureAuthentication(options.authentication)
+  return serverOf({ scope, run, calls, stopping, transportFor, configureAuthentication })
 }
 
 type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
@@ -175,9 +183,10 @@ interface ServerParts {
   readonly calls: LiveCalls
   readonly stopping: AbortController
   readonly transportFor: ApiServer['transportFor']
+  readonly configureAuthentication: ApiServer['configureAuthentication']
 }
 
-function serverOf({ scope, run, calls, stopping, transportFor }: ServerParts): ApiServer {
+function serverOf({ scope, run, calls, stopping, transportFor, configureAuthentication }: ServerParts): ApiServer {
   const listeners = new Set<Listener>()
   const close = async (): Promise<void> => {
     const reason = new Error('the API server is shutting down')
@@ -193,6 +202,7 @@ function serverOf({ scope, run, calls, stopping, transportFor }: ServerParts): A
       return listener
     },
     transportFor,
+    configureAuthentication,
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -321,6 +331,7 @@ function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
     authenticators: {
       certificates: certificateAuthenticator(scope.clock, options.clientAuthority),
       tokens: auth.tokenUsers,
+      mayBeAnonymous: (path) => auth.external.mayBeAnonymous(path),
     },
     authorizer: auth.authorizer,
     seats,

@@ -3,12 +3,32 @@
 import { ApiError } from '@aksel/base/errors'
 import type { IncomingCall } from '../http/message.ts'
 import type { CertificateAuthenticator } from './client-certificate.ts'
-import type { TokenAuthenticator } from './service-account.ts'
+import type { TokenVerdict } from './service-account.ts'
 import { anonymous, authenticated, type UserInfo } from './user-info.ts'
+
+/** Turns a bearer token into a user; undefined where it is not valid for any of the audiences (the server's own when absent). */
+export interface TokenUsers {
+  userOf(token: string, audiences?: readonly string[]): Promise<TokenVerdict | undefined>
+}
 
 export interface Authenticators {
   readonly certificates: CertificateAuthenticator
-  readonly tokens: TokenAuthenticator
+  readonly tokens: TokenUsers
+  /** Whether a path may be asked for without credentials. */
+  readonly mayBeAnonymous: (path: string) => boolean
+}
+
+/** The first that knows the token decides. */
+export function firstOf(all: readonly TokenUsers[]): TokenUsers {
+  return {
+    async userOf(token, audiences) {
+      for (const each of all) {
+        const verdict = await each.userOf(token, audiences)
+        if (verdict !== undefined) return verdict
+      }
+      return undefined
+    },
+  }
 }
 
 /** Throws Unauthorized where credentials were shown that are no good; without any the caller is anonymous. */
@@ -24,8 +44,12 @@ export async function authenticate(call: IncomingCall, authenticators: Authentic
     if (verdict !== undefined) return verdict.user
     throw unauthorized()
   }
-  if (call.peer.certificate !== undefined) throw unauthorized()
+  if (call.peer.certificate !== undefined || !authenticators.mayBeAnonymous(pathOf(call.url))) throw unauthorized()
   return anonymous
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0]!
 }
 
 export function unauthorized(): ApiError {

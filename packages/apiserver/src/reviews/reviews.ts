@@ -13,7 +13,7 @@ import { formatTime } from '@aksel/base/clock'
 import { ApiError } from '@aksel/base/errors'
 import type { Attributes } from '../authorization/attributes.ts'
 import type { RbacAuthorizer } from '../authorization/rbac.ts'
-import type { TokenAuthenticator } from '../authentication/service-account.ts'
+import type { TokenUsers } from '../authentication/authenticate.ts'
 import { wireUser, type UserInfo } from '../authentication/user-info.ts'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
@@ -24,7 +24,7 @@ import { writeOptionsOf } from '../registry/write-options.ts'
 
 export interface ReviewTools {
   readonly rbac: RbacAuthorizer
-  readonly tokens: TokenAuthenticator
+  readonly tokens: TokenUsers
   readonly audiences: readonly string[]
 }
 
