@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isLoopBeyondItsRole } from '@aksel/controllers/identities'
 
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -112,9 +113,25 @@ export class Aksel implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const refused = await this.#refusedLoops()
     const outcome = await this.run(['down', '--purge'])
     assert.equal(outcome.code, 0, outcome.stderr)
     await rm(this.dataDir, { recursive: true, force: true })
+    assert.deepEqual(refused, [], 'a loop asked for more than its role gives it')
+  }
+
+  /** Whatever the test was about, no loop may have asked for what its role does not give it. */
+  async #refusedLoops(): Promise<readonly string[]> {
+    let lines: readonly string[] = []
+    try {
+      lines = (await readFile(join(this.dataDir, 'server', 'audit.jsonl'), 'utf8')).split('\n')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    return lines.filter((line) => {
+      if (!line.includes('"code":403') || !line.endsWith('}')) return false
+      return isLoopBeyondItsRole(JSON.parse(line) as Readonly<Record<string, unknown>>)
+    })
   }
 }
 

@@ -49,7 +49,11 @@ export async function simulate(options: {
   const history: string[] = []
   const failures: string[] = []
   const check = async (): Promise<void> => {
-    for (const words of [...invariants.broken, ...(cluster.isServing ? await ledger.lost(observer) : [])])
+    for (const words of [
+      ...invariants.broken,
+      ...cluster.refusedLoops,
+      ...(cluster.isServing ? await ledger.lost(observer) : []),
+    ])
       if (!failures.includes(words)) failures.push(words)
   }
   const revive = async (): Promise<void> => {

@@ -5,6 +5,7 @@ import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
+import { isLoopUser, loopUserAgent } from '@aksel/controllers/identities'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
@@ -89,9 +90,9 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
 }
 
 /** As upstream's programs call themselves: the first part is the manager of the fields that they write. */
-function userAgentOf({ name }: User): string {
-  if (name.startsWith('system:node:')) return 'kubelet'
-  return /^system:(kube-[a-z-]+)$/.exec(name)?.[1] ?? 'aksel'
+function userAgentOf(user: User): string {
+  if (user.name.startsWith('system:node:')) return 'kubelet'
+  return isLoopUser(user) ? loopUserAgent(user) : 'aksel'
 }
 
 async function openServer(

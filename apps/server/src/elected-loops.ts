@@ -4,13 +4,14 @@
 import { leases } from '@aksel/api/resources'
 import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
+import { managerUser, schedulerUser } from '@aksel/controllers/identities'
 import { createCaches } from '@aksel/runtime/caches'
 import type { Caches } from '@aksel/runtime/controller'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import { fencedClient, type Lead } from '@aksel/runtime/fenced-client'
 import { runAsLeader, type LeaderOptions } from '@aksel/runtime/leader-election'
 import type { User } from './control-plane.ts'
-import { CONTROLLER_MANAGER, runManager, runScheduler, SCHEDULER, type LoopOptions } from './loops.ts'
+import { runManager, runScheduler, type LoopOptions } from './loops.ts'
 
 /** Where one server alone can open the store, nobody waits for its renewals: they show people that it lives. */
 const ALONE = { isAlone: true, leaseDurationMs: 180_000, renewDeadlineMs: 150_000, retryPeriodMs: 60_000 }
@@ -25,8 +26,8 @@ interface Loop {
 }
 
 const loops: readonly Loop[] = [
-  { name: 'kube-controller-manager', user: CONTROLLER_MANAGER, run: runManager },
-  { name: 'kube-scheduler', user: SCHEDULER, run: runScheduler },
+  { name: 'kube-controller-manager', user: managerUser, run: runManager },
+  { name: 'kube-scheduler', user: schedulerUser, run: runScheduler },
 ]
 
 /** Stands for both until the scope's signal, then ends without an error. A loop that cannot start is tried again in a new term. */
@@ -79,7 +80,7 @@ class SharedCaches {
   }
 
   take(): { readonly caches: Caches } & AsyncDisposable {
-    const client = this.#options.client(CONTROLLER_MANAGER)
+    const client = this.#options.client(managerUser)
     const caches = (this.#caches ??= createCaches(childScope(this.#scope, { loop: 'caches' }), client))
     this.#users += 1
     return {

@@ -1,8 +1,10 @@
 // The loops of one cluster: its controllers, its disk provisioner and its scheduler, over one set of caches.
 
+import { serviceAccounts } from '@aksel/api/resources'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { controllersFor } from '@aksel/controllers/all'
+import { ensureAccounts, loopAccounts, managerUser, schedulerUser, systemAccount } from '@aksel/controllers/identities'
 import type { LoadBalancers } from '@aksel/controllers/service-load-balancer/load-balancers'
 import type { Caches, Controller } from '@aksel/runtime/controller'
 import type { Fence } from '@aksel/runtime/fenced-client'
@@ -23,33 +25,56 @@ export interface LoopOptions extends ControlPlaneOptions {
   readonly onScheduler?: (scheduler: Scheduler) => void
 }
 
-export const CONTROLLER_MANAGER: User = { name: 'system:kube-controller-manager', groups: ['system:masters'] }
-export const SCHEDULER: User = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
+/** The disk driver's controller half, as AKS names it. */
+const DISK_PROVISIONER = 'csi-azuredisk-controller-sa'
 
 /** The controllers, until the scope's signal; ends without an error. */
 export async function runManager(scope: Scope, options: LoopOptions, caches: Caches): Promise<void> {
-  const client = options.client(CONTROLLER_MANAGER)
+  const client = options.client(managerUser)
+  const clientOf = (account: string): Client => options.client(systemAccount(account))
   const loadBalancers = loadBalancersOf(options)
   const controllers: Controller[] = [
     ...controllersFor({
       client,
+      clientOf,
       caches,
       rootCaPem: options.record.authority.certificatePem,
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
     }),
     ...(options.diskImages === undefined
       ? []
-      : [diskProvisioner({ client, caches, images: options.diskImages, diskIdPrefix: diskIdPrefix(options) })]),
+      : [
+          diskProvisioner({
+            client: clientOf(DISK_PROVISIONER),
+            caches,
+            images: options.diskImages,
+            diskIdPrefix: diskIdPrefix(options),
+          }),
+        ]),
   ]
-  await ends(scope, 'controllers', runControllers(scope, { controllers, caches }))
+  await Promise.all([
+    makeAccounts(scope, client, caches),
+    ends(scope, 'controllers', runControllers(scope, { controllers, caches })),
+  ])
 }
 
 /** The scheduler, until the scope's signal. Rejects where its profiles cannot be read. */
 export async function runScheduler(scope: Scope, options: LoopOptions, caches: Caches): Promise<void> {
-  const configured = await readProfiles(scope, options.client(CONTROLLER_MANAGER))
-  const scheduler = createScheduler(scope, { client: options.client(SCHEDULER), caches, ...configured })
+  const configured = await readProfiles(scope, options.client(managerUser))
+  const scheduler = createScheduler(scope, { client: options.client(schedulerUser), caches, ...configured })
   options.onScheduler?.(scheduler)
   await ends(scope, 'scheduler', scheduler.run())
+}
+
+/** Nobody waits for the accounts: they are there to be seen, the loops act as their users without them. */
+async function makeAccounts(scope: Scope, client: Client, caches: Caches): Promise<void> {
+  try {
+    const known = caches.of(serviceAccounts)
+    await known.synced(scope.signal)
+    await ensureAccounts(client, known, [...loopAccounts, DISK_PROVISIONER])
+  } catch (error) {
+    if (!scope.signal.aborted) scope.log.warn('an account of a loop was not made', { error })
+  }
 }
 
 /** A loop that ends before it is asked to is a bug of ours: it is told, and the others go on. */

@@ -20,12 +20,21 @@ import type { Pod } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { isReason } from '@aksel/base/errors'
 import type { Client } from '@aksel/client/client'
-import { startTestServer } from '@aksel/apiserver/test-server'
+import { startTestServer, type TestServer } from '@aksel/apiserver/test-server'
+import { createClient } from '@aksel/client/typed-client'
 import { createCaches } from '@aksel/runtime/caches'
-import type { Caches } from '@aksel/runtime/controller'
+import type { Caches, Controller } from '@aksel/runtime/controller'
 import { runControllers } from '@aksel/runtime/runner'
 import { controllersFor } from './all.ts'
+import { isLoopBeyondItsRole, loopUserAgent, managerUser, systemAccount, type LoopUser } from './identities.ts'
 import { newClaim, newDeployment, newStatefulSet } from './testing/objects.ts'
+
+interface AuditedCall {
+  readonly verb: string
+  readonly user: { readonly username: string }
+  readonly userAgent: string
+  readonly objectRef?: { readonly resource: string }
+}
 
 function inShop({ metadata }: KubernetesObject): boolean {
   return metadata.namespace === 'shop'
@@ -49,6 +58,20 @@ async function until<T extends KubernetesObject>(
   )
   await found.promise.finally(() => clearTimeout(late))
   return cache.list()
+}
+
+function clientAs({ server }: TestServer, user: LoopUser): Client {
+  return createClient(server.transportFor(user), { userAgent: loopUserAgent(user) })
+}
+
+/** Every loop as in production: with its own account, and no more than its role. */
+function loopsOf(server: TestServer, caches: Caches): readonly Controller[] {
+  return controllersFor({
+    client: clientAs(server, managerUser),
+    clientOf: (account) => clientAs(server, systemAccount(account)),
+    caches,
+    rootCaPem: 'PEM',
+  })
 }
 
 /** Nodes for pods: each pod is assigned and reported as running, and a terminating one as ended. */
@@ -87,10 +110,10 @@ function runPods(client: Client, caches: Caches): Disposable {
 test('the loops make a deployment, a stateful set, a service and a claim real on the API server, and clean up', async () => {
   await using server = await startTestServer()
   const client = server.client()
-  await using caches = createCaches(server.scope, client)
+  await using caches = createCaches(server.scope, clientAs(server, managerUser))
   const stop = new AbortController()
   const scope = { ...server.scope, signal: stop.signal }
-  const loops = runControllers(scope, { caches, controllers: controllersFor({ client, caches, rootCaPem: 'PEM' }) })
+  const loops = runControllers(scope, { caches, controllers: loopsOf(server, caches) })
   try {
     using _ = runPods(client, caches)
     await client.create(namespaces, { metadata: { name: 'shop' }, spec: {} })
@@ -123,6 +146,12 @@ test('the loops make a deployment, a stateful set, a service and a claim real on
     const sets = await until(caches, replicaSets, (all) => all.filter(({ spec }) => spec.replicas === 0).length === 1)
     assert.equal(sets.length, 2)
 
+    const written = await client.get(deployments, { namespace: 'shop', name: 'web' })
+    const managers = (written.metadata.managedFields ?? []).map(({ manager, subresource }) => [manager, subresource])
+    assert.ok(
+      managers.some(([manager, subresource]) => manager === 'kube-controller-manager' && subresource === 'status'),
+    )
+
     await client.delete(deployments, { namespace: 'shop', name: 'web' }, { propagationPolicy: 'Foreground' })
     await until(caches, deployments, (all) => all.length === 0)
     assert.equal(caches.of(replicaSets).list().length, 0)
@@ -130,6 +159,13 @@ test('the loops make a deployment, a stateful set, a service and a claim real on
     await until(caches, namespaces, (all) => !all.some(({ metadata }) => metadata.name === 'shop'))
     const errors = server.lines.filter(({ level }) => level === 'error' || level === 'warn')
     assert.deepEqual(errors, [])
+    assert.deepEqual(server.audit.filter(isLoopBeyondItsRole), [])
+    const makers = server.audit.flatMap((entry) => {
+      const { verb, user, objectRef, userAgent } = entry as unknown as AuditedCall
+      return verb === 'create' && objectRef?.resource === 'replicasets' ? [[user.username, userAgent]] : []
+    })
+    const account = 'system:serviceaccount:kube-system:deployment-controller'
+    assert.deepEqual(makers, Array(2).fill([account, `kube-controller-manager/${account}`]))
   } finally {
     stop.abort(new Error('The test ended'))
     await loops

@@ -14,6 +14,7 @@ import { ephemeralVolumeController } from './ephemeral-volume/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import type { KindSource } from './garbage-collector/kinds.ts'
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts'
+import type { ClientOf, LoopAccount } from './identities.ts'
 import { jobController } from './job/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
@@ -35,10 +36,13 @@ import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import type { LoadBalancers } from './service-load-balancer/load-balancers.ts'
 import { statefulSetController } from './stateful-set/controller.ts'
 
+export type { ClientOf } from './identities.ts'
 export type { LoadBalancers } from './service-load-balancer/load-balancers.ts'
 export type { KindSource } from './garbage-collector/kinds.ts'
 
 export interface ControllerOptions extends LoopParts {
+  /** The client of a loop, by its service account in kube-system. Absent: all use `client`. */
+  readonly clientOf?: ClientOf
   /** Certificate of the cluster's authority, PEM: published in every namespace. */
   readonly rootCaPem: string
   /** Absent: services of type LoadBalancer wait for an address for ever. */
@@ -49,41 +53,44 @@ export interface ControllerOptions extends LoopParts {
   readonly nodeGracePeriodMs?: number
 }
 
-/** Every loop, to be run by `runControllers`. */
+/** Every loop, to be run by `runControllers`. Each acts as its own service account, with upstream's bootstrap role of that name. */
 export function controllersFor(options: ControllerOptions): readonly Controller[] {
-  const { client, caches, rootCaPem, loadBalancers, customKinds, nodeGracePeriodMs } = options
-  const parts: LoopParts = { client, caches }
+  const { client, caches, clientOf = () => client, rootCaPem, loadBalancers, customKinds, nodeGracePeriodMs } = options
+  const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
-    namespaceController(parts),
-    serviceAccountController(parts),
-    rootCaController({ ...parts, rootCaPem }),
-    deploymentController(parts),
-    replicaSetController(parts),
-    replicationController(parts),
-    statefulSetController(parts),
-    daemonSetController(parts),
-    jobController(parts),
-    cronJobController(parts),
-    ttlAfterFinishedController(parts),
-    disruptionController(parts),
-    resourceQuotaController(parts),
-    horizontalPodAutoscalerController(parts),
-    endpointSliceController(parts),
-    endpointsController(parts),
-    endpointSliceMirroringController(parts),
-    ephemeralVolumeController(parts),
-    clusterRoleAggregationController(parts),
+    namespaceController(as('namespace-controller')),
+    serviceAccountController(as('service-account-controller')),
+    rootCaController({ ...as('root-ca-cert-publisher'), rootCaPem }),
+    deploymentController(as('deployment-controller')),
+    replicaSetController(as('replicaset-controller')),
+    replicationController(as('replication-controller')),
+    statefulSetController(as('statefulset-controller')),
+    daemonSetController(as('daemon-set-controller')),
+    jobController(as('job-controller')),
+    cronJobController(as('cronjob-controller')),
+    ttlAfterFinishedController(as('ttl-after-finished-controller')),
+    disruptionController(as('disruption-controller')),
+    resourceQuotaController(as('resourcequota-controller')),
+    horizontalPodAutoscalerController(as('horizontal-pod-autoscaler')),
+    endpointSliceController(as('endpointslice-controller')),
+    endpointsController(as('endpoint-controller')),
+    endpointSliceMirroringController(as('endpointslicemirroring-controller')),
+    ephemeralVolumeController(as('ephemeral-volume-controller')),
+    clusterRoleAggregationController(as('clusterrole-aggregation-controller')),
     nodeLifecycleController({
-      ...parts,
+      ...as('node-controller'),
+      reader: client,
       ...(nodeGracePeriodMs === undefined ? {} : { gracePeriodMs: nodeGracePeriodMs }),
     }),
-    taintEvictionController(parts),
-    podGcController(parts),
-    persistentVolumeController(parts),
-    claimProtectionController(parts),
-    volumeProtectionController(parts),
-    attributesClassProtectionController(parts),
-    garbageCollector({ ...parts, kinds: customKinds ?? customKindSource(caches) }),
-    ...(loadBalancers === undefined ? [] : [serviceLoadBalancerController({ ...parts, loadBalancers })]),
+    taintEvictionController(as('node-controller')),
+    podGcController(as('pod-garbage-collector')),
+    persistentVolumeController(as('persistent-volume-binder')),
+    claimProtectionController(as('pvc-protection-controller')),
+    volumeProtectionController(as('pv-protection-controller')),
+    attributesClassProtectionController(as('volumeattributesclass-protection-controller')),
+    garbageCollector({ ...as('generic-garbage-collector'), kinds: customKinds ?? customKindSource(caches) }),
+    ...(loadBalancers === undefined
+      ? []
+      : [serviceLoadBalancerController({ ...as('service-controller'), loadBalancers })]),
   ]
 }

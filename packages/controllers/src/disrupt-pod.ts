@@ -6,7 +6,8 @@ import { formatTime } from '@aksel/base/clock'
 import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
-import { withCondition, writeStatus } from './parts.ts'
+import { isSame } from './canonical.ts'
+import { withCondition } from './parts.ts'
 
 export interface Disruption {
   /** `DeletionByTaintManager`, `DeletionByPodGC`. */
@@ -28,10 +29,14 @@ export async function disrupt(scope: Scope, client: Client, pod: Pod, disruption
     lastTransitionTime: formatTime(scope.clock.now()),
   }
   const conditions = withCondition(pod.status?.conditions, condition)
-  const status = { ...pod.status, conditions, ...(phase === undefined ? {} : { phase }) }
+  const status = { conditions, ...(phase === undefined ? {} : { phase }) }
+  const { uid, resourceVersion } = pod.metadata
   try {
-    await writeStatus(client, pods, pod, status)
-    const preconditions = { uid: pod.metadata.uid! }
+    if (!isSame({ ...pod.status, ...status }, pod.status)) {
+      const body = { metadata: { uid, resourceVersion }, status }
+      await client.patch(pods, pod.metadata, { kind: 'merge', body }, { subresource: 'status' })
+    }
+    const preconditions = { uid: uid! }
     await client.delete(pods, pod.metadata, {
       preconditions,
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),

@@ -66,7 +66,8 @@ async function createOnce(client: Client, event: Event): Promise<boolean> {
 }
 
 async function raiseCount(client: Client, ref: { namespace: string; name: string }, now: string): Promise<void> {
-  const known = await client.get(events, ref)
+  // Who may tell news may create and patch events, not read them: a patch of nothing writes nothing and shows the event.
+  const known = await client.patch(events, ref, { kind: 'merge', body: {} })
   const body = { count: (known.count ?? 1) + 1, lastTimestamp: now }
   await client.patch(events, ref, { kind: 'merge', body })
 }

@@ -298,10 +298,15 @@ function initialState(type: ResourceType, object: AnyObject): KubernetesObject {
 
 /** A write of an object leaves its status alone; a write of a subresource changes only that. */
 function mergeFor(known: AnyObject, sent: AnyObject, subresource: string | undefined): KubernetesObject {
-  // Annotations may be written with the status, as in a real server; the revision of a deployment is.
+  // Annotations and finalizers may be written with the status, as in a real server; the revision of a deployment is.
   if (subresource === 'status') {
-    const { annotations = known.metadata.annotations } = sent.metadata
-    const metadata = annotations === undefined ? known.metadata : { ...known.metadata, annotations }
+    const { annotations, finalizers } = sent.metadata
+    const { annotations: _old, finalizers: _gone, ...rest } = known.metadata
+    const metadata = {
+      ...rest,
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+    }
     return { ...known, metadata, status: sent.status } as KubernetesObject
   }
   if (subresource === 'finalize') return { ...known, spec: sent.spec } as KubernetesObject

@@ -148,6 +148,16 @@ export const clusterRoles: Readonly<Record<string, PolicyRole>> = {
   'system:kube-dns': {
     rules: ['list,watch: core: endpoints services'],
   },
+  'aksel:disk-provisioner': {
+    rules: [
+      'get,list,watch,create,update,patch,delete: core: persistentvolumes',
+      'get,list,watch,update,patch: core: persistentvolumeclaims',
+      'update,patch: core: persistentvolumeclaims/status',
+      'get,list,watch: core: nodes pods',
+      'read: storage.k8s.io: storageclasses volumeattachments',
+      'create,update,patch: core,events.k8s.io: events',
+    ],
+  },
   'system:persistent-volume-provisioner': {
     rules: [
       'get,list,watch,create,delete: core: persistentvolumes',

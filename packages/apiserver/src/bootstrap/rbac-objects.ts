@@ -38,6 +38,8 @@ const clusterBindings: readonly (readonly [binding: string, subjects: readonly S
   ['system:node', []],
   ['system:service-account-issuer-discovery', [groupOf('system:serviceaccounts')]],
   // The node agent is service proxy and name server of its node too: it reads services and endpoints as kube-proxy does.
+  // The disk driver's controller runs in the server: it makes volumes as an external provisioner does.
+  ['aksel:disk-provisioner', [account('csi-azuredisk-controller-sa')], 'aksel:disk-provisioner'],
   ['aksel:node-proxier', [groupOf('system:nodes')], 'system:node-proxier'],
 ]
 

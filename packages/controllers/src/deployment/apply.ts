@@ -159,10 +159,9 @@ export class DeploymentPass {
   async #noteRevision(revision: string | undefined): Promise<void> {
     const { metadata } = this.deployment
     if (revision === undefined || metadata.annotations?.[revisionAnnotation] === revision) return
-    const { resourceVersion } = metadata
-    const body = { metadata: { resourceVersion, annotations: { [revisionAnnotation]: revision } } }
-    const patch = { kind: 'merge', body } as const
-    this.deployment = await this.#client.patch(deployments, metadata, patch, { subresource: 'status' })
+    const annotations = { ...metadata.annotations, [revisionAnnotation]: revision }
+    const next = { ...this.deployment, metadata: { ...metadata, annotations } }
+    this.deployment = await this.#client.update(deployments, next, { subresource: 'status' })
   }
 
   async #update(

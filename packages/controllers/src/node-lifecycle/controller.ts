@@ -6,6 +6,7 @@ import type { Node, Pod } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { ignoreReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
 import { again, done } from '@aksel/runtime/controller'
 import type { Cache, Controller, Outcome, Source } from '@aksel/runtime/controller'
 import { writeStatus } from '../parts.ts'
@@ -18,6 +19,8 @@ export const leaseNamespace = 'kube-node-lease'
 export const podsOnNode = 'node-lifecycle/node'
 
 export interface NodeLifecycleParts extends LoopParts {
+  /** Reads leases, which the loop's own role does not name: the manager's client. Default: the loop's. */
+  readonly reader?: Pick<Client, 'list'>
   /** How long a node may be silent. Default 40 s. */
   readonly gracePeriodMs?: number
   /** At least this long between two nodes whose pods are driven off. Default 10 s. */
@@ -114,11 +117,17 @@ class NodeLifecycleLoop {
     const silentMs = nowMs - known.seenMs
     if (silentMs < this.#graceMs || conditionOf(node, 'Ready')?.status === 'Unknown') return silentMs
     // Before a verdict the server is asked: this process may have been asleep, and its caches behind.
-    const lease = await ignoreReason('NotFound', this.#parts.client.get(leases, { namespace: leaseNamespace, name }))
+    const lease = await this.#leaseOf(name)
     const fresh = signOf(node, lease)
     if (fresh === text) return silentMs
     this.#signs.set(name, { ...known, text: fresh, seenMs: scope.clock.monotonicMs() })
     return 0
+  }
+
+  async #leaseOf(name: string): Promise<Lease | undefined> {
+    const { client, reader = client } = this.#parts
+    const found = await reader.list(leases, { namespace: leaseNamespace, fieldSelector: `metadata.name=${name}` })
+    return found.items[0]
   }
 
   async #silenced(scope: Scope, node: Node): Promise<Node> {

@@ -170,13 +170,12 @@ async function removeFinalizer<T extends KubernetesObject>(
 async function setFinalizers<T extends KubernetesObject>(
   client: Client,
   type: ResourceType<T>,
-  { metadata }: T,
+  object: T,
   finalizers: readonly string[],
 ): Promise<void> {
-  const { uid, resourceVersion } = metadata
-  const body = { metadata: { uid, resourceVersion, finalizers: finalizers.length === 0 ? null : finalizers } }
   try {
-    await client.patch(type, metadata, { kind: 'merge', body })
+    // An update, for which the loops have a rule; their roles hold none for patches.
+    await client.update(type, { ...object, metadata: { ...object.metadata, finalizers } })
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error
   }

@@ -138,7 +138,8 @@ class ServiceLoadBalancerLoop {
   #setFinalizers(service: Service, finalizers: readonly string[]): Promise<Service> {
     const { resourceVersion } = service.metadata
     const body = { metadata: { resourceVersion, finalizers: finalizers.length === 0 ? null : finalizers } }
-    return this.#parts.client.patch(services, service.metadata, { kind: 'merge', body })
+    // Through the status, which leaves the specification alone: that is what its role allows.
+    return this.#parts.client.patch(services, service.metadata, { kind: 'merge', body }, { subresource: 'status' })
   }
 
   async #setAddress(service: Service, address: string): Promise<void> {

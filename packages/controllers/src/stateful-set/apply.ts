@@ -115,9 +115,8 @@ async function syncClaimsOf(parts: ApplyParts, pod: Pod, isCondemned: boolean): 
     if (found === undefined) continue
     const owners = claimOwners(set, found, isCondemned ? pod : undefined)
     if (isSame(owners, found.metadata.ownerReferences ?? [])) continue
-    const { uid, resourceVersion } = found.metadata
-    const body = { metadata: { uid, resourceVersion, ownerReferences: owners.length === 0 ? null : owners } }
-    await ignoreReason('NotFound', client.patch(persistentVolumeClaims, found.metadata, { kind: 'merge', body }))
+    const next = { ...found, metadata: { ...found.metadata, ownerReferences: owners } }
+    await ignoreReason('NotFound', client.update(persistentVolumeClaims, next))
   }
 }
 

@@ -10,6 +10,14 @@ import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
 import { openFleet } from '@aksel/compute/simulated/fleet'
 import { controllersFor } from '@aksel/controllers/all'
+import {
+  isLoopBeyondItsRole,
+  loopUserAgent,
+  managerUser,
+  schedulerUser,
+  systemAccount,
+  isLoopUser,
+} from '@aksel/controllers/identities'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { createCaches } from '@aksel/runtime/caches'
 import { runControllers } from '@aksel/runtime/runner'
@@ -55,6 +63,8 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly scope: TestScope
   readonly network: SimulatedNetwork
   readonly random: Random
+  /** Audit entries of loops that asked for more than their roles give them. */
+  readonly refusedLoops: string[] = []
   readonly #options: SimulatedClusterOptions
   readonly #processes = new Map<string, { stop: () => Promise<void>; start: () => void }>()
   #disk: SimulatedDisk
@@ -94,6 +104,9 @@ export class SimulatedCluster implements AsyncDisposable {
       advertisePort: 443,
       clientAuthority: keys.clientAuthority,
       serviceAccounts: { issuer: 'https://sim', key: keys.serviceAccountKey },
+      audit: (entry) => {
+        if (isLoopBeyondItsRole(entry)) this.refusedLoops.push(JSON.stringify(entry))
+      },
     })
     this.#running = { store, server }
   }
@@ -135,7 +148,10 @@ export class SimulatedCluster implements AsyncDisposable {
       if (this.#running === undefined) throw new Error('connect ECONNREFUSED')
       return this.#running.server.transportFor(user)
     }
-    return createClient(this.network.transportOf(process, server))
+    return createClient(
+      this.network.transportOf(process, server),
+      isLoopUser(user) ? { userAgent: loopUserAgent(user) } : {},
+    )
   }
 
   /** Sees the server as it is, without the network between: for those who judge. */
@@ -184,18 +200,22 @@ export class SimulatedCluster implements AsyncDisposable {
   }
 
   async #runLoops(scope: Scope): Promise<void> {
-    const plain = this.client(
-      'manager',
-      { name: 'system:kube-controller-manager', groups: ['system:masters'] },
-      scope.signal,
-    )
-    const client = this.#options.bugs?.controllersClient?.(plain) ?? plain
+    const plain = this.client('manager', managerUser, scope.signal)
+    const clientOf = (account: string): Client => {
+      const client = this.client('manager', systemAccount(account), scope.signal)
+      return this.#options.bugs?.controllersClient?.(client) ?? client
+    }
     await using caches = createCaches(scope, plain)
     const scheduler = createScheduler(scope, {
-      client: this.client('manager', { name: 'system:kube-scheduler', groups: ['system:authenticated'] }, scope.signal),
+      client: this.client('manager', schedulerUser, scope.signal),
       caches,
     })
-    const controllers = controllersFor({ client, caches, rootCaPem: this.#options.keys.clientAuthority })
+    const controllers = controllersFor({
+      client: plain,
+      clientOf,
+      caches,
+      rootCaPem: this.#options.keys.clientAuthority,
+    })
     await Promise.all([runControllers(scope, { controllers, caches }), scheduler.run()])
   }
 

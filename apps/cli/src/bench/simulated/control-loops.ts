@@ -2,6 +2,7 @@
 
 import { childScope, type Scope } from '@aksel/base/scope'
 import { controllersFor } from '@aksel/controllers/all'
+import { managerUser, schedulerUser, systemAccount } from '@aksel/controllers/identities'
 import { createCaches } from '@aksel/runtime/caches'
 import { runControllers } from '@aksel/runtime/runner'
 import { createScheduler } from '@aksel/scheduler/scheduler'
@@ -11,13 +12,18 @@ import type { InProcessCluster } from '@aksel/testing/in-process-cluster'
 export function startLoops(scope: Scope, cluster: InProcessCluster): AsyncDisposable {
   const stop = new AbortController()
   const own = childScope(scope, {}, stop.signal)
-  const client = cluster.client({ name: 'system:kube-controller-manager', groups: ['system:masters'] })
+  const client = cluster.client(managerUser)
   const caches = createCaches(own, client)
   const scheduler = createScheduler(own, {
-    client: cluster.client({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }),
+    client: cluster.client(schedulerUser),
     caches,
   })
-  const controllers = controllersFor({ client, caches, rootCaPem: 'bench' })
+  const controllers = controllersFor({
+    client,
+    clientOf: (account) => cluster.client(systemAccount(account)),
+    caches,
+    rootCaPem: 'bench',
+  })
   const running = Promise.allSettled([runControllers(own, { controllers, caches }), scheduler.run()])
   return {
     async [Symbol.asyncDispose]() {
