@@ -39,6 +39,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       clientOf,
       caches,
       rootCaPem: options.record.authority.certificatePem,
+      authority: options.record.authority,
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
     }),
     ...(options.diskImages === undefined

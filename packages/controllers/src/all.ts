@@ -1,6 +1,10 @@
 // The loops of one cluster: the controller manager's and the cloud's. The app adds what other packages bring.
 
+import type { KeyPair } from '@aksel/runtime/pki'
 import type { Controller } from '@aksel/runtime/controller'
+import { certificateApprovingController } from './certificates/approve.ts'
+import { certificateCleaner } from './certificates/clean.ts'
+import { certificateSigningController } from './certificates/sign.ts'
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
 import { cronJobController } from './cron-job/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
@@ -45,6 +49,8 @@ export interface ControllerOptions extends LoopParts {
   readonly clientOf?: ClientOf
   /** Certificate of the cluster's authority, PEM: published in every namespace. */
   readonly rootCaPem: string
+  /** The cluster's authority, to sign what nodes and users ask for. Absent: approved requests wait for another signer. */
+  readonly authority?: KeyPair
   /** Absent: services of type LoadBalancer wait for an address for ever. */
   readonly loadBalancers?: LoadBalancers
   /** Kinds of custom resources, for garbage collection; from the definitions where absent. */
@@ -55,7 +61,8 @@ export interface ControllerOptions extends LoopParts {
 
 /** Every loop, to be run by `runControllers`. Each acts as its own service account, with upstream's bootstrap role of that name. */
 export function controllersFor(options: ControllerOptions): readonly Controller[] {
-  const { client, caches, clientOf = () => client, rootCaPem, loadBalancers, customKinds, nodeGracePeriodMs } = options
+  const { client, caches, clientOf = () => client, rootCaPem, authority, loadBalancers, customKinds } = options
+  const { nodeGracePeriodMs } = options
   const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
     namespaceController(as('namespace-controller')),
@@ -89,6 +96,9 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     volumeProtectionController(as('pv-protection-controller')),
     attributesClassProtectionController(as('volumeattributesclass-protection-controller')),
     garbageCollector({ ...as('generic-garbage-collector'), kinds: customKinds ?? customKindSource(caches) }),
+    certificateApprovingController(as('certificate-controller')),
+    certificateCleaner(as('certificate-controller')),
+    ...(authority === undefined ? [] : [certificateSigningController({ ...as('certificate-controller'), authority })]),
     ...(loadBalancers === undefined
       ? []
       : [serviceLoadBalancerController({ ...as('service-controller'), loadBalancers })]),

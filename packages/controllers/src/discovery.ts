@@ -2,7 +2,7 @@
 
 import type { ResourceType } from '@aksel/api/resource'
 import { ApiError } from '@aksel/base/errors'
-import { parseJson } from '@aksel/base/json'
+import { encodeJson, parseJson } from '@aksel/base/json'
 import type { Client } from '@aksel/client/client'
 import { readBody } from '@aksel/client/response-body'
 
@@ -66,6 +66,15 @@ export async function resourceOf(
 /** Rejects with the server's refusal. */
 export async function getJson(client: Client, path: string): Promise<unknown> {
   const response = await client.send({ path, headers: { accept: 'application/json' } })
+  const body = parseJson(await readBody(response.body))
+  if (response.status >= 300) throw ApiError.fromStatus(body as { code: number })
+  return body
+}
+
+/** For kinds that are asked and never stored: reviews. Rejects with the server's refusal. */
+export async function postJson(client: Client, path: string, asked: unknown): Promise<unknown> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json' }
+  const response = await client.send({ method: 'POST', path, headers, body: encodeJson(asked) })
   const body = parseJson(await readBody(response.body))
   if (response.status >= 300) throw ApiError.fromStatus(body as { code: number })
   return body

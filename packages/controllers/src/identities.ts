@@ -36,6 +36,7 @@ export const loopAccounts = [
   'volumeattributesclass-protection-controller',
   'generic-garbage-collector',
   'service-controller',
+  'certificate-controller',
 ] as const
 export type LoopAccount = (typeof loopAccounts)[number]
 

@@ -51,7 +51,7 @@ export async function createAuthority(scope: Scope, options: AuthorityOptions): 
   const keys = await newKeys()
   const nowMs = scope.clock.now()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(scope),
+    serialNumber: newSerialNumber(scope),
     name: subject(options.commonName, []),
     notBefore: new Date(nowMs - SKEW_MS),
     notAfter: new Date(nowMs + options.years * 365 * DAY_MS),
@@ -80,14 +80,14 @@ export async function issue(scope: Scope, authority: KeyPair, options: Certifica
     ...(options.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
   ]
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(scope),
+    serialNumber: newSerialNumber(scope),
     subject: subject(options.commonName, options.organizations ?? []),
     issuer: issuer.subjectName.toJSON(),
     notBefore: new Date(Math.max(nowMs - SKEW_MS, issuer.notBefore.getTime())),
     notAfter: new Date(Math.min(nowMs + options.days * DAY_MS, issuer.notAfter.getTime())),
     signingAlgorithm,
     publicKey: keys.publicKey,
-    signingKey: await importKey(authority.keyPem),
+    signingKey: await importAuthorityKey(authority.keyPem),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
@@ -110,32 +110,37 @@ export async function createServiceAccountKey(): Promise<SigningKey> {
   }
 }
 
-async function loadX509(): Promise<typeof X509> {
+/** The library, loaded when it is first needed. */
+export async function loadX509(): Promise<typeof X509> {
   await import('reflect-metadata')
   return import('@peculiar/x509')
 }
 
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+/** A new key of the one kind that Aksel makes. */
+export function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return crypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify'])
 }
 
 /** 16 random bytes, positive and without leading zero as RFC 5280 wants. */
-function serialNumber(scope: Scope): string {
+export function newSerialNumber(scope: Scope): string {
   const bytes = Buffer.from(scope.random.nextBytes(16))
   bytes[0] = (bytes[0]! & 0x3f) | 0x40
   return bytes.toString('hex')
 }
 
-function subject(commonName: string, organizations: readonly string[]): { readonly [key: string]: string[] }[] {
+/** A distinguished name: groups as organizations, the user as common name. */
+export function subject(commonName: string, organizations: readonly string[]): { readonly [key: string]: string[] }[] {
   return [...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }]
 }
 
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+/** The private key of an authority that `createAuthority` made. */
+export async function importAuthorityKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
   return crypto.subtle.importKey('pkcs8', der, keyAlgorithm, false, ['sign'])
 }
 
-async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+/** PKCS #8. */
+export async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
   return encodePem('PRIVATE KEY', Buffer.from(await crypto.subtle.exportKey('pkcs8', key)))
 }
 

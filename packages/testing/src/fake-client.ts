@@ -299,7 +299,7 @@ function initialState(type: ResourceType, object: AnyObject): KubernetesObject {
 /** A write of an object leaves its status alone; a write of a subresource changes only that. */
 function mergeFor(known: AnyObject, sent: AnyObject, subresource: string | undefined): KubernetesObject {
   // Annotations and finalizers may be written with the status, as in a real server; the revision of a deployment is.
-  if (subresource === 'status') {
+  if (subresource === 'status' || subresource === 'approval') {
     const { annotations, finalizers } = sent.metadata
     const { annotations: _old, finalizers: _gone, ...rest } = known.metadata
     const metadata = {
