@@ -93,7 +93,7 @@ for (const [why, signer, identity, usages, refused] of rows) {
 
 const spec = { request: '', signerName: kubeletClientSigner, usages: client, username: 'system:node:n1' }
 
-test('a node is recognized for itself and as any node, another requester only as the latter, a person never', () => {
+test('a node is recognized for itself and for every node, another requester only for the latter, a person never', () => {
   const names = (username: string, identity: RequestedIdentity): readonly string[] =>
     recognitions({ metadata: { name: 'r' }, spec: { ...spec, username } }, identity).map(
       ({ subresource }) => subresource,
