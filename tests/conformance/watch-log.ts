@@ -12,6 +12,7 @@ export class WatchLog<T> implements AsyncDisposable {
   readonly #waiting = new Set<() => void>()
   #call: AbortController | undefined
   #ended: string | undefined
+  #isOver = false
 
   private constructor() {}
 
@@ -25,11 +26,22 @@ export class WatchLog<T> implements AsyncDisposable {
       log.events.push({ type, object })
       for (const look of log.#waiting) look()
     }
-    const onEnd = (error: unknown): void => {
+    const fail = (error: unknown): void => {
       log.#ended = String(error)
       for (const look of log.#waiting) look()
     }
-    log.#call = await new Watch(config).watch(path, { ...query }, onEvent, onEnd)
+    const begin = async (): Promise<void> => {
+      const last = (log.events.at(-1)?.object as { metadata?: { resourceVersion?: string } } | undefined)?.metadata
+      const from = last?.resourceVersion === undefined ? {} : { resourceVersion: last.resourceVersion }
+      log.#call = await new Watch(config).watch(path, { ...query, ...from }, onEvent, onEnd)
+    }
+    // A watch that was quiet for half a minute is ended by the client: it goes on where it was.
+    const onEnd = (error: unknown): void => {
+      if (log.#isOver) return
+      if (error instanceof DOMException && error.name === 'TimeoutError') begin().catch(fail)
+      else fail(error)
+    }
+    await begin()
     return log
   }
 
@@ -56,6 +68,7 @@ export class WatchLog<T> implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
     this.#call?.abort()
     return Promise.resolve()
   }

@@ -27,7 +27,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000/g, 'TIME'],
   [/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}/g, 'TIME'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME'],
-  [/aks-nodepool1-\d{8}-/g, 'aks-nodepool1-00000000-'],
+  [/aks-([a-z0-9]+)-\d{8}-/g, 'aks-$1-00000000-'],
   // Pods that fit as well on one node as on the other.
   [/\b10\.244\.\d+\.\d+\b/g, '10.244.x.x'],
   // The last five letters of a pod's name, behind the hash of its template.

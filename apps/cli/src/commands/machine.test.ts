@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node } from '@aksel/api/types/core-v1'
-import { chooseNodes } from './machine.ts'
+import { chooseNodes, renderMachines } from './machine.ts'
 
 const node = (name: string, zone: string, simulated = true): Node => ({
   metadata: {
@@ -27,4 +27,23 @@ test('a real node, an unknown one and none at all are refused', () => {
   assert.throws(() => chooseNodes(all, { node: ['d'] }), /There is no node "d"/)
   assert.throws(() => chooseNodes(all, {}), /Which machines\?/)
   assert.throws(() => chooseNodes(all, { zone: '9' }), /No simulated node/)
+})
+
+test('the list of machines stands in columns, with what was ordered', () => {
+  const faulty: Node = {
+    ...all[0]!,
+    metadata: {
+      ...all[0]!.metadata,
+      annotations: { 'aksel.dev/simulated-faults': '[{"kind":"lost"},{"kind":"slow-start","seconds":5}]' },
+    },
+  }
+  assert.equal(
+    renderMachines([faulty, all[2]!]),
+    [
+      'NAME   KIND        ZONE   FAULTS',
+      'a      simulated   1      lost, slow-start (5 s)',
+      'c      real        1      -',
+      '',
+    ].join('\n'),
+  )
 })

@@ -45,15 +45,20 @@ export async function healMachines(options: CliOptions, choice: MachineChoice): 
 
 export async function listMachines(options: CliOptions): Promise<void> {
   await withClient(options, async (client) => {
-    const lines = (await client.list(nodes)).items.map((node) => {
-      const faults = faultsOf(node).map(({ kind, seconds }) =>
-        seconds === undefined ? kind : `${kind} (${seconds} s)`,
-      )
-      const { name } = node.metadata
-      return `${name}\t${isSimulated(node) ? 'simulated' : 'real'}\t${node.metadata.labels?.[ZONE] ?? '-'}\t${faults.join(', ') || '-'}`
-    })
-    process.stdout.write(['NAME\tKIND\tZONE\tFAULTS', ...lines, ''].join('\n'))
+    process.stdout.write(renderMachines((await client.list(nodes)).items))
   })
+}
+
+/** A table as kubectl prints them: columns as wide as their widest cell, three blanks between. */
+export function renderMachines(all: readonly Node[]): string {
+  const lines = all.map((node) => {
+    const faults = faultsOf(node).map(({ kind, seconds }) => (seconds === undefined ? kind : `${kind} (${seconds} s)`))
+    const { name, labels } = node.metadata
+    return [name, isSimulated(node) ? 'simulated' : 'real', labels?.[ZONE] ?? '-', faults.join(', ') || '-']
+  })
+  const rows = [['NAME', 'KIND', 'ZONE', 'FAULTS'], ...lines]
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)) + 3)
+  return rows.map((row) => `${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('')}\n`).join('')
 }
 
 async function onChosen(

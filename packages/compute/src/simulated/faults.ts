@@ -8,7 +8,7 @@ export const faultsAnnotation = 'aksel.dev/simulated-faults'
 export const faultKinds = [
   /** Silent: no lease, no status, pods do not move. What a lost machine or zone looks like. */
   'lost',
-  /** Silent and back again, half of `seconds` each. */
+  /** Silent and back again, half of `seconds` each, from the order on. */
   'flapping',
   /** Every pod takes `seconds` longer to start. */
   'slow-start',
@@ -25,7 +25,7 @@ export interface Fault {
   readonly kind: FaultKind
   /** Of `slow-start` and `flapping`; 30 when absent. */
   readonly seconds?: number
-  /** When it was ordered, RFC 3339: `oom` kills what started before. */
+  /** When it was ordered, RFC 3339: `oom` kills what started before, `flapping` begins. */
   readonly since?: string
 }
 
@@ -74,7 +74,8 @@ export function judgeFaults(node: Node | undefined, nowMs: number): NodeFaults {
     typeof fault.seconds === 'number' && fault.seconds > 0 ? fault.seconds : DEFAULT_SECONDS
   const flapping = of('flapping')
   const halfMs = flapping === undefined ? 0 : (secondsOf(flapping) * 1000) / 2
-  const flapSilent = flapping !== undefined && Math.floor(nowMs / halfMs) % 2 === 0
+  const flapMs = flapping === undefined ? 0 : Math.max(0, nowMs - (Date.parse(flapping.since ?? '') || 0))
+  const flapSilent = flapping !== undefined && Math.floor(flapMs / halfMs) % 2 === 0
   const slow = of('slow-start')
   const oom = of('oom')
   return {
@@ -83,6 +84,6 @@ export function judgeFaults(node: Node | undefined, nowMs: number): NodeFaults {
     imagePullFails: of('image-pull') !== undefined,
     oomBeforeMs: oom === undefined ? undefined : Date.parse(oom.since ?? '') || nowMs,
     diskFull: of('disk-full') !== undefined,
-    changesAfterMs: flapping === undefined ? undefined : halfMs - (nowMs % halfMs),
+    changesAfterMs: flapping === undefined ? undefined : halfMs - (flapMs % halfMs),
   }
 }

@@ -8,6 +8,7 @@ import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { recordEvent } from '@aksel/runtime/event-recorder'
 import type { DueQueue } from './due-queue.ts'
 import { judgeFaults, type NodeFaults } from './faults.ts'
 import { freshNode, nodeConditions, nodeStatus } from './node-status.ts'
@@ -56,6 +57,7 @@ export class HollowNode {
     this.name = options.spec.name
     this.pods = new HollowPods(scope, {
       client: options.client,
+      nodeName: this.name,
       nodeAddress: options.address,
       addresses: new PodAddresses(options.spec.boot.podCidr),
       faults: () => this.faults(),
@@ -121,10 +123,20 @@ export class HollowNode {
   async #report(): Promise<void> {
     const { spec, address, client } = this.#options
     const { diskFull } = this.faults()
+    if (diskFull !== this.#saidDiskFull) await this.#tellDisk(diskFull)
     this.#saidDiskFull = diskFull
     const facts = { spec, address, nowMs: this.#scope.clock.now(), diskFull, before: this.#node }
     const patch = { kind: 'strategic', body: { status: { conditions: nodeConditions(facts) } } } as const
     await client().patch(nodes, { name: spec.name }, patch, { subresource: 'status' })
+  }
+
+  #tellDisk(isFull: boolean): Promise<void> {
+    const reason = isFull ? 'NodeHasDiskPressure' : 'NodeHasNoDiskPressure'
+    // The kubelet names a node by its name where others put the uid: that is where kubectl describe looks.
+    const about = { apiVersion: 'v1', kind: 'Node', name: this.name, uid: this.name }
+    const message = `Node ${this.name} status is now: ${reason}`
+    const news = { about, type: 'Normal', reason, message, source: 'kubelet', host: this.name } as const
+    return recordEvent(this.#scope, this.#options.client(), news)
   }
 
   #keepReporting(): void {

@@ -6,9 +6,11 @@ import { formatTime } from '@aksel/base/clock'
 import { isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import type { DueQueue } from './due-queue.ts'
 import type { NodeFaults } from './faults.ts'
 import type { PodAddresses } from './pod-addresses.ts'
+import { newsOf, type PodNews } from './pod-news.ts'
 import type { Stage } from './stage.ts'
 import { parseStageOptions, stagesAnnotation, type StageOptions } from './stage-options.ts'
 import { nextStage } from './stages.ts'
@@ -18,6 +20,7 @@ const RETRY_MS = 1000
 
 export interface HollowPodsOptions {
   readonly client: () => Client
+  readonly nodeName: string
   readonly nodeAddress: string
   readonly addresses: PodAddresses
   readonly faults: () => NodeFaults
@@ -161,8 +164,16 @@ export class HollowPods {
     const text = formatTime(nowMs)
     if (!track.exact.has(text)) track.exact.set(text, nowMs)
     const patch = { kind: 'strategic', body: { metadata: { uid }, status: stage.status } } as const
+    // The news first: who sees the status finds the event that explains it.
+    await Promise.all(newsOf(pod, stage.status).map((news) => this.#tell(pod, news)))
     const written = await client.patch(pods, ref, patch, { subresource: 'status' })
     if (!isOlder(written, track.pod)) track.pod = written
+  }
+
+  #tell(pod: Pod, { type, reason, message, fieldPath }: PodNews): Promise<void> {
+    const host = this.#options.nodeName
+    const about = referenceTo(pods, pod, fieldPath)
+    return recordEvent(this.#scope, this.#options.client(), { about, type, reason, message, source: 'kubelet', host })
   }
 }
 
