@@ -156,7 +156,10 @@ void suite('stories on simulated nodes', { concurrency: 6 }, () => {
       const others = [...moment.values()].filter((pod) => ordinalOf(pod) !== ordinal)
       if (type === 'ADDED') {
         grown.push(ordinal)
-        const ready = others.filter(isReady).map(ordinalOf).toSorted()
+        const ready = others
+          .filter(isReady)
+          .map(ordinalOf)
+          .toSorted((left, right) => left - right)
         assert.deepEqual(
           ready,
           Array.from({ length: ordinal }, (_, index) => index),
