@@ -131,6 +131,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       return serviceCache.list()
     },
     pods: () => [...(late.pods?.workers.values() ?? [])].map(({ pod }) => pod),
+    mirrorOf: (pod) => late.pods?.mirrorOf(pod),
     admit: (pod) => admission.admit(pod),
     hasExited: (id) => exits.has(id),
     ...(options.guards === undefined ? {} : { guards: options.guards }),
@@ -153,7 +154,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const loops = [
     registered.then(() => registration.keep()),
     registered.then(() => plugins.run()),
-    pods.run(),
+    pods.run(settings.staticPods),
     care.run(),
   ]
   registered.catch(() => {})

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { isStaticPod } from './pod/critical.ts'
 import { containerLogPath, identityOf, podLogDirectory } from './pod/names.ts'
 import type { PodHost } from './pod/pod-host.ts'
 import { isRunning } from './pod/runtime-view.ts'
@@ -14,7 +15,10 @@ export function podLookup(host: Pick<PodHost, 'podLogsDirectory'>, nodePods: Nod
     async find(namespace, name, uid) {
       await nodePods.synced()
       const worker = nodePods.workerOf(namespace, name)
-      if (worker === undefined || (uid !== undefined && worker.pod.metadata.uid !== uid)) return undefined
+      if (worker === undefined) return undefined
+      // The API knows a static pod by its mirror.
+      const known = isStaticPod(worker.pod) ? nodePods.mirrorOf(worker.pod) : worker.pod
+      if (uid !== undefined && known?.metadata.uid !== uid) return undefined
       await worker.observed
       return streamPod(host, worker)
     },

@@ -10,11 +10,15 @@ import type { Scope } from '@aksel/base/scope'
 import { Informer } from '@aksel/runtime/informer'
 import type { TaskEvent } from './containerd/events.ts'
 import { removeFromRuntime } from './pod/end-pod.ts'
+import { isMirrorPod } from './pod/critical.ts'
 import { podNameLabel, podNamespaceLabel, podUidLabel } from './pod/names.ts'
 import type { PodIdentity } from './pod/names.ts'
 import { podFolders } from './pod/pod-host.ts'
 import type { PodHost } from './pod/pod-host.ts'
 import { PodWorker } from './pod/worker.ts'
+import { followManifests } from './static-pods/manifest-folder.ts'
+import type { ManifestFolder } from './static-pods/manifest-folder.ts'
+import { StaticWorkers } from './static-pods/static-workers.ts'
 import { removePodFolders } from './volumes/pod-volumes.ts'
 
 export type TaskEvents = (signal: AbortSignal) => AsyncIterable<TaskEvent>
@@ -43,6 +47,7 @@ export class NodePods {
   readonly #workers = new Map<string, PodWorker>()
   readonly #informer: Informer<Pod>
   readonly #cleaned = Promise.withResolvers<void>()
+  readonly #static: StaticWorkers
 
   constructor(scope: Scope, host: PodHost, events: TaskEvents, exits: RecentExits) {
     this.#scope = scope
@@ -50,6 +55,12 @@ export class NodePods {
     this.#events = events
     this.#exits = exits
     this.#informer = new Informer(scope, host.client, podType, { fieldSelector: `spec.nodeName=${host.nodeName}` })
+    this.#static = new StaticWorkers(scope, {
+      client: host.client,
+      start: (pod, onGone) => this.#start(pod, onGone),
+      end: (uid) => this.#workers.get(uid)?.remove(),
+      wake: (uid) => this.#workers.get(uid)?.wake(),
+    })
   }
 
   /** Resolves when what earlier agents left of pods that are gone is removed. */
@@ -73,16 +84,26 @@ export class NodePods {
     )
   }
 
+  /** The picture of a static pod in the API. */
+  mirrorOf(pod: Pod): Pod | undefined {
+    return this.#static.mirrorOf(pod)
+  }
+
   /** What all may have waited for has come. */
   wakeAll(): void {
     for (const worker of this.#workers.values()) worker.wake()
   }
 
-  /** Until the scope aborts; then containers stay and workers rest. */
-  async run(): Promise<void> {
+  /** Until the scope aborts; then containers stay and workers rest. Pods from manifests start without the API. */
+  async run(manifests?: Omit<ManifestFolder, 'nodeName'>): Promise<void> {
     const { signal } = this.#scope
+    const loops = [this.#listen()]
+    if (manifests !== undefined) {
+      const folder = { ...manifests, nodeName: this.#host.nodeName }
+      loops.push((await followManifests(this.#scope, folder, (pods) => this.#static.set(pods))).ended)
+    }
     this.#informer.subscribe((now, before) => this.#onChange(now, before))
-    const loops = [this.#informer.run(), this.#listen()]
+    loops.push(this.#informer.run())
     await this.#informer.synced(signal)
     const left = await this.#removeOrphans(await this.#findOrphans().catch(() => []))
     this.#cleaned.resolve()
@@ -91,17 +112,25 @@ export class NodePods {
   }
 
   #onChange(now: Pod | undefined, before: Pod | undefined): void {
+    const pod = now ?? before
+    if (pod !== undefined && isMirrorPod(pod)) return this.#static.onMirror(now, before)
     const old = before?.metadata.uid
     if (old !== undefined && old !== now?.metadata.uid) this.#workers.get(old)?.remove()
     const uid = now?.metadata.uid
     if (now === undefined || uid === undefined) return
     const known = this.#workers.get(uid)
     if (known !== undefined) return known.update(now)
-    const worker = new PodWorker(this.#scope, this.#host, now, () => {
+    this.#start(now)
+  }
+
+  #start(pod: Pod, onGone: () => void = () => {}): void {
+    const uid = pod.metadata.uid ?? ''
+    const worker = new PodWorker(this.#scope, this.#host, pod, () => {
       this.#workers.delete(uid)
       this.#host.guards?.release(uid)
       // What it held may be what another waits for.
       for (const other of this.#workers.values()) if (other.waitsForRoom) other.wake()
+      onGone()
     })
     this.#workers.set(uid, worker)
     worker.wake()

@@ -25,6 +25,8 @@ export interface PodHost {
   services(signal: AbortSignal): Promise<readonly Service[]>
   /** All pods of the node. */
   pods(): readonly Pod[]
+  /** What stands in the API under a static pod's name. */
+  mirrorOf(pod: Pod): Pod | undefined
   /** Why the node does not take the pod; undefined where it does, and from then on the pod counts. */
   admit(pod: Pod): Promise<Refusal | undefined>
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */

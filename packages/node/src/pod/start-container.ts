@@ -10,6 +10,7 @@ import { mountImageVolumes } from '../volumes/image-volume.ts'
 import type { MountedVolume } from '../volumes/volume.ts'
 import { containerConfig } from './container-config.ts'
 import { containerMounts } from './container-mounts.ts'
+import { isStaticPod } from './critical.ts'
 import { ContainerConfigError, environmentOf } from './env.ts'
 import { runHook } from './hooks.ts'
 import { podFolders, tellPod } from './pod-host.ts'
@@ -89,7 +90,8 @@ async function prepare(
   const hostNetwork = pod.spec.hostNetwork === true
   const addresses = { podIps: hostNetwork ? [host.nodeAddress] : podIps, hostIps: [host.nodeAddress] }
   const env = environmentOf(pod, container, {
-    services: await host.services(signal),
+    // A static pod does not wait for the API.
+    services: isStaticPod(pod) ? [] : await host.services(signal),
     configMap: (name) => objects.configMap(name),
     secret: (name) => objects.secret(name),
     addresses,

@@ -6,9 +6,11 @@ import type { Timer } from '@aksel/base/clock'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
+import { MirrorWriter } from '../static-pods/mirror.ts'
 import { VolumeError } from '../volumes/pod-volumes.ts'
 import { wasAdmitted } from './admission.ts'
 import { endPod, releasePod } from './end-pod.ts'
+import { isStaticPod } from './critical.ts'
 import { graceOf, isEnding, revisionOf } from './ending.ts'
 import { refusedBy } from './failure.ts'
 import type { PodFailure } from './failure.ts'
@@ -34,6 +36,7 @@ const RETRY_MS_FIRST = 1000
 const RETRY_MS_MAX = 30_000
 /** How soon to look again for an end that CRI does not show yet. */
 const LATE_MS = 20
+const MIRROR_RETRY_MS = 5000
 
 export class PodWorker {
   readonly #scope: Scope
@@ -45,7 +48,7 @@ export class PodWorker {
   readonly #actions: PodActions
   readonly #ended: EndedStatuses = new Map()
   readonly #messages = new Map<string, string>()
-  readonly #writer: StatusWriter
+  readonly #writer: Pick<StatusWriter, 'write'>
   readonly #resizes: PodResizes
   readonly #stop = new AbortController()
   /** Ends what a pass waits for when the pod is to end instead. */
@@ -69,7 +72,9 @@ export class PodWorker {
     this.#host = host
     this.#pod = pod
     this.#onGone = onGone
-    this.#writer = new StatusWriter(host.client)
+    this.#writer = isStaticPod(pod)
+      ? new MirrorWriter(scope, host, () => this.#wakeAt(scope.clock.now() + MIRROR_RETRY_MS))
+      : new StatusWriter(host.client)
     this.#resizes = new PodResizes(this.#scope, host)
     this.#volumes = new PodVolumesState(host)
     this.#probes = new PodProbes(this.#scope, host, () => this.wake())
