@@ -34,6 +34,8 @@ import { podLookup } from './pod-streams.ts'
 import { startPlugins } from './plugins/node-plugins.ts'
 import { NodePods, RecentExits } from './pods.ts'
 import type { TaskEvents } from './pods.ts'
+import type { PodWorker } from './pod/worker.ts'
+import { NodeShutdown } from './shutdown/node-shutdown.ts'
 import type { PodLookup } from './streams/pod-lookup.ts'
 import type { DiskMounter } from './volumes/disk-mounter.ts'
 
@@ -85,6 +87,8 @@ export interface RunningAgent {
   readonly registered: Promise<void>
   /** Resolves when what earlier agents left of pods that are gone is removed. */
   readonly cleaned: Promise<void>
+  /** Ends the pods as the machine goes down. Resolves when they are down or their time is over; nothing else ends. */
+  shutDown(): Promise<void>
   /** Resolves when the scope has aborted and all loops have ended. Containers stay. */
   readonly ended: Promise<void>
 }
@@ -102,13 +106,19 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const settings = options.settings ?? readKubeletConfig({})
   const pulled = new PulledImages(join(options.rootDirectory, 'image_manager', 'pulled'))
   const late: { pods?: NodePods; care?: NodeCare } = {}
+  const workers = (): readonly PodWorker[] => [...(late.pods?.workers.values() ?? [])]
+  const living = (): readonly PodWorker[] => workers().filter(({ isOver }) => !isOver)
+  const shutdown = new NodeShutdown(scope, settings.shutdown, {
+    pods: living,
+    announce: () => registration.announce(),
+  })
   const admission = new NodeAdmission({
     client,
     nodeName: options.nodeName,
     allocatable: allocatableOf(description),
     maxPods: options.maxPods,
-    refuses: (pod) => late.care?.eviction.admit(pod),
-    pods: () => [...(late.pods?.workers.values() ?? [])].filter(({ isOver }) => !isOver).map(({ pod }) => pod),
+    refuses: (pod) => shutdown.admit() ?? late.care?.eviction.admit(pod),
+    pods: () => living().map(({ pod }) => pod),
   })
   const plugins = startPlugins(scope, { ...options, onChange: () => late.pods?.wakeAll() })
   const host: PodHost = {
@@ -130,7 +140,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       await serviceCache.synced(signal)
       return serviceCache.list()
     },
-    pods: () => [...(late.pods?.workers.values() ?? [])].map(({ pod }) => pod),
+    pods: () => workers().map(({ pod }) => pod),
     mirrorOf: (pod) => late.pods?.mirrorOf(pod),
     admit: (pod) => admission.admit(pod),
     hasExited: (id) => exits.has(id),
@@ -146,7 +156,10 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     rootDirectory: options.rootDirectory,
     memoryDirectory,
   }
-  const registration = new NodeRegistration(scope, client, runtime, description, () => care.eviction.conditions)
+  const registration = new NodeRegistration(scope, client, runtime, description, () => ({
+    pressure: care.eviction.conditions,
+    isShuttingDown: shutdown.isUnderWay,
+  }))
   const pods = new NodePods(scope, host, options.taskEvents, exits)
   const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })
   Object.assign(late, { pods, care })
@@ -163,6 +176,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods)),
     registered,
     cleaned: pods.cleaned,
+    shutDown: () => shutdown.begin(),
     ended: Promise.allSettled(loops).then((results) => throwUnlessAborted(scope, results)),
   }
 }

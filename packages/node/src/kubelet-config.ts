@@ -1,9 +1,12 @@
 // How a node looks after itself: the fields of upstream's KubeletConfiguration that take effect here, with what AKS sets
 // where nobody says otherwise.
 
+import { durationMs } from '@aksel/base/duration'
 import { quantityUnits } from '@aksel/base/quantity'
-import { durationMs, parseThresholds } from './eviction/thresholds.ts'
+import { parseThresholds } from './eviction/thresholds.ts'
 import type { EvictionSettings, Threshold } from './eviction/thresholds.ts'
+import { shutdownGroups } from './shutdown/plan.ts'
+import type { ShutdownGroup } from './shutdown/plan.ts'
 
 /** As written: quantities and durations are texts. */
 export interface KubeletConfig extends EvictionSettings {
@@ -30,6 +33,10 @@ export interface KubeletConfig extends EvictionSettings {
   readonly fileCheckFrequency: string
   readonly shutdownGracePeriod: string
   readonly shutdownGracePeriodCriticalPods: string
+  readonly shutdownGracePeriodByPodPriority: readonly {
+    readonly priority: number
+    readonly shutdownGracePeriodSeconds: number
+  }[]
 }
 
 export const aksKubeletConfig: KubeletConfig = {
@@ -60,6 +67,7 @@ export const aksKubeletConfig: KubeletConfig = {
   fileCheckFrequency: '20s',
   shutdownGracePeriod: '0s',
   shutdownGracePeriodCriticalPods: '0s',
+  shutdownGracePeriodByPodPriority: [],
 }
 
 /** The same, read: times in milliseconds, sizes in bytes. */
@@ -82,7 +90,8 @@ export interface NodeSettings {
   readonly cpuManagerPolicy: KubeletConfig['cpuManagerPolicy']
   readonly memoryManagerPolicy: KubeletConfig['memoryManagerPolicy']
   readonly staticPods: { readonly path: string; readonly periodMs: number } | undefined
-  readonly shutdown: { readonly graceMs: number; readonly criticalMs: number }
+  /** Lowest priority first; empty: pods are not told of a shutdown. */
+  readonly shutdown: readonly ShutdownGroup[]
 }
 
 type DurationField = {
@@ -121,10 +130,7 @@ export function readKubeletConfig(given: Partial<KubeletConfig>): NodeSettings {
       config.staticPodPath === ''
         ? undefined
         : { path: config.staticPodPath, periodMs: duration('fileCheckFrequency') },
-    shutdown: {
-      graceMs: duration('shutdownGracePeriod'),
-      criticalMs: durationMs('shutdownGracePeriodCriticalPods', config.shutdownGracePeriodCriticalPods),
-    },
+    shutdown: shutdownGroups(config),
   }
 }
 
@@ -144,6 +150,12 @@ function judge(config: KubeletConfig): void {
     )
   }
   if (config.containerLogMaxFiles <= 1) refuse('containerLogMaxFiles must be greater than 1')
+  const hasPeriods = config.shutdownGracePeriod !== '0s' || config.shutdownGracePeriodCriticalPods !== '0s'
+  if (hasPeriods && config.shutdownGracePeriodByPodPriority.length > 0) {
+    refuse(
+      'shutdownGracePeriodByPodPriority and shutdownGracePeriod or shutdownGracePeriodCriticalPods are mutually exclusive',
+    )
+  }
   if (config.shutdownGracePeriodCriticalPods !== '0s') {
     const [total, critical] = [config.shutdownGracePeriod, config.shutdownGracePeriodCriticalPods]
     if (durationMs('shutdownGracePeriodCriticalPods', critical) > durationMs('shutdownGracePeriod', total)) {

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { durationMs } from '@aksel/base/duration'
 import { judgePressure, noPressure } from './pressure.ts'
 import type { PressureMemory } from './pressure.ts'
-import { parseThresholds, durationMs } from './thresholds.ts'
+import { parseThresholds } from './thresholds.ts'
 import type { EvictionSettings, Signal } from './thresholds.ts'
 
 const none: EvictionSettings = {

@@ -76,6 +76,7 @@ export interface NodeFacts {
   readonly runtimeConditions: readonly RuntimeCondition[]
   readonly images: readonly ImageEntry[]
   readonly pressure: ReadonlySet<PressureCondition>
+  readonly isShuttingDown?: boolean
   /** What stands in the API now. */
   readonly before: NodeStatus | undefined
 }
@@ -170,8 +171,9 @@ function pressureVerdict(type: PressureCondition, isHigh: boolean): Verdict {
   return { status: isHigh ? 'True' : 'False', reason, message }
 }
 
-function readyVerdict({ runtimeConditions }: NodeFacts): Verdict {
+function readyVerdict({ runtimeConditions, isShuttingDown }: NodeFacts): Verdict {
   const notReady = { status: 'False', reason: 'KubeletNotReady' } as const
+  if (isShuttingDown === true) return { ...notReady, message: 'node is shutting down' }
   if (runtimeConditions.length === 0) return { ...notReady, message: 'container runtime is down' }
   const broken = runtimeConditions.find(({ status }) => !status)
   if (broken === undefined)

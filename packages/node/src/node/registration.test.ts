@@ -171,7 +171,7 @@ test('a condition that pressure makes true is written at once, and told as an ev
     conditions: async () => healthy,
     listImages: async () => [],
   } as unknown as ContainerRuntime
-  const registration = new NodeRegistration(scope, client, runtime, description, () => pressure)
+  const registration = new NodeRegistration(scope, client, runtime, description, () => ({ pressure }))
   await registration.register()
   const kept = registration.keep()
   pressure.add('DiskPressure')

@@ -10,9 +10,8 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { recordEvent } from '@aksel/runtime/event-recorder'
 import type { ContainerRuntime, ImageEntry } from '../cri/types.ts'
-import type { PressureCondition } from '../eviction/pressure.ts'
 import { labelsOf, newNode, newsOf, nodeStatus } from './node-object.ts'
-import type { NodeDescription } from './node-object.ts'
+import type { NodeDescription, NodeFacts } from './node-object.ts'
 
 const LEASE_MS = 40_000
 const RENEW_MS = 10_000
@@ -20,12 +19,15 @@ const RENEW_MS = 10_000
 const HEARTBEAT_MS = 5 * 60_000
 const RETRY_MS_MAX = 7000
 
+/** What the node says of itself beside what the runtime says. */
+export type NodeState = Pick<NodeFacts, 'pressure' | 'isShuttingDown'>
+
 export class NodeRegistration {
   readonly #scope: Scope
   readonly #client: Client
   readonly #runtime: ContainerRuntime
   readonly #node: NodeDescription
-  readonly #pressure: () => ReadonlySet<PressureCondition>
+  readonly #state: () => NodeState
   #poked = new AbortController()
   #lastStatus: NodeStatus | undefined
   #writtenAtMs = 0
@@ -36,13 +38,13 @@ export class NodeRegistration {
     client: Client,
     runtime: ContainerRuntime,
     node: NodeDescription,
-    pressure: () => ReadonlySet<PressureCondition> = () => new Set(),
+    state: () => NodeState = () => ({ pressure: new Set(), isShuttingDown: false }),
   ) {
     this.#scope = scope
     this.#client = client
     this.#runtime = runtime
     this.#node = node
-    this.#pressure = pressure
+    this.#state = state
   }
 
   /** Something of the status has changed: it is written now. */
@@ -81,6 +83,11 @@ export class NodeRegistration {
     }
   }
 
+  /** Writes the status now, once. */
+  announce(): Promise<void> {
+    return this.#writeStatus()
+  }
+
   async #ensureNode(): Promise<void> {
     try {
       await this.#client.create(nodes, newNode(this.#node))
@@ -103,7 +110,7 @@ export class NodeRegistration {
     const status = nodeStatus(this.#node, {
       nowMs: clock.now(),
       before: found.status,
-      pressure: this.#pressure(),
+      ...this.#state(),
       ...(await this.#runtimeFacts()),
     })
     const isOld = clock.monotonicMs() - this.#writtenAtMs > HEARTBEAT_MS
