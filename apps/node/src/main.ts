@@ -12,8 +12,11 @@ const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => stop.abort(new Error(`the agent was told to end by ${signal}`)))
 }
+// The power button: what an init system sends before it stops the machine.
+const powerOff = new AbortController()
+process.once('SIGPWR', () => powerOff.abort(new Error('the machine is to stop')))
 // An agent ends by being killed as often as not, and the next one should start from compiled code all the same.
 setTimeout(() => module.flushCompileCache(), 3000).unref()
-await runNode(options, stop.signal)
+await runNode(options, { signal: stop.signal, powerOff: powerOff.signal })
 // Sockets that others keep open must not hold an agent that has ended.
 process.exit(0)

@@ -1,8 +1,8 @@
 // Wires the parts of a node: each gets its collaborators here and knows none of the others.
 
-import { readFile, mkdir, statfs } from 'node:fs/promises'
+import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemClock } from '@aksel/base/clock'
+import { formatTime, systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
@@ -34,8 +34,15 @@ import { nodeDisks } from '@aksel/storage/node-disks'
 import { jsonLog } from './json-log.ts'
 import type { NodeOptions } from './options.ts'
 
+export interface NodeSignals {
+  /** The agent is to end; containers go on. */
+  readonly signal: AbortSignal
+  /** The machine is to stop: pods are ended, then a file says so. */
+  readonly powerOff: AbortSignal
+}
+
 /** Resolves when the signal has aborted and everything has come to rest; rejects when a part gave up. */
-export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
+export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSignals): Promise<void> {
   const scope: Scope = {
     clock: systemClock(),
     random: systemRandom(),
@@ -49,6 +56,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   await using caches = createCaches(scope, client)
   const execDirectory = join(options.rootDir, 'exec')
   await mkdir(execDirectory, { recursive: true })
+  await rm(join(options.rootDir, SHUT_DOWN_FILE), { force: true })
   using runtime = await createCriClient(scope, { socketPath: options.containerdSocket })
   using tasks = await createTasks(scope, { socketPath: options.containerdSocket, directory: execDirectory })
   using snapshots = await createSnapshots(scope, { socketPath: options.containerdSocket })
@@ -56,9 +64,18 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   const policies = networkPolicies(options, caches, nft)
   const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots, policies })
   await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
+  powerOff.addEventListener('abort', () => void shutDown(scope, options, agent), { once: true })
   const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
   await Promise.all([agent.ended, proxy(scope, options, caches, nft), dns(scope, options, caches), guarding])
   scope.log.info('the agent has ended; containers go on')
+}
+
+/** Whoever stops the machine waits for this file in the agent's folder. */
+const SHUT_DOWN_FILE = 'shut-down'
+
+async function shutDown(scope: Scope, options: NodeOptions, agent: RunningAgent): Promise<void> {
+  await agent.shutDown()
+  await writeFile(join(options.rootDir, SHUT_DOWN_FILE), formatTime(scope.clock.now()))
 }
 
 async function startAgent(

@@ -146,3 +146,40 @@ test('a log that grows too large is rotated while it is written, and who follows
   assert.equal(names.length, 3, names.join())
   assert.ok(names.some((name) => name.endsWith('.gz')))
 })
+
+test('a node that shuts down says so, ends plain pods before critical ones, and takes no new one', async () => {
+  using scope = testScope()
+  await using containerd = await startContainerd(scope)
+  await using harness = await startAgent(scope, containerd, {
+    kubelet: { shutdownGracePeriod: '20s', shutdownGracePeriodCriticalPods: '10s' },
+  })
+  const { client } = harness
+  const polite = ['sh', '-c', 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.1; done']
+  await client.create(pods, busyboxPod('plain', polite))
+  await client.create(pods, busyboxPod('critical', polite, { priority: 2_000_000_000 }))
+  await harness.podWhen('plain', isReady)
+  await harness.podWhen('critical', isReady)
+  await harness.agent.shutDown()
+  const endOf = (name: string): number => {
+    const found = client.peek(pods, `default/${name}`)
+    assert.deepEqual(
+      [found?.status?.phase, found?.status?.reason, found?.status?.message],
+      ['Failed', 'Terminated', 'Pod was terminated in response to imminent node shutdown.'],
+    )
+    assert.ok(
+      found?.status?.conditions?.some(
+        ({ type, reason }) => type === 'DisruptionTarget' && reason === 'TerminationByKubelet',
+      ),
+    )
+    return Date.parse(found?.status?.containerStatuses?.[0]?.state?.terminated?.finishedAt ?? '')
+  }
+  assert.ok(endOf('plain') < endOf('critical'))
+  const ready = client.peek(nodes, 'n1')?.status?.conditions?.find(({ type }) => type === 'Ready')
+  assert.deepEqual(
+    [ready?.status, ready?.reason, ready?.message],
+    ['False', 'KubeletNotReady', 'node is shutting down'],
+  )
+  await client.create(pods, busyboxPod('late', ['sleep', '1']))
+  const refused = await harness.podWhen('late', isFailed)
+  assert.equal(refused?.status?.reason, 'NodeShutdown')
+})

@@ -85,6 +85,6 @@ export function agentConfig(request: {
     ledgerDir: paths.agentLedger,
     machineKey: paths.key,
     simulated: false,
-    kubelet: { ...ownKubelet, ...spec.kubelet },
+    kubelet: { ...ownKubelet, staticPodPath: paths.manifests, ...spec.kubelet },
   }
 }

@@ -78,6 +78,7 @@ class LocalMachines implements MachineProvider {
     const paths = this.#pathsOf(clusterId, name)
     return this.#inTurn(paths.key, async () => {
       const record = this.#record(paths, name)
+      await this.#options.programs.shutDown(scope, paths)
       await this.#options.programs.stop(scope, paths)
       await this.#save(paths, { ...record, state: 'Stopped' })
     })

@@ -27,6 +27,8 @@ export interface MachinePaths {
   readonly agentRoot: string
   readonly agentLedger: string
   readonly podLogs: string
+  /** Manifests of static pods: `/etc/kubernetes/manifests` on AKS. */
+  readonly manifests: string
   readonly containerdConfig: string
   readonly containerdRoot: string
   readonly containerdState: string
@@ -52,6 +54,7 @@ export function machinePaths(machinesDirectory: string, cgroupRoot: string, key:
     agentRoot: join(root, 'kubelet'),
     agentLedger: join(root, 'ledger'),
     podLogs: join(root, 'pod-logs'),
+    manifests: join(root, 'manifests'),
     containerdConfig: join(root, 'containerd.toml'),
     containerdRoot: join(root, 'containerd'),
     containerdState: join(root, 'run'),

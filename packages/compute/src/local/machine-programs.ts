@@ -1,9 +1,7 @@
 // What runs on a local machine: its containerd and its node agent, with the files they read.
 
-import { watch } from 'node:fs'
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import { cgroupFolders, makeCgroup, processesIn } from '@aksel/host/cgroups'
 import { renderCniConfig } from '@aksel/host/cni-config'
@@ -17,7 +15,9 @@ import { connect } from 'node:net'
 import type { Attachment } from '@aksel/provider/fabric'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { agentConfig } from './agent-config.ts'
+import { changeBelow } from './folder-change.ts'
 import type { MachinePaths } from './machine-files.ts'
+import { shutDown } from './shut-down.ts'
 import { supervisedArgv, type SupervisedProgram } from './supervise.ts'
 
 export interface PreparedMachine {
@@ -37,6 +37,8 @@ export interface MachinePrograms {
   prepare(scope: Scope, machine: PreparedMachine & { readonly credentials: MachineCredentials }): Promise<void>
   /** Starts what does not run. */
   start(scope: Scope, machine: PreparedMachine): Promise<void>
+  /** Tells the node that it is about to stop; resolves when its pods are down, or when their time is over. */
+  shutDown(scope: Scope, paths: MachinePaths): Promise<void>
   /** Ends every process of the machine, containers included, and takes back its mounts and devices. */
   stop(scope: Scope, paths: MachinePaths): Promise<void>
 }
@@ -62,6 +64,7 @@ export function createMachinePrograms(options: MachineProgramsOptions): MachineP
   return {
     prepare: (_scope, machine) => prepare(options, machine),
     start: (scope, machine) => start(scope, options, machine),
+    shutDown: (scope, paths) => shutDown(scope, paths),
     stop: (scope, paths) => stop(scope, options, paths),
   }
 }
@@ -189,19 +192,6 @@ function accepts(path: string): Promise<boolean> {
     socket.once('connect', () => settle(true))
     socket.once('error', () => settle(false))
   })
-}
-
-/** Resolves at the next change in the folder, at the latest after `atMostMs`. */
-async function changeBelow(scope: Scope, directory: string, atMostMs: number): Promise<void> {
-  const changed = new AbortController()
-  const watcher = watch(directory, () => changed.abort(new Error('changed')))
-  try {
-    await sleep(scope.clock, atMostMs, AbortSignal.any([changed.signal, scope.signal]))
-  } catch (error) {
-    if (!changed.signal.aborted) throw error
-  } finally {
-    watcher.close()
-  }
 }
 
 /**
