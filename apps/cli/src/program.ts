@@ -47,6 +47,11 @@ function addUp(program: Command, environment: Environment): void {
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('--kubernetes-version <version>', 'version of the demo cluster')
     .option('--network-policy <engine>', 'of the demo cluster when it is made: "none", "azure", "calico" or "cilium"')
+    .option(
+      '--runtime-config <list>',
+      'API versions beside the stable ones, as upstream: "api/beta=true,storage.k8s.io/v1beta1"',
+    )
+    .option('--feature-gates <list>', 'feature gates of the API server, as upstream: "HPAScaleToZero=true"')
     .option('--foreground', 'run the server in this terminal, and stop it with Ctrl-C')
     .option('-o, --output <format>', '"json" for scripts', parseOutput)
     .action(async (flags: UpFlags) => {

@@ -5,6 +5,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { newFrontProxy, type FrontProxy } from '@aksel/apiserver/aggregation/front-proxy'
 import type { Scope } from '@aksel/base/scope'
+import type { ApiSwitches } from './api-switches.ts'
 import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
 import { readJson, writeDurableFile } from '@aksel/host/durable-file'
@@ -28,6 +29,8 @@ export interface ClusterRecord {
   readonly virtualNetworkId?: string
   /** It has a log of its own: it was made from an archive. */
   readonly ownStore?: boolean
+  /** Betas and alphas that differ from its minor's defaults. */
+  readonly switches?: ApiSwitches
   /** The server that made it, where several share a store: its machines and its fabric are there. */
   readonly madeBy?: string
 }
@@ -52,9 +55,14 @@ const CERTIFICATE_DAYS = 730
 /** New keys for a new control plane. */
 export async function newClusterRecord(
   scope: Scope,
-  request: { readonly spec: ControlPlaneSpec; readonly index: number; readonly madeBy?: string | undefined },
+  request: {
+    readonly spec: ControlPlaneSpec
+    readonly index: number
+    readonly madeBy?: string | undefined
+    readonly switches?: ApiSwitches | undefined
+  },
 ): Promise<ClusterRecord> {
-  const { spec, index, madeBy } = request
+  const { spec, index, madeBy, switches } = request
   const authority = await createAuthority(scope, { commonName: 'ca', years: 30 })
   const addresses = [
     loopbackAddress(index),
@@ -87,7 +95,8 @@ export async function newClusterRecord(
   ])
   const keys = { authority, serving, admin, user, signingKey, frontProxy }
   const maker = madeBy === undefined ? {} : { madeBy }
-  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker }
+  const switched = switches === undefined ? {} : { switches }
+  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker, ...switched }
 }
 
 export function resourceGroupOf(id: string): string {

@@ -109,6 +109,7 @@ async function openServer(
     keyPrefix: options.keyPrefix,
     kubernetesVersion: spec.kubernetesVersion,
     serviceCidr: spec.serviceCidr,
+    ...record.switches,
     advertiseAddress: spec.fabricAddress ?? options.localAddress,
     advertisePort: onFabric ? FABRIC_PORT : options.localPort,
     clientAuthority: record.authority.certificatePem,

@@ -13,9 +13,53 @@ import type { Scope } from '@aksel/base/scope'
 import type { ControlPlaneSpec } from '@aksel/provider/cluster-engine'
 import { clusterEngineContract } from '@aksel/provider/cluster-engine-contract'
 import { createMemoryStore } from '@aksel/store/memory-store'
+import { readBody } from '@aksel/client/response-body'
+import { parseSwitches, type ApiSwitches } from './api-switches.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
+import { readServerOptions } from './options.ts'
 
 clusterEngineContract('embedded', openEngine)
+
+test('betas and alphas are switched on for every cluster of a server, remembered with it, and kept by a fork', async () => {
+  await using opened = await openEngine()
+  const { engine, scope, dataDir, store } = opened
+  const one = specOf('one')
+  await engine.create(scope, one)
+  const groups = async (from: EmbeddedEngine, id: string): Promise<string> => {
+    const { body } = await from.client(id).send({ path: '/apis', headers: { accept: 'application/json' } })
+    return new TextDecoder().decode(await readBody(body))
+  }
+  assert.ok(!(await groups(engine, one.id)).includes('resource.k8s.io/v1beta1'))
+  await engine[Symbol.asyncDispose]()
+  const again = (switches: ApiSwitches): Promise<EmbeddedEngine> =>
+    EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {}, switches })
+  await assert.rejects(again({ runtimeConfig: { 'no.such/v1': true } }), /unknown api groups no\.such\/v1/)
+  await assert.rejects(again({ featureGates: { NoSuchGate: true } }), /unrecognized feature gate: NoSuchGate/)
+  {
+    await using switched = await again({ runtimeConfig: { 'resource.k8s.io/v1beta1': true } })
+    await switched.resume()
+    assert.ok((await groups(switched, one.id)).includes('resource.k8s.io/v1beta1'))
+  }
+  await using plain = await again({})
+  await plain.resume()
+  assert.ok((await groups(plain, one.id)).includes('resource.k8s.io/v1beta1'))
+  await plain.fork(scope, one.id, specOf('two'))
+  assert.ok((await groups(plain, specOf('two').id)).includes('resource.k8s.io/v1beta1'))
+})
+
+test('switches are read as upstream reads its flags', () => {
+  const read = (text: string, bare = true): unknown => parseSwitches('runtime-config', text, { bare })
+  assert.deepEqual(read('api/beta=true,storage.k8s.io/v1beta1=false, batch/v1'), {
+    'api/beta': true,
+    'storage.k8s.io/v1beta1': false,
+    'batch/v1': true,
+  })
+  assert.throws(() => read('HPAScaleToZero', false), /missing bool value for HPAScaleToZero/)
+  assert.throws(() => read('api/beta=yes'), /"yes" is neither true nor false/)
+  assert.deepEqual(readServerOptions(['--feature-gates', 'AllAlpha=true'], {}).switches, {
+    featureGates: { AllAlpha: true },
+  })
+})
 
 async function openEngine() {
   const dataDir = await mkdtemp(join(tmpdir(), 'aksel-engine-'))
@@ -27,6 +71,7 @@ async function openEngine() {
     scope,
     engine,
     dataDir,
+    store,
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()

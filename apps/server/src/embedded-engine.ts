@@ -14,10 +14,10 @@ import type {
 } from '@aksel/provider/cluster-engine'
 import type { ClusterArchives } from '@aksel/provider/cluster-archives'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
-import { issue } from '@aksel/runtime/pki'
 import { copyInto, readArchive, writeArchive } from '@aksel/store/archive'
 import { nodeDisk } from '@aksel/store/node-disk'
 import type { KeyValue, Store } from '@aksel/store/store'
+import { checkSwitches, type ApiSwitches } from './api-switches.ts'
 import {
   clusterKey,
   FileRecords,
@@ -28,12 +28,12 @@ import {
   type ClusterRecords,
 } from './cluster-record.ts'
 import { hostName } from './open-store.ts'
+import { issueNodeCredentials } from './node-credentials.ts'
 import { detach, OwnStores, removeObjects } from './own-stores.ts'
 import { canListen, freePort, ownPlace, type Place } from './places.ts'
 import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 
 const API_PORT = 443
-const NODE_CERTIFICATE_DAYS = 365
 const FOLLOW = { tries: 10, retryMs: 300 }
 
 export interface EmbeddedEngineOptions extends ControlPlaneParts {
@@ -43,6 +43,8 @@ export interface EmbeddedEngineOptions extends ControlPlaneParts {
   readonly privileged: boolean
   /** Set where other servers use the same store: this server's name among them. Then all of them serve every cluster. */
   readonly sharedAs?: string
+  /** What the operator switched on or off: for clusters that are there, too. */
+  readonly switches?: ApiSwitches
 }
 
 export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisposable {
@@ -69,9 +71,15 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
 
   static async open(scope: Scope, options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
     const engine = new EmbeddedEngine(scope, options)
-    for (const record of await engine.#files.readAll()) {
+    const { switches = {} } = options
+    const records = await engine.#files.readAll()
+    await checkSwitches(switches)
+    for (const { spec, switches: own } of records) await checkSwitches({ ...own, ...switches }, spec.kubernetesVersion)
+    for (const record of records) {
       engine.#records.set(record.spec.id, record)
       engine.#indexes.add(record.index)
+      if (Object.keys(switches).length > 0)
+        await engine.#save({ ...record, switches: { ...record.switches, ...switches } })
     }
     return engine
   }
@@ -170,39 +178,12 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     )
   }
 
-  async nodeCredentials(
+  nodeCredentials(
     id: string,
     node: { readonly name: string; readonly addresses: readonly string[] },
   ): Promise<NodeCredentials> {
     const record = this.#known(id)
-    const commonName = `system:node:${node.name}`
-    const [client, serving] = await Promise.all([
-      issue(this.#scope, record.authority, {
-        commonName,
-        organizations: ['system:nodes'],
-        usages: ['client'],
-        days: NODE_CERTIFICATE_DAYS,
-      }),
-      issue(this.#scope, record.authority, {
-        commonName,
-        organizations: ['system:nodes'],
-        dnsNames: [node.name],
-        ipAddresses: node.addresses.filter((address) => address !== ''),
-        usages: ['server'],
-        days: NODE_CERTIFICATE_DAYS,
-      }),
-    ])
-    const access = {
-      server: this.#nodeUrl(record),
-      caPem: record.authority.certificatePem,
-      certPem: client.certificatePem,
-      keyPem: client.keyPem,
-    }
-    return {
-      kubeconfig: renderKubeconfig(access, { cluster: record.spec.name, user: commonName }),
-      servingCertificate: serving.certificatePem,
-      servingKey: serving.keyPem,
-    }
+    return issueNodeCredentials(this.#scope, record, this.#nodeUrl(record), node)
   }
 
   async snapshot(scope: Scope, id: string, path: string): Promise<{ readonly objects: number }> {
@@ -219,7 +200,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     const path = join(this.#options.dataDir, 'server', `fork-${clusterKey(spec.id)}`)
     await this.snapshot(scope, id, path)
     try {
-      return await this.#fromArchive(scope, spec, path, detach)
+      return await this.#fromArchive(scope, spec, path, detach, this.#known(id).switches)
     } finally {
       await rm(path, { force: true })
     }
@@ -231,11 +212,12 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     spec: ControlPlaneSpec,
     path: string,
     prepare: (store: Store, prefix: string) => Promise<void>,
+    switches: ApiSwitches | undefined = this.#options.switches,
   ): Promise<ControlPlaneStatus> {
     if (this.#records.has(spec.id)) throw new Error(`There is a control plane for "${spec.id}" already`)
     const { sharedAs, store } = this.#options
     const index = await this.#takeIndex()
-    const made = await newClusterRecord(this.#scope, { spec, index, madeBy: sharedAs })
+    const made = await newClusterRecord(this.#scope, { spec, index, madeBy: sharedAs, switches })
     const record: ClusterRecord = sharedAs === undefined ? { ...made, ownStore: true } : made
     if (sharedAs === undefined) await this.#own.restore(record.key, path)
     else {
@@ -290,7 +272,8 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   async #newRecord(spec: ControlPlaneSpec): Promise<ClusterRecord> {
     const index = await this.#takeIndex()
     try {
-      return await this.#save(await newClusterRecord(this.#scope, { spec, index, madeBy: this.#options.sharedAs }))
+      const { sharedAs, switches } = this.#options
+      return await this.#save(await newClusterRecord(this.#scope, { spec, index, madeBy: sharedAs, switches }))
     } catch (error) {
       this.#indexes.delete(index)
       throw error

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { parseSwitches, type ApiSwitches } from './api-switches.ts'
 import { checkStoreName } from './open-store.ts'
 
 export interface ServerOptions {
@@ -17,6 +18,8 @@ export interface ServerOptions {
   readonly isRoot: boolean
   readonly repositoryRoot: string
   readonly logLevel: string
+  /** Of every cluster of this server, now and later; what is absent stays as each cluster has it. */
+  readonly switches: ApiSwitches
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -32,6 +35,8 @@ export function readServerOptions(
       port: { type: 'string' },
       store: { type: 'string' },
       'log-level': { type: 'string' },
+      'runtime-config': { type: 'string' },
+      'feature-gates': { type: 'string' },
     },
   })
   const isRoot = process.getuid?.() === 0
@@ -48,6 +53,18 @@ export function readServerOptions(
     isRoot,
     repositoryRoot: fileURLToPath(new URL('../../..', import.meta.url)),
     logLevel: values['log-level'] ?? 'info',
+    switches: switchesOf(values['runtime-config'], values['feature-gates']),
     environment,
+  }
+}
+
+function switchesOf(runtimeConfig: string | undefined, featureGates: string | undefined): ApiSwitches {
+  return {
+    ...(runtimeConfig === undefined
+      ? {}
+      : { runtimeConfig: parseSwitches('runtime-config', runtimeConfig, { bare: true }) }),
+    ...(featureGates === undefined
+      ? {}
+      : { featureGates: parseSwitches('feature-gates', featureGates, { bare: false }) }),
   }
 }

@@ -36,6 +36,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       dataDir,
       privileged: options.isRoot,
       audit: audit.write,
+      switches: options.switches,
       ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { featureGatesOf, knownGates } from './feature-gates.ts'
 import { catalogOf } from './catalog.ts'
 import { allRules } from './kinds/all.ts'
 import { aggregatedDiscovery, groupList, groupVersionsOf, inDiscoveryOrder, resourceList } from './discovery.ts'
@@ -110,6 +111,24 @@ test('gates have their state of each minor, and an operator may set them', async
   assert.equal(await kept('1.35', { AllBeta: false }), undefined)
   await assert.rejects(kept('1.35', { NoSuchGate: true }), { message: 'unrecognized feature gate: NoSuchGate' })
   await assert.rejects(kept('1.36', { ImageVolume: false }), /feature is locked to true/)
+})
+
+test('gates are what upstream’s servers of each minor list', () => {
+  const states = (name: string): readonly unknown[] => minors.map((minor) => featureGatesOf(minor)(name))
+  for (const [name, wanted] of Object.entries({
+    ContainerStopSignals: [false, false, false],
+    MaxUnavailableStatefulSet: [false, true, false],
+    MutableCSINodeAllocatableCount: [false, true, true],
+    RelaxedServiceNameValidation: [false, false, true],
+    StrictIPCIDRValidation: [false, false, true],
+    HPAScaleToZero: [false, false, false],
+    RestartAllContainersOnContainerExits: [false, false, true],
+    CRDObservedGenerationTracking: [true, false, true],
+    PodCertificateProjection: [false, false, false],
+  }))
+    assert.deepEqual(states(name), wanted, name)
+  assert.equal(featureGatesOf('1.35', { PodCertificateRequest: true })('PodCertificateProjection'), true)
+  assert.ok(knownGates('1.34').every(({ name }) => name !== 'RestartAllContainersOnContainerExits'))
 })
 
 test('groups of other servers take their place by priority, then by name', async () => {

@@ -29,6 +29,8 @@ export interface UpRequest {
   readonly foreground?: boolean
   readonly kubernetesVersion?: string
   readonly networkPolicy?: string
+  readonly runtimeConfig?: string
+  readonly featureGates?: string
   readonly output?: string
 }
 
@@ -50,6 +52,11 @@ export async function up(options: CliOptions, request: UpRequest): Promise<void>
   if (running !== undefined && request.simulated === true && !running.simulated) {
     throw new CommandError(
       'A server with real nodes runs already. Stop it with "./aksel down", or use another folder with --data.',
+    )
+  }
+  if (running !== undefined && (request.runtimeConfig ?? request.featureGates) !== undefined) {
+    throw new CommandError(
+      'A server runs already: API versions and feature gates are chosen when it starts. Stop it with "./aksel down" first.',
     )
   }
   if (request.foreground === true) {
@@ -80,7 +87,10 @@ interface UpResult {
 
 function serverArgv(options: CliOptions, request: UpRequest & { readonly simulated: boolean }): readonly string[] {
   const program = join(options.repositoryRoot, 'apps', 'server', 'src', 'main.ts')
+  const { runtimeConfig, featureGates } = request
   const flags = ['--data', options.dataDir, '--store', request.store, ...(request.simulated ? ['--simulated'] : [])]
+  if (runtimeConfig !== undefined) flags.push('--runtime-config', runtimeConfig)
+  if (featureGates !== undefined) flags.push('--feature-gates', featureGates)
   return ['--disable-warning=ExperimentalWarning', program, ...flags]
 }
 
