@@ -122,13 +122,13 @@ test('gates are what upstream’s servers of each minor list', () => {
     RelaxedServiceNameValidation: [false, false, true],
     StrictIPCIDRValidation: [false, false, true],
     HPAScaleToZero: [false, false, false],
-    RestartAllContainersOnContainerExits: [false, false, true],
+    MutablePodResourcesForSuspendedJobs: [false, false, true],
     CRDObservedGenerationTracking: [true, false, true],
     PodCertificateProjection: [false, false, false],
   }))
     assert.deepEqual(states(name), wanted, name)
   assert.equal(featureGatesOf('1.35', { PodCertificateRequest: true })('PodCertificateProjection'), true)
-  assert.ok(knownGates('1.34').every(({ name }) => name !== 'RestartAllContainersOnContainerExits'))
+  assert.ok(knownGates('1.34').every(({ name }) => name !== 'MutablePodResourcesForSuspendedJobs'))
 })
 
 test('groups of other servers take their place by priority, then by name', async () => {

@@ -2,11 +2,22 @@
 
 import { setOf, type FieldSet } from './apply/field-set.ts'
 import { deepEqual } from './deep-equal.ts'
-import type { Column, KindRow, KindRules, OwnershipRules, SubresourceFact, SubresourceUpdate } from './kind-row.ts'
+import type { FieldError } from './field-errors.ts'
+import type {
+  Column,
+  KindRow,
+  KindRules,
+  OwnershipRules,
+  Release,
+  SubresourceFact,
+  SubresourceUpdate,
+  WriteContext,
+} from './kind-row.ts'
 import type { KubernetesObject } from './resource.ts'
 import type { Schemas } from './schema.ts'
 import { fieldsOf, type ApiTables, type KindFact, type Minor } from './tables.ts'
 import { validateMetadata, validateMetadataUpdate, type MetadataRules } from './validation/metadata.ts'
+import { addressWarnings, strictAddressErrors } from './warnings/addresses.ts'
 import { subdomainName } from './validation/names.ts'
 
 /** A kind that is a resource of its own. */
@@ -22,7 +33,9 @@ export function completeRow(
   storageVersionHash: string,
 ): KindRow {
   const namespaced = fact.namespaced === true
-  const meta: MetadataRules = { namespaced, nameRule: rules.nameRule ?? subdomainName }
+  const release: Release = { minor: schemas.tables.release, gates: schemas.gates }
+  const nameRule = rules.nameRule ?? subdomainName
+  const meta: MetadataRules = { namespaced, nameRule: (name, prefix) => nameRule(name, prefix, release) }
   return {
     ...namesOf(schemas.tables, fact),
     storagePrefix: rules.storagePrefix ?? fact.plural,
@@ -35,7 +48,10 @@ export function completeRow(
     deprecated: deprecationOf(schemas.tables.release, fact),
     default: (object) => rules.default?.(object),
     ...writeHooks(schemas, fact, rules, meta),
-    warnings: (object, old) => rules.warnings?.(object, old) ?? [],
+    warnings: (object, old, of) => [
+      ...(rules.warnings?.(object, old, of) ?? []),
+      ...addressWarnings(rules.legacyAddresses?.(object) ?? []),
+    ],
     subresourceUpdates: { ...statusUpdate(fact), ...checkedUpdates(rules) },
     subresourceActions: rules.subresourceActions ?? {},
     scale: rules.scale,
@@ -143,14 +159,27 @@ function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta
       }
     },
     validateCreate(object, context) {
-      return [...validateMetadata(object.metadata, meta), ...(rules.validateCreate?.(withName(object), context) ?? [])]
+      const own = rules.validateCreate?.(withName(object), context) ?? []
+      return [...validateMetadata(object.metadata, meta), ...own, ...strictErrors(rules, object, undefined, context)]
     },
     validateUpdate(next, old, context) {
       const own = rules.validateUpdate?.(next, old, context) ?? rules.validateCreate?.(next, context) ?? []
-      return [...validateMetadataUpdate(next.metadata, old.metadata), ...own]
+      const strict = strictErrors(rules, next, old, context)
+      return [...validateMetadataUpdate(next.metadata, old.metadata), ...own, ...strict]
     },
   }
   return hooks
+}
+
+function strictErrors(
+  { legacyAddresses }: KindRules,
+  next: KubernetesObject,
+  old: KubernetesObject | undefined,
+  { release }: WriteContext,
+): readonly FieldError[] {
+  if (legacyAddresses === undefined) return []
+  const isStrict = release.gates('StrictIPCIDRValidation')
+  return strictAddressErrors(legacyAddresses(next), { isStrict, old: old === undefined ? [] : legacyAddresses(old) })
 }
 
 /** Rules of kinds look at the name; that there is none is told by the common rules. */

@@ -5,14 +5,24 @@ import type { Draft } from '@aksel/base/draft'
 import type { Random } from '@aksel/base/ids'
 import type { FieldSet } from './apply/field-set.ts'
 import type { TypeSchema } from './apply/type-schema.ts'
+import type { FeatureGates } from './feature-gates.ts'
 import type { FieldError } from './field-errors.ts'
 import type { KubernetesObject, ResourceType } from './resource.ts'
 import type { Schema } from './schema.ts'
 import type { JSONSchemaProps } from './types/apiextensions-v1.ts'
+import type { Minor } from './tables.ts'
+import type { LegacyAddress } from './warnings/addresses.ts'
 import type { Scale } from './types/autoscaling-v1.ts'
+
+/** What a server is: rules that differ between minors, or that a gate switches, ask. */
+export interface Release {
+  readonly minor: Minor
+  readonly gates: FeatureGates
+}
 
 /** Who writes and when; handed to the hooks that need it. */
 export interface WriteContext {
+  readonly release: Release
   readonly nowMs: number
   readonly random: Random
   readonly user: {
@@ -157,7 +167,9 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
   /** What is wrong with this name, in upstream's words; '' or undefined when nothing is. */
   readonly nameRule?: NameRule
   /** Sentences for the Warning header. */
-  warnings?(object: T, old: T | undefined): readonly string[]
+  warnings?(object: T, old: T | undefined, release: Release): readonly string[]
+  /** Addresses in older fields, which take several ways of writing one: warned of, and judged strictly where a gate says so. */
+  legacyAddresses?(object: T): readonly LegacyAddress[]
   readonly subresourceUpdates?: Readonly<Record<string, SubresourceUpdate<T>>>
   readonly subresourceActions?: Readonly<Record<string, SubresourceAction<T>>>
   readonly scale?: ScaleRules<T>
@@ -171,7 +183,7 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
 }
 
 /** Complaints about a name; `prefix`: the name is a generateName and something will follow it. */
-export type NameRule = (name: string, prefix: boolean) => readonly string[]
+export type NameRule = (name: string, prefix: boolean, release?: Release) => readonly string[]
 
 /** What is different about a kind that a CustomResourceDefinition made: its schema came with it, and may change. */
 export interface CustomForm {
@@ -222,7 +234,7 @@ export interface KindRow<T extends KubernetesObject = KubernetesObject> extends 
   /** Metadata and kind rules together. */
   validateCreate(object: T, context: WriteContext): readonly FieldError[]
   validateUpdate(next: T, old: T, context: WriteContext): readonly FieldError[]
-  warnings(object: T, old: T | undefined): readonly string[]
+  warnings(object: T, old: T | undefined, release: Release): readonly string[]
   /** Writes through these keep everything else; `status` is there whenever the kind has it. */
   readonly subresourceUpdates: Readonly<Record<string, SubresourceUpdate<T>>>
   readonly subresourceActions: Readonly<Record<string, SubresourceAction<T>>>

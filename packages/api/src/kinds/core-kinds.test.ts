@@ -40,7 +40,8 @@ const valid: Readonly<Record<string, unknown>> = {
 
 test('a bound claim may grow, and shrink no further than to what it has', () => {
   const row = harness.row('PersistentVolumeClaim')
-  const context = { nowMs: 0, random: { nextBytes: () => new Uint8Array() }, user: { name: 'a' } }
+  const release = { minor: '1.35', gates: () => false } as const
+  const context = { release, nowMs: 0, random: { nextBytes: () => new Uint8Array() }, user: { name: 'a' } }
   const bound = (asked: string): KubernetesObject => {
     const { object } = harness.create(
       'PersistentVolumeClaim',

@@ -12,6 +12,8 @@ import { validateJobSpec } from './job-validation.ts'
 import { setJobDefaults } from './job.ts'
 import { selectorColumn, workloadCells, workloadWideColumns } from './workload.ts'
 import { selectorText } from '../validation/selectors.ts'
+import { jobSpecWarnings } from '../warnings/jobs.ts'
+import { nameWarnings, podAddresses } from '../warnings/pod-template.ts'
 
 const nameMax = 52
 
@@ -77,6 +79,12 @@ export const cronJobRules: KindRules<CronJob> = {
   generationFields: ['spec'],
   default: setDefaults,
   validateCreate: validate,
+  warnings: ({ metadata, spec }, old) => [
+    ...(old === undefined ? nameWarnings(metadata.name, 'Pod names and hostnames') : []),
+    ...jobSpecWarnings(spec.jobTemplate.spec ?? { template: {} }, 'spec.jobTemplate.spec'),
+  ],
+  legacyAddresses: ({ spec }) =>
+    podAddresses(spec.jobTemplate.spec?.template.spec, 'spec.jobTemplate.spec.template.spec'),
   columns: [
     nameColumn,
     column('Schedule', 'When it runs.'),

@@ -8,6 +8,7 @@ import { dnsSubdomain } from '../validation/names.ts'
 import { validateSelector } from '../validation/selectors.ts'
 import { complain, unchanged } from '../validation/values.ts'
 import { column, nameColumn } from './columns.ts'
+import { nodeLabelWarning } from '../warnings/node-labels.ts'
 
 function validate(capacity: CSIStorageCapacity): readonly FieldError[] {
   const { nodeTopology, storageClassName: name } = capacity
@@ -27,6 +28,16 @@ export const csiStorageCapacityRules: KindRules<CSIStorageCapacity> = {
   version: 'v1',
   kind: 'CSIStorageCapacity',
   validateCreate: validate,
+  warnings: ({ nodeTopology }) => [
+    ...(nodeTopology?.matchExpressions ?? []).flatMap(({ key }, index) => {
+      const old = nodeLabelWarning(key)
+      return old === undefined ? [] : [`nodeTopology.matchExpressions[${index}].key: ${key} is ${old}`]
+    }),
+    ...Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((key) => {
+      const old = nodeLabelWarning(key)
+      return old === undefined ? [] : [`nodeTopology.matchLabels.${key}: ${old}`]
+    }),
+  ],
   validateUpdate: (next, old) => [
     ...validate(next),
     ...unchanged(next.nodeTopology, old.nodeTopology, 'nodeTopology'),

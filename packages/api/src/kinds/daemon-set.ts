@@ -9,6 +9,8 @@ import { selectorText } from '../validation/selectors.ts'
 import { intOrPercent, nonNegative, notOver100Percent, plainNumber, unchanged } from '../validation/values.ts'
 import { ageColumn, column, labelsText, nameColumn } from './columns.ts'
 import { defaultTemplate, selectorColumn, validateWorkload, workloadCells, workloadWideColumns } from './workload.ts'
+import { podAddresses } from '../warnings/pod-template.ts'
+import { workloadWarnings } from '../warnings/workloads.ts'
 
 function setDefaults({ spec }: Draft<DaemonSet>): void {
   spec.updateStrategy ??= {}
@@ -75,6 +77,8 @@ export const daemonSetRules: KindRules<DaemonSet> = {
   generationFields: ['spec'],
   default: setDefaults,
   validateCreate: validate,
+  warnings: workloadWarnings,
+  legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   validateUpdate: (next, old) => [
     ...validate(next),
     ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector'),

@@ -16,6 +16,8 @@ import {
   workloadCells,
   workloadWideColumns,
 } from './workload.ts'
+import { podAddresses } from '../warnings/pod-template.ts'
+import { namedWorkloadWarnings } from '../warnings/workloads.ts'
 
 function setDefaults({ spec }: Draft<Deployment>): void {
   spec.replicas ??= 1
@@ -95,6 +97,8 @@ export const deploymentRules: KindRules<Deployment> = {
   generationFields: ['spec', 'metadata.annotations'],
   default: setDefaults,
   validateCreate: validateSpec,
+  warnings: namedWorkloadWarnings,
+  legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   validateUpdate: (next, old) => [
     ...validateSpec(next),
     ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector'),

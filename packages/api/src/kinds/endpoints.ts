@@ -5,7 +5,7 @@ import { invalid, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Endpoints } from '../types/core-v1.ts'
-import { ipComplaint, isIpAddress } from '../validation/addresses.ts'
+import { ipComplaint, isLegacyIp } from '../validation/addresses.ts'
 import { dnsLabel, portNumber } from '../validation/names.ts'
 import { complain, requiredOneOf } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
@@ -26,7 +26,7 @@ function validate({ subsets = [] }: Endpoints): readonly FieldError[] {
     ] as const) {
       for (const [place, { ip, hostname }] of list.entries()) {
         const at = `${path}.${field}[${place}]`
-        if (!isIpAddress(ip)) errors.push(invalid(`${at}.ip`, ip, ipComplaint))
+        if (!isLegacyIp(ip)) errors.push(invalid(`${at}.ip`, ip, ipComplaint))
         else errors.push(...validateReachable(ip, `${at}.ip`))
         if (hostname !== undefined) errors.push(...complain(`${at}.hostname`, hostname, dnsLabel(hostname)))
       }
@@ -77,6 +77,17 @@ export const endpointsRules: KindRules<Endpoints> = {
   allowCreateOnUpdate: true,
   default: setDefaults,
   validateCreate: validate,
+  legacyAddresses: ({ subsets = [] }) =>
+    subsets.flatMap(({ addresses = [], notReadyAddresses = [] }, index) => [
+      ...addresses.map(
+        ({ ip }, place) =>
+          ({ path: `subsets[${index}].addresses[${place}].ip`, kind: 'ip', isRouted: true, text: ip }) as const,
+      ),
+      ...notReadyAddresses.map(
+        ({ ip }, place) =>
+          ({ path: `subsets[${index}].notReadyAddresses[${place}].ip`, kind: 'ip', isRouted: true, text: ip }) as const,
+      ),
+    ]),
   warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
   columns: [nameColumn, column('Endpoints', 'Addresses and ports.'), ageColumn],
   cells: (endpoints, nowMs) => [

@@ -3,7 +3,7 @@
 import type { Draft } from '@aksel/base/draft'
 import { parseQuantity } from '@aksel/base/quantity'
 import { forbidden, invalid, required, type FieldError } from '../field-errors.ts'
-import type { KindRules } from '../kind-row.ts'
+import type { KindRules, WriteContext } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { HorizontalPodAutoscaler as OldAutoscaler } from '../types/autoscaling-v1.ts'
 import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from '../types/autoscaling-v2.ts'
@@ -44,10 +44,23 @@ function setDefaults({ spec }: Draft<HorizontalPodAutoscaler>): void {
   }
 }
 
-function validate({ spec }: HorizontalPodAutoscaler): readonly FieldError[] {
+function validate(
+  { spec }: HorizontalPodAutoscaler,
+  { release }: WriteContext,
+  old?: HorizontalPodAutoscaler,
+): readonly FieldError[] {
   const errors: FieldError[] = []
   const min = spec.minReplicas ?? 1
-  if (min < 1) errors.push(invalid('spec.minReplicas', min, 'must be greater than or equal to 1'))
+  const least = release.gates('HPAScaleToZero') || old?.spec.minReplicas === 0 ? 0 : 1
+  if (min < least) errors.push(invalid('spec.minReplicas', min, `must be greater than or equal to ${least}`))
+  // What is not there cannot be measured by its own load.
+  if (min === 0 && least === 0 && !(spec.metrics ?? []).some(({ type }) => type === 'Object' || type === 'External'))
+    errors.push(
+      forbidden(
+        'spec.metrics',
+        'must specify at least one Object or External metric to support scaling to zero replicas',
+      ),
+    )
   if (spec.maxReplicas < 1) errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than 0'))
   if (spec.maxReplicas < min)
     errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than or equal to `minReplicas`'))
@@ -164,7 +177,8 @@ export const horizontalPodAutoscalerRules: KindRules<HorizontalPodAutoscaler> = 
   version: 'v2',
   kind: 'HorizontalPodAutoscaler',
   default: setDefaults,
-  validateCreate: validate,
+  validateCreate: (autoscaler, context) => validate(autoscaler, context),
+  validateUpdate: (next, old, context) => validate(next, context, old),
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
@@ -201,7 +215,8 @@ export const oldHorizontalPodAutoscalerRules: KindRules<OldAutoscaler> = {
   default({ spec }) {
     spec.minReplicas ??= 1
   },
-  validateCreate: (autoscaler) => validate(toNewAutoscaler(autoscaler) as unknown as HorizontalPodAutoscaler),
+  validateCreate: (autoscaler, context) =>
+    validate(toNewAutoscaler(autoscaler) as unknown as HorizontalPodAutoscaler, context),
   columns,
   cells: (autoscaler, nowMs) =>
     horizontalPodAutoscalerRules.cells!(toNewAutoscaler(autoscaler) as unknown as HorizontalPodAutoscaler, nowMs),

@@ -120,6 +120,10 @@ export const ingressRules: KindRules<Ingress> = {
       : validate(ingress)
   },
   validateUpdate: (next) => validate(next),
+  warnings: ({ metadata, spec }, old) =>
+    old === undefined && metadata.annotations?.[classAnnotation] !== undefined && spec?.ingressClassName === undefined
+      ? [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

@@ -2,7 +2,9 @@
 
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, notSupported, required, tooLong, tooMany, type FieldError } from '../field-errors.ts'
+import type { WriteContext } from '../kind-row.ts'
 import type { Job, JobSpec, PodFailurePolicyRule, SuccessPolicy } from '../types/batch-v1.ts'
+import type { Container } from '../types/core-v1.ts'
 import { dnsSubdomain } from '../validation/names.ts'
 import { validateTemplate } from '../validation/pod-spec.ts'
 import { selectorPicks, validateSelector } from '../validation/selectors.ts'
@@ -199,8 +201,8 @@ function validateRule(rule: PodFailurePolicyRule, spec: JobSpec, path: string): 
   return errors
 }
 
-/** A suspended job that never started may still be told where to run. */
-export function validateJobUpdate(next: Job, old: Job): readonly FieldError[] {
+/** A suspended job that never started may still be told where to run; from 1.36 on, one that was stopped may too, and with what. */
+export function validateJobUpdate(next: Job, old: Job, { release }: WriteContext): readonly FieldError[] {
   const errors: FieldError[] = [...validateJob(next)]
   const [now, before] = [next.spec, old.spec]
   const mayScale =
@@ -216,13 +218,35 @@ export function validateJobUpdate(next: Job, old: Job): readonly FieldError[] {
   ] as const) {
     errors.push(...unchanged(now[field], before[field], `spec.${field}`))
   }
-  const mayMove = before.suspend === true && old.status?.startTime === undefined
-  const shown = (spec: JobSpec): unknown => (mayMove ? withoutPlacement(spec) : spec.template)
+  const isStill = before.suspend === true && isSuspended(old) && (old.status?.active ?? 0) === 0
+  const mayMove =
+    before.suspend === true &&
+    (old.status?.startTime === undefined || (isStill && release.gates('MutableSchedulingDirectivesForSuspendedJobs')))
+  const mayResize = isStill && release.gates('MutablePodResourcesForSuspendedJobs')
+  const shown = ({ template }: JobSpec): unknown => {
+    const sized = mayResize ? withoutResources(template) : template
+    return mayMove ? withoutPlacement(sized) : sized
+  }
   if (!deepEqual(shown(now), shown(before))) errors.push(invalid('spec.template', now.template, 'field is immutable'))
   return errors
 }
 
-function withoutPlacement({ template }: JobSpec): unknown {
+function isSuspended({ status }: Job): boolean {
+  return (status?.conditions ?? []).some(({ type, status: holds }) => type === 'Suspended' && holds === 'True')
+}
+
+function withoutResources(template: JobSpec['template']): JobSpec['template'] {
+  const { spec } = template
+  if (spec === undefined) return template
+  const plain = (containers: readonly Container[] | undefined): readonly Container[] =>
+    (containers ?? []).map(({ resources: _, ...container }) => container)
+  return {
+    ...template,
+    spec: { ...spec, containers: plain(spec.containers), initContainers: plain(spec.initContainers) },
+  }
+}
+
+function withoutPlacement(template: JobSpec['template']): unknown {
   const { nodeSelector: _n, tolerations: _t, affinity, schedulingGates: _s, ...spec } = template.spec ?? {}
   const { nodeAffinity: _a, ...otherAffinity } = affinity ?? {}
   const { labels: _l, annotations: _m, ...metadata } = template.metadata ?? {}

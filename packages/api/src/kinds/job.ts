@@ -8,6 +8,9 @@ import { selectorText } from '../validation/selectors.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 import { validateJob, validateJobStatus, validateJobUpdate } from './job-validation.ts'
 import { defaultTemplate, selectorColumn, workloadCells, workloadWideColumns } from './workload.ts'
+import { jobSpecWarnings } from '../warnings/jobs.ts'
+import { nameWarnings, podAddresses } from '../warnings/pod-template.ts'
+import { isRespecified } from '../warnings/workloads.ts'
 
 /** Also for the template in a cron job. */
 export function setJobDefaults(spec: Draft<JobSpec>): void {
@@ -72,6 +75,11 @@ export const jobRules: KindRules<Job> = {
   },
   prepareForCreate: bindPods,
   validateCreate: validateJob,
+  warnings: (job, old) => [
+    ...(old === undefined ? nameWarnings(job.metadata.name, 'Pod names and hostnames') : []),
+    ...(isRespecified(job, old) ? jobSpecWarnings(job.spec, 'spec') : []),
+  ],
+  legacyAddresses: ({ spec }) => podAddresses(spec.template.spec, 'spec.template.spec'),
   validateUpdate: validateJobUpdate,
   subresourceUpdates: {
     status: {

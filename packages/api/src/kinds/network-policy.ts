@@ -5,11 +5,12 @@ import { forbidden, invalid, notSupported, required, type FieldError } from '../
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../types/networking-v1.ts'
-import { cidrComplaint, isCidr } from '../validation/addresses.ts'
+import { cidrComplaint, isLegacyCidr } from '../validation/addresses.ts'
 import { portName, portNumber } from '../validation/names.ts'
 import { selectorText, validateSelector } from '../validation/selectors.ts'
 import { complain, oneOf } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
+import type { LegacyAddress } from '../warnings/addresses.ts'
 
 function setDefaults({ spec }: Draft<NetworkPolicy>): void {
   if (spec === undefined) return
@@ -80,10 +81,10 @@ function validatePeer(peer: NetworkPolicyPeer, path: string): readonly FieldErro
 
 function validateBlock({ cidr, except = [] }: IPBlock, path: string): readonly FieldError[] {
   if (cidr === '') return [required(`${path}.cidr`)]
-  if (!isCidr(cidr)) return [invalid(`${path}.cidr`, cidr, cidrComplaint)]
+  if (!isLegacyCidr(cidr)) return [invalid(`${path}.cidr`, cidr, cidrComplaint)]
   return except.flatMap((one, index) => {
     const at = `${path}.except[${index}]`
-    if (!isCidr(one)) return [invalid(at, one, cidrComplaint)]
+    if (!isLegacyCidr(one)) return [invalid(at, one, cidrComplaint)]
     return isStrictlyInside(one, cidr) ? [] : [invalid(at, one, `must be a strict subset of \`cidr\``)]
   })
 }
@@ -100,6 +101,22 @@ function isStrictlyInside(inner: string, outer: string): boolean {
   return Math.floor(toNumber(innerAddress) / size) === Math.floor(toNumber(outerAddress) / size)
 }
 
+function blockAddresses(peers: readonly NetworkPolicyPeer[], path: string): readonly LegacyAddress[] {
+  return peers.flatMap(({ ipBlock }, index) => {
+    if (ipBlock === undefined) return []
+    const at = `${path}[${index}].ipBlock`
+    return [
+      { path: `${at}.cidr`, kind: 'cidr' as const, isRouted: true, text: ipBlock.cidr },
+      ...(ipBlock.except ?? []).map((text, place) => ({
+        path: `${at}.except[${place}]`,
+        kind: 'cidr' as const,
+        isRouted: true,
+        text,
+      })),
+    ]
+  })
+}
+
 export const networkPolicyRules: KindRules<NetworkPolicy> = {
   group: 'networking.k8s.io',
   version: 'v1',
@@ -107,6 +124,10 @@ export const networkPolicyRules: KindRules<NetworkPolicy> = {
   generationFields: ['spec'],
   default: setDefaults,
   validateCreate: validate,
+  legacyAddresses: ({ spec }) => [
+    ...(spec?.ingress ?? []).flatMap(({ from = [] }, index) => blockAddresses(from, `spec.ingress[${index}].from`)),
+    ...(spec?.egress ?? []).flatMap(({ to = [] }, index) => blockAddresses(to, `spec.egress[${index}].to`)),
+  ],
   columns: [nameColumn, column('Pod-Selector', 'The pods that it protects.'), ageColumn],
   cells: ({ metadata, spec }, nowMs) => [
     metadata.name,

@@ -5,7 +5,7 @@ import { duplicate, forbidden, invalid, type FieldError } from '../field-errors.
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Node, Taint } from '../types/core-v1.ts'
-import { cidrComplaint, isCidr } from '../validation/addresses.ts'
+import { cidrComplaint, isLegacyCidr } from '../validation/addresses.ts'
 import { validateQuantity } from '../validation/resources.ts'
 import { validateTaint } from '../validation/taints.ts'
 import { ageColumn, column, nameColumn, orNone, wide } from './columns.ts'
@@ -25,7 +25,7 @@ function validateTaints(taints: readonly Taint[]): readonly FieldError[] {
 function validateCidrs(cidrs: readonly string[]): readonly FieldError[] {
   const at = 'spec.podCIDRs'
   const errors: FieldError[] = cidrs.flatMap((cidr, index) =>
-    isCidr(cidr) ? [] : [invalid(`${at}[${index}]`, cidr, cidrComplaint)],
+    isLegacyCidr(cidr) ? [] : [invalid(`${at}[${index}]`, cidr, cidrComplaint)],
   )
   if (cidrs.length < 2) return errors
   const families = new Set(cidrs.map((cidr) => cidr.includes(':')))
@@ -107,6 +107,19 @@ export const nodeRules: KindRules<Node> = {
     if (node.spec?.podCIDRs !== undefined && node.spec.podCIDR === undefined) node.spec.podCIDR = node.spec.podCIDRs[0]!
   },
   validateCreate: validateSpec,
+  warnings: ({ spec }) => [
+    ...(spec?.configSource === undefined ? [] : ['spec.configSource: the spec.configSource field is ignored']),
+    ...((spec?.externalID ?? '') === ''
+      ? []
+      : ['spec.externalID: this field is deprecated, and is unused by Kubernetes']),
+  ],
+  legacyAddresses: ({ spec }) =>
+    (spec?.podCIDRs ?? []).map((text, index) => ({
+      path: `spec.podCIDRs[${index}]`,
+      kind: 'cidr',
+      isRouted: true,
+      text,
+    })),
   validateUpdate,
   subresourceUpdates: {
     status: {

@@ -10,6 +10,7 @@ import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/
 import { validateClaimSpec } from '../validation/claim-spec.ts'
 import { unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
+import { claimWarnings } from '../warnings/claims.ts'
 
 /** `RWO,ROX` */
 export function accessModesText(modes: readonly string[] | undefined): string {
@@ -111,6 +112,7 @@ export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
     alignDataSources(claim.spec)
   },
   prepareForUpdate: (next) => alignDataSources(next.spec),
+  warnings: claimWarnings,
   validateCreate: ({ spec }) => validateClaimSpec(spec),
   validateUpdate,
   subresourceUpdates: {

@@ -4,7 +4,7 @@ import type { Draft } from '@aksel/base/draft'
 import { tryParseQuantity } from '@aksel/base/quantity'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
-import type { KindRules } from '../kind-row.ts'
+import type { KindRules, WriteContext } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { PersistentVolume } from '../types/core-v1.ts'
 import { validateDriverName } from '../validation/device-names.ts'
@@ -14,6 +14,7 @@ import { validateNodeSelector } from '../validation/pod-scheduling.ts'
 import { oneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn, wide } from './columns.ts'
 import { accessModesText } from './persistent-volume-claim.ts'
+import { volumeWarnings } from '../warnings/claims.ts'
 
 function setDefaults({ spec }: Draft<PersistentVolume>): void {
   spec.persistentVolumeReclaimPolicy ??= 'Retain'
@@ -106,13 +107,17 @@ function validateAffinity(affinity: PersistentVolume['spec']['nodeAffinity']): r
   return validateNodeSelector(affinity.required, 'spec.nodeAffinity.required')
 }
 
-function validateUpdate(next: PersistentVolume, old: PersistentVolume): readonly FieldError[] {
+function validateUpdate(
+  next: PersistentVolume,
+  old: PersistentVolume,
+  { release }: WriteContext,
+): readonly FieldError[] {
   const errors: FieldError[] = [...validate(next)]
   if (!deepEqual(sourcesOf(next), sourcesOf(old))) {
     errors.push(forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'))
   }
   errors.push(...unchanged(next.spec.volumeMode, old.spec.volumeMode, 'spec.volumeMode'))
-  if (old.spec.nodeAffinity === undefined) return errors
+  if (old.spec.nodeAffinity === undefined || release.gates('MutablePVNodeAffinity')) return errors
   return [...errors, ...unchanged(next.spec.nodeAffinity, old.spec.nodeAffinity, 'spec.nodeAffinity')]
 }
 
@@ -123,6 +128,7 @@ export const persistentVolumeRules: KindRules<PersistentVolume> = {
   default: setDefaults,
   prepareForCreate: (volume) => void (volume.status = { phase: 'Pending' }),
   validateCreate: validate,
+  warnings: volumeWarnings,
   validateUpdate,
   columns: [
     nameColumn,

@@ -5,6 +5,7 @@ import type { PodTemplate } from '../types/core-v1.ts'
 import { validateTemplate } from '../validation/pod-spec.ts'
 import { column, labelsText, nameColumn } from './columns.ts'
 import { defaultTemplate, workloadCells } from './workload.ts'
+import { podAddresses, templateWarnings } from '../warnings/pod-template.ts'
 
 export const podTemplateRules: KindRules<PodTemplate> = {
   group: '',
@@ -12,6 +13,8 @@ export const podTemplateRules: KindRules<PodTemplate> = {
   kind: 'PodTemplate',
   generationFields: ['template'],
   default: ({ template }) => defaultTemplate(template),
+  warnings: ({ template }) => templateWarnings(template, 'template'),
+  legacyAddresses: ({ template }) => podAddresses(template?.spec, 'template.spec'),
   validateCreate: ({ template }) => (template === undefined ? [] : validateTemplate(template, 'template')),
   columns: [
     nameColumn,

@@ -86,6 +86,7 @@ test('a pod is bound once', () => {
   const bind = harness.row('Pod').subresourceActions['binding']!
   const { object } = harness.create('Pod', pod)
   const context = {
+    release: { minor: '1.35', gates: () => true } as const,
     nowMs,
     random: { nextBytes: (count: number) => new Uint8Array(count) },
     user: { name: 'scheduler' },

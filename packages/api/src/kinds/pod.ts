@@ -15,6 +15,7 @@ import { qosClassOf } from './pod-qos.ts'
 import { keepAllButResources, validateResize } from './pod-resize.ts'
 import { validatePodStatus } from './pod-status.ts'
 import { validateEphemeralUpdate, validatePodUpdate } from './pod-update.ts'
+import { nameWarnings, podAddresses, specWarnings } from '../warnings/pod-template.ts'
 
 type PodDraft = Draft<Pod>
 
@@ -122,6 +123,12 @@ export const podRules: KindRules<Pod> = {
   },
   validateCreate: validatePod,
   validateUpdate: (next, old) => [...validateAlways(next), ...validatePodUpdate(next, old)],
+  // Updates are programs' business, and frequent: upstream says nothing of them either.
+  warnings: ({ metadata, spec }, old) =>
+    old === undefined
+      ? [...nameWarnings(metadata.name, "the Pod's hostname"), ...specWarnings(spec, metadata.annotations ?? {}, '')]
+      : [],
+  legacyAddresses: ({ spec }) => podAddresses(spec, 'spec'),
   ignoredFields: {
     status: ['metadata.deletionTimestamp', 'metadata.ownerReferences'],
     ephemeralcontainers: ['metadata', 'status'],

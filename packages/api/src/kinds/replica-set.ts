@@ -16,6 +16,8 @@ import {
   workloadCells,
   workloadWideColumns,
 } from './workload.ts'
+import { podAddresses } from '../warnings/pod-template.ts'
+import { namedWorkloadWarnings } from '../warnings/workloads.ts'
 
 function validateSpec({ spec }: ReplicaSet): readonly FieldError[] {
   return [
@@ -66,6 +68,8 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
     defaultTemplate(spec.template)
   },
   validateCreate: validateSpec,
+  warnings: namedWorkloadWarnings,
+  legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   validateUpdate: (next, old) => [
     ...validateSpec(next),
     ...unchanged(next.spec.selector, old.spec.selector, 'spec.selector'),

@@ -11,6 +11,8 @@ import { nonNegative } from '../validation/values.ts'
 import { ageColumn, column, labelsText, nameColumn } from './columns.ts'
 import { validateReplicaCounts } from './replica-set.ts'
 import { defaultTemplate, replicaScale, selectorColumn, workloadCells, workloadWideColumns } from './workload.ts'
+import { podAddresses } from '../warnings/pod-template.ts'
+import { namedWorkloadWarnings } from '../warnings/workloads.ts'
 
 function setDefaults({ metadata, spec }: Draft<ReplicationController>): void {
   spec.replicas ??= 1
@@ -57,6 +59,8 @@ export const replicationControllerRules: KindRules<ReplicationController> = {
   generationFields: ['spec'],
   default: setDefaults,
   validateCreate: validate,
+  warnings: namedWorkloadWarnings,
+  legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

@@ -40,11 +40,14 @@ export interface RowHarness {
   /** Creates `object`, then writes it again as changed. */
   update(kind: string, object: unknown, change: Change): Outcome
   cells(kind: string, object: unknown, atMs?: number): readonly unknown[]
+  /** What the writer of a new object is told. */
+  warnings(kind: string, object: unknown): readonly string[]
 }
 
 export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
   const catalog = await catalogOf(minor)
   const context: WriteContext = {
+    release: { minor, gates: catalog.schemas.gates },
     nowMs,
     random: seededRandom(1),
     user: { name: 'ann', uid: 'u-1', groups: ['system:authenticated'] },
@@ -74,6 +77,8 @@ export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
     decoded: (of) =>
       catalog.schemas.get(of.message).decode({ metadata: { name: 'a' } }).value as unknown as KubernetesObject,
     create,
+    warnings: (kind, object) =>
+      row(kind).warnings(create(kind, object).object as unknown as KubernetesObject, undefined, context.release),
     update(kind, object, { subresource = '', change, stored }) {
       const old = create(kind, object).object as unknown as KubernetesObject
       stored?.(old as unknown as Draft<Record<string, never>>)

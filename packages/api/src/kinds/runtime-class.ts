@@ -10,6 +10,7 @@ import { validateQuantity } from '../validation/resources.ts'
 import { validateTolerations } from '../validation/taints.ts'
 import { complain, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
+import { nodeLabelWarning } from '../warnings/node-labels.ts'
 
 function validate({ handler, overhead, scheduling }: RuntimeClass): readonly FieldError[] {
   const errors: FieldError[] =
@@ -25,6 +26,11 @@ export const runtimeClassRules: KindRules<RuntimeClass> = {
   version: 'v1',
   kind: 'RuntimeClass',
   validateCreate: validate,
+  warnings: ({ scheduling }) =>
+    Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+      const old = nodeLabelWarning(key)
+      return old === undefined ? [] : [`scheduling.nodeSelector: ${old}`]
+    }),
   validateUpdate: (next, old) => [...validate(next), ...unchanged(next.handler, old.handler, 'handler')],
   columns: [nameColumn, column('Handler', 'Name of the runtime on the node.'), ageColumn],
   cells: ({ metadata, handler }, nowMs) => [metadata.name, handler, ageOf(metadata.creationTimestamp, nowMs)],

@@ -5,11 +5,19 @@ import { ageOf } from '../times.ts'
 import type { ServiceAccount } from '../types/core-v1.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 
+const mountable = 'kubernetes.io/enforce-mountable-secrets'
+
 export const serviceAccountRules: KindRules<ServiceAccount> = {
   group: '',
   version: 'v1',
   kind: 'ServiceAccount',
   validateCreate: () => [],
+  warnings: ({ metadata }, old) =>
+    metadata.annotations?.[mountable] !== undefined && old?.metadata.annotations?.[mountable] === undefined
+      ? [
+          `metadata.annotations[${mountable}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ]
+      : [],
   columns: [nameColumn, column('Secrets', 'Number of secrets that its pods may use.'), ageColumn],
   cells: (account, nowMs) => [
     account.metadata.name,

@@ -3,7 +3,7 @@
 import { deepEqual } from '../deep-equal.ts'
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { Service, ServicePort } from '../types/core-v1.ts'
-import { cidrComplaint, ipComplaint, isCidr, isIpAddress } from '../validation/addresses.ts'
+import { cidrComplaint, ipComplaint, isIpAddress, isLegacyCidr, isLegacyIp } from '../validation/addresses.ts'
 import { validateLabels } from '../validation/metadata.ts'
 import { dnsLabel, dnsSubdomain, portName, portNumber, qualifiedName } from '../validation/names.ts'
 import { complain, oneOf, requiredOneOf } from '../validation/values.ts'
@@ -140,7 +140,7 @@ function validateAddresses(spec: Spec): readonly FieldError[] {
   }
   for (const [index, address] of (spec.externalIPs ?? []).entries()) {
     const path = `spec.externalIPs[${index}]`
-    if (!isIpAddress(address)) errors.push(invalid(path, address, ipComplaint))
+    if (!isLegacyIp(address)) errors.push(invalid(path, address, ipComplaint))
     else if (/^127\.|^::1$/.test(address))
       errors.push(invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'))
     else if (/^0\.0\.0\.0$|^::$/.test(address))
@@ -179,7 +179,7 @@ function validateLoadBalancer(spec: Spec): readonly FieldError[] {
   const errors: FieldError[] = []
   const isBalanced = spec.type === 'LoadBalancer'
   for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) {
-    if (!isCidr(range.trim()))
+    if (!isLegacyCidr(range.trim()))
       errors.push(invalid(`spec.LoadBalancerSourceRanges[${index}]`, range.trim(), cidrComplaint))
   }
   if ((spec.loadBalancerSourceRanges ?? []).length > 0 && !isBalanced) {

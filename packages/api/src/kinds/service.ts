@@ -4,7 +4,7 @@ import type { Draft } from '@aksel/base/draft'
 import type { AllocationNeed, AllocationRules, KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Service, ServicePort } from '../types/core-v1.ts'
-import { label1035Name } from '../validation/names.ts'
+import { label1035Name, labelName } from '../validation/names.ts'
 import { ageColumn, column, labelsText, nameColumn, orNone, wide } from './columns.ts'
 import {
   isExternallyReachable,
@@ -13,6 +13,7 @@ import {
   validateServiceStatus,
   validateServiceUpdate,
 } from './service-validation.ts'
+import { serviceAddresses, serviceWarnings } from '../warnings/services.ts'
 
 function setDefaults(service: Draft<Service>): void {
   const { spec } = service
@@ -170,7 +171,9 @@ export const serviceRules: KindRules<Service> = {
   version: 'v1',
   kind: 'Service',
   storagePrefix: 'services/specs',
-  nameRule: label1035Name,
+  // A label may begin with a digit since 1.36, where it may be one at all.
+  nameRule: (name, prefix, release) =>
+    release?.gates('RelaxedServiceNameValidation') === true ? labelName(name, prefix) : label1035Name(name, prefix),
   default: setDefaults,
   prepareForCreate({ spec }) {
     normalizeAddresses(spec)
@@ -183,6 +186,8 @@ export const serviceRules: KindRules<Service> = {
     setFamilies(spec)
   },
   validateCreate: validateService,
+  warnings: (service, _old, release) => serviceWarnings(service, release),
+  legacyAddresses: serviceAddresses,
   validateUpdate: validateServiceUpdate,
   allocations,
   subresourceUpdates: {

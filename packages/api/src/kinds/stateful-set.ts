@@ -20,6 +20,9 @@ import {
   workloadCells,
   workloadWideColumns,
 } from './workload.ts'
+import { claimSpecWarnings } from '../warnings/claims.ts'
+import { podAddresses } from '../warnings/pod-template.ts'
+import { workloadWarnings } from '../warnings/workloads.ts'
 
 function setDefaults({ spec }: Draft<StatefulSet>): void {
   spec.podManagementPolicy ??= 'OrderedReady'
@@ -126,6 +129,17 @@ function validateStatus({ status }: StatefulSet, old: StatefulSet): readonly Fie
   return errors
 }
 
+function setWarnings(set: StatefulSet, old: StatefulSet | undefined): readonly string[] {
+  const { revisionHistoryLimit: kept, volumeClaimTemplates: claims = [] } = set.spec
+  return [
+    ...workloadWarnings(set, old),
+    ...claims.flatMap(({ spec }, index) => claimSpecWarnings(spec, `spec.volumeClaimTemplates[${index}].spec`)),
+    ...((kept ?? 0) < 0
+      ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
+      : []),
+  ]
+}
+
 export const statefulSetRules: KindRules<StatefulSet> = {
   group: 'apps',
   version: 'v1',
@@ -134,6 +148,8 @@ export const statefulSetRules: KindRules<StatefulSet> = {
   generationFields: ['spec'],
   default: setDefaults,
   validateCreate: validate,
+  warnings: setWarnings,
+  legacyAddresses: ({ spec }) => podAddresses(spec.template.spec, 'spec.template.spec'),
   validateUpdate,
   subresourceUpdates: {
     status: {

@@ -10,6 +10,7 @@ import { byteLength } from '../validation/metadata.ts'
 import { qualifiedName } from '../validation/names.ts'
 import { complain, oneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
+import { nodeLabelWarning } from '../warnings/node-labels.ts'
 
 const DEFAULT_ANNOTATIONS = [
   'storageclass.kubernetes.io/is-default-class',
@@ -99,6 +100,13 @@ export const storageClassRules: KindRules<StorageClass> = {
   kind: 'StorageClass',
   default: setDefaults,
   validateCreate: validate,
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, index) =>
+      matchLabelExpressions.flatMap(({ key }, place) => {
+        const old = nodeLabelWarning(key)
+        return old === undefined ? [] : [`allowedTopologies[${index}].matchLabelExpressions[${place}]: ${old}`]
+      }),
+    ),
   validateUpdate,
   columns: [
     nameColumn,

@@ -25,6 +25,48 @@ export function isIpAddress(text: string): boolean {
   return isIpv4(text) || isIpv6(text)
 }
 
+const sloppyOctet = /^0*(\d{1,3})$/
+
+/**
+ * The address as it is written today, for texts that older fields take: octets with leading zeroes count as decimal, and an
+ * IPv4 address inside an IPv6 one (`::ffff:10.0.0.1`) is that address. Undefined where the text is no address even so.
+ */
+export function plainAddress(text: string): string | undefined {
+  const octets = text.split('.')
+  if (octets.length === 4 && octets.every((part) => sloppyOctet.test(part))) {
+    const plain = octets.map((part) => String(Number(part))).join('.')
+    return isIpv4(plain) ? plain : undefined
+  }
+  const mapped = /^(.*:)([^:]*\.[^:]*)$/.exec(text)
+  const inner = mapped === null ? undefined : plainAddress(mapped[2]!)
+  const whole = inner === undefined ? text : `${mapped![1]}${inner}`
+  const canonical = canonicalAddress(whole)
+  const low = canonical === undefined ? null : /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(canonical)
+  if (low === null) return canonical
+  const [high, tail] = [Number.parseInt(low[1]!, 16), Number.parseInt(low[2]!, 16)]
+  return [high >> 8, high & 255, tail >> 8, tail & 255].join('.')
+}
+
+/** Older fields take what `plainAddress` reads. */
+export function isLegacyIp(text: string): boolean {
+  return plainAddress(text) !== undefined
+}
+
+/** A range as older fields take it: the address as written, and the whole as it is written today. */
+export function legacyCidr(text: string): { readonly address: string; readonly plain: string } | undefined {
+  const [address = '', bits = '', ...more] = text.split('/')
+  const plain = plainAddress(address)
+  if (plain === undefined || more.length > 0 || !/^\d{1,3}$/.test(bits)) return undefined
+  const isMapped = isIpv4(plain) && address.includes(':')
+  const length = Number(bits) - (isMapped ? 96 : 0)
+  const range = `${plain}/${length}`
+  return length >= 0 && isCidr(range) ? { address, plain: range } : undefined
+}
+
+export function isLegacyCidr(text: string): boolean {
+  return legacyCidr(text) !== undefined
+}
+
 export const ipComplaint = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 export const cidrComplaint = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
 

@@ -3,7 +3,7 @@
 import { duplicate, forbidden, invalid, required, type FieldError } from '../field-errors.ts'
 import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '../types/core-v1.ts'
 import type { ObjectMeta } from '../types/meta-v1.ts'
-import { ipComplaint, isIpAddress } from './addresses.ts'
+import { ipComplaint, isLegacyIp } from './addresses.ts'
 import { validateAnnotations, validateLabels } from './metadata.ts'
 import { dnsLabel, dnsSubdomain, underscoredSubdomain } from './names.ts'
 import { validatePodAnnotations, validateProfileAnnotations } from './pod-annotations.ts'
@@ -69,7 +69,7 @@ export function validatePodSpec(spec: PodSpec, path: string, options: PodSpecOpt
 
 function validateAliases(spec: PodSpec, path: string): readonly FieldError[] {
   return (spec.hostAliases ?? []).flatMap(({ ip, hostnames = [] }, index) => [
-    ...(isIpAddress(ip) ? [] : [invalid(`${path}[${index}].ip`, ip, ipComplaint)]),
+    ...(isLegacyIp(ip) ? [] : [invalid(`${path}[${index}].ip`, ip, ipComplaint)]),
     ...hostnames.flatMap((name, place) => complain(`${path}[${index}].hostnames[${place}]`, name, dnsSubdomain(name))),
   ])
 }
@@ -160,7 +160,7 @@ function validateDns(spec: PodSpec, path: string): readonly FieldError[] {
   if (nameservers.length > 3)
     errors.push(invalid(`${at}.nameservers`, nameservers, 'must not have more than 3 nameservers'))
   for (const [index, server] of nameservers.entries())
-    if (!isIpAddress(server)) errors.push(invalid(`${at}.nameservers[${index}]`, server, ipComplaint))
+    if (!isLegacyIp(server)) errors.push(invalid(`${at}.nameservers[${index}]`, server, ipComplaint))
   if (searches.length > 32) errors.push(invalid(`${at}.searches`, searches, 'must not have more than 32 search paths'))
   if (searches.join(' ').length > 2048) {
     const words = 'must not have more than 2048 characters (including spaces) in the search list'

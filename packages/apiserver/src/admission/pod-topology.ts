@@ -4,15 +4,13 @@ import type { Binding } from '@aksel/api/types/core-v1'
 import type { AdmissionPlugin } from './admission.ts'
 
 const topologyLabels = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'] as const
-/** From this minor on it is on where nothing is said. */
-const sinceMinor = 35
 
 export const podTopologyLabels: AdmissionPlugin = {
   name: 'PodTopologyLabels',
   handles: ({ operation, row, subresource }) =>
     operation === 'CREATE' && row.group === '' && row.plural === 'pods' && subresource === 'binding',
   async admit({ object, body }, { records, kinds, schemas }) {
-    if (Number(schemas.tables.release.split('.')[1]) < sinceMinor) return false
+    if (!schemas.gates('PodTopologyLabelsAdmission')) return false
     const { target } = body!.object as Binding
     if ((target?.kind ?? 'Node') !== 'Node' || target?.name === undefined) return false
     const node = await records.get(kinds.find('', 'v1', 'nodes')!, '', target.name)

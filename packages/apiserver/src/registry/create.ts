@@ -89,7 +89,7 @@ async function createNamed(
   const errors = row.validateCreate(object as KubernetesObject, context)
   if (errors.length > 0)
     throw invalidError({ group: row.group, kind: row.kind, name: object.metadata.name ?? '' }, errors)
-  for (const warning of row.warnings(object as KubernetesObject, undefined)) warnings.add(warning)
+  for (const warning of row.warnings(object as KubernetesObject, undefined, context.release)) warnings.add(warning)
   await registry.admission.validate(request)
   return storeNew(registry, call, object)
 }

@@ -1,6 +1,6 @@
 // What the verbs of all resources share: records, kinds, admission, pools. One per server, no state of its own.
 
-import type { KindRow, WriteContext } from '@aksel/api/kind-row'
+import type { KindRow, Release, WriteContext } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Schemas } from '@aksel/api/schema'
 import type { Scope } from '@aksel/base/scope'
@@ -62,6 +62,15 @@ export interface Written {
   readonly created: boolean
 }
 
+export function releaseOf({ schemas }: Registry): Release {
+  return { minor: schemas.tables.release, gates: schemas.gates }
+}
+
 export function writeContext(registry: Registry, call: WriteCall): WriteContext {
-  return { nowMs: registry.scope.clock.now(), random: registry.scope.random, user: call.user }
+  return {
+    release: releaseOf(registry),
+    nowMs: registry.scope.clock.now(),
+    random: registry.scope.random,
+    user: call.user,
+  }
 }

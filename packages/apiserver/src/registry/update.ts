@@ -186,7 +186,8 @@ async function admitAndValidate(
   }
   const errors = fieldErrors(row, change.subresource, next as KubernetesObject, old, context)
   if (errors.length > 0) throw invalidError({ group: row.group, kind: row.kind, name: change.name }, errors)
-  for (const warning of row.warnings(next as KubernetesObject, old)) warnings.add(warning)
+  if (change.subresource === '')
+    for (const warning of row.warnings(next as KubernetesObject, old, context.release)) warnings.add(warning)
   await registry.admission.validate(request)
 }
 
