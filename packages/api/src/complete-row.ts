@@ -172,14 +172,15 @@ function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta
 }
 
 function strictErrors(
-  { legacyAddresses }: KindRules,
+  rules: KindRules,
   next: KubernetesObject,
   old: KubernetesObject | undefined,
   { release }: WriteContext,
 ): readonly FieldError[] {
-  if (legacyAddresses === undefined) return []
+  if (rules.legacyAddresses === undefined) return []
   const isStrict = release.gates('StrictIPCIDRValidation')
-  return strictAddressErrors(legacyAddresses(next), { isStrict, old: old === undefined ? [] : legacyAddresses(old) })
+  const before = old === undefined ? [] : rules.legacyAddresses(old)
+  return strictAddressErrors(rules.legacyAddresses(next), { isStrict, old: before })
 }
 
 /** Rules of kinds look at the name; that there is none is told by the common rules. */

@@ -78,10 +78,10 @@ export const endpointSliceRules: KindRules<EndpointSlice> = {
   generationFields: ['endpoints', 'ports', 'addressType'],
   default: setDefaults,
   validateCreate: validate,
-  legacyAddresses: ({ addressType, endpoints = [] }) =>
+  legacyAddresses: ({ addressType, endpoints }) =>
     addressType === 'FQDN'
       ? []
-      : endpoints.flatMap(({ addresses = [] }, index) =>
+      : endpoints.flatMap(({ addresses }, index) =>
           addresses.map(
             (text, place) =>
               ({ path: `endpoints[${index}].addresses[${place}]`, kind: 'ip', isRouted: true, text }) as const,

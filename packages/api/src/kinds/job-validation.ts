@@ -239,7 +239,7 @@ function withoutResources(template: JobSpec['template']): JobSpec['template'] {
   const { spec } = template
   if (spec === undefined) return template
   const plain = (containers: readonly Container[] | undefined): readonly Container[] =>
-    (containers ?? []).map(({ resources: _, ...container }) => container)
+    (containers ?? []).map((container) => ({ ...container, resources: {} }))
   return {
     ...template,
     spec: { ...spec, containers: plain(spec.containers), initContainers: plain(spec.initContainers) },

@@ -96,7 +96,7 @@ function hasLeadingZeroes(text: string): boolean {
 }
 
 function isMapped(text: string): boolean {
-  return !isIpv4(text) && isIpAddress(text) && /^::ffff:/.test(canonicalAddress(text) ?? '')
+  return !isIpv4(text) && isIpAddress(text) && (canonicalAddress(text) ?? '').startsWith('::ffff:')
 }
 
 function hasBitsBeyond(plain: string): boolean {
