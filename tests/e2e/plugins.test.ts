@@ -1,8 +1,16 @@
 // Plug-ins of third parties on a real node: they run in pods, register at the paths that upstream documents, and serve pods.
 
 import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { StorageV1Api, type V1CSINode, type V1PersistentVolumeClaim } from '@kubernetes/client-node'
+import {
+  StorageV1Api,
+  type V1CSINode,
+  type V1Node,
+  type V1PersistentVolumeClaim,
+  type V1PodSpec,
+} from '@kubernetes/client-node'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { podsIn, type Pods } from '../conformance/pods.ts'
 import { watched } from '../conformance/watched.ts'
@@ -177,4 +185,85 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
     await pods.delete('driver', 1)
     await pods.gone('driver')
   })
+
+  void test(
+    'a device plug-in offers its devices, and an agent that restarts gives none out twice',
+    deadline,
+    async () => {
+      const widget = 'example.com/widget'
+      const plugin = await startPlugin(pods, 'widgets', 'device-plugin.ts')
+      const nodeName = plugin.spec!.nodeName!
+      const nodeHas = (allocatable: string): Promise<unknown> =>
+        watched<V1Node>(cluster.config, {
+          path: '/api/v1/nodes',
+          name: nodeName,
+          isWanted: (node) =>
+            node?.status?.capacity?.[widget] === '3' && node.status.allocatable?.[widget] === allocatable,
+          waitMs: 60_000,
+        })
+      // The third is ill.
+      await nodeHas('2')
+      const withWidgets = (name: string, count: number, spec: Partial<V1PodSpec> = {}): Promise<unknown> =>
+        pods.create(name, {
+          ...spec,
+          containers: [
+            {
+              name: 'main',
+              image: busybox,
+              command: [
+                'sh',
+                '-c',
+                `echo "has $WIDGETS" $(cd /dev && ls -d widget-*); ls /widget/plugins; ${sleepForever}`,
+              ],
+              resources: { limits: { [widget]: String(count) } },
+            },
+          ],
+        })
+      await withWidgets('one', 1)
+      await pods.logHolds('one', /has w1 widget-w1\n/)
+      await pods.logHolds('one', /kubelet\.sock/)
+      // Who goes around the scheduler is refused by the node.
+      await withWidgets('two', 2, { nodeName })
+      const refused = await pods.until('two', ({ status }) => status?.phase === 'Failed')
+      assert.equal(refused.status?.reason, 'UnexpectedAdmissionError')
+      assert.equal(
+        refused.status?.message,
+        `Pod was rejected: Allocate failed due to requested number of devices unavailable for ${widget}. Requested: 2, Available: 1, which is unexpected`,
+      )
+      const monitor = [
+        '/usr/bin/node',
+        '--disable-warning=ExperimentalWarning',
+        '/repo/tests/e2e/plugins/list-resources.ts',
+      ]
+      const told = JSON.parse(await pods.exec('widgets', monitor)) as {
+        readonly listed: { readonly podResources: readonly { readonly name: string; readonly containers: unknown }[] }
+        readonly allocatable: unknown
+      }
+      assert.deepEqual(told.listed.podResources.find(({ name }) => name === 'one')?.containers, [
+        { name: 'main', devices: [{ resourceName: widget, deviceIds: ['w1'] }] },
+      ])
+      assert.deepEqual(told.allocatable, { devices: [{ resourceName: widget, deviceIds: ['w0', 'w1'] }] })
+
+      const machines = join(cluster.aksel.dataDir, 'machines')
+      const [machine] = await readdir(machines)
+      process.kill(Number(await readFile(join(machines, machine!, 'agent.pid'), 'utf8')), 'SIGKILL')
+      // The plug-in sees the agent's new socket and registers again.
+      await pods.logHolds('widgets', /serving[^]*serving/)
+      await nodeHas('2')
+      await withWidgets('other', 1)
+      await pods.logHolds('other', /has w0 widget-w0\n/)
+
+      await pods.exec('widgets', ['sh', '-c', 'echo "w0 w2" > /tmp/ill'])
+      await nodeHas('1')
+      await pods.exec('widgets', ['sh', '-c', 'echo none > /tmp/ill'])
+      await nodeHas('3')
+      const calls = await callsOf(pods, 'widgets')
+      assert.equal(calls.filter(({ call }) => call === 'Allocate').length, 2)
+      assert.ok(calls.some(({ call }) => call === 'PreStartContainer'))
+      for (const name of ['one', 'two', 'other', 'widgets']) await pods.delete(name)
+      await pods.gone('widgets')
+      // Without its plug-in nobody vouches for the devices.
+      await nodeHas('0')
+    },
+  )
 })

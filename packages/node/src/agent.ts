@@ -120,7 +120,12 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     refuses: (pod) => shutdown.admit() ?? late.care?.eviction.admit(pod),
     pods: () => living().map(({ pod }) => pod),
   })
-  const plugins = startPlugins(scope, { ...options, onChange: () => late.pods?.wakeAll() })
+  const plugins = await startPlugins(scope, {
+    ...options,
+    onDriver: () => late.pods?.wakeAll(),
+    onDevices: () => registration.tell(),
+    pods: () => living().map(({ pod }) => pod),
+  })
   const host: PodHost = {
     client,
     runtime,
@@ -142,7 +147,8 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     },
     pods: () => workers().map(({ pod }) => pod),
     mirrorOf: (pod) => late.pods?.mirrorOf(pod),
-    admit: (pod) => admission.admit(pod),
+    admit: async (pod) => (await admission.admit(pod)) ?? plugins.devices.manager.admit(pod),
+    devices: plugins.devices,
     hasExited: (id) => exits.has(id),
     ...(options.guards === undefined ? {} : { guards: options.guards }),
     nodeName: options.nodeName,
@@ -159,6 +165,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const registration = new NodeRegistration(scope, client, runtime, description, () => ({
     pressure: care.eviction.conditions,
     isShuttingDown: shutdown.isUnderWay,
+    devices: plugins.devices.manager.amounts,
   }))
   const pods = new NodePods(scope, host, options.taskEvents, exits)
   const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })

@@ -5,6 +5,7 @@ import type { Node, NodeCondition, NodeStatus } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { pressureConditions } from '../eviction/pressure.ts'
 import type { PressureCondition } from '../eviction/pressure.ts'
+import type { DeviceAmounts } from '../devices/device-manager.ts'
 import type { ImageEntry, RuntimeCondition, RuntimeVersion } from '../cri/types.ts'
 
 export interface NodeDescription {
@@ -77,6 +78,7 @@ export interface NodeFacts {
   readonly images: readonly ImageEntry[]
   readonly pressure: ReadonlySet<PressureCondition>
   readonly isShuttingDown?: boolean
+  readonly devices?: DeviceAmounts
   /** What stands in the API now. */
   readonly before: NodeStatus | undefined
 }
@@ -91,13 +93,16 @@ export function nodeStatus(node: NodeDescription, facts: NodeFacts): NodeStatus 
       { type: 'InternalIP', address: node.address },
       { type: 'Hostname', address: node.name },
     ],
-    capacity: quantities(capacity),
-    allocatable: quantities({
-      cpuMilli: capacity.cpuMilli - reserved.cpuMilli,
-      memoryBytes: capacity.memoryBytes - reserved.memoryBytes,
-      ephemeralStorageBytes: capacity.ephemeralStorageBytes - reserved.ephemeralStorageBytes,
-      maxPods: capacity.maxPods,
-    }),
+    capacity: { ...extended(facts, 'capacity'), ...quantities(capacity) },
+    allocatable: {
+      ...extended(facts, 'allocatable'),
+      ...quantities({
+        cpuMilli: capacity.cpuMilli - reserved.cpuMilli,
+        memoryBytes: capacity.memoryBytes - reserved.memoryBytes,
+        ephemeralStorageBytes: capacity.ephemeralStorageBytes - reserved.ephemeralStorageBytes,
+        maxPods: capacity.maxPods,
+      }),
+    },
     conditions: conditionsOf(facts),
     daemonEndpoints: { kubeletEndpoint: { Port: node.kubeletPort } },
     nodeInfo: {
@@ -121,6 +126,15 @@ export function nodeStatus(node: NodeDescription, facts: NodeFacts): NodeStatus 
       .toSorted((left, right) => right.sizeBytes - left.sizeBytes)
       .slice(0, IMAGES_MAX),
   }
+}
+
+/** What plug-ins offer, and what somebody wrote into the status by hand, as for extended resources without a plug-in. */
+function extended({ before, devices }: NodeFacts, list: 'capacity' | 'allocatable'): Readonly<Record<string, string>> {
+  const kept = Object.entries(before?.[list] ?? {}).filter(
+    ([name]) => name.includes('/') && !devices?.removed.includes(name),
+  )
+  const offered = Object.entries(devices?.[list] ?? {})
+  return Object.fromEntries([...kept, ...offered].map(([name, amount]) => [name, String(amount)]))
 }
 
 function quantities(amounts: NodeDescription['capacity']): Readonly<Record<string, string>> {

@@ -20,7 +20,7 @@ const HEARTBEAT_MS = 5 * 60_000
 const RETRY_MS_MAX = 7000
 
 /** What the node says of itself beside what the runtime says. */
-export type NodeState = Pick<NodeFacts, 'pressure' | 'isShuttingDown'>
+export type NodeState = Pick<NodeFacts, 'pressure' | 'isShuttingDown' | 'devices'>
 
 export class NodeRegistration {
   readonly #scope: Scope

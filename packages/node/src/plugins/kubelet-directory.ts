@@ -7,9 +7,13 @@ import { isAtOrBelow } from '@aksel/host/mount-table'
 
 export const kubeletDirectory = '/var/lib/kubelet'
 
+/** Where drivers describe devices to container runtimes; each machine has its own. */
+export const cdiDirectory = '/var/run/cdi'
+
 /** Where a path that a plug-in or a manifest names lies on the host. */
 export function hostPathOf(rootDirectory: string, path: string): string {
   const clean = join(path)
+  if (isAtOrBelow(clean, cdiDirectory)) return join(rootDirectory, 'cdi', clean.slice(cdiDirectory.length))
   if (!isAtOrBelow(clean, kubeletDirectory)) return path
   return join(rootDirectory, clean.slice(kubeletDirectory.length))
 }

@@ -7,6 +7,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import type { ContainerRuntime, DnsConfig } from '../cri/types.ts'
+import type { ContainerDevices } from '../devices/container-devices.ts'
 import type { ImagePuller } from '../images/pull.ts'
 import type { ObjectWatches } from '../object-watches.ts'
 import type { PodFolders } from '../volumes/pod-volumes.ts'
@@ -29,6 +30,7 @@ export interface PodHost {
   mirrorOf(pod: Pod): Pod | undefined
   /** Why the node does not take the pod; undefined where it does, and from then on the pod counts. */
   admit(pod: Pod): Promise<Refusal | undefined>
+  readonly devices: ContainerDevices
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
   hasExited(id: string): boolean
   /** Who may talk to whom; absent where nothing restricts pods. */

@@ -111,7 +111,7 @@ async function prepare(
     throw new ContainerConfigError('this node does not offer volumes as block devices')
   }
   const target = targetId === undefined ? {} : { targetId }
-  return containerConfig(pod, container, {
+  const config = containerConfig(pod, container, {
     attempt,
     imageRef: image.id,
     image,
@@ -120,6 +120,7 @@ async function prepare(
     capacity: host.capacity,
     ...target,
   })
+  return host.devices.give(pod, container, config)
 }
 
 /** A hook that fails takes its container down, and the restart policy decides what follows. */
