@@ -96,7 +96,7 @@ watch('/tmp', () => {
 
 const registration = `/v1beta1.Registration/Register`
 
-/** By hand, as any language's generated client would write it: version, endpoint, resource name, options. */
+/** By hand, as a generated client would write it: version, endpoint, resource name, options. */
 function request(): Buffer {
   const text = (field: number, value: string): Buffer =>
     Buffer.concat([Buffer.from([(field << 3) | 2, value.length]), Buffer.from(value)])
