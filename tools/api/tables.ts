@@ -23,7 +23,7 @@ export interface ApiFacts {
 
 /** Meta kinds that belong to no resource: options, tables and answers. */
 const alwaysKept =
-  /^((meta|core|autoscaling|admission|policy)\/v1|apimachinery\/\w+|apidiscovery\/v2|(custom_|external_)?metrics\/v1beta1)\./
+  /^((meta|core|autoscaling|admission|authentication|policy)\/v1|apimachinery\/\w+|apidiscovery\/v2|(custom_|external_)?metrics\/v1beta1)\./
 
 const keptFieldKeys = [
   't',

@@ -1,6 +1,7 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
+import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -25,6 +26,8 @@ export interface ControlPlaneParts {
   readonly diskImages?: DiskImages
   /** False: an API server alone; whoever wants loops runs them elsewhere. Default true. */
   readonly loops?: boolean
+  /** What the kinds say of themselves, shared by all clusters of the process. */
+  readonly openApi?: OpenApiLibrary
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -117,6 +120,7 @@ async function openServer(
     serviceAccounts: { issuer: `https://${spec.fqdn}`, key: record.signingKey },
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
+    ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     audit: options.audit,
     debug: options.debug,
   })

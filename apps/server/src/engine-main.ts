@@ -6,6 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { systemClock, type Clock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
@@ -44,6 +45,7 @@ const engine = await EmbeddedEngine.open(scope, {
   dataDir,
   privileged: false,
   audit: audit.write,
+  openApi: new OpenApiLibrary(),
   loops: values.loops === 'on',
   ...(isShared(values.store) ? { sharedAs: hostName(dataDir) } : {}),
 })

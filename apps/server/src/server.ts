@@ -2,6 +2,7 @@
 
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
 import type { Scope } from '@aksel/base/scope'
 import { openAuditLog } from './audit-log.ts'
@@ -37,6 +38,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       privileged: options.isRoot,
       audit: audit.write,
       switches: options.switches,
+      openApi: new OpenApiLibrary(),
       ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),

@@ -29,6 +29,7 @@ import { DefinitionLoop } from './custom-resources/definition-loop.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
 import { Documents } from './discovery/documents.ts'
+import type { OpenApiLibrary } from './discovery/open-api-library.ts'
 import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
@@ -72,6 +73,8 @@ export interface ApiServerOptions {
   readonly kubernetesVersion: string
   /** The kinds of that version, where several clusters share them; loaded when absent. */
   readonly catalog?: Catalog
+  /** OpenAPI of those kinds, where several clusters share it; one of its own when absent. */
+  readonly openApi?: OpenApiLibrary
   /** IPv4; the `kubernetes` service has its first address. */
   readonly serviceCidr: string
   /** Where nodes and pods reach this server: the endpoint of the `kubernetes` service. */
@@ -295,6 +298,7 @@ function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
   declareServerMetrics(metrics, { catalog, gitVersion, seats, records, storeId, signal: scope.signal })
   const documents = new Documents({
     catalog,
+    ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     sources: [customSource(kinds, { catalog, gitVersion }), aggregation.source],
     gitVersion,
     serverAddress: `${options.advertiseAddress}:${options.advertisePort}`,

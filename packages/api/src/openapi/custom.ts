@@ -79,6 +79,8 @@ export function customDocument(options: CustomDocumentOptions): CustomDocument {
   }
   const refs: Readonly<Record<string, () => OpenApiSchema>> = {
     Status: () => refTo('meta/v1.Status'),
+    DeleteOptions: () => refTo('meta/v1.DeleteOptions'),
+    Patch: () => refTo('meta/v1.Patch'),
     Scale: () => refTo('autoscaling/v1.Scale'),
   }
   const paths = pathsOf(
@@ -86,7 +88,7 @@ export function customDocument(options: CustomDocumentOptions): CustomDocument {
       version: form,
       refOf: ({ group, kind }) =>
         group === spec.group ? { $ref: refPrefix(form) + own(kind) } : (refs[kind]?.() ?? { type: 'object' }),
-      patchTypes: ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'],
+      isCustom: true,
     },
     factOf(definition, version, listKind),
   )

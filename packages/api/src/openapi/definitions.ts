@@ -2,6 +2,7 @@
 
 import { typeMetaWords, type Descriptions } from './descriptions.ts'
 import type { KindName } from './kind-names.ts'
+import { finish, type Steps } from './steps.ts'
 import { fieldsOf, messageOf, type ApiTables, type FieldFact } from '../tables.ts'
 
 export type OpenApiVersion = 2 | 3
@@ -29,6 +30,13 @@ export function definitionsOf(
   context: DefinitionContext,
   roots: readonly string[],
 ): Readonly<Record<string, OpenApiSchema>> {
+  return finish(definitionSteps(context, roots))
+}
+
+export function* definitionSteps(
+  context: DefinitionContext,
+  roots: readonly string[],
+): Steps<Readonly<Record<string, OpenApiSchema>>> {
   const found = new Map<string, OpenApiSchema>()
   const pending = [...roots]
   for (let reference = pending.pop(); reference !== undefined; reference = pending.pop()) {
@@ -37,6 +45,7 @@ export function definitionsOf(
     const refers = new Set<string>()
     found.set(name, definition(context, reference, refers))
     pending.push(...refers)
+    yield
   }
   return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

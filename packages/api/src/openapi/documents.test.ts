@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadTables } from '../tables.ts'
 import { loadDescriptions } from './descriptions.ts'
-import { openApiGroupVersions, openApiV2, openApiV3 } from './documents.ts'
+import { openApiKeys, openApiV2, openApiV3 } from './documents.ts'
 
 const tables = await loadTables('1.35')
 const kinds = tables.kinds.filter(({ plural, version }) => plural !== undefined && /^v\d+$/.test(version))
@@ -16,7 +16,7 @@ function referencesIn(value: unknown): readonly string[] {
 
 test('every reference of every document leads to a definition in it', () => {
   let seen = 0
-  for (const groupVersion of openApiGroupVersions(kinds)) {
+  for (const groupVersion of openApiKeys(kinds)) {
     const document = openApiV3(options, groupVersion) as { components: { schemas: Record<string, unknown> } }
     for (const reference of referencesIn(document)) {
       seen += 1
@@ -26,9 +26,11 @@ test('every reference of every document leads to a definition in it', () => {
       )
     }
   }
-  const swagger = openApiV2(options) as { definitions: Record<string, unknown> }
-  for (const reference of referencesIn(swagger))
-    assert.ok(Object.hasOwn(swagger.definitions, reference.replace('#/definitions/', '')), reference)
+  const swagger = openApiV2(options) as Record<string, Record<string, unknown>>
+  for (const reference of referencesIn(swagger)) {
+    const [, part = '', name = ''] = reference.split('/')
+    assert.ok(Object.hasOwn(swagger[part]!, name), reference)
+  }
   assert.ok(seen > 1000)
 })
 
@@ -82,7 +84,7 @@ test('fields have their closed sets, defaults and descriptions, and open sets st
 
 test('operations have the names that code generators make functions of, each once', () => {
   const seen = new Set<string>()
-  for (const groupVersion of openApiGroupVersions(kinds)) {
+  for (const groupVersion of openApiKeys(kinds)) {
     const { paths } = openApiV3(options, groupVersion) as {
       paths: Record<string, Record<string, { operationId?: string }>>
     }
@@ -99,7 +101,7 @@ test('operations have the names that code generators make functions of, each onc
     'listAppsV1DeploymentForAllNamespaces',
     'readAppsV1NamespacedDeploymentStatus',
     'replaceCoreV1Node',
-    'deleteCollectionRbacAuthorizationV1ClusterRole',
+    'deleteRbacAuthorizationV1CollectionClusterRole',
     'createCoreV1NamespacedPodEviction',
   ]) {
     assert.ok(seen.has(name), name)

@@ -20,7 +20,12 @@ export function kindNamesOf(tables: ApiTables): ReadonlyMap<string, readonly Kin
   const add = (message: string, name: KindName): void => {
     const known = names.get(message)
     if (known === undefined) names.set(message, [name])
-    else known.push(name)
+    else if (
+      !known.some(
+        ({ kind, group, version }) => `${group}/${version}/${kind}` === `${name.group}/${name.version}/${name.kind}`,
+      )
+    )
+      known.push(name)
   }
   const versions = new Map<string, { readonly group: string; readonly version: string }>()
   for (const { group, version, kind, msg, listKind, plural } of tables.kinds) {

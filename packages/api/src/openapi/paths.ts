@@ -2,208 +2,234 @@
 
 import type { KindFact } from '../tables.ts'
 import type { OpenApiSchema, OpenApiVersion } from './definitions.ts'
+import type { KindName } from './kind-names.ts'
+import { capital, groupWord, operationNames, tagOf } from './operation-names.ts'
+import { pathItem, type OperationRequest } from './operations.ts'
+import { pathParameters, queryParameters } from './parameters.ts'
 
 export interface PathsContext {
   readonly version: OpenApiVersion
   /** A reference to the schema of a kind, by its group, version and kind. */
-  readonly refOf: (kind: { readonly group: string; readonly version: string; readonly kind: string }) => OpenApiSchema
-  /** Of kinds that do not take all of them. */
-  readonly patchTypes?: readonly string[]
+  readonly refOf: (kind: KindName) => OpenApiSchema
+  /** Custom kinds take and give no protobuf and no strategic merge patches, and have no paths of their own for watches. */
+  readonly isCustom?: boolean
 }
 
-type Operation = Readonly<Record<string, unknown>>
-type Paths = Record<string, Record<string, unknown>>
+export type Paths = Record<string, Readonly<Record<string, unknown>>>
+
+const meta = (kind: string): KindName => ({ group: 'meta.k8s.io', version: 'v1', kind })
+const status: KindName = { group: '', version: 'v1', kind: 'Status' }
+
+const text = ['application/json', 'application/yaml']
+const binary = 'application/vnd.kubernetes.protobuf'
+const patches = ['application/json-patch+json', 'application/merge-patch+json']
+const strategic = 'application/strategic-merge-patch+json'
+const apply = 'application/apply-patch+yaml'
+
+/** Kinds whose deletion answers with the object; others answer with a Status. */
+const answeringWithObject: ReadonlySet<string> = new Set([
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'Pod',
+  'PodTemplate',
+  'ResourceQuota',
+  'Service',
+  'ServiceAccount',
+  'CSIDriver',
+  'CSINode',
+  'StorageClass',
+  'VolumeAttachment',
+  'VolumeAttributesClass',
+  'DeviceClass',
+  'DeviceTaintRule',
+  'ResourceClaim',
+  'ResourceClaimTemplate',
+  'ResourceSlice',
+])
+
+const connectMethods = ['delete', 'get', 'head', 'options', 'patch', 'post', 'put']
+const connecting: Readonly<Record<string, readonly string[]>> = {
+  attach: ['get', 'post'],
+  exec: ['get', 'post'],
+  portforward: ['get', 'post'],
+  proxy: connectMethods,
+}
 
 /** All paths of one resource, subresources included. */
 export function pathsOf(context: PathsContext, fact: KindFact): Paths {
-  const root = fact.group === '' ? `/api/${fact.version}` : `/apis/${fact.group}/${fact.version}`
-  const collection =
-    fact.namespaced === true ? `${root}/namespaces/{namespace}/${fact.plural}` : `${root}/${fact.plural}`
-  const item = `${collection}/{name}`
-  const paths: Paths = {}
-  const verbs = new Set<string>(fact.verbs)
-  const own = { group: fact.group, version: fact.version, kind: fact.kind }
-  const list = { ...own, kind: fact.listKind ?? `${fact.kind}List` }
-  const add = (path: string, method: string, request: OperationRequest): void => {
-    paths[path] ??= { parameters: pathParameters(context.version, path) }
-    const id = operationId(fact, path, request.action)
-    paths[path][method] = { operationId: id, tags: [tagOf(fact)], ...operation(context, request) }
-  }
-  if (verbs.has('list')) add(collection, 'get', { action: 'list', about: own, answer: list })
-  if (verbs.has('list') && fact.namespaced === true)
-    add(`${root}/${fact.plural}`, 'get', { action: 'list', about: own, answer: list })
-  if (verbs.has('create')) add(collection, 'post', { action: 'post', about: own, answer: own, body: own })
-  if (verbs.has('deletecollection'))
-    add(collection, 'delete', { action: 'deletecollection', about: own, answer: status })
-  if (verbs.has('get')) add(item, 'get', { action: 'get', about: own, answer: own })
-  if (verbs.has('update')) add(item, 'put', { action: 'put', about: own, answer: own, body: own })
-  if (verbs.has('patch')) add(item, 'patch', { action: 'patch', about: own, answer: own, body: 'patch' })
-  if (verbs.has('delete')) add(item, 'delete', { action: 'delete', about: own, answer: status })
-  for (const [name, sub] of Object.entries(fact.subresources ?? {})) {
-    const body = { group: sub.group ?? fact.group, version: sub.version ?? fact.version, kind: sub.kind }
-    for (const verb of sub.verbs) {
-      const method = methods[verb]
-      if (method === undefined) continue
-      const sends = verb === 'patch' ? 'patch' : verb === 'create' || verb === 'update' ? body : undefined
-      add(`${item}/${name}`, method, {
-        action: method === 'get' ? 'get' : method,
-        about: body,
-        answer: body,
-        ...(sends === undefined ? {} : { body: sends }),
-      })
-    }
-  }
-  return paths
+  return new ResourcePaths(context, fact).all()
 }
 
-const methods: Readonly<Record<string, string>> = {
-  get: 'get',
-  create: 'post',
-  update: 'put',
-  patch: 'patch',
-  delete: 'delete',
-}
-const status = { group: '', version: 'v1', kind: 'Status' }
-
-const actionWords: Readonly<Record<string, string>> = {
-  list: 'list',
-  get: 'read',
-  post: 'create',
-  put: 'replace',
-  patch: 'patch',
-  delete: 'delete',
-  deletecollection: 'deleteCollection',
-}
-
-const capital = (word: string): string => word.slice(0, 1).toUpperCase() + word.slice(1)
-
-/** `RbacAuthorization` of rbac.authorization.k8s.io, `Apps` of apps; of other groups every part. */
-function groupWord(group: string): string {
-  if (group === '') return 'Core'
-  return group
-    .replace(/\.k8s\.io$/, '')
-    .split(/[.-]/)
-    .map(capital)
-    .join('')
-}
-
-/** `listAppsV1NamespacedDeployment`, `readCoreV1NamespacedPodStatus`: as code generators name functions. */
-function operationId(fact: KindFact, path: string, action: string): string {
-  const subresource = /\{name\}\/(\w+)$/.exec(path)?.[1] ?? ''
-  const isNamespaced = path.includes('{namespace}')
-  const everywhere = fact.namespaced === true && !isNamespaced ? 'ForAllNamespaces' : ''
-  const about = `${isNamespaced ? 'Namespaced' : ''}${fact.kind}${capital(subresource)}${everywhere}`
-  return `${actionWords[action]}${groupWord(fact.group)}${capital(fact.version)}${about}`
-}
-
-/** `apps_v1`. */
-function tagOf({ group, version }: KindFact): string {
-  const word =
-    group === ''
-      ? 'core'
-      : group.replace(/\.k8s\.io$/, '').replaceAll(/[.-](\w)/g, (_all, c: string) => c.toUpperCase())
-  return `${word}_${version}`
-}
-
-interface KindName {
-  readonly group: string
-  readonly version: string
-  readonly kind: string
-}
-
-interface OperationRequest {
+interface Wish {
+  readonly path: string
+  readonly method: string
   readonly action: string
-  readonly about: KindName
-  readonly answer: KindName
-  readonly body?: KindName | 'patch'
+  readonly answer: OpenApiSchema
+  readonly about?: KindName
+  readonly body?: OpenApiSchema | 'patch'
+  readonly subresource?: string
 }
 
-const allPatchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-]
-const bodyTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
+const codesOf: Readonly<Record<string, readonly number[]>> = {
+  post: [200, 201, 202],
+  put: [200, 201],
+  patch: [200, 201],
+  delete: [200, 202],
+}
 
-function operation(context: PathsContext, { action, about, answer, body }: OperationRequest): Operation {
-  const { patchTypes = allPatchTypes } = context
-  const answerSchema = context.refOf(answer)
-  const common = {
-    'x-kubernetes-action': action,
-    'x-kubernetes-group-version-kind': about,
-    parameters: queryParameters(context.version, action),
+class ResourcePaths {
+  readonly #context: PathsContext
+  readonly #fact: KindFact
+  readonly #root: string
+  readonly #found = new Map<string, Map<string, OperationRequest>>()
+
+  constructor(context: PathsContext, fact: KindFact) {
+    this.#context = context
+    this.#fact = fact
+    this.#root = fact.group === '' ? `/api/${fact.version}` : `/apis/${fact.group}/${fact.version}`
   }
-  const bodySchema: OpenApiSchema | undefined =
-    body === undefined ? undefined : body === 'patch' ? { type: 'object' } : context.refOf(body)
-  if (context.version === 2) {
-    const sent = bodySchema === undefined ? [] : [{ name: 'body', in: 'body', required: true, schema: bodySchema }]
-    return {
-      ...common,
-      consumes: body === 'patch' ? patchTypes : ['*/*'],
-      produces: bodyTypes,
-      parameters: [...sent, ...common.parameters],
-      responses: { 200: { description: 'OK', schema: answerSchema }, 401: { description: 'Unauthorized' } },
+
+  all(): Paths {
+    const { namespaced, plural } = this.#fact
+    const collection = namespaced === true ? `/namespaces/{namespace}/${plural}` : `/${plural}`
+    this.#collection(collection)
+    this.#item(`${collection}/{name}`)
+    for (const name of Object.keys(this.#fact.subresources ?? {})) this.#subresource(`${collection}/{name}`, name)
+    if (this.#context.isCustom !== true) this.#watches(collection)
+    return Object.fromEntries(
+      [...this.#found].map(([path, methods]) => [this.#root + path, pathItem(this.#context.version, methods)]),
+    )
+  }
+
+  #collection(path: string): void {
+    const { group, version, kind, listKind = `${kind}List`, namespaced, plural, verbs = [] } = this.#fact
+    const list = this.#context.refOf({ group, version, kind: listKind })
+    const own = this.#own()
+    if (verbs.includes('list')) {
+      this.#add({ path, method: 'get', action: 'list', answer: list })
+      if (namespaced === true) this.#add({ path: `/${plural}`, method: 'get', action: 'list', answer: list })
     }
+    if (verbs.includes('create')) this.#add({ path, method: 'post', action: 'post', answer: own, body: own })
+    if (verbs.includes('deletecollection'))
+      this.#add({
+        path,
+        method: 'delete',
+        action: 'deletecollection',
+        answer: this.#ref(status),
+        body: this.#options(),
+      })
   }
-  const content = (types: readonly string[], schema: OpenApiSchema): unknown =>
-    Object.fromEntries(types.map((type) => [type, { schema }]))
-  return {
-    ...common,
-    ...(bodySchema === undefined
-      ? {}
-      : { requestBody: { required: true, content: content(body === 'patch' ? patchTypes : ['*/*'], bodySchema) } }),
-    responses: {
-      200: { description: 'OK', content: content(bodyTypes, answerSchema) },
-      401: { description: 'Unauthorized' },
-    },
+
+  #item(path: string): void {
+    const { kind, verbs = [] } = this.#fact
+    const own = this.#own()
+    const gone = this.#context.isCustom !== true && answeringWithObject.has(kind) ? own : this.#ref(status)
+    if (verbs.includes('get')) this.#add({ path, method: 'get', action: 'get', answer: own })
+    if (verbs.includes('update')) this.#add({ path, method: 'put', action: 'put', answer: own, body: own })
+    if (verbs.includes('patch')) this.#add({ path, method: 'patch', action: 'patch', answer: own, body: 'patch' })
+    if (verbs.includes('delete'))
+      this.#add({ path, method: 'delete', action: 'delete', answer: gone, body: this.#options() })
+  }
+
+  #subresource(item: string, name: string): void {
+    const { group, version, subresources = {} } = this.#fact
+    const { kind, verbs, ...other } = subresources[name]!
+    const about = { group: other.group ?? group, version: other.version ?? version, kind }
+    const path = `${item}/${name}`
+    const common = { path, about, subresource: name }
+    const methods = connecting[name]
+    if (methods !== undefined) {
+      const paths = name === 'proxy' ? [path, `${path}/{path}`] : [path]
+      for (const one of paths)
+        for (const method of methods)
+          this.#add({ ...common, path: one, method, action: 'connect', answer: { type: 'string' } })
+      return
+    }
+    const answer = name === 'log' ? { type: 'string' } : this.#ref(about)
+    if (verbs.includes('get')) this.#add({ ...common, method: 'get', action: 'get', answer })
+    if (verbs.includes('create')) this.#add({ ...common, method: 'post', action: 'post', answer, body: answer })
+    if (verbs.includes('update')) this.#add({ ...common, method: 'put', action: 'put', answer, body: answer })
+    if (verbs.includes('patch')) this.#add({ ...common, method: 'patch', action: 'patch', answer, body: 'patch' })
+  }
+
+  /** The paths by which clients watched before there was a query for it. */
+  #watches(collection: string): void {
+    const { namespaced, plural, verbs = [] } = this.#fact
+    if (!verbs.includes('watch')) return
+    const answer = this.#ref(meta('WatchEvent'))
+    if (namespaced === true) this.#add({ path: `/watch/${plural}`, method: 'get', action: 'watchlist', answer })
+    this.#add({ path: `/watch${collection}`, method: 'get', action: 'watchlist', answer })
+    this.#add({ path: `/watch${collection}/{name}`, method: 'get', action: 'watch', answer })
+  }
+
+  #add({ path, method, action, answer, about, body, subresource = '' }: Wish): void {
+    const { group, version, kind } = this.#fact
+    const { isCustom = false } = this.#context
+    const names = operationNames(this.#fact, { path, method, action, subresource })
+    const methods = this.#found.get(path) ?? new Map<string, OperationRequest>()
+    this.#found.set(path, methods)
+    const patchTypes = isCustom ? [...patches, apply] : [...patches, strategic, apply]
+    const bodySchema = body === 'patch' ? this.#ref(meta('Patch')) : body
+    methods.set(method, {
+      ...names,
+      tag: tagOf(this.#fact),
+      action,
+      about: about ?? { group, version, kind },
+      parameters: [...pathParameters(path, kind), ...queryParameters(action, subresource)].toSorted((a, b) =>
+        a.name < b.name ? -1 : 1,
+      ),
+      ...(bodySchema === undefined
+        ? {}
+        : {
+            body: {
+              schema: bodySchema,
+              types: body === 'patch' ? patchTypes : isCustom ? text : ['*/*'],
+              isRequired: action !== 'delete' && action !== 'deletecollection',
+            },
+          }),
+      answer,
+      answerTypes: this.#answerTypes(action, subresource),
+      codes: codesOf[action] ?? [200],
+    })
+  }
+
+  #answerTypes(action: string, subresource: string): readonly string[] {
+    if (action === 'connect') return ['*/*']
+    const types = this.#context.isCustom === true ? text : [...text, binary]
+    if (subresource === 'log') return ['text/plain', ...types]
+    if (this.#context.isCustom === true || !['list', 'watch', 'watchlist'].includes(action)) return types
+    return [...types, 'application/json;stream=watch', `${binary};stream=watch`]
+  }
+
+  #own(): OpenApiSchema {
+    const { group, version, kind } = this.#fact
+    return this.#ref({ group, version, kind })
+  }
+
+  #options(): OpenApiSchema {
+    return this.#ref(meta('DeleteOptions'))
+  }
+
+  #ref(kind: KindName): OpenApiSchema {
+    return this.#context.refOf(kind)
   }
 }
 
-/** Names and types; what they mean is in the API concepts of the Kubernetes documentation. */
-const parametersByAction: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  list: {
-    allowWatchBookmarks: 'boolean',
-    continue: 'string',
-    fieldSelector: 'string',
-    labelSelector: 'string',
-    limit: 'integer',
-    resourceVersion: 'string',
-    resourceVersionMatch: 'string',
-    sendInitialEvents: 'boolean',
-    timeoutSeconds: 'integer',
-    watch: 'boolean',
-  },
-  get: {},
-  post: { dryRun: 'string', fieldManager: 'string', fieldValidation: 'string' },
-  put: { dryRun: 'string', fieldManager: 'string', fieldValidation: 'string' },
-  patch: { dryRun: 'string', fieldManager: 'string', fieldValidation: 'string', force: 'boolean' },
-  delete: { dryRun: 'string', gracePeriodSeconds: 'integer', orphanDependents: 'boolean', propagationPolicy: 'string' },
-  deletecollection: {
-    dryRun: 'string',
-    fieldSelector: 'string',
-    gracePeriodSeconds: 'integer',
-    labelSelector: 'string',
-    propagationPolicy: 'string',
-  },
-}
-
-function queryParameters(version: OpenApiVersion, action: string): readonly unknown[] {
-  return Object.entries(parametersByAction[action] ?? {}).map(([name, type]) =>
-    parameter(version, { name, type, place: 'query' }),
-  )
-}
-
-function pathParameters(version: OpenApiVersion, path: string): readonly unknown[] {
-  return Array.from(path.matchAll(/\{(\w+)\}/g), (match) =>
-    parameter(version, { name: match[1]!, type: 'string', place: 'path' }),
-  )
-}
-
-function parameter(
+/** The documents of a group version that list its resources: `/apis/apps/v1/`. */
+export function groupVersionPath(
   version: OpenApiVersion,
-  { name, type, place }: { readonly name: string; readonly type: string; readonly place: 'query' | 'path' },
-): unknown {
-  const shape = version === 2 ? { type, uniqueItems: true } : { schema: { type, uniqueItems: true } }
-  return { name, in: place, ...(place === 'path' ? { required: true } : {}), ...shape }
+  fact: Pick<KindFact, 'group' | 'version'>,
+  answer: OpenApiSchema,
+): Paths {
+  const root = fact.group === '' ? `/api/${fact.version}/` : `/apis/${fact.group}/${fact.version}/`
+  const request: OperationRequest = {
+    id: `get${groupWord(fact.group)}${capital(fact.version)}APIResources`,
+    description: 'Lists the resources of the group version.',
+    tag: tagOf(fact),
+    parameters: [],
+    answer,
+    answerTypes: [...text, binary],
+    codes: [200],
+  }
+  return { [root]: pathItem(version, new Map([['get', request]])) }
 }

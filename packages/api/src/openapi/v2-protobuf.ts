@@ -1,141 +1,33 @@
 // The version 2 document in protobuf (gnostic's `openapi.v2.Document`): the only form in which kubectl reads it.
 
+import {
+  any,
+  each,
+  encodeSteps,
+  flag,
+  named,
+  of,
+  real,
+  text,
+  vendorExtensions,
+  whole,
+  within,
+  type LargeMessage,
+  type Message,
+  type Write,
+} from './protobuf-message.ts'
+import { finish, type Steps } from './steps.ts'
+
 type Json = Readonly<Record<string, unknown>>
-
-/** Writes one field: its number, and a value as it stands in the JSON document. */
-type Write = (out: ProtobufWriter, number: number, value: unknown) => void
-
-interface Message {
-  readonly [key: string]: readonly [number: number, write: Write]
-}
 
 /** The document as bytes. Throws for a key that the message has no field for: nothing is left out in silence. */
 export function encodeOpenApiV2(document: Json): Uint8Array {
-  const out = new ProtobufWriter()
-  writeMessage(out, documentMessage, document)
-  return out.bytes()
+  return finish(encodeOpenApiV2Steps(document))
 }
 
-/** Bytes that grow; a message within is written behind its length. */
-class ProtobufWriter {
-  readonly #encoder = new TextEncoder()
-  #bytes = new Uint8Array(64 * 1024)
-  #length = 0
-
-  text(number: number, value: string): void {
-    this.#lengthDelimited(number, this.#encoder.encode(value))
-  }
-
-  varint(number: number, value: number): void {
-    this.#tag(number, 0)
-    this.#varint(value)
-  }
-
-  double(number: number, value: number): void {
-    this.#tag(number, 1)
-    this.#room(8)
-    new DataView(this.#bytes.buffer).setFloat64(this.#length, value, true)
-    this.#length += 8
-  }
-
-  message(number: number, write: (out: ProtobufWriter) => void): void {
-    this.#tag(number, 2)
-    const start = this.#length
-    write(this)
-    const size = this.#length - start
-    const prefix = varintLength(size)
-    this.#room(prefix)
-    this.#bytes.copyWithin(start + prefix, start, this.#length)
-    this.#length = start
-    this.#varint(size)
-    this.#length = start + prefix + size
-  }
-
-  bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
-  }
-
-  #lengthDelimited(number: number, bytes: Uint8Array): void {
-    this.#tag(number, 2)
-    this.#varint(bytes.length)
-    this.#room(bytes.length)
-    this.#bytes.set(bytes, this.#length)
-    this.#length += bytes.length
-  }
-
-  #tag(number: number, wireType: number): void {
-    this.#varint(number * 8 + wireType)
-  }
-
-  #varint(value: number): void {
-    this.#room(10)
-    let rest = value
-    while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) + 0x80
-      rest = Math.floor(rest / 0x80)
-    }
-    this.#bytes[this.#length++] = rest
-  }
-
-  #room(bytes: number): void {
-    if (this.#length + bytes <= this.#bytes.length) return
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + bytes))
-    larger.set(this.#bytes.subarray(0, this.#length))
-    this.#bytes = larger
-  }
+export function encodeOpenApiV2Steps(document: Json): Steps<Uint8Array> {
+  return encodeSteps(documentMessage, document)
 }
-
-function varintLength(value: number): number {
-  let length = 1
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length += 1
-  return length
-}
-
-const extensions = 'x-'
-
-function writeMessage(out: ProtobufWriter, message: Message, value: Json): void {
-  for (const [key, item] of Object.entries(value)) {
-    const field = message[key]
-    const vendor = message[extensions]
-    if (field !== undefined) field[1](out, field[0], item)
-    else if (vendor !== undefined && key.startsWith(extensions)) vendor[1](out, vendor[0], { [key]: item })
-    else throw new Error(`the OpenAPI version 2 message has no field for "${key}"`)
-  }
-}
-
-const text: Write = (out, number, value) => out.text(number, String(value))
-const flag: Write = (out, number, value) => out.varint(number, value === true ? 1 : 0)
-const whole: Write = (out, number, value) => out.varint(number, Number(value))
-const real: Write = (out, number, value) => out.double(number, Number(value))
-/** Any value as YAML, of which JSON is a part. */
-const any: Write = (out, number, value) => out.message(number, (inner) => inner.text(2, JSON.stringify(value)))
-
-function of(message: () => Message): Write {
-  return (out, number, value) => out.message(number, (inner) => writeMessage(inner, message(), value as Json))
-}
-
-function each(write: Write): Write {
-  return (out, number, value) => (value as readonly unknown[]).forEach((item) => write(out, number, item))
-}
-
-/** A map: one message of name and value for each entry. */
-function named(write: Write): Write {
-  return (out, number, value) => {
-    for (const [name, item] of Object.entries(value as Json)) {
-      out.message(number, (entry) => {
-        entry.text(1, name)
-        write(entry, 2, item)
-      })
-    }
-  }
-}
-
-/** The value in a message that has this one field. */
-function within(field: number, write: Write): Write {
-  return (out, number, value) => out.message(number, (inner) => write(inner, field, value))
-}
-
-const vendorExtensions = (number: number): Message => ({ [extensions]: [number, named(any)] })
 
 const schema: Write = of(() => schemaMessage)
 const properties: Write = within(1, named(schema))
@@ -211,32 +103,39 @@ const queryParameter: Message = {
   ...vendorExtensions(23),
 }
 
+const jsonReference: Message = { $ref: [1, text], description: [2, text] }
+
+const nonBody = (place: number, message: Message): Write =>
+  within(
+    2,
+    within(
+      place,
+      of(() => message),
+    ),
+  )
+
 /** A parameter, in the branch of nested alternatives that its place asks for. */
-const parameter: Write = (out, number, value) => {
+const wholeParameter: Write = (out, number, value) => {
   const place = (value as Json)['in']
-  const alternative =
+  const write =
     place === 'body'
       ? within(
           1,
           of(() => bodyParameter),
         )
       : place === 'path'
-        ? within(
-            2,
-            within(
-              4,
-              of(() => pathParameter),
-            ),
-          )
-        : within(
-            2,
-            within(
-              3,
-              of(() => queryParameter),
-            ),
-          )
-  within(1, alternative)(out, number, value)
+        ? nonBody(4, pathParameter)
+        : nonBody(3, queryParameter)
+  write(out, number, value)
 }
+
+const parameter: Write = (out, number, value) =>
+  Object.hasOwn(value as Json, '$ref')
+    ? within(
+        2,
+        of(() => jsonReference),
+      )(out, number, value)
+    : within(1, wholeParameter)(out, number, value)
 
 const response: Message = {
   description: [1, text],
@@ -282,15 +181,35 @@ const pathItem: Message = {
   ...vendorExtensions(10),
 }
 
-const documentMessage: Message = {
-  swagger: [1, text],
-  info: [2, of(() => ({ title: [1, text], version: [2, text], description: [3, text], ...vendorExtensions(7) }))],
-  host: [3, text],
-  basePath: [4, text],
-  schemes: [5, each(text)],
-  consumes: [6, each(text)],
-  produces: [7, each(text)],
-  paths: [8, within(2, named(of(() => pathItem)))],
-  definitions: [9, properties],
-  ...vendorExtensions(16),
+const apiKey: Message = {
+  type: [1, text],
+  name: [2, text],
+  in: [3, text],
+  description: [4, text],
+  ...vendorExtensions(5),
+}
+const securityDefinition: Write = within(
+  2,
+  of(() => apiKey),
+)
+const securityRequirement: Write = within(1, named(within(1, each(text))))
+
+const documentMessage: LargeMessage = {
+  small: {
+    swagger: [1, text],
+    info: [2, of(() => ({ title: [1, text], version: [2, text], description: [3, text], ...vendorExtensions(7) }))],
+    host: [3, text],
+    basePath: [4, text],
+    schemes: [5, each(text)],
+    consumes: [6, each(text)],
+    produces: [7, each(text)],
+    parameters: [10, within(1, named(wholeParameter))],
+    security: [12, each(securityRequirement)],
+    securityDefinitions: [13, within(1, named(securityDefinition))],
+    ...vendorExtensions(16),
+  },
+  large: {
+    paths: { number: 8, entry: 2, write: of(() => pathItem) },
+    definitions: { number: 9, entry: 1, write: schema },
+  },
 }

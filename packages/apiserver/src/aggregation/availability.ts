@@ -10,7 +10,7 @@ import { draftOf } from '@aksel/base/draft'
 import { ApiError, isReason } from '@aksel/base/errors'
 import type { Client } from '@aksel/client/client'
 import { masters, type UserInfo } from '../authentication/user-info.ts'
-import type { ApiSource, OpenApiPart } from '../discovery/api-source.ts'
+import type { ApiSource, OpenApiPart, OpenApiV2Part } from '../discovery/api-source.ts'
 import type { Registry } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
 import { isAvailable, type ApiServices } from './api-services.ts'
@@ -109,18 +109,14 @@ export class Availability implements ApiSource {
     return parts
   }
 
-  openApiV2(): RemoteDocuments['openApiV2'] {
+  openApiV2(): OpenApiV2Part {
     const found = this.#services
       .remotes()
       .toSorted((a, b) => compareVersions(a.spec.version ?? '', b.spec.version ?? ''))
       .flatMap(({ metadata }) => this.#documents.get(metadata.name)?.openApiV2 ?? [])
-    return {
-      paths: Object.assign({}, ...found.map(({ paths }) => paths)) as RemoteDocuments['openApiV2']['paths'],
-      definitions: Object.assign(
-        {},
-        ...found.map((one) => one.definitions),
-      ) as RemoteDocuments['openApiV2']['definitions'],
-    }
+    const merged = (part: keyof OpenApiV2Part): OpenApiV2Part['paths'] =>
+      Object.assign({}, ...found.map((one) => one[part])) as OpenApiV2Part['paths']
+    return { paths: merged('paths'), definitions: merged('definitions'), parameters: merged('parameters') }
   }
 
   #wake(name: string): void {

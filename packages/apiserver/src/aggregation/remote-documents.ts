@@ -4,7 +4,7 @@ import type { APIService } from '@aksel/api/types/apiregistration-v1'
 import { ApiError } from '@aksel/base/errors'
 import { parseJson } from '@aksel/base/json'
 import { masters } from '../authentication/user-info.ts'
-import type { OpenApiPart } from '../discovery/api-source.ts'
+import type { OpenApiPart, OpenApiV2Part } from '../discovery/api-source.ts'
 import { askOver, openRemote, type RemoteCaller } from './remote-call.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -13,7 +13,7 @@ export interface RemoteDocuments {
   /** Entries of aggregated discovery. */
   readonly resources: readonly Json[]
   readonly openApiV3: OpenApiPart | undefined
-  readonly openApiV2: { readonly paths: Json; readonly definitions: Json }
+  readonly openApiV2: OpenApiV2Part
 }
 
 /** As upstream's aggregator calls itself: it may read everywhere. */
@@ -152,5 +152,6 @@ function mergeable(document: Json | undefined, prefix: string): RemoteDocuments[
   return {
     paths: pick(document?.['paths'], (key) => `${key}/`.startsWith(prefix)),
     definitions: pick(document?.['definitions'], (key) => !/^io\.k8s\.(apimachinery|api)\./.test(key)),
+    parameters: pick(document?.['parameters'], () => true),
   }
 }

@@ -13,6 +13,13 @@ export interface OpenApiPart {
   document(): Json | Promise<Json>
 }
 
+export interface OpenApiV2Part {
+  readonly paths: Json
+  readonly definitions: Json
+  /** Parameters that the paths refer to by name. */
+  readonly parameters?: Json
+}
+
 export interface ApiSource {
   /** A text that changes whenever anything below does; asked on every request for a document. */
   readonly revision: string
@@ -20,5 +27,5 @@ export interface ApiSource {
   /** By key of the index: `apis/example.com/v1`. */
   openApiV3(): ReadonlyMap<string, OpenApiPart>
   /** What is merged into the one document of version 2. */
-  openApiV2(): { readonly paths: Json; readonly definitions: Json }
+  openApiV2(): OpenApiV2Part
 }

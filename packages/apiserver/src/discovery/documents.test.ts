@@ -1,24 +1,28 @@
 // Discovery and OpenAPI: what clients negotiate, what is cached, and how other servers' groups come in.
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { catalogOf } from '@aksel/api/catalog'
 import type { Answer, IncomingCall } from '../http/message.ts'
 import { requestInfoOf } from '../request-info.ts'
 import type { ApiSource } from './api-source.ts'
 import { Documents } from './documents.ts'
+import { OpenApiLibrary } from './open-api-library.ts'
 
 const catalog = await catalogOf('1.35')
+const library = new OpenApiLibrary()
 
 type Json = Readonly<Record<string, unknown>>
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-function documents(sources: readonly ApiSource[] = []) {
+function documents(sources: readonly ApiSource[] = [], gitVersion = 'v1.35.7') {
   const made = new Documents({
     catalog,
     sources,
-    gitVersion: 'v1.35.7',
+    openApi: library,
+    gitVersion,
     serverAddress: '10.0.0.1:443',
     issuer: 'https://cluster.test',
     jwks: () => ({ keys: [] }),
@@ -35,7 +39,8 @@ function documents(sources: readonly ApiSource[] = []) {
     }
     const answer = (await made.answer(call, requestInfoOf('GET', url))) as Answer
     const text = Buffer.from(answer.body as Uint8Array).toString('utf8')
-    return { answer, json: (text === '' ? {} : JSON.parse(text)) as Json }
+    const isJson = answer.headers['content-type']?.startsWith('application/json') === true
+    return { answer, json: (isJson && text !== '' ? JSON.parse(text) : {}) as Json }
   }
 }
 
@@ -129,5 +134,104 @@ describe('OpenAPI version 3', () => {
     assert.deepEqual([wrong.answer.status, wrong.answer.headers['location']], [301, url])
     assert.equal((await ask('/openapi/v3/apis/apps/v1')).answer.headers['cache-control'], 'no-cache, private')
     assert.equal((await ask('/openapi/v3/apis/apps/v1', { accept: 'text/html' })).answer.status, 406)
+  })
+
+  test('is in protobuf for those who ask for that, under the same hash, and by either name of the type', async () => {
+    const ask = documents()
+    const json = await ask('/openapi/v3/apis/apps/v1')
+    const types = ['v3.v1.0', 'v3@v1.0'].map((form) => `application/com.github.proto-openapi.spec.${form}+protobuf`)
+    for (const accept of types) {
+      const { answer } = await ask('/openapi/v3/apis/apps/v1', { accept })
+      assert.equal(answer.status, 200)
+      assert.equal(answer.headers['content-type'], types[0])
+      assert.equal(answer.headers['vary'], 'Accept')
+      assert.equal(answer.headers['etag'], json.answer.headers['etag'])
+      // `openapi: 3.0.0`, then info.
+      assert.equal(
+        Buffer.from(answer.body as Uint8Array)
+          .subarray(0, 8)
+          .toString('latin1'),
+        '\n\x053.0.0\x12',
+      )
+    }
+    const both = await ask('/openapi/v3/apis/apps/v1', { accept: `${types[0]};q=0.5,application/json` })
+    assert.equal(both.answer.headers['content-type'], 'application/json')
+    const { etag } = json.answer.headers
+    const again = await ask('/openapi/v3/apis/apps/v1', { accept: types[0]!, 'if-none-match': etag! })
+    assert.equal(again.answer.status, 304)
+  })
+
+  test('has a hash of what it says: another version has another, and another server the same', async () => {
+    const hashes = async (gitVersion?: string): Promise<Record<string, { serverRelativeURL: string }>> =>
+      (await documents([], gitVersion)('/openapi/v3')).json['paths'] as Record<string, { serverRelativeURL: string }>
+    assert.deepEqual(await hashes(), await hashes())
+    const [ours, theirs] = [await hashes(), await hashes('v1.35.8')]
+    assert.notEqual(ours['api/v1']!.serverRelativeURL, theirs['api/v1']!.serverRelativeURL)
+    const url = ours['api/v1']!.serverRelativeURL
+    const { body } = (await documents()(url)).answer
+    const told = createHash('sha512').update(body as Uint8Array)
+    assert.equal(url, `/openapi/v3/api/v1?hash=${told.digest('hex').toUpperCase()}`)
+  })
+
+  test('is made once for all clusters that serve the same', async () => {
+    const [one, other] = [
+      await documents()('/openapi/v3/apis/batch/v1'),
+      await documents()('/openapi/v3/apis/batch/v1'),
+    ]
+    assert.equal(one.answer.body, other.answer.body)
+    const [two, too] = [await documents()('/openapi/v2'), await documents()('/openapi/v2')]
+    assert.equal(two.answer.body, too.answer.body)
+  })
+
+  test('has a document for each path that is no resource, and its index names them', async () => {
+    const ask = documents()
+    const { paths } = (await ask('/openapi/v3')).json as { readonly paths: Json }
+    for (const key of ['api', 'apis', 'apis/apps', 'version', '.well-known/openid-configuration', 'openid/v1/jwks']) {
+      assert.ok(Object.hasOwn(paths, key), key)
+      assert.equal((await ask(`/openapi/v3/${key}`)).json['openapi'], '3.0.0')
+    }
+  })
+
+  test('of another server that says what protobuf has no field for is refused in that form alone', async () => {
+    const part = { hash: 'H', document: () => ({ openapi: '3.0.0', webhooks: {} }) }
+    const ask = documents([
+      {
+        revision: 'one',
+        groupVersions: () => [],
+        openApiV3: () => new Map([['apis/shop.example/v1', part]]),
+        openApiV2: () => ({ paths: {}, definitions: {} }),
+      },
+    ])
+    const accept = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf'
+    assert.equal((await ask('/openapi/v3/apis/shop.example/v1', { accept })).answer.status, 406)
+    assert.equal((await ask('/openapi/v3/apis/shop.example/v1')).answer.status, 200)
+  })
+})
+
+describe('OpenAPI version 2', () => {
+  test('is in protobuf for kubectl of every age, and merges paths, types and parameters of other servers', async () => {
+    const ask = documents([
+      {
+        revision: 'one',
+        groupVersions: () => [],
+        openApiV3: () => new Map(),
+        openApiV2: () => ({
+          paths: { '/apis/shop.example/v1/orders': { parameters: [{ $ref: '#/parameters/pretty-x' }] } },
+          definitions: { 'example.shop.v1.Order': {} },
+          parameters: { 'pretty-x': { name: 'pretty', in: 'query', type: 'string' } },
+        }),
+      },
+    ])
+    for (const form of ['v2.v1.0', 'v2@v1.0']) {
+      const accept = `application/com.github.proto-openapi.spec.${form}+protobuf`
+      const { answer } = await ask('/openapi/v2', { accept })
+      assert.equal(answer.headers['content-type'], 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf')
+      const text = Buffer.from(answer.body as Uint8Array).toString('latin1')
+      assert.ok(text.includes('example.shop.v1.Order') && text.includes('io.k8s.api.core.v1.Pod'))
+    }
+    const { json } = await ask('/openapi/v2')
+    assert.ok(
+      Object.hasOwn(json['parameters'] as Json, 'pretty-x') && Object.hasOwn(json['parameters'] as Json, 'pretty'),
+    )
   })
 })

@@ -20,11 +20,14 @@ import type { RequestInfo } from '../request-info.ts'
 import type { ApiSource } from './api-source.ts'
 import { etagOf, withEtag } from './etag.ts'
 import { OpenApiDocuments } from './open-api.ts'
+import { OpenApiLibrary } from './open-api-library.ts'
 
 export interface DocumentOptions {
   readonly catalog: Catalog
   /** What is served beside the built-in kinds. */
   readonly sources?: readonly ApiSource[]
+  /** Where several clusters share what their kinds say of themselves. */
+  readonly openApi?: OpenApiLibrary
   /** `v1.35.7` */
   readonly gitVersion: string
   /** `10.0.0.1:443`: what clients outside see in the legacy document. */
@@ -51,14 +54,15 @@ export class Documents {
   constructor(options: DocumentOptions) {
     this.#options = options
     this.#sources = options.sources ?? []
-    this.#openApi = new OpenApiDocuments(options.catalog, options.gitVersion, this.#sources)
+    const library = options.openApi ?? new OpenApiLibrary()
+    this.#openApi = new OpenApiDocuments(library.documentsOf(options.catalog, options.gitVersion), this.#sources)
     this.#builtIn = groupVersionsOf(options.catalog.rows)
     this.#served = this.#builtIn
     this.#revision = ''
   }
 
   /** Undefined for a path that is not a document. */
-  answer(call: IncomingCall, info: RequestInfo): Answer | Promise<Answer> | undefined {
+  answer(call: IncomingCall, info: RequestInfo): Answer | Promise<Answer | undefined> | undefined {
     this.#refresh()
     const path = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path
     switch (path) {

@@ -1,23 +1,29 @@
-// OpenAPI: one document of version 2, in JSON and in protobuf, and an index with a document of version 3 per group version,
-// whose address carries its hash, so that it may be kept for ever.
+// OpenAPI: one document of version 2, and an index with a document of version 3 per group version, whose address carries its
+// hash, so that it may be kept for ever. Both in JSON and in protobuf.
 
-import type { Catalog } from '@aksel/api/catalog'
-import { loadDescriptions } from '@aksel/api/openapi/descriptions'
-import { openApiGroupVersions, openApiV2, openApiV3 } from '@aksel/api/openapi/documents'
-import { encodeOpenApiV2 } from '@aksel/api/openapi/v2-protobuf'
+import type { OpenApiDocument } from '@aksel/api/openapi/documents'
 import { encodeJson } from '@aksel/base/json'
 import { parseAccept } from '../http/accept.ts'
 import { bytesAnswer, errorAnswer } from '../http/answer.ts'
 import type { Answer, IncomingCall } from '../http/message.ts'
 import { notAcceptable } from '../refusals.ts'
 import type { ApiSource, OpenApiPart } from './api-source.ts'
-import { etagOf, hashOf, withEtag } from './etag.ts'
+import { etagOf, withEtag } from './etag.ts'
+import { encoded, type BuiltInDocuments, type OpenApiForm } from './open-api-library.ts'
+
+type Version = 'v2' | 'v3'
 
 /** Clients before and after the `@` was found to be no part of a media type; the answer never has it. */
-const protobufTypes = [
-  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
-] as const
+const protobufTypes: Readonly<Record<Version, readonly [string, string]>> = {
+  v2: [
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+    'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+  ],
+  v3: [
+    'application/com.github.proto-openapi.spec.v3.v1.0+protobuf',
+    'application/com.github.proto-openapi.spec.v3@v1.0+protobuf',
+  ],
+}
 const jsonTypes: ReadonlySet<string> = new Set(['application/json', 'application/*', '*/*'])
 
 const YEAR_SECONDS = 31_536_000
@@ -27,23 +33,21 @@ type Json = Readonly<Record<string, unknown>>
 interface Kept {
   readonly revision: string
   readonly bytes: Uint8Array
-  readonly etag: string
 }
 
 export class OpenApiDocuments {
-  readonly #catalog: Catalog
-  readonly #gitVersion: string
+  readonly #builtIn: BuiltInDocuments
   readonly #sources: readonly ApiSource[]
+  /** Of other sources, by key and form. */
   readonly #kept = new Map<string, Kept>()
 
-  constructor(catalog: Catalog, gitVersion: string, sources: readonly ApiSource[]) {
-    this.#catalog = catalog
-    this.#gitVersion = gitVersion
+  constructor(builtIn: BuiltInDocuments, sources: readonly ApiSource[]) {
+    this.#builtIn = builtIn
     this.#sources = sources
   }
 
   /** `path`: what follows `/openapi`. Undefined where there is no such document. */
-  answer(call: IncomingCall, query: URLSearchParams, path: readonly string[]): Answer | Promise<Answer> | undefined {
+  answer(call: IncomingCall, query: URLSearchParams, path: readonly string[]): Promise<Answer | undefined> | undefined {
     const [version, ...rest] = path
     if (version === 'v2' && rest.length === 0) return this.#versionTwo(call)
     if (version !== 'v3') return undefined
@@ -53,85 +57,114 @@ export class OpenApiDocuments {
 
   /** The keys of the index, sorted. */
   keys(): readonly string[] {
-    return [...this.#parts().keys()].sort()
+    return [...new Set([...this.#builtIn.keys, ...this.#others().keys()])].sort()
   }
 
-  #parts(): ReadonlyMap<string, OpenApiPart> {
-    const parts = new Map<string, OpenApiPart>()
-    // What a document says depends on the version and on which kinds are served, on nothing else.
-    const served = this.#catalog.facts.map(({ msg }) => msg).join(' ')
-    for (const key of openApiGroupVersions(this.#catalog.facts)) {
-      const hash = hashOf(`${this.#gitVersion} ${key} ${served}`)
-      parts.set(key, { hash, document: async () => openApiV3(await this.#options(), key)! })
-    }
-    for (const source of this.#sources) for (const [key, part] of source.openApiV3()) parts.set(key, part)
-    return parts
+  #others(): ReadonlyMap<string, OpenApiPart> {
+    return new Map(this.#sources.flatMap((source) => [...source.openApiV3()]))
   }
 
-  async #options(): Promise<Parameters<typeof openApiV2>[0]> {
-    const { tables, facts } = this.#catalog
-    return { tables, descriptions: await loadDescriptions(), kinds: facts, gitVersion: this.#gitVersion }
-  }
-
-  #index(call: IncomingCall): Answer {
-    const parts = [...this.#parts()].sort(([a], [b]) => (a < b ? -1 : 1))
-    const entries = parts.map(([key, { hash }]) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }])
+  async #index(call: IncomingCall): Promise<Answer> {
+    const hashes = new Map(await this.#builtIn.hashes())
+    for (const [key, { hash }] of this.#others()) hashes.set(key, hash)
+    const entries = [...hashes]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, hash]) => [key, { serverRelativeURL: urlOf(key, hash) }])
     const bytes = encodeJson({ paths: Object.fromEntries(entries) as Json })
     return withEtag(call, bytesAnswer(200, 'application/json', bytes), etagOf(bytes))
   }
 
-  #part(call: IncomingCall, query: URLSearchParams, key: string): Answer | Promise<Answer> | undefined {
-    const part = this.#parts().get(key)
-    if (part === undefined) return undefined
-    if (!parseAccept(call.headers['accept']).some(({ type }) => jsonTypes.has(type)))
-      return errorAnswer(notAcceptable(['application/json']))
+  async #part(call: IncomingCall, query: URLSearchParams, key: string): Promise<Answer | undefined> {
+    const other = this.#others().get(key)
+    const hash = other?.hash ?? (await this.#builtIn.hashes()).get(key)
+    if (hash === undefined) return undefined
+    const form = formOf(call, 'v3')
+    if (form === undefined) return unacceptable('v3')
     const asked = query.get('hash')
-    if (asked !== null && asked !== part.hash) {
-      const location = `/openapi/v3/${key}?hash=${part.hash}`
-      return { status: 301, headers: { location }, body: new Uint8Array() }
-    }
-    const answer = (bytes: Uint8Array): Answer => {
-      const whole = bytesAnswer(200, 'application/json', bytes)
-      if (asked === null) return withEtag(call, whole, `"${part.hash}"`)
-      const forEver = { 'cache-control': `public, immutable, max-age=${YEAR_SECONDS}` }
-      return withEtag(call, { ...whole, headers: { ...whole.headers, ...forEver } }, `"${part.hash}"`)
-    }
-    const kept = this.#kept.get(key)
-    if (kept?.revision === part.hash) return answer(kept.bytes)
-    const document = part.document()
-    const keep = (made: Json): Answer => answer(this.#keep(key, part.hash, encodeJson(made)).bytes)
-    return document instanceof Promise ? document.then(keep) : keep(document)
+    // Where what was asked for is elsewhere depends on the form as well: no cache may mix them up.
+    if (asked !== null && asked !== hash)
+      return { status: 301, headers: { location: urlOf(key, hash), vary: 'Accept' }, body: new Uint8Array() }
+    const bytes =
+      other === undefined ? await this.#builtIn.versionThree(key, form) : await this.#encoded(key, form, other)
+    if (bytes === undefined) return unacceptable('v3')
+    const whole = bytesAnswer(200, typeOf('v3', form), bytes)
+    if (asked === null) return withEtag(call, whole, `"${hash}"`)
+    const forEver = { 'cache-control': `public, immutable, max-age=${YEAR_SECONDS}` }
+    return withEtag(call, { ...whole, headers: { ...whole.headers, ...forEver } }, `"${hash}"`)
+  }
+
+  /** Undefined where another server's document holds what protobuf has no field for. */
+  async #encoded(key: string, form: OpenApiForm, part: OpenApiPart): Promise<Uint8Array | undefined> {
+    return this.#keep(`${key} ${form}`, part.hash, async () => {
+      const document = await part.document()
+      const bytes = encoded(3, document, form)
+      return form === 'json' ? bytes : bytes.catch(() => undefined)
+    })
   }
 
   /** In protobuf for kubectl, which reads nothing else here. */
   async #versionTwo(call: IncomingCall): Promise<Answer> {
+    const form = formOf(call, 'v2')
+    if (form === undefined) return unacceptable('v2')
     const revision = this.#sources.map((source) => source.revision).join(' ')
-    for (const { type } of parseAccept(call.headers['accept'])) {
-      const isProtobuf = protobufTypes.some((one) => one === type)
-      if (!isProtobuf && !jsonTypes.has(type)) continue
-      const key = isProtobuf ? '#v2.pb' : '#v2'
-      let kept = this.#kept.get(key)
-      if (kept?.revision !== revision) {
-        const document = await this.#mergedVersionTwo()
-        kept = this.#keep(key, revision, isProtobuf ? encodeOpenApiV2(document) : encodeJson(document))
-      }
-      const answer = bytesAnswer(200, isProtobuf ? protobufTypes[0] : 'application/json', kept.bytes)
-      return withEtag(call, answer, kept.etag)
-    }
-    return errorAnswer(notAcceptable(['application/json', ...protobufTypes]))
+    const bytes = await this.#keep(`#v2 ${form}`, revision, () => this.#mergedVersionTwo(form))
+    return bytes === undefined
+      ? unacceptable('v2')
+      : withEtag(call, bytesAnswer(200, typeOf('v2', form), bytes), etagOf(bytes))
   }
 
-  async #mergedVersionTwo(): Promise<Json> {
-    const own = openApiV2(await this.#options())
+  /** Undefined where another server's part holds what protobuf has no field for. */
+  async #mergedVersionTwo(form: OpenApiForm): Promise<Uint8Array | undefined> {
     const more = this.#sources.map((source) => source.openApiV2())
-    const paths = Object.assign({}, own['paths'], ...more.map((one) => one.paths)) as Json
-    const definitions = Object.assign({}, own['definitions'], ...more.map((one) => one.definitions)) as Json
-    return { ...own, paths, definitions }
+    if (more.every(({ paths, definitions }) => isEmpty(paths) && isEmpty(definitions)))
+      return this.#builtIn.versionTwoBytes(form)
+    const own = await this.#builtIn.versionTwo()
+    const merged = (part: 'paths' | 'definitions' | 'parameters'): Json =>
+      Object.assign({}, own[part], ...more.map((one) => one[part])) as Json
+    const document: OpenApiDocument = {
+      ...own,
+      paths: merged('paths'),
+      definitions: merged('definitions'),
+      parameters: merged('parameters'),
+    }
+    const bytes = encoded(2, document, form)
+    return form === 'json' ? bytes : bytes.catch(() => undefined)
   }
 
-  #keep(key: string, revision: string, bytes: Uint8Array): Kept {
-    const kept = { revision, bytes, etag: etagOf(bytes) }
-    this.#kept.set(key, kept)
-    return kept
+  async #keep(
+    key: string,
+    revision: string,
+    make: () => Promise<Uint8Array | undefined>,
+  ): Promise<Uint8Array | undefined> {
+    const kept = this.#kept.get(key)
+    if (kept?.revision === revision) return kept.bytes
+    const bytes = await make()
+    if (bytes !== undefined) this.#kept.set(key, { revision, bytes })
+    return bytes
   }
+}
+
+function urlOf(key: string, hash: string): string {
+  return `/openapi/v3/${key}?hash=${hash}`
+}
+
+/** What the caller likes best of what there is. */
+function formOf(call: IncomingCall, version: Version): OpenApiForm | undefined {
+  for (const { type } of parseAccept(call.headers['accept'])) {
+    if (protobufTypes[version].includes(type)) return 'protobuf'
+    if (jsonTypes.has(type)) return 'json'
+  }
+  return undefined
+}
+
+function typeOf(version: Version, form: OpenApiForm): string {
+  return form === 'json' ? 'application/json' : protobufTypes[version][0]
+}
+
+function unacceptable(version: Version): Answer {
+  return errorAnswer(notAcceptable(['application/json', ...protobufTypes[version]]))
+}
+
+function isEmpty(value: Json): boolean {
+  return Object.keys(value).length === 0
 }

@@ -22,7 +22,7 @@ async function prepared(): Promise<{ readonly server: TestServer; readonly spec:
 
 /** Streams are left once their first piece is there. */
 async function send(server: TestServer, { method, path, headers, body }: FuzzRequest): Promise<FuzzAnswer> {
-  const isWatch = /[?&]watch=(?!(0|false|f)(&|$))/i.test(path)
+  const isWatch = /[?&]watch=(?!(0|false|f)(&|$))|^\/apis?\/.*\/watch\//i.test(path)
   const stop = new AbortController()
   const response = await server.server.transportFor(admin).send({
     method,
