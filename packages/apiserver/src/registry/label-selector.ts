@@ -3,7 +3,7 @@
 
 import { labelValue, qualifiedName } from '@aksel/api/validation/names'
 import { ApiError } from '@aksel/base/errors'
-import type { LabelTerm } from './label-index.ts'
+import type { FacetTerm } from './facet-index.ts'
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -24,10 +24,12 @@ export function parseLabelSelector(text: string): ((labels: Labels | undefined) 
 }
 
 /** What an object must carry to match: the conditions that an index can narrow down. Throws BadRequest. */
-export function labelTermsOf(text: string): readonly LabelTerm[] {
-  return new Parser(text).requirements().flatMap(({ key, operator, values }): readonly LabelTerm[] => {
-    if (operator === 'in' || operator === '=' || operator === '==') return [{ key, values }]
-    return operator === 'exists' || operator === '>' || operator === '<' ? [{ key, values: undefined }] : []
+export function labelTermsOf(text: string): readonly FacetTerm[] {
+  return new Parser(text).requirements().flatMap(({ key, operator, values }): readonly FacetTerm[] => {
+    if (operator === 'in' || operator === '=' || operator === '==') return [{ kind: 'label', key, values }]
+    return operator === 'exists' || operator === '>' || operator === '<'
+      ? [{ kind: 'label', key, values: undefined }]
+      : []
   })
 }
 

@@ -34,7 +34,7 @@ export async function listRecords(
     return oneRecord(records, row, namespace, selection)
   }
   if (token === undefined && revision === undefined) {
-    const few = labelledFew(records, row, namespace, { selection, limit })
+    const few = indexedFew(records, row, namespace, { selection, limit })
     if (few !== undefined) return few
   }
   if (limit === 0 && token === undefined) {
@@ -50,14 +50,14 @@ export async function listRecords(
   }
 }
 
-/** Through the index of labels, where that narrows it down to one page. */
-function labelledFew(
+/** Through the indexes of labels and fields, where they narrow it down to one page. */
+function indexedFew(
   records: RecordStore,
   row: KindRow,
   namespace: string,
   { selection, limit }: { readonly selection: Selection; readonly limit: number },
 ): ListResult | undefined {
-  const found = records.labelled(row, namespace, selection.terms)
+  const found = records.found(row, namespace, selection.terms)
   if (found === undefined) return undefined
   const kept = found.records.filter((record) => selection.matches!(record))
   if (limit > 0 && kept.length > limit) return undefined

@@ -10,12 +10,13 @@ import type { Lease } from '@aksel/api/types/coordination-v1'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import type { Guard, KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
 import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
-import { LabelIndexes, type LabelTerm } from './label-index.ts'
+import type { FacetTerm, ValueOf } from './facet-index.ts'
+import { FacetIndexes } from './facet-indexes.ts'
 import { Fences } from './fences.ts'
 import { RecordCache } from './record-cache.ts'
 import { translated, watchError } from './store-errors.ts'
 import type { StoreMetrics } from './store-metrics.ts'
-import { encodeForStore, shownAs, StoredRecord } from './record.ts'
+import { encodeForStore, shownAs, StoredRecord, type FieldsOf } from './record.ts'
 
 export interface Page {
   readonly records: readonly StoredRecord[]
@@ -25,7 +26,7 @@ export interface Page {
   readonly remaining: number
 }
 
-export type Labelled = Pick<Page, 'records' | 'revision'>
+export type Found = Pick<Page, 'records' | 'revision'>
 
 export interface PageQuery {
   readonly namespace: string
@@ -79,7 +80,7 @@ export class RecordStore {
   /** Of custom resources, whose records a webhook may have to make. */
   readonly #records = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
   readonly #cache = new RecordCache()
-  readonly #labels: LabelIndexes
+  readonly #facets: FacetIndexes
   readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
   readonly #fences: Fences
 
@@ -89,7 +90,7 @@ export class RecordStore {
     this.#schemas = options.schemas
     this.#protobuf = options.protobuf
     this.#metrics = options.metrics
-    this.#labels = new LabelIndexes(options.store, options.signal)
+    this.#facets = new FacetIndexes(options.store, options.signal)
     this.#epochRevision = options.epochRevision
     const { leaseRow } = options
     this.#fences = new Fences({
@@ -281,13 +282,15 @@ export class RecordStore {
   }
 
   /** Those that may meet all terms, at the newest revision; undefined where all must be looked at. */
-  labelled(row: KindRow, namespace: string, terms: readonly LabelTerm[]): Labelled | undefined {
-    // A webhook may convert labels too.
+  found(row: KindRow, namespace: string, terms: readonly FacetTerm[]): Found | undefined {
+    // A webhook may convert what is asked for too.
     if (row.custom !== undefined) return undefined
-    const labelsOf = (item: KeyValue): Readonly<Record<string, string>> => this.recordOf(row, item).labels
-    const items = this.#labels.find(this.prefixOf(row), this.prefixOf(row, namespace), terms, labelsOf)
-    if (items === undefined) return undefined
-    return { records: items.map((item) => this.recordOf(row, item)), revision: this.revision }
+    const fieldsOf: FieldsOf = (object) => row.selectableFields(object)
+    const valueOf: ValueOf = ({ kind, key }, item) => this.recordOf(row, item).valueOf(kind, key, fieldsOf)
+    const scope = `${row.group}/${row.version}/${row.plural}`
+    const [prefix, within] = [this.prefixOf(row), this.prefixOf(row, namespace)]
+    const items = this.#facets.find({ scope, prefix, within, terms, valueOf })
+    return items && { records: items.map((item) => this.recordOf(row, item)), revision: this.revision }
   }
 
   /** Delivers in order, each batch when the webhook has answered for it. */

@@ -14,6 +14,8 @@ import { encodeText, parseJson, stringifyJson } from '@aksel/base/json'
 import type { KeyValue } from '@aksel/store/store'
 import { labelsOf } from './record-labels.ts'
 
+export type FieldsOf = (object: KubernetesObject) => Readonly<Record<string, string>>
+
 export class StoredRecord {
   readonly item: KeyValue
   readonly #value: Uint8Array
@@ -70,9 +72,14 @@ export class StoredRecord {
     return this.#value.byteLength
   }
 
-  selectableFields(
-    fieldsOf: (object: KubernetesObject) => Readonly<Record<string, string>>,
-  ): Readonly<Record<string, string>> {
+  /** Of a label, undefined where there is none; or of a field. */
+  valueOf(kind: 'label' | 'field', key: string, fieldsOf: FieldsOf): string | undefined {
+    if (kind === 'field') return this.selectableFields(fieldsOf)[key] ?? ''
+    const { labels } = this
+    return Object.hasOwn(labels, key) ? labels[key] : undefined
+  }
+
+  selectableFields(fieldsOf: FieldsOf): Readonly<Record<string, string>> {
     return (this.#fields ??= fieldsOf(this.object))
   }
 }

@@ -3,17 +3,17 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { ApiError } from '@aksel/base/errors'
 import type { StoredRecord } from './record.ts'
-import type { LabelTerm } from './label-index.ts'
+import type { FacetTerm } from './facet-index.ts'
 import { labelTermsOf, parseLabelSelector } from './label-selector.ts'
-import { meetsFields, parseFieldSelector } from './selectors.ts'
+import { meetsFields, parseFieldSelector, type FieldTerm } from './selectors.ts'
 
 export interface Selection {
   /** Undefined: everything. */
   readonly matches: ((record: StoredRecord) => boolean) | undefined
   /** The one name that the field selector allows, if it does. */
   readonly name: string
-  /** Labels that everything selected carries. */
-  readonly terms: readonly LabelTerm[]
+  /** Labels and fields that everything selected has. */
+  readonly terms: readonly FacetTerm[]
 }
 
 /** Throws BadRequest for selectors that cannot be read and for fields that the kind does not offer. */
@@ -29,7 +29,7 @@ export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
   if (labels === undefined && fields.length === 0) return { matches: undefined, name, terms: [] }
   return {
     name,
-    terms: labelTermsOf(query.get('labelSelector') ?? ''),
+    terms: [...labelTermsOf(query.get('labelSelector') ?? ''), ...fieldTermsOf(fields)],
     matches: (record) =>
       (labels === undefined || labels(record.labels)) &&
       (fields.length === 0 ||
@@ -38,6 +38,12 @@ export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
           record.selectableFields((object) => row.selectableFields(object)),
         )),
   }
+}
+
+/** Names and namespaces are told by the key. */
+function fieldTermsOf(fields: readonly FieldTerm[]): readonly FacetTerm[] {
+  const told = fields.filter(({ field, equal }) => equal && !field.startsWith('metadata.'))
+  return told.map(({ field, value }) => ({ kind: 'field', key: field, values: [value] }))
 }
 
 function checkFields(row: KindRow, fields: readonly string[]): void {

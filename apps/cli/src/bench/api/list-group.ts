@@ -53,7 +53,8 @@ export async function listGroup(scope: Scope, request: BenchRequest): Promise<re
   rows.push(await slowReaders(rig, still, request))
   request.say('list: a selector that matches nothing')
   if (request.full) await fillPods(rig, rig.load, { from: pods, count: pods })
-  rows.push(await selectorRow(rig, still, request, request.full ? 2 * pods : pods))
+  for (const selector of selectors)
+    rows.push(await selectorRow(rig, still, request, { ...selector, pods: request.full ? 2 * pods : pods }))
   request.say('list: a restart')
   rows.push(await restartRow(rig, still, request.full ? 2 * pods : pods))
   return rows
@@ -185,9 +186,24 @@ async function slowReaders(rig: Rig, still: Still, request: BenchRequest): Promi
   })
 }
 
-async function selectorRow(rig: Rig, still: Still, request: BenchRequest, pods: number): Promise<BenchRow> {
+interface Selector {
+  readonly id: string
+  readonly what: string
+  readonly query: string
+}
+
+const selectors: readonly Selector[] = [
+  { id: 'A8', what: 'a label selector', query: '?labelSelector=app%3Dnone%2Ctier%3Dfront' },
+  { id: 'A8.field', what: 'a field selector', query: '?fieldSelector=spec.nodeName%3Dnone' },
+]
+
+async function selectorRow(
+  rig: Rig,
+  still: Still,
+  request: BenchRequest,
+  { id, what, query, pods }: Selector & { readonly pods: number },
+): Promise<BenchRow> {
   const count = request.full ? 1_000 : 200
-  const query = '?labelSelector=app%3Dnone%2Ctier%3Dfront'
   await requests(rig.load, { ...reading(rig, {}, query), requestsMax: 20 })
   await still.peer.ask('setBody', 120)
   const probe = async (): Promise<number> =>
@@ -195,7 +211,7 @@ async function selectorRow(rig: Rig, still: Still, request: BenchRequest, pods: 
   const before = await probe()
   const one = await watched(rig, () => requests(rig.load, { ...reading(rig, {}, query), requestsMax: count }))
   return rowOf({
-    name: `A8 p99 of a selector that matches nothing among ${pods}`,
+    name: `${id} p99 of ${what} that matches nothing among ${pods}`,
     unit: 's',
     runs: [one.result.p99Ms / 1000],
     probe: { of: 'p99 of a static answer as small', before, after: await probe() },
