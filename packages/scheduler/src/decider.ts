@@ -65,12 +65,12 @@ export class Decider {
   decide(pod: Pod, nominated: Nominated, promised?: string): Decision {
     const evaluator = this.evaluatorOf(pod)
     const ready = evaluator.prepare(pod)
+    const first = promised === undefined ? undefined : this.state.slotOf(promised)
+    if (first !== undefined && evaluator.fitsOn(pod, ready, first, nominated))
+      return { kind: 'fits', nodeName: this.#nameOf(first), nodes: [] }
     const quick = promised === undefined && nominated.isEmpty ? evaluator.quickBest(ready) : undefined
     if (quick !== undefined) return { kind: 'fits', nodeName: this.#nameOf(quick.slot), nodes: [] }
     const evaluation = evaluator.evaluate(pod, nominated, ready)
-    const first = promised === undefined ? undefined : this.state.slotOf(promised)
-    if (first !== undefined && evaluation.verdicts[first] === 0)
-      return { kind: 'fits', nodeName: this.#nameOf(first), nodes: [] }
     const best = evaluator.best(evaluation)
     if (best !== undefined) return { kind: 'fits', nodeName: this.#nameOf(best.slot), nodes: [] }
     return {

@@ -140,6 +140,13 @@ export class Evaluator {
     return bestOf(this.world.state, first, second, weighed)
   }
 
+  /** Whether this one node still takes the pod, beside those that were promised a place there. */
+  fitsOn(pod: Pod, { template, prepared, blocked }: Ready, slot: number, nominated: Nominated): boolean {
+    if (blocked !== undefined) return false
+    const others = nominated.on(slot, pod.spec.priority ?? 0, keyOf(pod))
+    return this.#verdictBeside({ prepared, template }, slot, others) === 0
+  }
+
   #verdictBeside(
     evaluation: Pick<Evaluation, 'prepared' | 'template'>,
     slot: number,

@@ -10,6 +10,8 @@ interface Nomination {
   readonly standing: StandingPod
 }
 
+const nobody: readonly StandingPod[] = []
+
 export class Nominations implements Nominated {
   readonly #state: ClusterState
   readonly #byPod = new Map<string, Nomination>()
@@ -56,9 +58,10 @@ export class Nominations implements Nominated {
   }
 
   on(slot: number, priority: number, except: string): readonly StandingPod[] {
+    if (this.#byPod.size === 0) return nobody
     const name = this.#state.nodes[slot]?.name
     const here = name === undefined ? undefined : this.#byNode.get(name)
-    if (here === undefined) return []
+    if (here === undefined) return nobody
     return [...here].flatMap(({ standing }) =>
       standing.priority >= priority && standing.key !== except ? [standing] : [],
     )

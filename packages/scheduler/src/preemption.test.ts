@@ -46,6 +46,8 @@ interface Given {
   readonly isMakingRoom?: boolean
   /** Whether victims may be found by arithmetic. */
   readonly quick?: boolean
+  /** Pods that were promised a place, by `on`. */
+  readonly promised?: readonly Pod[]
 }
 
 function preempt(
@@ -61,7 +63,10 @@ function preempt(
     anyBudgets: (given.budgets ?? []).length > 0 || given.quick === false,
     isMakingRoom: given.isMakingRoom === true,
     budgets: () => given.budgets ?? [],
-    nominated: () => [],
+    nominated: (slot, priority) =>
+      (given.promised ?? [])
+        .filter(({ spec }) => spec.nodeName === world.state.nodes[slot]!.name && (spec.priority ?? 0) >= priority)
+        .map((each) => world.state.standing(each)),
     quick: ({ template, pod: { spec } }) => new QuickVictims(evaluator, template, spec.priority ?? 0),
   })
   assert.equal(JSON.stringify([...world.state.resources.requested[0]!]), before, 'the state was changed')
@@ -196,13 +201,22 @@ test('victims by arithmetic are those by trying, in random clusters', () => {
     const wanted = pod('p', { priority: 2, cpu: `${500 * (1 + chance.below(6))}m` })
     const fits = standing.length === 0
     if (fits) continue
-    const byTrying = preempt(wanted, { nodes, standing, quick: false })
-    const byArithmetic = preempt(wanted, { nodes, standing })
-    assert.deepEqual(
-      [byArithmetic.kind, byArithmetic.node, byArithmetic.names],
-      [byTrying.kind, byTrying.node, byTrying.names],
-      `seed ${seed}`,
+    const promised = Array.from({ length: chance.below(4) }, (_, index) =>
+      pod(`q${index}`, {
+        on: chance.one(nodes).metadata.name,
+        cpu: `${500 * chance.below(4)}m`,
+        priority: 1 + chance.below(3),
+      }),
     )
+    const byTrying = preempt(wanted, { nodes, standing, promised, quick: false })
+    const byArithmetic = preempt(wanted, { nodes, standing, promised })
+    const told = (result: typeof byTrying): unknown[] => [
+      result.kind,
+      result.node,
+      result.names,
+      result.kind === 'none' ? result.message : '',
+    ]
+    assert.deepEqual(told(byArithmetic), told(byTrying), `seed ${seed}`)
     if (byTrying.kind === 'victims') found += 1
   }
   assert.ok(found > 50, `only ${found} preemptions were found`)

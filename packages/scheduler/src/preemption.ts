@@ -41,6 +41,8 @@ export function preemptFor(evaluator: Evaluator, evaluation: Evaluation, facts: 
   const answers = new Map<string, number>()
   const answer = (words: string): void => void answers.set(words, (answers.get(words) ?? 0) + 1)
   let best: Victims | undefined
+  /** Nodes that no preemption can free, by arithmetic: why, in words, is asked only when no other node helps either. */
+  const tooFull: number[] = []
   if (blocked === undefined) {
     const quick = quickFor(evaluator, evaluation, facts)
     for (let slot = 0; slot < verdicts.length; slot += 1) {
@@ -51,32 +53,37 @@ export function preemptFor(evaluator: Evaluator, evaluation: Evaluation, facts: 
         continue
       }
       const found = quick?.(slot) ?? victimsOn(evaluator, evaluation, slot, facts)
-      if (typeof found === 'string') answer(found)
+      if (found === 'too-few') tooFull.push(slot)
+      else if (typeof found === 'string') answer(found)
       else if (best === undefined || isBetter(found, best)) best = found
     }
   } else for (let count = 0; count < state.nodeCount; count += 1) answer(NOT_HELPFUL)
   if (best !== undefined) return { kind: 'victims', victims: best }
+  for (const slot of tooFull) {
+    const why = victimsOn(evaluator, evaluation, slot, facts)
+    if (typeof why !== 'string') return { kind: 'victims', victims: why }
+    answer(why)
+  }
   const total = state.nodeCount
   const words = countedWords(answers, (each) => [each])
   return { kind: 'none', message: `preemption: 0/${total} nodes are available: ${words}.` }
 }
 
-/** The victims by arithmetic, where that is the whole truth of a node. */
+/** The victims by arithmetic, where that is the whole truth of a node; `too-few` where all of them would not make room. */
 function quickFor(
   evaluator: Evaluator,
   evaluation: Evaluation,
   facts: PreemptionFacts,
-): ((slot: number) => Victims | string | undefined) | undefined {
+): ((slot: number) => Victims | string) | undefined {
   const { state } = evaluator.world
   if (facts.anyBudgets || !dependsOnResourcesAlone(evaluation, state)) return undefined
   const quick = facts.quick(evaluation)
   quick.refresh()
   const priority = evaluation.pod.spec.priority ?? 0
   return (slot) => {
-    if (facts.nominated(slot, priority, keyOf(evaluation.pod)).length > 0) return undefined
-    const { victims, why } = quick.on(slot)
+    const { victims, why } = quick.on(slot, facts.nominated(slot, priority, keyOf(evaluation.pod)))
     if (victims !== undefined) return victims
-    return why === 'none' ? NO_VICTIMS : undefined
+    return why === 'none' ? NO_VICTIMS : 'too-few'
   }
 }
 

@@ -25,6 +25,8 @@ export interface PreemptorParts {
 export interface PreemptionOutcome {
   /** Where a place is being made. */
   readonly nodeName?: string
+  /** Resolves when every victim was asked to go, and never rejects. */
+  readonly ordered?: Promise<void>
   /** Why none is. */
   readonly message?: string
 }
@@ -71,8 +73,8 @@ export class Preemptor {
     this.nominations.set(promised, nodeName)
     for (const other of this.nominations.below(nodeName, pod.spec.priority ?? 0)) this.#withdraw(other)
     this.#ordered.set(keyOf(pod), new Set(victims.pods.map(({ key }) => key)))
-    for (const victim of victims.pods) this.#order(pod, victim, nodeName)
-    return { nodeName }
+    const orders = victims.pods.map((victim) => this.#order(pod, victim, nodeName))
+    return { nodeName, ordered: Promise.all(orders).then(() => {}) }
   }
 
   /** What a pod's own status says of a promise counts, such as one made before this process started. */
@@ -128,10 +130,12 @@ export class Preemptor {
     void this.#parts.news.patchStatus(pod, { nominatedNodeName: '' })
   }
 
-  #order(pod: Pod, victim: StandingPod, nodeName: string): void {
-    if (victim.pod.metadata.deletionTimestamp !== undefined) return
-    this.#untold.push(() => this.#orderAway(pod, victim.pod, nodeName))
+  #order(pod: Pod, victim: StandingPod, nodeName: string): Promise<void> {
+    if (victim.pod.metadata.deletionTimestamp !== undefined) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#untold.push(() => this.#orderAway(pod, victim.pod, nodeName).finally(resolve))
     if (this.#deletions < DELETIONS_MAX) void this.#work()
+    return promise
   }
 
   async #work(): Promise<void> {

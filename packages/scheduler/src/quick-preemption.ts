@@ -50,11 +50,13 @@ export class QuickVictims {
     this.#sequence = state.sequence
   }
 
-  on(slot: number): Found {
-    return (this.#found[slot] ??= this.#search(slot))
+  /** `promised`: pods that count as if they stood there; what depends on them is not kept. */
+  on(slot: number, promised: readonly StandingPod[] = []): Found {
+    if (promised.length > 0) return this.#search(slot, promised)
+    return (this.#found[slot] ??= this.#search(slot, []))
   }
 
-  #search(slot: number): Found {
+  #search(slot: number, promised: readonly StandingPod[]): Found {
     const { resources, nodes } = this.#evaluator.world.state
     const lower: StandingPod[] = []
     for (const standing of nodes[slot]!.pods.values()) if (standing.priority < this.#priority) lower.push(standing)
@@ -63,9 +65,10 @@ export class QuickVictims {
     /** What would be left of each resource, and of the number of pods, with all of them gone and this one here. */
     const rest = wanted.map(({ name, amount, column }) => {
       const freed = lower.reduce((sum, { template }) => sum + (template.amounts[name] ?? 0), 0)
-      return resources.allocatable[column]![slot]! - resources.requested[column]![slot]! + freed - amount
+      const held = promised.reduce((sum, { template }) => sum + (template.amounts[name] ?? 0), 0)
+      return resources.allocatable[column]![slot]! - resources.requested[column]![slot]! + freed - held - amount
     })
-    let pods = resources.podsAllowed[slot]! - resources.podCount[slot]! + lower.length - 1
+    let pods = resources.podsAllowed[slot]! - resources.podCount[slot]! + lower.length - promised.length - 1
     if (pods < 0 || rest.some((each) => each < 0)) return { victims: undefined, why: 'too-few' }
     const victims: StandingPod[] = []
     for (const standing of lower.toSorted(compareImportance)) {

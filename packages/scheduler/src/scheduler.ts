@@ -211,7 +211,10 @@ class DefaultScheduler implements Scheduler {
 
   #fail(pod: Pod, decision: Extract<Decision, { kind: 'unschedulable' }>): void {
     const outcome = this.#preemptor.preempt(pod, decision, this.#objects)
-    this.#queue.turnAway(keyOf(pod), decision.refusedBy)
+    const turnAway = (): void => this.#queue.turnAway(keyOf(pod), decision.refusedBy)
+    // Before all its victims were asked to go, a try could only fail again: what happens until then is remembered.
+    if (outcome.ordered === undefined) turnAway()
+    else void outcome.ordered.then(turnAway)
     const message = outcome.message === undefined ? decision.message : `${decision.message} ${outcome.message}`
     const nominated = outcome.nodeName === undefined ? {} : { nominatedNodeName: outcome.nodeName }
     void this.#news.failure(pod, { reason: 'Unschedulable', message, ...nominated })
