@@ -7,7 +7,7 @@ import { parseBenchArguments } from './arguments.ts'
 import { groupNames } from './group.ts'
 
 test('without a group all groups run, once', () => {
-  assert.deepEqual(parseBenchArguments([]), { groups: groupNames, json: false, runs: 1, full: false })
+  assert.deepEqual(parseBenchArguments([]), { groups: groupNames, json: false, runs: 1, full: false, tenth: false })
 })
 
 test('groups and flags are taken in any order, a group named twice runs once', () => {
@@ -16,12 +16,14 @@ test('groups and flags are taken in any order, a group named twice runs once', (
     json: true,
     runs: 3,
     full: false,
+    tenth: false,
     nodes: 2,
   })
 })
 
 test('--full asks for the sizes that the targets are about', () => {
   assert.equal(parseBenchArguments(['create', '--full']).full, true)
+  assert.equal(parseBenchArguments(['simulated', '--tenth']).tenth, true)
 })
 
 test('what is not known is refused with exit code 2 and what there is', () => {

@@ -9,6 +9,7 @@ export interface BenchArguments {
   readonly json: boolean
   readonly runs: number
   readonly full: boolean
+  readonly tenth: boolean
   readonly nodes?: number
 }
 
@@ -23,6 +24,7 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments {
     json: values.output === 'json',
     runs: count('--runs', values.runs ?? '1'),
     full: values.full === true,
+    tenth: values.tenth === true,
     ...(nodes === undefined ? {} : { nodes }),
   }
 }
@@ -33,6 +35,7 @@ interface Parsed {
     readonly runs?: string
     readonly nodes?: string
     readonly full?: boolean
+    readonly tenth?: boolean
   }
   readonly positionals: readonly string[]
 }
@@ -43,11 +46,12 @@ function parse(args: readonly string[]): Parsed {
     runs: { type: 'string' },
     nodes: { type: 'string' },
     full: { type: 'boolean' },
+    tenth: { type: 'boolean' },
   } as const
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options })
   } catch (error) {
-    const usage = 'aksel bench [GROUP…] [-o json] [--runs N] [--nodes N] [--full]'
+    const usage = 'aksel bench [GROUP…] [-o json] [--runs N] [--nodes N] [--full|--tenth]'
     throw new CommandError(`${(error as Error).message}\nUsage: ${usage}`, 2)
   }
 }

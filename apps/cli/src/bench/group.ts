@@ -13,6 +13,8 @@ export interface BenchRequest {
   readonly nodes?: number
   /** At the sizes that the targets are about; else small enough for a look. */
   readonly full: boolean
+  /** At a tenth of those, where a group has such a size. */
+  readonly tenth: boolean
   /** Says what is going on, for people. */
   readonly say: (line: string) => void
 }

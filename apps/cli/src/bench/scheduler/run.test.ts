@@ -18,8 +18,9 @@ const scope = {
 
 test('a workload of a few pods passes the whole path, and is measured only then', async () => {
   const preemption = workloads.find(({ preempts }) => preempts === true)!
-  for (const workload of [basic, preemption]) {
-    const sizes = { nodes: 3, initial: 1, pods: 3 }
+  const overNamespaces = workloads.find(({ namespaces }) => namespaces !== undefined)!
+  for (const workload of [basic, preemption, { ...overNamespaces, namespaces: 2 }]) {
+    const sizes = { nodes: 4, initial: 1, pods: 3 }
     const { podsPerSecond, stages } = await runWorkload(scope, workload, { sizes, scheduler: true })
     assert.ok(podsPerSecond > 0)
     for (const stage of ['rbac', 'admission', 'validation', 'audit', 'durability'] as const)

@@ -3,7 +3,16 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { keyOf } from '@aksel/api/resource'
-import { nodes, persistentVolumeClaims, persistentVolumes, pods, priorityClasses } from '@aksel/api/resources'
+import {
+  csiNodes,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  priorityClasses,
+  serviceAccounts,
+} from '@aksel/api/resources'
 import type { Pod } from '@aksel/api/types/core-v1'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -14,7 +23,7 @@ import { CommandError } from '../../command-error.ts'
 import { costOf } from '../process-cost.ts'
 import type { StageReport } from '../stages.ts'
 import { proveInProcess } from './in-process-stages.ts'
-import { benchNode, benchPod, boundVolume, lowPod, type Workload } from './workloads.ts'
+import { benchCsiNode, benchNode, benchPod, boundVolume, lowPod, type Workload } from './workloads.ts'
 
 export interface Sizes {
   readonly nodes: number
@@ -31,6 +40,8 @@ export interface Outcome {
 }
 
 const CREATORS = 64
+/** What the terms over several namespaces select. */
+const team = { team: 'devops' }
 
 /** `scheduler: false`: pods are bound round about, which is what creating and binding alone cost. */
 export async function runWorkload(
@@ -47,10 +58,14 @@ export async function runWorkload(
   const running = how.scheduler ? await startScheduler(own, cluster) : undefined
   try {
     const binder = how.scheduler ? undefined : trivialBinder(cluster, sizes.nodes)
+    const { namespace } = cluster
     if (workload.preempts === true)
-      await place(cluster, sizes.nodes * 4, (index) => lowPod(`low-${index}`, cluster.namespace), binder)
-    else
-      await place(cluster, sizes.initial, (index) => benchPod(workload, `initial-${index}`, cluster.namespace), binder)
+      await place(cluster, sizes.nodes * 4, (index) => lowPod(`low-${index}`, namespace), binder)
+    else if (workload.namespaces !== undefined) {
+      const all = workload.namespaces
+      const other = (index: number): Pod => benchPod(workload, `initial-${index}`, `initial-${index % all}`)
+      await place({ user: cluster.admin }, sizes.initial, other, binder)
+    } else await place(cluster, sizes.initial, (index) => benchPod(workload, `initial-${index}`, namespace), binder)
     const delay = monitorEventLoopDelay({ resolution: 1 })
     const before = costOf(process.pid)!
     delay.enable()
@@ -90,7 +105,15 @@ async function prepare(cluster: InProcessCluster, workload: Workload, sizes: Siz
     // A node that is made gets a taint until its lifecycle is judged; no controller runs here.
     await admin.patch(nodes, node.metadata, { kind: 'merge', body: { spec: { taints: null } } })
   })
+  for (let index = 0; index < (workload.namespaces ?? 0); index += 1) {
+    const name = `initial-${index}`
+    await admin.create(namespaces, { metadata: { name, labels: team }, spec: {} })
+    await admin.create(serviceAccounts, { metadata: { name: 'default', namespace: name } })
+  }
+  if (workload.namespaces !== undefined)
+    await admin.patch(namespaces, { name: namespace }, { kind: 'merge', body: { metadata: { labels: team } } })
   if (workload.volumes !== true) return
+  await inParallel(sizes.nodes, async (index) => void (await admin.create(csiNodes, benchCsiNode(index))))
   await inParallel(sizes.initial + sizes.pods, async (index) => {
     const name = index < sizes.initial ? `initial-${index}` : `pod-${index - sizes.initial}`
     const { volume, claim } = boundVolume(name, namespace)
@@ -130,7 +153,7 @@ async function bind(client: Client, { metadata }: Pod, name: string): Promise<vo
 
 /** Seconds from the first creation until a watch has shown every one of them on a node. */
 async function place(
-  { user, namespace }: InProcessCluster,
+  { user, namespace }: { readonly user: Client; readonly namespace?: string },
   count: number,
   podOf: (index: number) => Pod,
   binder: Binder | undefined,
@@ -138,12 +161,13 @@ async function place(
   if (count === 0) return 0
   const wanted = new Set<string>()
   const stop = new AbortController()
-  const from = (await user.list(pods, { namespace, limit: 1 })).metadata.resourceVersion!
+  const within = namespace === undefined ? {} : { namespace }
+  const from = (await user.list(pods, { ...within, limit: 1 })).metadata.resourceVersion!
   let created = 0
   const seen = (async () => {
     let placed = 0
     const done = new Set<string>()
-    for await (const { type, object } of user.watch(pods, { namespace, resourceVersion: from, signal: stop.signal })) {
+    for await (const { type, object } of user.watch(pods, { ...within, resourceVersion: from, signal: stop.signal })) {
       if (type === 'BOOKMARK' || type === 'DELETED' || (object.spec.nodeName ?? '') === '') continue
       const key = keyOf(object)
       if (!wanted.has(key) || done.has(key)) continue

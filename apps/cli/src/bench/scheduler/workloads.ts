@@ -1,6 +1,7 @@
 // Nodes and pods of the published scheduler_perf configurations, as facts: the same sizes, labels and constraints.
 
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
+import type { CSINode } from '@aksel/api/types/storage-v1'
 
 export interface Workload {
   readonly row: string
@@ -10,13 +11,16 @@ export interface Workload {
   readonly volumes?: boolean
   /** Pods of priority 10 that fill the nodes before, four a node; the measured ones must make room. */
   readonly preempts?: boolean
+  /** The pods that stand before are spread over so many namespaces, labelled `team=devops` as the measured one's is. */
+  readonly namespaces?: number
+  /** The pods are of these kinds in turn. */
+  readonly mixes?: readonly Pick<Workload, 'labels' | 'spec'>[]
 }
 
 const ZONE = 'topology.kubernetes.io/zone'
 const HOST = 'kubernetes.io/hostname'
 
 const term = (color: string, topologyKey: string) => ({ topologyKey, labelSelector: { matchLabels: { color } } })
-const weighted = (color: string, topologyKey: string) => ({ weight: 1, podAffinityTerm: term(color, topologyKey) })
 const spread = (whenUnsatisfiable: string) => ({
   maxSkew: 5,
   topologyKey: ZONE,
@@ -28,26 +32,53 @@ const preferred = 'preferredDuringSchedulingIgnoredDuringExecution'
 
 export const basic: Workload = { row: 'S1 pods created, bound and seen' }
 
+/** The four kinds of (anti)affinity between pods; `more` goes into every term. */
+const kinds = (more: object = {}) =>
+  ({
+    anti: {
+      labels: { color: 'green' },
+      spec: { affinity: { podAntiAffinity: { [required]: [{ ...term('green', HOST), ...more }] } } },
+    },
+    affinity: {
+      labels: { color: 'blue' },
+      spec: { affinity: { podAffinity: { [required]: [{ ...term('blue', ZONE), ...more }] } } },
+    },
+    preferred: {
+      labels: { color: 'red' },
+      spec: {
+        affinity: {
+          podAffinity: { [preferred]: [{ weight: 1, podAffinityTerm: { ...term('red', HOST), ...more } }] },
+        },
+      },
+    },
+    'preferred-anti': {
+      labels: { color: 'yellow' },
+      spec: {
+        affinity: {
+          podAntiAffinity: { [preferred]: [{ weight: 1, podAffinityTerm: { ...term('yellow', HOST), ...more } }] },
+        },
+      },
+    },
+  }) as const
+const plain = kinds()
+const overNamespaces = kinds({ namespaceSelector: { matchLabels: { team: 'devops' } } })
+
 export const workloads: readonly Workload[] = [
+  { row: 'S3.anti SchedulingPodAntiAffinity', ...plain.anti },
+  { row: 'S3.affinity SchedulingPodAffinity', ...plain.affinity },
+  { row: 'S3.preferred SchedulingPreferredPodAffinity', ...plain.preferred },
+  { row: 'S3.preferred-anti SchedulingPreferredPodAntiAffinity', ...plain['preferred-anti'] },
+  { row: 'S3.ns-anti SchedulingRequiredPodAntiAffinityWithNSSelector', namespaces: 100, ...overNamespaces.anti },
+  { row: 'S3.ns-affinity SchedulingRequiredPodAffinityWithNSSelector', namespaces: 100, ...overNamespaces.affinity },
+  { row: 'S3.ns-preferred SchedulingPreferredAffinityWithNSSelector', namespaces: 100, ...overNamespaces.preferred },
   {
-    row: 'S3.anti SchedulingPodAntiAffinity',
-    labels: { color: 'green' },
-    spec: { affinity: { podAntiAffinity: { [required]: [term('green', HOST)] } } },
+    row: 'S3.ns-preferred-anti SchedulingPreferredAntiAffinityWithNSSelector',
+    namespaces: 100,
+    ...overNamespaces['preferred-anti'],
   },
   {
-    row: 'S3.affinity SchedulingPodAffinity',
-    labels: { color: 'blue' },
-    spec: { affinity: { podAffinity: { [required]: [term('blue', ZONE)] } } },
-  },
-  {
-    row: 'S3.preferred SchedulingPreferredPodAffinity',
-    labels: { color: 'red' },
-    spec: { affinity: { podAffinity: { [preferred]: [weighted('red', HOST)] } } },
-  },
-  {
-    row: 'S3.preferred-anti SchedulingPreferredPodAntiAffinity',
-    labels: { color: 'yellow' },
-    spec: { affinity: { podAntiAffinity: { [preferred]: [weighted('yellow', HOST)] } } },
+    row: 'S3.mixed MixedSchedulingBasePod',
+    mixes: [{}, plain.affinity, plain.anti, plain.preferred, plain['preferred-anti']],
   },
   {
     row: 'S3.node SchedulingNodeAffinity',
@@ -87,15 +118,26 @@ export function benchNode(index: number): Node {
 
 export function benchPod(workload: Workload, name: string, namespace: string): Pod {
   const requests = workload.preempts === true ? { cpu: '3', memory: '500Mi' } : { cpu: '100m', memory: '500Mi' }
+  const { mixes } = workload
+  const { labels, spec } = mixes?.[Number(name.split('-').at(-1)) % mixes.length] ?? workload
   return {
-    metadata: { name, namespace, ...(workload.labels === undefined ? {} : { labels: workload.labels }) },
+    metadata: { name, namespace, ...(labels === undefined ? {} : { labels }) },
     spec: {
       automountServiceAccountToken: false,
       containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.6', resources: { requests } }],
       ...(workload.preempts === true ? { priorityClassName: 'bench-high' } : {}),
       ...(workload.volumes === true ? { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: name } }] } : {}),
-      ...workload.spec,
+      ...spec,
     },
+  }
+}
+
+/** How many volumes of its driver a node takes, as the published configurations have it. */
+export function benchCsiNode(index: number): CSINode {
+  const name = `node-${index}`
+  return {
+    metadata: { name },
+    spec: { drivers: [{ name: 'ebs.csi.aws.com', nodeID: name, topologyKeys: [], allocatable: { count: 39 } }] },
   }
 }
 

@@ -1,10 +1,9 @@
 // A crowd of simulated nodes and pods in one process: until all stand, and then what holding it costs.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { configMaps, nodes, pods, services } from '@aksel/api/resources'
+import { nodes, pods, services } from '@aksel/api/resources'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
-import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { openFleet } from '@aksel/compute/simulated/fleet'
@@ -16,6 +15,7 @@ import { inParallel } from '../scheduler/run.ts'
 import { basic, benchPod } from '../scheduler/workloads.ts'
 import type { StageReport } from '../stages.ts'
 import { startLoops } from './control-loops.ts'
+import { hold, smallPod, type Held } from './hold.ts'
 
 export interface CrowdSizes {
   readonly nodes: number
@@ -32,12 +32,9 @@ export interface Crowd {
   /** What cannot be done with less: per node its object, status and lease, per pod its object, binding and status. */
   readonly writes: number
   readonly stages: StageReport
-  readonly hold: { readonly p99Seconds: number; readonly cores: number; readonly cost: ProcessCost }
+  readonly hold: Held & { readonly cores: number; readonly cost: ProcessCost }
   readonly loopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number }
 }
-
-/** Of the changes that the issue asks for while the crowd is held. */
-const CHANGES_A_SECOND = 20
 
 export async function crowd(scope: Scope, sizes: CrowdSizes): Promise<Crowd> {
   await using cluster = await openInProcessCluster(scope)
@@ -63,14 +60,14 @@ export async function crowd(scope: Scope, sizes: CrowdSizes): Promise<Crowd> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   const before = costOf(process.pid)!
-  const p99Seconds = await hold(scope, cluster, sizes.holdSeconds)
+  const held = await hold(scope, cluster, { seconds: sizes.holdSeconds, services: sizes.services })
   const cost = costOf(process.pid)!
   delay.disable()
   return {
     seconds,
     writes: sizes.nodes * 3 + podCount * 3,
     stages,
-    hold: { p99Seconds, cores: (cost.cpuSeconds - before.cpuSeconds) / sizes.holdSeconds, cost },
+    hold: { ...held, cores: (cost.cpuSeconds - before.cpuSeconds) / sizes.holdSeconds, cost },
     loopDelayMs: { p50: delay.percentile(50) / 1e6, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 },
   }
 }
@@ -81,9 +78,7 @@ async function stand(cluster: InProcessCluster, prefix: string, count: number): 
   const running = countOf(cluster.user, pods, count, (pod) => isRunning(pod, prefix), cluster.namespace)
   await inParallel(count, async (index) => {
     const pod = benchPod(basic, `${prefix}-${index}`, cluster.namespace)
-    // Thirty of a hundred millicores would not fit beside each other on two cores.
-    const container = { ...pod.spec.containers[0]!, resources: { requests: { cpu: '10m', memory: '10Mi' } } }
-    await cluster.user.create(pods, { ...pod, spec: { ...pod.spec, containers: [container] } })
+    await cluster.user.create(pods, smallPod(pod))
   })
   await running
 }
@@ -113,20 +108,6 @@ async function countOf<T extends KubernetesObject>(
     if (seen.size === count) break
   }
   stop.abort(new Error('all are seen'))
-}
-
-/** The 99th of a hundred writes, in seconds. */
-async function hold(scope: Scope, { user, namespace }: InProcessCluster, seconds: number): Promise<number> {
-  const taken: number[] = []
-  const endMs = performance.now() + seconds * 1000
-  for (let index = 0; performance.now() < endMs; index += 1) {
-    const startedMs = performance.now()
-    const metadata = { name: `change-${index}`, namespace }
-    await user.create(configMaps, { metadata, data: { value: String(index) } })
-    taken.push((performance.now() - startedMs) / 1000)
-    await sleep(scope.clock, 1000 / CHANGES_A_SECOND, scope.signal)
-  }
-  return taken.toSorted((left, right) => left - right)[Math.floor(taken.length * 0.99)] ?? 0
 }
 
 function machineSpec(index: number): MachineSpec {

@@ -1,6 +1,7 @@
 // Group `simulated`: how soon thousands of simulated nodes and their pods stand, what holding them costs, and what nothing costs.
 
 import type { Scope } from '@aksel/base/scope'
+import { CommandError } from '../../command-error.ts'
 import type { BenchRequest } from '../group.ts'
 import { rowOf, type BenchRow } from '../row.ts'
 import { runWorkload } from '../scheduler/run.ts'
@@ -8,9 +9,18 @@ import { basic } from '../scheduler/workloads.ts'
 import { crowd } from './crowd.ts'
 import { idle } from './idle.ts'
 
-/** The issue's sizes with `--full`; else small enough for a look. */
+/** Upstream's greatest cluster with `--full`, a tenth of it for two minutes with `--tenth`; else small enough for a look. */
 const sizes = {
   look: { nodes: 100, podsANode: 2, holdPodsANode: 5, services: 50, holdSeconds: 10, idleSeconds: 5, probePods: 1000 },
+  tenth: {
+    nodes: 500,
+    podsANode: 2,
+    holdPodsANode: 30,
+    services: 1000,
+    holdSeconds: 120,
+    idleSeconds: 20,
+    probePods: 3000,
+  },
   full: {
     nodes: 5000,
     podsANode: 2,
@@ -23,7 +33,7 @@ const sizes = {
 } as const
 
 export async function simulatedGroup(scope: Scope, request: BenchRequest): Promise<readonly BenchRow[]> {
-  const size = request.full ? sizes.full : sizes.look
+  const size = request.full ? sizes.full : request.tenth ? sizes.tenth : sizes.look
   const { say } = request
   say('simulated: the write rate of this machine, before')
   const before = await writesPerSecond(scope, size.probePods)
@@ -33,6 +43,8 @@ export async function simulatedGroup(scope: Scope, request: BenchRequest): Promi
   const after = await writesPerSecond(scope, size.probePods)
   say('simulated: an idle control plane')
   const nothing = await idle(scope, size.idleSeconds)
+  const { lost, unready } = seen.hold
+  if (lost.length > 0) throw new CommandError(`Acknowledged and not there: ${lost.slice(0, 5).join('; ')}`)
   const { stages } = seen
   const common = { stages, details: { sizes: size, eventLoopDelayMs: seen.loopDelayMs } }
   return [
@@ -57,6 +69,9 @@ export async function simulatedGroup(scope: Scope, request: BenchRequest): Promi
       details: {
         ...common.details,
         cores: seen.hold.cores,
+        changes: seen.hold.writes,
+        /** Of all: a lease that came too late makes a node unready. */
+        unreadyNodes: unready.length,
         processes: [{ role: 'bench', count: 1, ...seen.hold.cost }],
       },
     }),
