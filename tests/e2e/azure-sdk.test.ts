@@ -1,10 +1,14 @@
 // Azure's own SDK, unmodified, and the verbs of `az`: create, wait, list, scale, credentials, delete; and what is refused.
 
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { startTestIssuer } from '@aksel/apiserver/authentication/structured/test-issuer'
+import { systemClock } from '@aksel/base/clock'
+import { testScope } from '@aksel/testing/test-scope'
 import { ContainerServiceClient } from '@azure/arm-containerservice'
 import { ClientSecretCredential } from '@azure/identity'
 import { Aksel } from './aksel.ts'
@@ -288,6 +292,55 @@ async function ask(
     outgoing.end(options.body)
   })
 }
+
+test(
+  'people of an external identity provider sign in, and may what their role says',
+  { timeout: 120_000 },
+  async () => {
+    using scope = testScope()
+    await using issuer = await startTestIssuer({ ...scope, clock: systemClock() })
+    const folder = await mkdtemp(join(tmpdir(), 'aksel-jwt-'))
+    const file = join(folder, 'acme.json')
+    const mappings = {
+      username: { expression: "'aks:jwt:acme:' + claims.sub" },
+      groups: { expression: "claims.groups.map(g, 'aks:jwt:' + g)" },
+    }
+    // AKS asks for an issuer that the world knows; one with an authority of its own is ours to name.
+    const where = { url: issuer.url, audiences: ['aksel'], certificateAuthority: issuer.caPem }
+    await writeFile(file, JSON.stringify({ issuer: where, claimMappings: mappings }))
+    const flags = ['-g', 'aksel', '--cluster-name', 'demo', '-n', 'acme']
+    await aksel.ok(['az', 'aks', 'jwtauthenticator', 'add', ...flags, '--config-file', file])
+    await aksel.kubectl('create clusterrolebinding acme-readers --clusterrole=view --group=aks:jwt:readers')
+    interface Kubeconfig {
+      readonly clusters: readonly [
+        { readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string } },
+      ]
+    }
+    const [{ cluster }] = (await aksel.json<Kubeconfig>('config view --raw')).clusters
+    const authority = join(folder, 'ca.pem')
+    await writeFile(authority, Buffer.from(cluster['certificate-authority-data'], 'base64'))
+    const place = ['--kubeconfig=/dev/null', `--server=${cluster.server}`, `--certificate-authority=${authority}`]
+    const as = (token: string, ...words: readonly string[]) => ['kubectl', ...place, `--token=${token}`, ...words]
+    const token = await issuer.sign({ sub: 'jane', groups: ['readers'] })
+    const who = JSON.parse(await aksel.ok(as(token, 'auth', 'whoami', '-o', 'json'))) as {
+      status: { userInfo: { username: string; groups: string[] } }
+    }
+    assert.deepEqual(who.status.userInfo, {
+      username: 'aks:jwt:acme:jane',
+      groups: ['aks:jwt:readers', 'system:authenticated'],
+    })
+    await aksel.ok(as(token, 'get', 'pods', '-A'))
+    assert.match(
+      await aksel.fails(as(token, 'create', 'namespace', 'mine')),
+      /User "aks:jwt:acme:jane" cannot create resource "namespaces"/,
+    )
+    const stranger = await issuer.sign({ sub: 'jane', groups: ['readers'], aud: 'someone' })
+    assert.match(await aksel.fails(as(stranger, 'get', 'pods')), /must be logged in to the server/)
+    await aksel.ok(['az', 'aks', 'jwtauthenticator', 'delete', ...flags, '--yes'])
+    assert.match(await aksel.fails(as(token, 'get', 'pods')), /must be logged in to the server/)
+    await rm(folder, { recursive: true })
+  },
+)
 
 test('the SDK deletes the cluster, and the first goes on', { timeout: 120_000 }, async () => {
   await client.managedClusters.delete(group, name)

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { newFrontProxy, type FrontProxy } from '@aksel/apiserver/aggregation/front-proxy'
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Scope } from '@aksel/base/scope'
 import type { ApiSwitches } from './api-switches.ts'
 import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
@@ -25,6 +26,8 @@ export interface ClusterRecord {
   readonly signingKey: SigningKey
   /** Who the API server is to API servers behind an APIService. Records of older versions lack it. */
   readonly frontProxy?: FrontProxy
+  /** Whose tokens are believed besides the cluster's own. */
+  readonly authentication?: AuthenticationConfiguration
   /** The VNet of its nodes, once that is known: load balancers are made in it. */
   readonly virtualNetworkId?: string
   /** It has a log of its own: it was made from an archive. */

@@ -1,5 +1,6 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
@@ -53,6 +54,8 @@ export interface User {
 
 export interface ControlPlane extends AsyncDisposable {
   readonly record: ClusterRecord
+  /** From the next request on. */
+  configureAuthentication(configuration: AuthenticationConfiguration): void
   client(user: User): Client
 }
 
@@ -61,6 +64,11 @@ const FABRIC_PORT = 443
 /** No agent ever dials for a simulated node: whoever asks for its containers hears it at once. */
 const simulatedNodes: NodeConnector = {
   open: (node) => Promise.reject(new Error(`node "${node}" is simulated: no container runs there`)),
+}
+
+/** Who signs the tokens of the cluster's service accounts. */
+export function issuerOf({ spec }: ClusterRecord): string {
+  return `https://${spec.fqdn}`
 }
 
 /** Resolves when the API server answers on all its addresses and the loops run. */
@@ -89,7 +97,12 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
     await loops
   })
   const resources = started.move()
-  return { record, client, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+  return {
+    record,
+    client,
+    configureAuthentication: (configuration) => server.configureAuthentication(configuration),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
 }
 
 /** As upstream's programs call themselves: the first part is the manager of the fields that they write. */
@@ -117,7 +130,8 @@ async function openServer(
     advertisePort: onFabric ? FABRIC_PORT : options.localPort,
     clientAuthority: record.authority.certificatePem,
     ...(record.frontProxy === undefined ? {} : { frontProxy: record.frontProxy }),
-    serviceAccounts: { issuer: `https://${spec.fqdn}`, key: record.signingKey },
+    serviceAccounts: { issuer: issuerOf(record), key: record.signingKey },
+    ...(record.authentication === undefined ? {} : { authentication: record.authentication }),
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),

@@ -2,6 +2,9 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import { configurationFaults } from '@aksel/apiserver/authentication/structured/configuration'
 import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -31,7 +34,7 @@ import { hostName } from './open-store.ts'
 import { issueNodeCredentials } from './node-credentials.ts'
 import { detach, OwnStores, removeObjects } from './own-stores.ts'
 import { canListen, freePort, ownPlace, type Place } from './places.ts'
-import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
+import { issuerOf, startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 
 const API_PORT = 443
 const FOLLOW = { tries: 10, retryMs: 300 }
@@ -123,6 +126,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     }
     this.#records.set(id, record)
     this.#indexes.add(record.index)
+    this.#alivePlanes.get(id)?.configureAuthentication(record.authentication ?? {})
     for (let attempt = 1; record.state === 'Running' && !this.#scope.signal.aborted; attempt++) {
       try {
         return void (await this.#ensureRunning(record))
@@ -236,6 +240,19 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return { store: this.#options.store, keyPrefix: `clusters/${record.key}/` }
   }
 
+  authenticationFaults(id: string, configuration: AuthenticationConfiguration): readonly string[] {
+    return configurationFaults(configuration, issuerOf(this.#known(id)))
+  }
+
+  async configureAuthentication(_scope: Scope, id: string, authentication: AuthenticationConfiguration): Promise<void> {
+    const record = this.#known(id)
+    if (isDeepStrictEqual(record.authentication ?? {}, authentication)) return
+    const [fault] = this.authenticationFaults(id, authentication)
+    if (fault !== undefined) throw new Error(`Cannot believe these issuers: ${fault}`)
+    await this.#save({ ...record, authentication })
+    this.#alivePlanes.get(id)?.configureAuthentication(authentication)
+  }
+
   client(id: string): Client {
     return this.#alive(id).client({ name: 'aksel:resource-provider', groups: ['system:masters'] })
   }
@@ -246,7 +263,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     if (record.virtualNetworkId !== virtualNetworkId) await this.#save({ ...record, virtualNetworkId })
   }
 
-  /** A client with the rights of one node, for simulated machines. */
+  /** With the rights of one node, for simulated machines. */
   nodeClient(id: string, nodeName: string): Client {
     return this.#alive(id).client({ name: `system:node:${nodeName}`, groups: ['system:nodes'] })
   }

@@ -14,6 +14,7 @@ import { Reconciler } from './reconciler.ts'
 import { clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
+import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
@@ -87,6 +88,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...groupRoutes(hub),
     ...clusterRoutes(hub),
     ...poolRoutes(hub),
+    ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),
   ]
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())

@@ -1,5 +1,6 @@
 // What is kept of each thing: the resource as a client wrote it, and beside it what only the service knows.
 
+import type { JwtAuthenticatorProperties } from './resource-providers/container-service/jwt-authenticators.ts'
 import type { ArmErrorBody } from '@aksel/base/errors'
 
 export type Json = Readonly<Record<string, unknown>>
@@ -115,6 +116,16 @@ export interface PoolRecord {
   /** A delete was asked to go ahead in spite of disruption budgets. */
   readonly ignoreDisruptionBudgets?: boolean
   readonly recorded: readonly string[]
+  readonly progress: Progress
+}
+
+export interface JwtAuthenticatorRecord {
+  readonly kind: 'jwtAuthenticator'
+  readonly id: string
+  readonly name: string
+  readonly clusterId: string
+  readonly properties: JwtAuthenticatorProperties
+  readonly systemData: SystemData
   readonly progress: Progress
 }
 

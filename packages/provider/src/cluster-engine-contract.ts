@@ -27,6 +27,24 @@ export function clusterEngineContract(name: string, open: () => Promise<OpenedEn
     creation(open)
     lifetime(open)
     credentials(open)
+    authentication(open)
+  })
+}
+
+function authentication(open: () => Promise<OpenedEngine>): void {
+  test('external issuers are judged and put in force, twice if need be', async () => {
+    await using opened = await open()
+    const { engine, scope } = opened
+    const { id } = spec('c1')
+    await engine.create(scope, spec('c1'))
+    const username = { expression: "'aks:jwt:' + claims.sub" }
+    const of = (url: string) => ({ jwt: [{ issuer: { url, audiences: ['a'] }, claimMappings: { username } }] })
+    assert.deepEqual(engine.authenticationFaults(id, of('https://issuer.example')), [])
+    assert.equal(engine.authenticationFaults(id, of('http://faulty.example')).length, 1)
+    await engine.configureAuthentication(scope, id, of('https://issuer.example'))
+    await engine.configureAuthentication(scope, id, of('https://issuer.example'))
+    await engine.configureAuthentication(scope, id, {})
+    await assert.rejects(async () => engine.configureAuthentication(scope, 'nothing', {}))
   })
 }
 

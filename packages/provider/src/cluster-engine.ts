@@ -1,6 +1,7 @@
 // The seam between the AKS resource provider and a control plane. What sits above it talks to a cluster only through
 // the Kubernetes API and this interface.
 
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Client } from '@aksel/client/client'
 import type { Scope } from '@aksel/base/scope'
 
@@ -64,6 +65,10 @@ export interface ClusterEngine {
     id: string,
     node: { readonly name: string; readonly addresses: readonly string[] },
   ): Promise<NodeCredentials>
+  /** What is wrong with a configuration, a sentence each; empty for one that may be put in force. */
+  authenticationFaults(id: string, configuration: AuthenticationConfiguration): readonly string[]
+  /** Whose tokens are believed besides the cluster's own, from now on and after every restart. Idempotent; rejects what has faults. */
+  configureAuthentication(scope: Scope, id: string, configuration: AuthenticationConfiguration): Promise<void>
   /** A client with the rights of a cluster administrator. */
   client(id: string): Client
 }

@@ -1,5 +1,6 @@
 // Control planes in memory: each a fake client. For tests of what stands above the engine.
 
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Clock } from '@aksel/base/clock'
 import type { Random } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
@@ -24,6 +25,7 @@ const pem = (label: string): string => `-----BEGIN ${label}-----\nZmFrZQ==\n----
 
 export class FakeClusterEngine implements ClusterEngine {
   readonly clusters = new Map<string, FakeControlPlane>()
+  readonly authentication = new Map<string, AuthenticationConfiguration>()
   readonly #options: { readonly clock: Clock; readonly random: Random }
   readonly #interference: Interference
   #made = 0
@@ -93,6 +95,21 @@ export class FakeClusterEngine implements ClusterEngine {
       servingCertificate: pem('CERTIFICATE'),
       servingKey: pem('PRIVATE KEY'),
     }
+  }
+
+  /** Finds fault with issuers of the host `faulty.example`. */
+  authenticationFaults(id: string, { jwt = [] }: AuthenticationConfiguration): readonly string[] {
+    this.#known(id)
+    return jwt
+      .filter(({ issuer }) => issuer.url.includes('faulty.example'))
+      .map(({ issuer }) => `bad issuer ${issuer.url}`)
+  }
+
+  configureAuthentication(_scope: Scope, id: string, configuration: AuthenticationConfiguration): Promise<void> {
+    return interfered(this.#interference, 'engine.configureAuthentication', () => {
+      this.#known(id)
+      this.authentication.set(id, configuration)
+    })
   }
 
   client(id: string): FakeClient {

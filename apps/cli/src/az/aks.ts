@@ -7,6 +7,7 @@ import { addLeaf, parseCount, required } from './command.ts'
 import { clusterPath, groupPath, named, provider, type ClusterFlags } from './cluster-path.ts'
 import { clusterBody, createFlags, type CreateFlags } from './cluster-body.ts'
 import { addCredentials, forgetCurrent } from './credentials.ts'
+import { addJwtAuthenticator } from './jwt-authenticator.ts'
 import { addNodepool } from './nodepool.ts'
 import { flatten, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
 import { confirm, follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
@@ -37,6 +38,7 @@ export function addAks(az: Command, session: Session): void {
   addVersions(aks, session)
   addCredentials(aks, session)
   addNodepool(aks, session)
+  addJwtAuthenticator(aks, session)
 }
 
 async function put(session: Session, flags: ClusterFlags, body: unknown): Promise<FlatResource | undefined> {

@@ -191,3 +191,30 @@ test('a warning names what is recorded without effect', async () => {
   assert.equal(ran.code, 0)
   assert.equal(ran.error, 'WARNING: recorded without effect: networkProfile.networkPlugin\n')
 })
+
+test('external identity providers are added from a file, shown, listed and deleted', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  await bench.az('aks create -g rg -n c1 -c 1')
+  const file = join(bench.home, 'acme.json')
+  const username = { expression: "'aks:jwt:' + claims.sub" }
+  const config = { issuer: { url: 'https://issuer.example', audiences: ['aksel'] }, claimMappings: { username } }
+  writeFileSync(file, JSON.stringify(config))
+  const where = '-g rg --cluster-name c1'
+  const added = await bench.az(
+    `aks jwtauthenticator add ${where} -n acme --config-file ${file} --query properties.provisioningState`,
+  )
+  assert.deepEqual([added.code, added.out], [0, '"Succeeded"\n'])
+  const again = await bench.az(`aks jwtauthenticator add ${where} -n acme --config-file ${file}`)
+  assert.match(again.error, /already exists/)
+  assert.match(
+    (await bench.az(`aks jwtauthenticator list ${where} -o table`)).out,
+    /acme +https:\/\/issuer\.example +Succeeded/,
+  )
+  assert.match(
+    (await bench.az(`aks jwtauthenticator add ${where} -n b --config-file ${file}x`)).error,
+    /Cannot read the config file/,
+  )
+  assert.equal((await bench.az(`aks jwtauthenticator delete ${where} -n acme --yes`)).code, 0)
+  assert.equal((await bench.az(`aks jwtauthenticator list ${where}`)).out, '[]\n')
+})

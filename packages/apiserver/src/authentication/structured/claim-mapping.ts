@@ -3,7 +3,7 @@
 import type { Program } from '@aksel/cel/compile'
 import { toJson } from '@aksel/cel/to-json'
 import { authenticated, wireUser, type UserInfo } from '../user-info.ts'
-import type { JwtConfiguration, PrefixedMapping } from './configuration.ts'
+import type { JwtConfiguration, PrefixedMapping } from '@aksel/api/authentication-configuration'
 import { claimsProgram, userProgram } from './expressions.ts'
 
 export type Claims = Readonly<Record<string, unknown>>

@@ -1,52 +1,20 @@
 // Upstream's AuthenticationConfiguration (apiserver.config.k8s.io/v1): which issuers are believed, how their claims become
 // a user, and where nobody in particular may go. Judged whole, with upstream's words; expressions are compiled here.
 
+import type {
+  AuthenticationConfiguration,
+  JwtConfiguration,
+  PrefixedMapping,
+} from '@aksel/api/authentication-configuration'
 import { duplicate, invalid, notSupported, required, type FieldError } from '@aksel/api/field-errors'
 import { claimsProgram, mentionsClaim, userProgram, type OutputKind } from './expressions.ts'
 
-export interface AuthenticationConfiguration {
-  readonly jwt?: readonly JwtConfiguration[]
-  readonly anonymous?: AnonymousConfiguration
-}
-
-export interface AnonymousConfiguration {
-  readonly enabled: boolean
-  /** Any path when absent. */
-  readonly conditions?: readonly { readonly path: string }[]
-}
-
-export interface JwtConfiguration {
-  readonly issuer: {
-    readonly url: string
-    readonly discoveryURL?: string
-    /** PEM; the system's authorities when absent. */
-    readonly certificateAuthority?: string
-    readonly audiences: readonly string[]
-    readonly audienceMatchPolicy?: string
-    readonly egressSelectorType?: string
-  }
-  readonly claimValidationRules?: readonly {
-    readonly claim?: string
-    readonly requiredValue?: string
-    readonly expression?: string
-    readonly message?: string
-  }[]
-  readonly claimMappings: {
-    readonly username: PrefixedMapping
-    readonly groups?: PrefixedMapping
-    readonly uid?: { readonly claim?: string; readonly expression?: string }
-    readonly extra?: readonly { readonly key: string; readonly valueExpression: string }[]
-  }
-  readonly userValidationRules?: readonly { readonly expression: string; readonly message?: string }[]
-}
-
-export interface PrefixedMapping {
-  readonly claim?: string
-  readonly prefix?: string
-  readonly expression?: string
-}
-
 const JWT_MAX = 64
+
+/** A sentence each, for those who know no field errors. */
+export function configurationFaults(configuration: AuthenticationConfiguration, ownIssuer: string): readonly string[] {
+  return judgeConfiguration(configuration, ownIssuer).map(({ field, message }) => `${field}: ${message}`)
+}
 
 /** `ownIssuer`: of this cluster's service accounts, whose tokens nobody else may sign. */
 export function judgeConfiguration(

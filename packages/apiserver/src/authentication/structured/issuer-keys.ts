@@ -4,7 +4,7 @@
 import { request } from 'node:https'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '@aksel/base/clock'
-import type { JwtConfiguration } from './configuration.ts'
+import type { JwtConfiguration } from '@aksel/api/authentication-configuration'
 
 /** One GET over TLS; rejects for anything but a 200 with JSON. */
 export type FetchJson = (

@@ -5,7 +5,8 @@ import type { Scope } from '@aksel/base/scope'
 import { invalidError } from '@aksel/api/field-errors'
 import type { TokenVerdict } from '../service-account.ts'
 import { claimMapping, type MapClaims } from './claim-mapping.ts'
-import { judgeConfiguration, type AnonymousConfiguration, type AuthenticationConfiguration } from './configuration.ts'
+import type { AnonymousConfiguration, AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import { judgeConfiguration } from './configuration.ts'
 import { fetchJson, IssuerKeys, type FetchJson } from './issuer-keys.ts'
 
 /** Upstream's list; a token that is not signed, or by a shared secret, is none. */

@@ -8,7 +8,8 @@ import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { readBody } from '@aksel/client/response-body'
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 import { listenForTest, startTestServer, testScope, type TestServer } from '../../test-server.ts'
-import { judgeConfiguration, type AuthenticationConfiguration, type JwtConfiguration } from './configuration.ts'
+import type { AuthenticationConfiguration, JwtConfiguration } from '@aksel/api/authentication-configuration'
+import { judgeConfiguration } from './configuration.ts'
 import { startTestIssuer, type TestIssuer } from './test-issuer.ts'
 
 /** Real timers, and a wall clock and a monotonic one that can be moved. */

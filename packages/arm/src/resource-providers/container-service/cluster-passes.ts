@@ -9,6 +9,8 @@ import { keys, type Change, type Stored } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord } from '../../records.ts'
 import { machinesOf, poolsOf } from './cluster-store.ts'
 import { ensureFoundation } from './foundation.ts'
+import { authenticatorsOf } from './jwt-authenticators.ts'
+import { failAuthenticators, reconcileAuthenticators } from './jwt-authenticator-passes.ts'
 import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
 import { forgetMachine, planMachines, reconcilePool } from './pool-passes.ts'
 
@@ -35,6 +37,7 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
     return 'done'
   }
   const controlPlane = await ensureFoundation(scoped, cluster)
+  if (!(await reconcileAuthenticators(scoped, cluster))) return 'again'
   const pools = await planMachines(scoped, cluster)
   if (pools === undefined) return 'again'
   const failures = new Map<string, unknown>()
@@ -119,8 +122,9 @@ async function removeRecords(pass: Pass, cluster: ClusterRecord, pools: readonly
     const ref = { subscriptionId: subscriptionOf(cluster.id), resourceGroup: cluster.properties.nodeResourceGroup }
     const group = await pass.store.get<GroupRecord>(keys.resource(groupId(ref)))
     const ours = group?.value.managedBy?.toLowerCase() === cluster.id.toLowerCase()
+    const authenticators = await authenticatorsOf(pass.store, cluster.id)
     const documents = ours ? await pass.store.list<DocumentRecord>(keys.below(groupId(ref))) : []
-    const gone = [stored, ...pools, ...(ours && group !== undefined ? [group] : []), ...documents]
+    const gone = [stored, ...pools, ...authenticators, ...(ours && group !== undefined ? [group] : []), ...documents]
     const { operationId } = stored.value.progress
     const end =
       operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
@@ -140,7 +144,7 @@ export async function failCluster(
   const reason = bodyOf(error instanceof PoolsFailed ? error.cause : error)
   const stored = await pass.store.get<ClusterRecord>(keys.resource(id))
   if (stored === undefined) return false
-  let ended = false
+  let ended = await failAuthenticators(pass, id, reason)
   for (const { value } of await poolsOf(pass.store, id)) {
     if (value.progress.operationId === undefined) continue
     ended = true

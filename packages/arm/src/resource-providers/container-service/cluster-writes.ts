@@ -159,7 +159,7 @@ function identityOf(
   return { type: 'SystemAssigned', principalId: objectIdOf(id), tenantId }
 }
 
-function systemData(request: ArmRequest, before: SystemData | undefined): SystemData {
+export function systemData(request: ArmRequest, before: SystemData | undefined): SystemData {
   const caller = callerOf(request).clientId
   const at = new Date(request.scope.clock.now()).toISOString()
   return {
