@@ -1,7 +1,9 @@
 // Our OpenAPI against a client that was generated from upstream's: the same functions, the same fields of the same types.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { catalogOf } from '@aksel/api/catalog'
 import { loadDescriptions } from '@aksel/api/openapi/descriptions'
 import { openApiV2 } from '@aksel/api/openapi/documents'
@@ -20,6 +22,7 @@ interface Operation {
   readonly operationId: string
   readonly tags: readonly [string]
   readonly 'x-kubernetes-action'?: string
+  readonly responses: Readonly<Record<string, { readonly schema: Schema }>>
 }
 
 interface Document {
@@ -85,6 +88,28 @@ test('each operation is a function of the generated client, and each of its func
   }
   assert.ok(seen > 900, `only ${seen} were seen`)
   assert.deepEqual(wrong, [])
+})
+
+test('a deletion answers with the type that the function of the generated client promises', () => {
+  const types = readFileSync(
+    fileURLToPath(import.meta.resolve('@kubernetes/client-node/dist/gen/types/PromiseAPI.d.ts')),
+    'utf8',
+  )
+  const promised = new Map<string, Set<string>>()
+  for (const [, name = '', type = ''] of types.matchAll(/^ {4}(delete\w+)\(.*\): Promise<(\w+)>;/gm))
+    promised.set(
+      name,
+      (promised.get(name) ?? new Set()).add(type === 'V1Status' ? 'Status' : type.replace(/^.*V\d\w*?(?=[A-Z])/, '')),
+    )
+  let seen = 0
+  for (const { delete: operation } of Object.values(document.paths)) {
+    if (operation?.['x-kubernetes-action'] !== 'delete') continue
+    seen += 1
+    const { $ref = '' } = operation.responses['200']!.schema
+    const name = operation.operationId.replace(classOf(operation.tags[0]).slice(0, -'Api'.length), '')
+    assert.ok(promised.get(name)?.has($ref.split('.').at(-1)!) === true, `${operation.operationId}: ${$ref}`)
+  }
+  assert.ok(seen > 70, `only ${seen} were seen`)
 })
 
 /** `V1Pod`; `CoreV1Event` where two groups have a type of that name. */

@@ -2,6 +2,7 @@
 
 import { setOf, type FieldSet } from './apply/field-set.ts'
 import { deepEqual } from './deep-equal.ts'
+import { deletionAnswersWithObject } from './deleted-answer.ts'
 import type { FieldError } from './field-errors.ts'
 import type {
   Column,
@@ -58,6 +59,7 @@ export function completeRow(
     allocations: rules.allocations,
     ownership: ownershipOf(schemas, fact, rules),
     deletion: rules.deletion ?? {},
+    deletionAnswersWithObject: deletionAnswersWithObject(fact),
     columns: rules.columns ?? plainColumns,
     cells: (object, nowMs) =>
       rules.cells?.(object, nowMs) ?? [object.metadata.name, object.metadata.creationTimestamp ?? null],

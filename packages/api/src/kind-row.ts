@@ -245,6 +245,8 @@ export interface KindRow<T extends KubernetesObject = KubernetesObject> extends 
   /** Absent: its objects have no schema, and merge as plain JSON. */
   readonly ownership?: OwnershipRules
   readonly deletion: DeletionRules<T>
+  /** What a DELETE answers once the object is gone; absent or false: a Status. */
+  readonly deletionAnswersWithObject?: boolean
   readonly columns: readonly Column[]
   /** One cell per column. */
   cells(object: T, nowMs: number): readonly Cell[]

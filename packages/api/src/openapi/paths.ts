@@ -1,5 +1,6 @@
 // The operations of a resource as OpenAPI paths: what kubectl and code generators read to know what a server can do.
 
+import { deletionAnswersWithObject } from '../deleted-answer.ts'
 import type { KindFact } from '../tables.ts'
 import type { OpenApiSchema, OpenApiVersion } from './definitions.ts'
 import type { KindName } from './kind-names.ts'
@@ -25,27 +26,6 @@ const binary = 'application/vnd.kubernetes.protobuf'
 const patches = ['application/json-patch+json', 'application/merge-patch+json']
 const strategic = 'application/strategic-merge-patch+json'
 const apply = 'application/apply-patch+yaml'
-
-/** Kinds whose deletion answers with the object; others answer with a Status. */
-const answeringWithObject: ReadonlySet<string> = new Set([
-  'PersistentVolume',
-  'PersistentVolumeClaim',
-  'Pod',
-  'PodTemplate',
-  'ResourceQuota',
-  'Service',
-  'ServiceAccount',
-  'CSIDriver',
-  'CSINode',
-  'StorageClass',
-  'VolumeAttachment',
-  'VolumeAttributesClass',
-  'DeviceClass',
-  'DeviceTaintRule',
-  'ResourceClaim',
-  'ResourceClaimTemplate',
-  'ResourceSlice',
-])
 
 const connectMethods = ['delete', 'get', 'head', 'options', 'patch', 'post', 'put']
 const connecting: Readonly<Record<string, readonly string[]>> = {
@@ -121,9 +101,9 @@ class ResourcePaths {
   }
 
   #item(path: string): void {
-    const { kind, verbs = [] } = this.#fact
+    const { verbs = [] } = this.#fact
     const own = this.#own()
-    const gone = this.#context.isCustom !== true && answeringWithObject.has(kind) ? own : this.#ref(status)
+    const gone = deletionAnswersWithObject(this.#fact) ? own : this.#ref(status)
     if (verbs.includes('get')) this.#add({ path, method: 'get', action: 'get', answer: own })
     if (verbs.includes('update')) this.#add({ path, method: 'put', action: 'put', answer: own, body: own })
     if (verbs.includes('patch')) this.#add({ path, method: 'patch', action: 'patch', answer: own, body: 'patch' })

@@ -12,8 +12,8 @@ import type { StoredRecord } from './record.ts'
 import { type Registry, type WriteCall, type Written } from './registry.ts'
 
 export type Deletion =
-  /** The object is gone. */
-  | { readonly kind: 'removed'; readonly object: KubernetesObject }
+  /** The object is gone: as it was last, with the version of its deletion. */
+  | { readonly kind: 'removed'; readonly written: Written }
   /** It is marked and will go. */
   | { readonly kind: 'marked'; readonly written: Written }
 
@@ -54,9 +54,9 @@ async function tryDelete(
   const next = draftOf(current.object)
   const changed = mark(row, next, current.object, options, registry.scope.clock.now())
   if (isReadyToGo(row, next as KubernetesObject)) {
-    if (dryRun) return { kind: 'removed', object: current.object }
+    if (dryRun) return { kind: 'removed', written: writtenRecord(current, false) }
     const removed = await removeRecord(registry, call, current)
-    return removed === undefined ? undefined : { kind: 'removed', object: removed.object }
+    return removed === undefined ? undefined : { kind: 'removed', written: writtenRecord(removed, false) }
   }
   if (!changed) return { kind: 'marked', written: writtenRecord(current, false) }
   if (dryRun) return { kind: 'marked', written: writtenDry(next as KubernetesObject, false, current.resourceVersion) }

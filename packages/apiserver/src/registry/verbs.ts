@@ -302,7 +302,8 @@ export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promi
     const answer = written(context, how, deletion.written)
     return options.orphanDependents === false ? { ...answer, status: 202 } : answer
   }
-  const { uid } = deletion.object.metadata
+  if (row.deletionAnswersWithObject === true) return written(context, how, deletion.written)
+  const { uid } = deletion.written.object.metadata
   const details = {
     name: info.name,
     ...(row.group === '' ? {} : { group: row.group }),

@@ -207,6 +207,21 @@ void suite('a delete', async () => {
     ])
   })
 
+  void test('answers with the object for some kinds, and with a Status for the others', async () => {
+    const quotas = '/api/v1/namespaces/default/resourcequotas'
+    const made = of(await server.ask(quotas, { body: { metadata: { name: 'told' }, spec: { hard: { pods: '1' } } } }))
+    const dry = await server.ask(`${quotas}/told?dryRun=All`, { method: 'DELETE' })
+    assert.deepEqual([dry.status, of(dry).metadata['uid']], [200, made.metadata['uid']])
+    const gone = await server.ask(`${quotas}/told`, { method: 'DELETE' })
+    assert.deepEqual([gone.status, gone.json['kind'], of(gone).spec], [200, 'ResourceQuota', { hard: { pods: '1' } }])
+    // Of the deletion, so that a watch can go on from it.
+    assert.ok(Number(of(gone).metadata['resourceVersion']) > Number(made.metadata['resourceVersion']))
+    assert.equal((await server.ask(`${quotas}/told`)).status, 404)
+    await server.ask(maps, { body: { metadata: { name: 'told' } } })
+    const other = await server.ask(`${maps}/told`, { method: 'DELETE' })
+    assert.deepEqual([other.status, other.json['kind'], other.json['status']], [200, 'Status', 'Success'])
+  })
+
   void test('is refused with options that there are not', async () => {
     const lead = 'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy:'
     const cases: readonly (readonly [unknown, readonly unknown[]])[] = [
