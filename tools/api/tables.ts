@@ -44,7 +44,7 @@ const keptFieldKeys = [
   'd',
   'fg',
 ]
-const keptMessageKeys = ['tm', 'inl', 'js', 'mt', 'np', 't']
+const keptMessageKeys = ['tm', 'inl', 'js', 'mt', 'np', 't', 'u']
 const keptKindKeys = [
   'group',
   'version',

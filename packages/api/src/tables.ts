@@ -38,6 +38,8 @@ export interface MessageFact {
   readonly js?: string
   readonly t?: string
   readonly mt?: 'atomic' | 'granular'
+  /** Which field goes with which value of a discriminator, as OpenAPI tells it. */
+  readonly u?: readonly Readonly<Record<string, unknown>>[]
   readonly np?: 1
   readonly f: Readonly<Record<string, FieldFact>>
 }

@@ -46,6 +46,14 @@ export function isHealthPath(path: string): boolean {
   return roots.some((root) => path === `/${root}` || path.startsWith(`/${root}/`))
 }
 
+/** Every path that is answered: the sums, and each check by name. */
+export function healthPaths({ liveness, readiness }: Pick<HealthParts, 'liveness' | 'readiness'>): readonly string[] {
+  return roots.flatMap((root) => {
+    const all = root === 'readyz' ? [...liveness, ...readiness] : liveness
+    return [`/${root}`, ...all.map(({ name }) => `/${root}/${name}`)]
+  })
+}
+
 /** Undefined for a check that does not exist. */
 export async function healthAnswer(
   info: RequestInfo,

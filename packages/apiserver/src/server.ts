@@ -33,7 +33,7 @@ import type { OpenApiLibrary } from './discovery/open-api-library.ts'
 import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
-import { HealthMetrics, type HealthCheck } from './health.ts'
+import { HealthMetrics, healthPaths, type HealthCheck } from './health.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { MetricsRegistry } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
@@ -296,8 +296,11 @@ function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
   const gitVersion = `v${options.kubernetesVersion}`
   const storeId = options.keyPrefix.split('/').findLast((part) => part !== '') ?? ''
   declareServerMetrics(metrics, { catalog, gitVersion, seats, records, storeId, signal: scope.signal })
+  const { unregistered } = aggregation
+  const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered })
   const documents = new Documents({
     catalog,
+    otherPaths: healthPaths({ liveness, readiness }),
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     sources: [customSource(kinds, { catalog, gitVersion }), aggregation.source],
     gitVersion,
@@ -305,8 +308,6 @@ function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
     issuer: options.serviceAccounts.issuer,
     jwks: () => auth.tokens.jwks(),
   })
-  const { unregistered } = aggregation
-  const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered })
   const route = routeOf({
     scope,
     tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },

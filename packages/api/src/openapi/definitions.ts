@@ -89,6 +89,7 @@ function definition(context: DefinitionContext, reference: string, refers: Set<s
     ...(required.length === 0 ? {} : { required: required.sort() }),
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
     ...(message.mt === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+    ...(message.u === undefined ? {} : { 'x-kubernetes-unions': message.u }),
     ...(kinds.length === 0 ? {} : { 'x-kubernetes-group-version-kind': kinds }),
   }
 }

@@ -20,6 +20,7 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 function documents(sources: readonly ApiSource[] = [], gitVersion = 'v1.35.7') {
   const made = new Documents({
     catalog,
+    otherPaths: ['/livez', '/livez/ping'],
     sources,
     openApi: library,
     gitVersion,
@@ -115,7 +116,9 @@ describe('discovery', () => {
     assert.notEqual(after.answer.headers['etag'], before)
     assert.ok(Object.hasOwn(after.json['definitions'] as Json, 'example.shop.v1.Order'))
     const { paths } = (await ask('/')).json as { readonly paths: readonly string[] }
-    assert.ok(paths.includes('/apis/shop.example/v1') && paths.includes('/openapi/v3/apis/shop.example/v1'))
+    assert.ok(
+      paths.includes('/apis/shop.example/v1') && paths.includes('/openapi/v3/') && paths.includes('/livez/ping'),
+    )
   })
 })
 

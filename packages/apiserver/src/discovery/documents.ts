@@ -24,6 +24,8 @@ import { OpenApiLibrary } from './open-api-library.ts'
 
 export interface DocumentOptions {
   readonly catalog: Catalog
+  /** Of the list at `/`: what is answered elsewhere, such as health checks. */
+  readonly otherPaths?: readonly string[]
   /** What is served beside the built-in kinds. */
   readonly sources?: readonly ApiSource[]
   /** Where several clusters share what their kinds say of themselves. */
@@ -138,12 +140,11 @@ export class Documents {
     const paths = [
       '/api',
       '/apis',
-      '/healthz',
-      '/livez',
-      '/readyz',
+      ...(this.#options.otherPaths ?? []),
       '/metrics',
       '/openapi/v2',
       '/openapi/v3',
+      '/openapi/v3/',
       '/version',
       '/.well-known/openid-configuration',
       '/openid/v1/jwks',
@@ -152,7 +153,7 @@ export class Documents {
       if (group !== '') paths.push(`/apis/${group}`)
       for (const { version } of own) paths.push(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
     }
-    return [...paths, ...this.#openApi.keys().map((key) => `/openapi/v3/${key}`)].toSorted()
+    return paths.toSorted()
   }
 }
 

@@ -55,11 +55,6 @@ export class OpenApiDocuments {
     return this.#part(call, query, rest.join('/'))
   }
 
-  /** The keys of the index, sorted. */
-  keys(): readonly string[] {
-    return [...new Set([...this.#builtIn.keys, ...this.#others().keys()])].sort()
-  }
-
   #others(): ReadonlyMap<string, OpenApiPart> {
     return new Map(this.#sources.flatMap((source) => [...source.openApiV3()]))
   }

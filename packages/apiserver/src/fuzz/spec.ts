@@ -47,7 +47,7 @@ export async function readSpec(read: (path: string) => Promise<unknown>): Promis
   const root = (await read('/')) as { readonly paths: readonly string[] }
   return {
     operations,
-    documents: root.paths,
+    documents: [...root.paths, ...Object.keys(index.paths).map((key) => `/openapi/v3/${key}`)],
     schema: (reference) => schemas.get(reference.replace('#/components/schemas/', '')) ?? {},
   }
 }
