@@ -111,10 +111,15 @@ const deprecatedElsewhere: Readonly<Record<string, { readonly deprecated: string
 
 /** Undefined in a minor that does not deprecate the kind yet. */
 /** A write of the whole object leaves the status alone, and one of the status everything that is specified. */
-function ownershipOf(schemas: Schemas, fact: ResourceFact, { ignoredFields }: KindRules): OwnershipRules {
+function ownershipOf(schemas: Schemas, fact: ResourceFact, { ignoredFields, ownedFields }: KindRules): OwnershipRules {
   const common: Readonly<Record<string, string>> =
     fact.subresources?.['status'] === undefined ? {} : { '': 'status', status: 'spec' }
   const sets = new Map<string, FieldSet>()
+  const pattern = (path: string): readonly string[] =>
+    path.split('.').map((name) => (name === '*' ? name : `f:${name}`))
+  const only: Readonly<Record<string, FieldSet>> = Object.fromEntries(
+    Object.entries(ownedFields ?? {}).map(([name, paths]) => [name, setOf(...paths.map(pattern))]),
+  )
   const ignored = (subresource: string): FieldSet => {
     const paths = [common[subresource] ?? [], ignoredFields?.[subresource] ?? []].flat()
     return setOf(...paths.map((path) => path.split('.').map((name) => `f:${name}`)))
@@ -122,6 +127,7 @@ function ownershipOf(schemas: Schemas, fact: ResourceFact, { ignoredFields }: Ki
   return {
     type: () => schemas.types.message(fact.msg),
     empty: () => schemas.get(fact.msg).decode({}).value,
+    only: (subresource) => only[subresource],
     ignored(subresource) {
       const known = sets.get(subresource) ?? ignored(subresource)
       sets.set(subresource, known)

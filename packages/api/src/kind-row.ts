@@ -93,6 +93,8 @@ export interface OwnershipRules {
   empty(): unknown
   /** What a write through this subresource ('' the whole object) does not change, so that nobody comes to own it by that. */
   ignored(subresource: string): FieldSet
+  /** A pattern of the only fields that it changes; absent: all that are not ignored. */
+  only?(subresource: string): FieldSet | undefined
   /** The object in another served version (undefined: not served); absent: by the rows that share the place in the store. */
   convert?(object: unknown, apiVersion: string): Promise<unknown>
   /** Where a version keeps the replicas of its scale, as path elements; absent: `f:spec`, `f:replicas` in all. */
@@ -155,6 +157,8 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
   readonly generationFields?: readonly string[]
   /** By subresource ('' the whole object): dotted paths that a write through it leaves as they were, beyond status and spec. */
   readonly ignoredFields?: Readonly<Record<string, readonly string[]>>
+  /** By subresource: dotted paths, `*` for any item, of the only fields that a write through it changes. */
+  readonly ownedFields?: Readonly<Record<string, readonly string[]>>
   /** A new object keeps the status it comes with: a node registers with it. */
   readonly keepStatusOnCreate?: boolean
   default?(object: Draft<T>): void

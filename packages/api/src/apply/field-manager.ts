@@ -184,7 +184,7 @@ async function applyAllowing(
 }
 
 function optionsOf(kind: ManagedKind, { subresource }: FieldWriter): UpdaterOptions {
-  return { convert: kind.convert, ignored: kind.ignored(subresource) }
+  return { convert: kind.convert, ignored: kind.ignored(subresource), only: kind.only?.(subresource) }
 }
 
 function byOf(kind: ManagedKind, writer: FieldWriter, operation: 'Apply' | 'Update'): WriteBy {

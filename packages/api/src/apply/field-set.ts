@@ -111,6 +111,25 @@ function differenceBelow(
   return kept
 }
 
+/** Any element, in a pattern. */
+const ANY = '*'
+
+/**
+ * What of a set a pattern lets through: everything at and below its ends, and the members on the way there. A pattern is a set
+ * whose elements may be `*`.
+ */
+export function included(set: FieldSet, pattern: FieldSet): FieldSet {
+  const kept: Building = {}
+  for (const key in set) {
+    const below = key === SELF ? undefined : (pattern[key] ?? pattern[ANY])
+    if (below === undefined) continue
+    const node = set[key]!
+    const rest = isEmptySet(below) ? node : nodeOf(isMember(node), included(node, below))
+    if (rest !== undefined) kept[key] = rest
+  }
+  return kept
+}
+
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const kept: Building = {}
   for (const key in a) {

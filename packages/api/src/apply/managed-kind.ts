@@ -15,6 +15,8 @@ export interface ManagedKind {
   readonly convert: Convert
   /** What a write through this subresource ('' the whole object) does not change whatever it says. */
   ignored(subresource: string): (apiVersion: string) => FieldSet
+  /** A pattern of the only fields that a write through this subresource changes. */
+  only?(subresource: string): FieldSet | undefined
   /** Sets that objects share. Absent: each has its own, found by comparing. */
   readonly texts?: FieldTexts
 }

@@ -5,6 +5,7 @@ import { compareValues, type Comparison } from './compare-values.ts'
 import {
   difference,
   emptySet,
+  included,
   intersection,
   isEmptySet,
   pathsOf,
@@ -34,6 +35,8 @@ export interface UpdaterOptions {
   readonly convert: Convert
   /** Fields that a write does not change whatever it says: nobody comes to own them by it. By apiVersion of the write. */
   readonly ignored: (apiVersion: string) => FieldSet
+  /** The only fields that it changes, as a pattern; absent: all others. */
+  readonly only?: FieldSet | undefined
 }
 
 export interface Conflict {
@@ -112,7 +115,7 @@ export async function applyTo(
   const managers = new Map(await reconciled(options, live, write.managers))
   const merged: Versioned = { ...config, value: mergeValues(config.type, live.value, config.value) }
   const last = managers.get(by.key)
-  const set = recursiveDifference(fieldSetOf(config.type, config.value), options.ignored(config.apiVersion))
+  const set = changeable(options, config.apiVersion, fieldSetOf(config.type, config.value))
   managers.set(by.key, { ...by.manager, time: last?.time, set })
   const next = await pruned(options, merged, managers, last)
   await spread(options, { live, next, managers, key: by.key, force })
@@ -134,7 +137,7 @@ interface Spread {
 
 /** Takes from all others what the write changed or removed. Throws ApplyConflicts unless forced. */
 async function spread(options: UpdaterOptions, { live, next, managers, key, force }: Spread): Promise<Comparison> {
-  const own = without(compareValues(next.type, live.value, next.value), options.ignored(next.apiVersion))
+  const own = without(compareValues(next.type, live.value, next.value), options, next.apiVersion)
   const byVersion = new Map<string, Comparison>([[next.apiVersion, own]])
   const changes: {
     readonly key: string
@@ -167,13 +170,18 @@ async function spread(options: UpdaterOptions, { live, next, managers, key, forc
   return own
 }
 
-function without(compared: Comparison, ignored: FieldSet): Comparison {
-  if (isEmptySet(ignored)) return compared
+function without(compared: Comparison, options: UpdaterOptions, apiVersion: string): Comparison {
+  if (options.only === undefined && isEmptySet(options.ignored(apiVersion))) return compared
   return {
-    added: recursiveDifference(compared.added, ignored),
-    removed: recursiveDifference(compared.removed, ignored),
-    modified: recursiveDifference(compared.modified, ignored),
+    added: changeable(options, apiVersion, compared.added),
+    removed: changeable(options, apiVersion, compared.removed),
+    modified: changeable(options, apiVersion, compared.modified),
   }
+}
+
+function changeable({ ignored, only }: UpdaterOptions, apiVersion: string, set: FieldSet): FieldSet {
+  const left = recursiveDifference(set, ignored(apiVersion))
+  return only === undefined ? left : included(left, only)
 }
 
 async function comparedIn(
@@ -184,7 +192,7 @@ async function comparedIn(
 ): Promise<Comparison | undefined> {
   const [before, after] = [await options.convert(live, apiVersion), await options.convert(next, apiVersion)]
   if (before === undefined || after === undefined) return undefined
-  return without(compareValues(after.type, before.value, after.value), options.ignored(apiVersion))
+  return without(compareValues(after.type, before.value, after.value), options, apiVersion)
 }
 
 /** Sets as today's types name the fields: a list that became one piece is owned as one piece. */

@@ -134,6 +134,13 @@ export const podRules: KindRules<Pod> = {
     ephemeralcontainers: ['metadata', 'status'],
     resize: ['metadata', 'status'],
   },
+  ownedFields: {
+    ephemeralcontainers: ['spec.ephemeralContainers'],
+    resize: ['containers', 'initContainers'].flatMap((field) => [
+      `spec.${field}.*.resources`,
+      `spec.${field}.*.resizePolicy`,
+    ]),
+  },
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { after, before, suite, test } from 'node:test'
 import { issue } from '@aksel/runtime/pki'
 import { startTestServer, type TestServer } from '../test-server.ts'
+import { admissionListener, startHook as startAdmission } from '../webhook/test-hook.ts'
 import { crds, install, loose, merge, settled, type Loose } from './test-definitions.ts'
 
 interface Hook extends AsyncDisposable {
@@ -167,6 +168,34 @@ void suite('a kind with a conversion webhook', () => {
       assert.deepEqual([event.type, (event.object as unknown as Loose)['hostPort']], ['MODIFIED', 'y:4'] as unknown[])
       break
     }
+  })
+
+  void test('is shown to admission in the version that a webhook asks for, and taken back from it', async () => {
+    const seen: unknown[] = []
+    await using judge = await startAdmission(
+      server.scope,
+      admissionListener((request) => {
+        seen.push(request.object)
+        return { patch: [{ op: 'replace', path: '/port', value: '99' }] }
+      }),
+    )
+    const hooks = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations'
+    const rule = {
+      operations: ['CREATE'],
+      apiGroups: ['stable.example.com'],
+      apiVersions: ['v2'],
+      resources: ['multis'],
+    }
+    const webhook = { name: 'w.example.com', clientConfig: judge.clientConfig(), rules: [rule], sideEffects: 'None' }
+    const webhooks = [{ ...webhook, admissionReviewVersions: ['v1'] }]
+    loose(await server.ask(hooks, { body: { metadata: { name: 'multis' }, webhooks } }), 201)
+    const body = { apiVersion: 'stable.example.com/v1', kind: 'Multi', metadata: { name: 'judged' }, hostPort: 'h:80' }
+    const made = loose(await server.ask(path('v1'), { body }), 201)
+    assert.deepEqual([made['apiVersion'], made['hostPort']] as unknown[], ['stable.example.com/v1', 'h:99'])
+    const { apiVersion, host, port, hostPort } = seen[0] as Record<string, unknown>
+    assert.deepEqual([apiVersion, host, port, hostPort], ['stable.example.com/v2', 'h', '80', undefined])
+    loose(await server.ask(`${hooks}/multis`, { method: 'DELETE' }))
+    loose(await server.ask(`${path('v1')}/judged`, { method: 'DELETE' }))
   })
 
   void test('tells what the webhook says where it fails', async () => {

@@ -35,6 +35,7 @@ export class ManagedKinds {
       type: ownership?.type() ?? deducedType,
       empty: () => (empty ??= ownership?.empty() ?? {}),
       texts: this.#texts,
+      only: (subresource) => ownership?.only?.(subresource),
       ignored: (subresource) => () => ownership?.ignored(subresource) ?? emptySet,
       convert: (object, apiVersion) => this.#convert(row, object, apiVersion),
     }

@@ -72,6 +72,31 @@ void suite('server-side apply of subresources', async () => {
     assert.match(shown(forced).join('\n'), /^sizer Apply v1 resize /m)
   })
 
+  void test('leaves to nobody what a subresource does not change, whatever else the configuration names', async () => {
+    const more = { name: 'c', image: 'other', resources: { requests: { cpu: '200m' } } }
+    const spec = {
+      containers: [more],
+      priorityClassName: 'x',
+      ephemeralContainers: [{ name: 'debug', image: 'busybox' }],
+    }
+    const resized = await apply(server, `${pods}/p/resize`, 'fieldManager=wide&force=true', { ...pod, spec })
+    assert.equal(resized.status, 200, resized.text)
+    assert.ok(
+      shown(resized).includes(
+        'wide Apply v1 resize {"f:spec":{"f:containers":{"k:{\\"name\\":\\"c\\"}":{".":{},"f:resources":{"f:requests":{"f:cpu":{}}}}}}}',
+      ),
+      shown(resized).join('\n'),
+    )
+    const visited = await apply(server, `${pods}/p/ephemeralcontainers`, 'fieldManager=guest', { ...pod, spec })
+    assert.equal(visited.status, 200, visited.text)
+    assert.ok(
+      shown(visited).includes(
+        'guest Apply v1 ephemeralcontainers {"f:spec":{"f:ephemeralContainers":{"k:{\\"name\\":\\"debug\\"}":{".":{},"f:image":{},"f:name":{}}}}}',
+      ),
+      shown(visited).join('\n'),
+    )
+  })
+
   void test('approves a certificate request', async () => {
     const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
     const request = btoa('-----BEGIN CERTIFICATE REQUEST-----\nx\n-----END CERTIFICATE REQUEST-----\n')

@@ -108,7 +108,7 @@ async function mutate(
   const see = {
     request,
     row,
-    shown: shownOf(request, row),
+    shown: await shownOf(request, row),
     authorizer,
     params,
     variables,
@@ -125,7 +125,7 @@ async function mutate(
     return false
   }
   for (const [index, { expression, program, complaint }] of main.entries()) {
-    const shown = shownOf(request, row)
+    const shown = await shownOf(request, row)
     if (shown.object === null) continue
     if (program === undefined) {
       complain(complaint ?? '')
@@ -138,7 +138,7 @@ async function mutate(
       const next = isApply
         ? merged(row, shown.object, applyConfigurationOf(value))
         : jsonPatch(shown.object, jsonPatchOf(value))
-      takeBack(context, request, row, next)
+      await takeBack(context, request, row, next)
     } catch (error) {
       complain(wordsFor(expression, error))
     }

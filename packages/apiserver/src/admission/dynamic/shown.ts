@@ -2,7 +2,7 @@
 // subresource; and the way back for what they change.
 
 import type { KindRow } from '@aksel/api/kind-row'
-import type { KubernetesObject } from '@aksel/api/resource'
+import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
 import type { Scale } from '@aksel/api/types/autoscaling-v1'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import type { AdmissionContext, AdmissionRequest } from '../admission.ts'
@@ -20,8 +20,8 @@ export interface Shown {
   readonly old: unknown
 }
 
-/** `row` is the request's own, or one that serves the same objects in another version. */
-export function shownOf(request: AdmissionRequest, row: KindRow): Shown {
+/** `row` is the request's own, or one that serves the same objects in another version. Rejects where a conversion webhook fails. */
+export async function shownOf(request: AdmissionRequest, row: KindRow): Promise<Shown> {
   const { body, object, old } = request
   if (body !== undefined) {
     const { group, version, kind } = body
@@ -37,8 +37,8 @@ export function shownOf(request: AdmissionRequest, row: KindRow): Shown {
   }
   return {
     kind: { group: row.group, version: row.version, kind: row.kind },
-    object: object === undefined ? null : versioned(converted(request.row, row, object as KubernetesObject), old),
-    old: old === undefined ? null : converted(request.row, row, old),
+    object: object === undefined ? null : versioned(await converted(request.row, row, object as KubernetesObject), old),
+    old: old === undefined ? null : await converted(request.row, row, old),
   }
 }
 
@@ -49,8 +49,10 @@ function versioned(object: KubernetesObject, old: KubernetesObject | undefined):
   return { ...object, metadata: { ...object.metadata, resourceVersion } }
 }
 
-function converted(from: KindRow, to: KindRow, object: KubernetesObject): KubernetesObject {
+async function converted(from: KindRow, to: KindRow, object: KubernetesObject): Promise<KubernetesObject> {
   if (from === to) return object
+  const custom = from.ownership?.convert?.(object, groupVersionOf(to))
+  if (custom !== undefined) return { ...((await custom) as KubernetesObject) }
   const draft = draftOf(object) as Draft<KubernetesObject>
   const stored = from.storedAs === undefined ? draft : from.storedAs.toStored(draft)
   const shown = to.storedAs === undefined ? stored : to.storedAs.fromStored(stored as KubernetesObject)
@@ -59,7 +61,12 @@ function converted(from: KindRow, to: KindRow, object: KubernetesObject): Kubern
 }
 
 /** Puts what was made of the shown object into the request. Throws where it is no object of its kind. */
-export function takeBack({ schemas }: AdmissionContext, request: AdmissionRequest, row: KindRow, next: unknown): void {
+export async function takeBack(
+  { schemas }: AdmissionContext,
+  request: AdmissionRequest,
+  row: KindRow,
+  next: unknown,
+): Promise<void> {
   if (request.body !== undefined) {
     replaceContents(request.body.object as object, next as object)
     return
@@ -73,7 +80,7 @@ export function takeBack({ schemas }: AdmissionContext, request: AdmissionReques
   const { value } = schema.decode(next)
   const decoded = value as unknown as Draft<KubernetesObject>
   row.default(decoded)
-  const own = converted(row, request.row, decoded as KubernetesObject)
+  const own = await converted(row, request.row, decoded as KubernetesObject)
   replaceContents(object, own)
   if (request.old !== undefined) delete object.metadata.resourceVersion
 }

@@ -93,7 +93,7 @@ async function judge(
 ): Promise<void> {
   const { hook, row } = invocation
   const { request, context, authorizer, outcome } = judging
-  const shown = shownOf(request, row)
+  const shown = await shownOf(request, row)
   const see = {
     request,
     row,

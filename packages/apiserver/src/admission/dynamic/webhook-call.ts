@@ -38,7 +38,7 @@ export async function rowFor(
   const evaluation = new Evaluation({
     request,
     row,
-    shown: shownOf(request, row),
+    shown: await shownOf(request, row),
     authorizer,
     budget: costOfMatchConditionsMax,
   })
@@ -80,7 +80,7 @@ export async function askHook(
     )
   }
   const uid = uuid(context.random)
-  const answer = await call(client, hook, request, reviewOf(uid, version, row, request))
+  const answer = await call(client, hook, request, await reviewOf(uid, version, row, request))
   const response = verified(hook, answer, { uid, version, isMutating })
   for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) {
     request.annotations?.set(`${webhook.name}/${key}`, value)
@@ -90,8 +90,8 @@ export async function askHook(
   return { patch: response.patch === undefined ? undefined : patchOf(hook, response.patch) }
 }
 
-function reviewOf(uid: string, version: string, row: KindRow, request: AdmissionRequest): unknown {
-  const shown = shownOf(request, row)
+async function reviewOf(uid: string, version: string, row: KindRow, request: AdmissionRequest): Promise<unknown> {
+  const shown = await shownOf(request, row)
   return {
     kind: 'AdmissionReview',
     apiVersion: `admission.k8s.io/${version}`,

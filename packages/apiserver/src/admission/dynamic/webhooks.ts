@@ -120,7 +120,7 @@ async function mutateWith(
         throw error
       },
     )
-    const changed = patch !== undefined && applyPatch(hook, row, request, context, patch)
+    const changed = patch !== undefined && (await applyPatch(hook, row, request, context, patch))
     annotate(request, hook, place, changed)
     return changed
   } catch (error) {
@@ -160,14 +160,14 @@ function annotate(request: AdmissionRequest, hook: Hook, place: string, mutated:
   request.annotations?.set(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify(value))
 }
 
-function applyPatch(
+async function applyPatch(
   hook: Hook,
   row: KindRow,
   request: AdmissionRequest,
   context: AdmissionContext,
   patch: unknown,
-): boolean {
-  const { object } = shownOf(request, row)
+): Promise<boolean> {
+  const { object } = await shownOf(request, row)
   if (object === null) {
     throw new ApiError(
       'InternalError',
@@ -176,9 +176,9 @@ function applyPatch(
   }
   const before = structuredClone(object)
   try {
-    takeBack(context, request, row, jsonPatch(object, patch))
+    await takeBack(context, request, row, jsonPatch(object, patch))
   } catch (error) {
     throw new ApiError('InternalError', `Internal error occurred: ${(error as Error).message}`, { cause: error })
   }
-  return !deepEqual(before, shownOf(request, row).object)
+  return !deepEqual(before, (await shownOf(request, row)).object)
 }
