@@ -25,6 +25,8 @@ export interface WriteContext {
   readonly release: Release
   readonly nowMs: number
   readonly random: Random
+  /** A sentence for the Warning header. */
+  warn?(sentence: string): void
   readonly user: {
     readonly name: string
     readonly uid?: string

@@ -12,6 +12,7 @@ import { authorities, rowOf, type Authorities } from './authorities.ts'
 import { AdmissionMetrics } from './admission/admission-metrics.ts'
 import { aggregationOf, type Aggregation } from './aggregation/aggregation.ts'
 import type { FrontProxy } from './aggregation/front-proxy.ts'
+import { PolicyStatusLoop } from './admission/dynamic/policy-status-loop.ts'
 import { dynamicPlugins } from './admission/dynamic/plugins.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { resourceQuota } from './admission/quota.ts'
@@ -144,6 +145,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
   await bootstrap(registry, addresses, hooks)
   await new DefinitionLoop(registry, kinds, hooks).start()
+  await new PolicyStatusLoop(registry, kinds).start()
   keepBootstrapObjects(scope, registry, addresses, hooks)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }

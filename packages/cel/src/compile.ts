@@ -47,7 +47,7 @@ export interface Evaluated {
 
 /** Throws CelCompileError. */
 export function compile(expression: string, environment: Environment): Program {
-  const { expr, nodes } = parse(expression)
+  const { expr, nodes } = parse(expression, environment.hasBindings)
   const checked = check(expression, expr, nodes, environment)
   validateLiterals(expression, checked)
   const step = plan(checked, environment)

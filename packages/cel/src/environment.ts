@@ -11,6 +11,8 @@ import { kubernetesLibraries } from './library/libraries.ts'
 export interface Environment {
   readonly variables: ReadonlyMap<string, CelType>
   readonly functions: FunctionTable
+  /** Whether `cel.bind` may name a value: only where upstream's environment has it. */
+  readonly hasBindings: boolean
   /** The type `Name{…}` builds. */
   structType(name: string): ObjectType | undefined
   /** The type a bare name like `int` stands for, wrapped as `type(int)`. */
@@ -22,6 +24,7 @@ export interface EnvironmentOptions {
   /** Types that `Name{…}` builds; their names are values too. */
   readonly structs?: (name: string) => ObjectType | undefined
   readonly functions?: readonly (readonly FunctionDeclaration[])[]
+  readonly hasBindings?: boolean
 }
 
 const typeNames = new Map<string, CelType>(
@@ -49,6 +52,7 @@ const kubernetesFunctions: FunctionTable = functionTable([
 export function environment(options: EnvironmentOptions = {}): Environment {
   const extra = options.functions
   return {
+    hasBindings: options.hasBindings ?? false,
     variables: new Map(Object.entries(options.variables ?? {})),
     functions: extra === undefined ? kubernetesFunctions : extend(kubernetesFunctions, extra.flat()),
     structType: (name) => options.structs?.(name),

@@ -46,6 +46,8 @@ function memberMacro(make: NodeFactory, call: Call, range: Expr): Expr | undefin
     case 'transformMapEntry':
       if (args.length !== 3 && args.length !== 4) return undefined
       return transformMap(make, call, range)
+    case 'bind':
+      return make.hasBindings && isNamespace(range) && args.length === 3 ? bind(make, call) : undefined
     case 'optMap':
     case 'optFlatMap':
       return args.length === 2 ? optional(make, call, range) : undefined
@@ -163,6 +165,24 @@ function optional(make: NodeFactory, { name, args, offset }: Call, target: Expr)
     name === 'optMap' ? make.call(offset, 'optional.of', [value]) : value,
     make.call(offset, 'optional.none', []),
   ])
+}
+
+function isNamespace(target: Expr): boolean {
+  return target.kind === 'ident' && target.name === 'cel'
+}
+
+/** `cel.bind(x, value, e)`: e with x as the value, which is computed once. */
+function bind(make: NodeFactory, { args, offset }: Call): Expr {
+  const bound = variable(args[0]!, 'cel.bind() variable names must be simple identifiers')
+  return make.fold(offset, {
+    range: make.list(offset, []),
+    variable: '#unused',
+    accumulator: bound,
+    initial: args[1]!,
+    condition: make.literal(offset, false),
+    step: make.ident(offset, bound),
+    result: args[2]!,
+  })
 }
 
 /** `l.sortBy(x, key)`: l bound once, sorted by the keys of its items. */

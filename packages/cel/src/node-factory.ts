@@ -14,7 +14,12 @@ export interface Fold {
 }
 
 export class NodeFactory {
+  readonly hasBindings: boolean
   #count = 0
+
+  constructor(hasBindings = false) {
+    this.hasBindings = hasBindings
+  }
 
   /** Numbers given so far; ids are below it. */
   get count(): number {

@@ -15,8 +15,8 @@ const reserved = new Set(
 
 const relations = new Set(['<', '<=', '>', '>=', '==', '!=', 'in'])
 
-/** Throws CelCompileError. */
-export function parse(source: string): { readonly expr: Expr; readonly nodes: number } {
+/** Throws CelCompileError. `hasBindings`: `cel.bind(x, value, e)` is understood. */
+export function parse(source: string, hasBindings = false): { readonly expr: Expr; readonly nodes: number } {
   const size = source.length > sizeMax ? Array.from(source).length : source.length
   if (size > sizeMax) {
     throw new CelCompileError('', [
@@ -24,7 +24,7 @@ export function parse(source: string): { readonly expr: Expr; readonly nodes: nu
     ])
   }
   try {
-    const parser = new Parser(tokenize(source))
+    const parser = new Parser(tokenize(source), hasBindings)
     const expr = parser.whole()
     return { expr, nodes: parser.make.count }
   } catch (error) {
@@ -34,13 +34,14 @@ export function parse(source: string): { readonly expr: Expr; readonly nodes: nu
 }
 
 class Parser {
-  readonly make = new NodeFactory()
+  readonly make: NodeFactory
   readonly #tokens: readonly Token[]
   #at = 0
   #depth = 0
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], hasBindings: boolean) {
     this.#tokens = tokens
+    this.make = new NodeFactory(hasBindings)
   }
 
   whole(): Expr {

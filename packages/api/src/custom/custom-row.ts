@@ -5,7 +5,15 @@ import { deepEqual } from '../deep-equal.ts'
 import { invalid, type FieldError } from '../field-errors.ts'
 import { setOf } from '../apply/field-set.ts'
 import type { TypeSchema } from '../apply/type-schema.ts'
-import type { CustomForm, KindRow, OwnershipRules, SubresourceFact, SubresourceUpdate, Verb } from '../kind-row.ts'
+import type {
+  CustomForm,
+  KindRow,
+  OwnershipRules,
+  SubresourceFact,
+  SubresourceUpdate,
+  Verb,
+  WriteContext,
+} from '../kind-row.ts'
 import type { KubernetesObject } from '../resource.ts'
 import type { Schema } from '../schema.ts'
 import type {
@@ -197,11 +205,12 @@ function writeHooks(parts: CustomRowParts, schema: JSONSchemaProps, root: Schema
     object: KubernetesObject,
     old: KubernetesObject | undefined,
     before: readonly FieldError[],
+    { warn }: Pick<WriteContext, 'warn'>,
   ): readonly FieldError[] => {
     const errors = [...before, ...listErrors(object, old, inner)]
     if (expressions === undefined) return errors
     if (errors.some(isBlocking)) return [...errors, unchecked]
-    return [...errors, ...expressions.validate(object, old === undefined ? undefined : { old })]
+    return [...errors, ...expressions.validate(object, old === undefined ? undefined : { old }, '', warn)]
   }
   return {
     prepareForCreate(object) {
@@ -214,18 +223,18 @@ function writeHooks(parts: CustomRowParts, schema: JSONSchemaProps, root: Schema
       if (status !== undefined) putBack(draft, before, 'status')
       if (!isSameButMetadata(draft, before)) draft.metadata.generation = (before.metadata.generation ?? 0) + 1
     },
-    validateCreate(object) {
+    validateCreate(object, context) {
       const meta = { namespaced, nameRule: subdomainName, anyFinalizer: true }
       const errors = [...validateMetadata(object.metadata, meta), ...values.validate(object)]
       if (scale !== undefined) errors.push(...validateScale(object, scale, 'all'))
       errors.push(...validateEmbedded(object, inner))
-      return judged(object, undefined, errors)
+      return judged(object, undefined, errors, context)
     },
-    validateUpdate(next, old) {
+    validateUpdate(next, old, context) {
       const errors = [...validateMetadataUpdate(next.metadata, old.metadata), ...values.validate(next, '', { old })]
       if (scale !== undefined) errors.push(...validateScale(next, scale, 'all'))
       errors.push(...validateEmbedded(next, inner))
-      return judged(next, old, errors)
+      return judged(next, old, errors, context)
     },
     warnings: (object, old) => finalizerWarnings(object, old),
     subresourceUpdates: status === undefined ? {} : { status: statusUpdate(parts, schema, judged) },
@@ -236,6 +245,7 @@ type Judged = (
   object: KubernetesObject,
   old: KubernetesObject | undefined,
   before: readonly FieldError[],
+  context: Pick<WriteContext, 'warn'>,
 ) => readonly FieldError[]
 
 function statusUpdate(
@@ -259,13 +269,13 @@ function statusUpdate(
       if (status === undefined) delete draft['status']
       else draft['status'] = status
     },
-    validateUpdate(next, old) {
+    validateUpdate(next, old, context) {
       const [after, before] = [next as unknown as Json, old as unknown as Json]
       const errors = [...validateMetadataUpdate(next.metadata, old.metadata)]
       if (values !== undefined && Object.hasOwn(after, 'status'))
         errors.push(...values.validate(after['status'], 'status', { old: before['status'] }))
       if (scale !== undefined) errors.push(...validateScale(next, scale, 'status'))
-      return judged(next, old, errors)
+      return judged(next, old, errors, context)
     },
   }
 }

@@ -12,18 +12,26 @@ import { ruleTree, type CompiledRule, type RuleNode } from './rule-tree.ts'
 import { fieldPath, isObject } from './schema-node.ts'
 
 export interface ExpressionRules {
-  /** `from`: the value before, on updates. `path`: where the value stands, '' for a whole object. */
-  validate(value: unknown, from: Correlated | undefined, path?: string): readonly FieldError[]
+  /**
+   * `from`: the value before, on updates. `path`: where the value stands, '' for a whole object. `warn` is told of what an
+   * update left unchanged though it is wrong.
+   */
+  validate(
+    value: unknown,
+    from: Correlated | undefined,
+    path?: string,
+    warn?: (sentence: string) => void,
+  ): readonly FieldError[]
 }
 
 /** Undefined for a schema without rules. They are compiled when first needed. */
 export function expressionRules(schema: JSONSchemaProps, isRoot: boolean): ExpressionRules | undefined {
   let tree: { readonly node: RuleNode | undefined } | undefined
   return {
-    validate(value, from, path = '') {
+    validate(value, from, path = '', warn) {
       tree ??= { node: ruleTree(schema, isRoot) }
       if (tree.node === undefined) return []
-      const run = new Run()
+      const run = new Run(warn)
       run.visit(tree.node, value, path, { from, unchanged: lazily(value, from) })
       return run.errors
     },
@@ -47,8 +55,13 @@ const messageMaxBytes = 5 * 1024
 
 class Run {
   readonly errors: FieldError[] = []
+  readonly #warn: ((sentence: string) => void) | undefined
   #budget = costPerRequestMax
   #isOver = false
+
+  constructor(warn: ((sentence: string) => void) | undefined) {
+    this.#warn = warn
+  }
 
   visit(node: RuleNode, value: unknown, path: string, before: Before): void {
     if (this.#isOver || value === undefined || value === null) return
@@ -102,8 +115,9 @@ class Run {
     }
     const detail = this.#detail(node, compiled, path, variables)
     if (detail === undefined) return
-    if (!compiled.usesOldSelf && before.unchanged()) return
-    this.errors.push(errorFor(fieldPathBelow(path, compiled.fieldPath), node, value, detail, rule.reason))
+    const error = errorFor(fieldPathBelow(path, compiled.fieldPath), node, value, detail, rule.reason)
+    if (compiled.usesOldSelf || !before.unchanged()) this.errors.push(error)
+    else this.#warn?.(`${error.field}: ${error.message}`)
   }
 
   /** Throws what the evaluation throws, and BudgetSpent. */

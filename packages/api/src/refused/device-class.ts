@@ -3,6 +3,9 @@
 import type { RefusedExamples } from './examples.ts'
 import { subdomain } from './words.ts'
 
+const all = 'device.attributes["a"].all'
+const dear = `${all}(a, ${all}(b, ${all}(c, ${all}(d, a + b + c + d == ""))))`
+
 export const deviceClassExamples: RefusedExamples = {
   kind: 'DeviceClass',
   valid: {
@@ -12,6 +15,18 @@ export const deviceClassExamples: RefusedExamples = {
   create: [
     [{ 'metadata.name': 'G' }, `metadata.name: Invalid value: "G": ${subdomain}`],
     [{ 'spec.selectors': [{}] }, 'spec.selectors[0].cel: Required value'],
+    [
+      { 'spec.selectors': [{ cel: { expression: 'device.drive' } }] },
+      'spec.selectors[0].cel.expression: Invalid value: "device.drive": compilation failed: ERROR: <input>:1:7: undefined field \'drive\'\n | device.drive\n | ......^',
+    ],
+    [
+      { 'spec.selectors': [{ cel: { expression: 'device.driver' } }] },
+      'spec.selectors[0].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
+    ],
+    [
+      { 'spec.selectors': [{ cel: { expression: dear } }] },
+      'spec.selectors[0].cel.expression: Forbidden: too complex, exceeds cost limit',
+    ],
     [{ 'spec.config': [{}] }, 'spec.config[0].opaque: Required value'],
     [
       { 'spec.config': [{ opaque: { driver: '', parameters: { a: 1 } } }] },

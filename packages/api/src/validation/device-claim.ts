@@ -1,6 +1,7 @@
 // What a claim of devices may ask for: requests, constraints between them, and settings for drivers.
 
-import { invalid, notSupported, required, tooLong, type FieldError } from '../field-errors.ts'
+import { compileDeviceExpression } from '@aksel/cel/devices'
+import { forbidden, invalid, notSupported, required, tooLong, type FieldError } from '../field-errors.ts'
 import type {
   DeviceClaim,
   DeviceConstraint,
@@ -97,7 +98,7 @@ function validateWish(wish: Wish, path: string): readonly FieldError[] {
   return errors
 }
 
-/** Expressions are kept as they are: whether they compile is told where they are evaluated. */
+/** An expression that no scheduler could evaluate is refused before one tries. */
 export function validateSelectors(
   selectors: readonly DeviceSelector[] | undefined,
   path: string,
@@ -107,7 +108,11 @@ export function validateSelectors(
     item({ cel }, at) {
       if (cel === undefined) return [required(`${at}.cel`)]
       if (cel.expression.length > expressionMaxBytes) return [tooLong(`${at}.cel.expression`, expressionMaxBytes)]
-      return cel.expression === '' ? [required(`${at}.cel.expression`)] : []
+      if (cel.expression === '') return [required(`${at}.cel.expression`)]
+      const judged = compileDeviceExpression(cel.expression)
+      if (judged.complaint === undefined) return []
+      const field = `${at}.cel.expression`
+      return [judged.isTooDear ? forbidden(field, judged.complaint) : invalid(field, cel.expression, judged.complaint)]
     },
   })
 }

@@ -308,6 +308,25 @@ void suite('a kind with rules', () => {
     assert.match(unknown.text, /\.spec\.what: field not declared in schema/)
   })
 
+  void test('tells of what an update leaves as it was, though a newer rule would refuse it', async () => {
+    const definition = loose(await server.ask(`${crds}/limits.example.com`))
+    const versions = structuredClone(definition['spec']!['versions']) as unknown as {
+      schema: { openAPIV3Schema: { properties: { spec: { 'x-kubernetes-validations': object[] } } } }
+    }[]
+    versions[0]!.schema.openAPIV3Schema.properties.spec['x-kubernetes-validations'].push({
+      rule: '!has(self.max) || self.max < 2',
+      message: 'max is too big',
+    })
+    const tightened = { method: 'PATCH', headers: merge, body: { spec: { versions } } }
+    loose(await server.ask(`${crds}/limits.example.com`, tightened))
+    const labels = { method: 'PATCH', headers: merge, body: { metadata: { labels: { a: 'b' } } } }
+    const labelled = await server.ask(`${path}/a`, labels)
+    assert.equal(labelled.status, 200, labelled.text)
+    assert.equal(labelled.headers['warning'], '299 - "spec: Invalid value: max is too big"')
+    const changed = await server.ask(`${path}/a`, { method: 'PATCH', headers: merge, body: { spec: { max: 3 } } })
+    assert.equal(changed.json['message'], 'Limit.example.com "a" is invalid: spec: Invalid value: max is too big')
+  })
+
   void test('may not have rules that cannot be', async () => {
     const bad = {
       metadata: { name: 'bads.example.com' },

@@ -72,5 +72,6 @@ export function writeContext(registry: Registry, call: WriteCall): WriteContext 
     nowMs: registry.scope.clock.now(),
     random: registry.scope.random,
     user: call.user,
+    warn: (sentence) => void call.warnings.add(sentence),
   }
 }

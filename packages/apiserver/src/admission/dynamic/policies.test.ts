@@ -309,3 +309,60 @@ test('the decisions of policies are counted by what came of them', async () => {
     assert.ok(lines.includes(line), line)
   }
 })
+
+test('the status of a policy tells what its expressions get wrong about the kinds that it names', async () => {
+  await using api = await server()
+  const constraints = { matchConstraints: { resourceRules: [deployments] } }
+  const validations = [
+    { expression: 'object.spec.replicas > 1' },
+    { expression: 'object.spec.relicas > 1', messageExpression: '"has " + object.metadata.nme' },
+    { expression: 'object.metadata.name == variables.one' },
+  ]
+  const variables = [{ name: 'one', expression: '1' }]
+  await policy(api, 'typed', { spec: { ...constraints, variables, validations } })
+  const path = `${group}/validatingadmissionpolicies/typed`
+  const settled = async (generation: number): Promise<Record<string, never>> => {
+    const type = { ...policyType, plural: 'validatingadmissionpolicies' }
+    const signal = AbortSignal.timeout(10_000)
+    for await (const { object } of api
+      .client()
+      .watch(type, { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', signal })) {
+      const { metadata, status } = object as unknown as { metadata: { name?: string }; status?: Record<string, never> }
+      if (metadata.name === 'typed' && status?.['observedGeneration'] === generation) return status
+    }
+    throw new Error('the watch ended')
+  }
+  const { typeChecking } = await settled(1)
+  assert.deepEqual(typeChecking, {
+    expressionWarnings: [
+      {
+        fieldRef: 'spec.validations[1].expression',
+        warning:
+          "apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'relicas'\n | object.spec.relicas > 1\n | ...........^\n",
+      },
+      {
+        fieldRef: 'spec.validations[1].messageExpression',
+        warning: `apps/v1, Kind=Deployment: ERROR: <input>:1:25: undefined field 'nme'\n | "has " + object.metadata.nme\n | ........................^\n`,
+      },
+      {
+        fieldRef: 'spec.validations[2].expression',
+        warning:
+          "apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for '_==_' applied to '(string, int)'\n | object.metadata.name == variables.one\n | .....................^\n",
+      },
+    ],
+  })
+  const patched = await api.ask(path, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/merge-patch+json' },
+    body: { spec: { validations: [{ expression: 'object.spec.replicas > 1' }] } },
+  })
+  assert.equal(patched.status, 200, patched.text)
+  assert.deepEqual((await settled(2))['typeChecking'], {})
+})
+
+const policyType = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingAdmissionPolicy',
+  namespaced: false,
+} as const
