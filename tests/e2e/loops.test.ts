@@ -15,6 +15,11 @@ interface SigningRequest {
   readonly status?: { readonly certificate?: string }
 }
 
+interface FilledSecret {
+  readonly metadata: { readonly labels?: Readonly<Record<string, string>> }
+  readonly data?: Readonly<Record<string, string>>
+}
+
 void suite('loops, through kubectl', { concurrency: 4 }, () => {
   let cluster: ConformanceCluster
 
@@ -68,5 +73,53 @@ void suite('loops, through kubectl', { concurrency: 4 }, () => {
       'jsonpath={.status.userInfo.username} {.status.userInfo.groups}',
     ])
     assert.equal(who.trim(), 'jane ["dev","system:authenticated"]')
+  })
+
+  void test('a token out of a secret is a login, until its account is gone', deadline, async () => {
+    const namespace = await cluster.namespace('robots')
+    await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace } })
+    await apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'robot', namespace, annotations: { 'kubernetes.io/service-account.name': 'robot' } },
+      type: 'kubernetes.io/service-account-token',
+    })
+    const path = `/api/v1/namespaces/${namespace}/secrets`
+    const filled = await watched<FilledSecret>(cluster.config, {
+      path,
+      name: 'robot',
+      isWanted: (secret) => secret?.data?.['token'] !== undefined,
+      waitMs,
+    })
+    const { server, caData } = cluster.config.getCurrentCluster()!
+    assert.equal(filled!.data!['ca.crt'], caData)
+    const token = Buffer.from(filled!.data!['token']!, 'base64').toString()
+    const place = join(cluster.aksel.dataDir, 'robot.kubeconfig')
+    const known = { name: 'c', cluster: { server, 'certificate-authority-data': caData } }
+    await writeFile(
+      place,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [known],
+        users: [{ name: 'robot', user: { token } }],
+        contexts: [{ name: 'x', context: { cluster: 'c', user: 'robot' } }],
+        'current-context': 'x',
+      }),
+      { mode: 0o600 },
+    )
+    const whoami = ['kubectl', `--kubeconfig=${place}`, 'auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}']
+    assert.equal((await cluster.aksel.ok(whoami)).trim(), `system:serviceaccount:${namespace}:robot`)
+    // The day of its use stands on the secret.
+    await watched<FilledSecret>(cluster.config, {
+      path,
+      name: 'robot',
+      isWanted: (secret) =>
+        /^\d{4}-\d\d-\d\d$/.test(secret?.metadata.labels?.['kubernetes.io/legacy-token-last-used'] ?? ''),
+      waitMs,
+    })
+    await cluster.aksel.kubectl(['-n', namespace, 'delete', 'serviceaccount', 'robot'])
+    await watched(cluster.config, { path, name: 'robot', isWanted: (secret) => secret === undefined, waitMs })
+    assert.match(await cluster.aksel.fails(whoami), /Unauthorized|must be logged in/)
   })
 })

@@ -40,6 +40,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       caches,
       rootCaPem: options.record.authority.certificatePem,
       authority: options.record.authority,
+      tokenKey: options.record.signingKey,
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
     }),
     ...(options.diskImages === undefined

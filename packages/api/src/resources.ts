@@ -28,6 +28,7 @@ import type { IPAddress, NetworkPolicy, ServiceCIDR } from './types/networking-v
 import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
+import type { ResourceClaim, ResourceClaimTemplate } from './types/resource-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
 import type {
   CSIDriver,
@@ -160,6 +161,18 @@ export const volumeAttributesClasses = resource<VolumeAttributesClass>(
   'VolumeAttributesClass',
   'volumeattributesclasses',
   'Cluster',
+)
+export const resourceClaims = resource<ResourceClaim>(
+  'resource.k8s.io/v1',
+  'ResourceClaim',
+  'resourceclaims',
+  'Namespaced',
+)
+export const resourceClaimTemplates = resource<ResourceClaimTemplate>(
+  'resource.k8s.io/v1',
+  'ResourceClaimTemplate',
+  'resourceclaimtemplates',
+  'Namespaced',
 )
 export const csiDrivers = resource<CSIDriver>('storage.k8s.io/v1', 'CSIDriver', 'csidrivers', 'Cluster')
 export const csiNodes = resource<CSINode>('storage.k8s.io/v1', 'CSINode', 'csinodes', 'Cluster')

@@ -4,6 +4,7 @@ import type { Catalog } from '@aksel/api/catalog'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { Scope } from '@aksel/base/scope'
 import { firstOf, type TokenUsers } from './authentication/authenticate.ts'
+import { noteLegacyUses } from './authentication/legacy-uses.ts'
 import { TokenAuthenticator } from './authentication/service-account.ts'
 import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
 import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
@@ -13,6 +14,7 @@ import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
+import type { OwnClient } from './own-client.ts'
 import type { RecordStore } from './registry/record-store.ts'
 
 export interface AuthorityOptions {
@@ -34,6 +36,7 @@ export function authorities(
   scope: Scope,
   records: RecordStore,
   catalog: Catalog,
+  own: OwnClient,
 ): Authorities {
   const core = (plural: string): KindRow => rowOf(catalog, '', plural)
   const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
@@ -65,7 +68,16 @@ export function authorities(
   const external = new JwtAuthenticator(scope, { ownIssuer: issuer })
   return {
     tokens,
-    tokenUsers: firstOf([new TokenAuthenticator({ authority: tokens, records, rows, audiences: [issuer] }), external]),
+    tokenUsers: firstOf([
+      new TokenAuthenticator({
+        authority: tokens,
+        records,
+        rows,
+        audiences: [issuer],
+        onLegacyUse: noteLegacyUses(scope, () => own.opened),
+      }),
+      external,
+    ]),
     external,
     rbac,
     authorizer: chainOf([mastersAuthorizer, nodes, rbac]),

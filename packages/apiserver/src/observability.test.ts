@@ -25,6 +25,7 @@ describe('health', () => {
     'ping',
     'log',
     'etcd',
+    'poststarthook/start-legacy-token-tracking-controller',
     'poststarthook/rbac/bootstrap-roles',
     'poststarthook/scheduling/bootstrap-system-priority-classes',
     'poststarthook/start-apiextensions-controllers',

@@ -11,6 +11,7 @@ export const hookNames = [
   'start-apiextensions-controllers',
   'start-system-namespaces-controller',
   'start-cluster-authentication-info-controller',
+  'start-legacy-token-tracking-controller',
   'rbac/bootstrap-roles',
   'scheduling/bootstrap-system-priority-classes',
   'priority-and-fairness-config-producer',

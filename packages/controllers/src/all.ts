@@ -1,7 +1,8 @@
 // The loops of one cluster: the controller manager's and the cloud's. The app adds what other packages bring.
 
-import type { KeyPair } from '@aksel/runtime/pki'
+import type { KeyPair, SigningKey } from '@aksel/runtime/pki'
 import type { Controller } from '@aksel/runtime/controller'
+import { attachDetachController } from './attach-detach/controller.ts'
 import { certificateApprovingController } from './certificates/approve.ts'
 import { certificateCleaner } from './certificates/clean.ts'
 import { certificateSigningController } from './certificates/sign.ts'
@@ -32,8 +33,11 @@ import {
 } from './persistent-volume/protection.ts'
 import { podGcController } from './pod-gc/controller.ts'
 import { replicaSetController, replicationController } from './replica-set/controller.ts'
+import { resourceClaimController } from './resource-claim/controller.ts'
 import { resourceQuotaController } from './resource-quota/controller.ts'
 import { rootCaController } from './root-ca/controller.ts'
+import { legacyTokenCleaner } from './service-account/token-cleaner.ts'
+import { tokensController } from './service-account/tokens.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 import { serviceLoadBalancerController } from './service-load-balancer/controller.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
@@ -51,6 +55,8 @@ export interface ControllerOptions extends LoopParts {
   readonly rootCaPem: string
   /** The cluster's authority, to sign what nodes and users ask for. Absent: approved requests wait for another signer. */
   readonly authority?: KeyPair
+  /** Signs the tokens of secrets that are made for service accounts. Absent: such secrets stay empty. */
+  readonly tokenKey?: SigningKey
   /** Absent: services of type LoadBalancer wait for an address for ever. */
   readonly loadBalancers?: LoadBalancers
   /** Kinds of custom resources, for garbage collection; from the definitions where absent. */
@@ -61,7 +67,16 @@ export interface ControllerOptions extends LoopParts {
 
 /** Every loop, to be run by `runControllers`. Each acts as its own service account, with upstream's bootstrap role of that name. */
 export function controllersFor(options: ControllerOptions): readonly Controller[] {
-  const { client, caches, clientOf = () => client, rootCaPem, authority, loadBalancers, customKinds } = options
+  const {
+    client,
+    caches,
+    clientOf = () => client,
+    rootCaPem,
+    authority,
+    tokenKey,
+    loadBalancers,
+    customKinds,
+  } = options
   const { nodeGracePeriodMs } = options
   const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
@@ -96,6 +111,11 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     volumeProtectionController(as('pv-protection-controller')),
     attributesClassProtectionController(as('volumeattributesclass-protection-controller')),
     garbageCollector({ ...as('generic-garbage-collector'), kinds: customKinds ?? customKindSource(caches) }),
+    attachDetachController(as('attachdetach-controller')),
+    resourceClaimController(as('resource-claim-controller')),
+    // Upstream's, too, acts as the manager itself: it is what gives accounts their tokens.
+    ...(tokenKey === undefined ? [] : [tokensController({ client, caches, rootCaPem, tokenKey })]),
+    legacyTokenCleaner(as('legacy-service-account-token-cleaner')),
     certificateApprovingController(as('certificate-controller')),
     certificateCleaner(as('certificate-controller')),
     ...(authority === undefined ? [] : [certificateSigningController({ ...as('certificate-controller'), authority })]),

@@ -37,6 +37,9 @@ export const loopAccounts = [
   'generic-garbage-collector',
   'service-controller',
   'certificate-controller',
+  'attachdetach-controller',
+  'legacy-service-account-token-cleaner',
+  'resource-claim-controller',
 ] as const
 export type LoopAccount = (typeof loopAccounts)[number]
 

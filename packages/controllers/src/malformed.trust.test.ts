@@ -3,29 +3,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  cronJobs,
   daemonSets,
   deployments,
   endpointSlices,
-  horizontalPodAutoscalers,
   jobs,
-  namespaces,
   nodes,
   persistentVolumeClaims,
-  persistentVolumes,
   podDisruptionBudgets,
-  pods,
-  replicaSets,
   replicationControllers,
   resourceQuotas,
-  serviceAccounts,
   services,
   statefulSets,
 } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import { createCaches } from '@aksel/runtime/caches'
+import type { Source } from '@aksel/runtime/controller'
+import { createAuthority, createServiceAccountKey } from '@aksel/runtime/pki'
+import { testScope } from '@aksel/testing/test-scope'
 import { controllersFor } from './all.ts'
 import { TestCluster } from './testing/cluster.ts'
-import { newClaim, newDeployment, newJob, newPod, newStatefulSet, readyNode, template } from './testing/objects.ts'
+import { malformedRows } from './testing/malformed-rows.ts'
+import { newClaim, newDeployment, newJob, newStatefulSet, readyNode, template } from './testing/objects.ts'
 import { targetNodeOf } from './daemon-set/placement.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -55,172 +53,28 @@ function* variants(value: unknown, isTop = true): Generator<unknown> {
   if (typeof value === 'number') for (const each of [0, -1]) yield each
 }
 
-const rows: readonly (readonly [ResourceType<never> | ResourceType, object])[] = [
-  [
-    pods,
-    {
-      ...newPod('x', { nodeName: 'a' }, { app: 'web' }),
-      status: {
-        phase: 'Running',
-        podIP: '10.0.0.1',
-        startTime: '2026-01-01T00:00:00Z',
-        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
-        containerStatuses: [
-          { name: 'main', restartCount: 1, state: { terminated: { exitCode: 1, finishedAt: '2026-01-01T00:00:00Z' } } },
-        ],
-      },
-    },
-  ],
-  [deployments, newDeployment('x', { replicas: 1 })],
-  [replicaSets, { metadata: { name: 'x', namespace: 'shop' }, spec: newDeployment('x').spec }],
-  [
-    replicationControllers,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: { replicas: 1, selector: { app: 'x' }, template: template('x') },
-    },
-  ],
-  [
-    statefulSets,
-    newStatefulSet('x', {
-      replicas: 1,
-      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' },
-      volumeClaimTemplates: [newClaim('data')],
-    }),
-  ],
-  [
-    daemonSets,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: {
-        selector: { matchLabels: { app: 'x' } },
-        template: template('x'),
-        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: '10%' } },
-      },
-    },
-  ],
-  [
-    jobs,
-    {
-      ...newJob('x', {
-        completions: 2,
-        completionMode: 'Indexed',
-        backoffLimitPerIndex: 1,
-        activeDeadlineSeconds: 9,
-        podFailurePolicy: { rules: [{ action: 'FailJob', onExitCodes: { operator: 'In', values: [1] } }] },
-        successPolicy: { rules: [{ succeededIndexes: '0' }] },
-      }),
-      status: {
-        startTime: '2026-01-01T00:00:00Z',
-        completedIndexes: '0',
-        uncountedTerminatedPods: { succeeded: ['u'] },
-        conditions: [{ type: 'Suspended', status: 'False' }],
-      },
-    },
-  ],
-  [
-    cronJobs,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: {
-        schedule: '*/5 * * * *',
-        timeZone: 'Europe/Berlin',
-        startingDeadlineSeconds: 10,
-        concurrencyPolicy: 'Forbid',
-        jobTemplate: { metadata: { labels: { a: 'b' } }, spec: newJob('x').spec },
-        successfulJobsHistoryLimit: 1,
-      },
-      status: { lastScheduleTime: '2026-01-01T00:00:00Z', active: [{ name: 'j', uid: 'u' }] },
-    },
-  ],
-  [
-    services,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: {
-        type: 'LoadBalancer',
-        clusterIP: '10.0.0.9',
-        clusterIPs: ['10.0.0.9'],
-        ipFamilies: ['IPv4'],
-        selector: { app: 'web' },
-        ports: [{ port: 80, targetPort: 'http', protocol: 'TCP' }],
-      },
-    },
-  ],
-  [
-    endpointSlices,
-    {
-      metadata: { name: 'x', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } },
-      addressType: 'IPv4',
-      ports: [{ port: 80 }],
-      endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: { kind: 'Pod', name: 'x' } }],
-    },
-  ],
-  [
-    nodes,
-    {
-      ...readyNode('x', '10.0.0.1'),
-      spec: { taints: [{ key: 'k', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' }] },
-    },
-  ],
-  [
-    persistentVolumes,
-    {
-      metadata: { name: 'x' },
-      spec: {
-        capacity: { storage: '1Gi' },
-        accessModes: ['ReadWriteOnce'],
-        claimRef: { namespace: 'shop', name: 'data', uid: 'u' },
-        persistentVolumeReclaimPolicy: 'Delete',
-      },
-      status: { phase: 'Bound' },
-    },
-  ],
-  [
-    persistentVolumeClaims,
-    {
-      ...newClaim('x', { volumeName: 'v', storageClassName: 'fast' }),
-      status: { phase: 'Bound', capacity: { storage: '1Gi' } },
-    },
-  ],
-  [
-    podDisruptionBudgets,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: { minAvailable: '50%', selector: { matchLabels: { app: 'web' } } },
-      status: { disruptedPods: { p: '2026-01-01T00:00:00Z' }, disruptionsAllowed: 1 },
-    },
-  ],
-  [
-    resourceQuotas,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: {
-        hard: { pods: '1' },
-        scopes: ['BestEffort'],
-        scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }] },
-      },
-      status: { used: { pods: '1' } },
-    },
-  ],
-  [
-    horizontalPodAutoscalers,
-    {
-      metadata: { name: 'x', namespace: 'shop' },
-      spec: {
-        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'none' },
-        minReplicas: 1,
-        maxReplicas: 3,
-        metrics: [
-          { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
-        ],
-        behavior: { scaleUp: { policies: [{ type: 'Pods', value: 1, periodSeconds: 10 }] } },
-      },
-    },
-  ],
-  [serviceAccounts, { metadata: { name: 'x', namespace: 'shop' }, secrets: [{ name: 's' }] }],
-  [namespaces, { metadata: { name: 'x' }, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } }],
-]
+const scope = testScope()
+const authority = await createAuthority(scope, { commonName: 'ca', years: 1 })
+const loadBalancers = { ensure: () => Promise.resolve({ address: '100.66.0.1' }), remove: () => Promise.resolve() }
+/** So that no loop is left out. */
+const keys = { rootCaPem: 'PEM', authority, tokenKey: await createServiceAccountKey(), loadBalancers }
+
+test('every kind that wakes a loop has a row below', () => {
+  const cluster = new TestCluster(() => [])
+  const caches = createCaches(scope, cluster.client)
+  const seen = new Set(
+    controllersFor({ client: cluster.client, caches, ...keys }).flatMap(({ sources }) =>
+      (sources as readonly Source[]).map(({ type }) => type.kind),
+    ),
+  )
+  scope.abort()
+  const rowed = new Set((malformedRows as readonly (readonly [ResourceType, object])[]).map(([type]) => type.kind))
+  assert.deepEqual(
+    [...seen].filter((kind) => !rowed.has(kind)),
+    [],
+  )
+  assert.ok(seen.size > 25, `only ${seen.size} kinds`)
+})
 
 /** Sound work of every sort, which must be done whatever stands beside it. */
 async function order(cluster: TestCluster): Promise<void> {
@@ -265,9 +119,9 @@ function seen(cluster: TestCluster): Json {
   }
 }
 
-for (const [type, object] of rows as readonly (readonly [ResourceType, KubernetesObject])[]) {
+for (const [type, object] of malformedRows as readonly (readonly [ResourceType, KubernetesObject])[]) {
   test(`no loop stops for a ${type.kind} with a field that is missing or makes no sense`, async () => {
-    await using cluster = new TestCluster((parts) => controllersFor({ ...parts, rootCaPem: 'PEM' }))
+    await using cluster = new TestCluster((parts) => controllersFor({ ...parts, ...keys }))
     await cluster.client.create(nodes, readyNode('sound', '10.0.0.1'))
     let count = 0
     for (const variant of variants(object)) {

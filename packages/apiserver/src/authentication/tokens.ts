@@ -4,6 +4,7 @@ import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import type { Clock } from '@aksel/base/clock'
 import { uuid, type Random } from '@aksel/base/ids'
 import { parseJson } from '@aksel/base/json'
+import { legacyIssuer, type LegacyClaims } from '@aksel/runtime/legacy-token'
 
 export interface SigningKey {
   /** The `kid` of tokens. */
@@ -60,7 +61,7 @@ export class TokenAuthority {
   readonly #key: SigningKey
   readonly #privateKey
   readonly #publicKey
-  readonly #verified = new Map<string, TokenClaims>()
+  readonly #verified = new Map<string, TokenClaims | LegacyClaims>()
 
   constructor(options: { clock: Clock; random: Random; issuer: string; key: SigningKey }) {
     this.issuer = options.issuer
@@ -97,15 +98,16 @@ export class TokenAuthority {
 
   /** The claims of a token that we signed and that is in force; undefined for any other. Bound objects are not looked at. */
   verify(token: string): TokenClaims | undefined {
-    let claims = this.#verified.get(token)
-    if (claims === undefined) {
-      claims = this.#check(token)
-      if (claims === undefined) return undefined
-      if (this.#verified.size >= CACHE_MAX) this.#verified.delete(this.#verified.keys().next().value!)
-      this.#verified.set(token, claims)
-    }
+    const claims = this.#signed(token)
+    if (claims === undefined || claims.iss !== this.issuer || !('exp' in claims)) return undefined
     const now = this.#clock.now() / 1000
     return now < claims.exp && now >= claims.nbf - 60 ? claims : undefined
+  }
+
+  /** What a token out of a secret says, where we signed it. It has no end; whether its secret still holds it is not looked at. */
+  verifyLegacy(token: string): LegacyClaims | undefined {
+    const claims = this.#signed(token)
+    return claims?.iss === legacyIssuer ? (claims as LegacyClaims) : undefined
   }
 
   /** The key set that is served to those who check our tokens. */
@@ -116,15 +118,25 @@ export class TokenAuthority {
     }
   }
 
-  #check(token: string): TokenClaims | undefined {
+  #signed(token: string): TokenClaims | LegacyClaims | undefined {
+    const known = this.#verified.get(token)
+    if (known !== undefined) return known
+    const claims = this.#check(token)
+    if (claims === undefined) return undefined
+    if (this.#verified.size >= CACHE_MAX) this.#verified.delete(this.#verified.keys().next().value!)
+    this.#verified.set(token, claims)
+    return claims
+  }
+
+  #check(token: string): TokenClaims | LegacyClaims | undefined {
     const [head = '', body = '', signature = '', ...more] = token.split('.')
     if (more.length > 0 || signature === '') return undefined
     const header = decode(head) as { readonly alg?: unknown; readonly kid?: unknown } | undefined
     if (header?.alg !== 'ES256' || header.kid !== this.#key.keyId) return undefined
     const key = { key: this.#publicKey, dsaEncoding: 'ieee-p1363' } as const
     if (!verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'))) return undefined
-    const claims = decode(body) as TokenClaims | undefined
-    return claims?.iss === this.issuer ? claims : undefined
+    const claims = decode(body) as TokenClaims | LegacyClaims | undefined
+    return claims?.iss === this.issuer || claims?.iss === legacyIssuer ? claims : undefined
   }
 }
 

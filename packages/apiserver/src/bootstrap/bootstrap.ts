@@ -12,6 +12,8 @@ import { createObject } from '../registry/create.ts'
 import type { Registry, WriteCall } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
 import type { Hooks } from '../hooks.ts'
+import { trackingMap } from '@aksel/runtime/legacy-token'
+import { dayOf } from '../authentication/legacy-uses.ts'
 import { masters, type UserInfo } from '../authentication/user-info.ts'
 import { flowControlObjects } from './flow-control.ts'
 import { rbacObjects } from './rbac-objects.ts'
@@ -37,6 +39,7 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions, h
   await hooks.run('start-system-namespaces-controller', async () => {
     for (const name of namespaces) await ensure(registry, { kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
   })
+  await hooks.run('start-legacy-token-tracking-controller', () => ensure(registry, tokenTracking(registry)))
   await hooks.run('rbac/bootstrap-roles', () => all(rbacObjects()))
   await hooks.run('scheduling/bootstrap-system-priority-classes', async () => {
     await ensure(registry, priorityClass('system-node-critical', 2_000_001_000))
@@ -48,6 +51,12 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions, h
     await ensure(registry, kubernetesService(options))
     for (const object of kubernetesAddresses(options)) await replace(registry, object)
   })
+}
+
+/** Since when uses of tokens out of secrets are noted: what was not used since then may be declared void. */
+function tokenTracking({ scope }: Registry): KubernetesObject & { readonly data: Readonly<Record<string, string>> } {
+  const metadata = { name: trackingMap, namespace: 'kube-system' }
+  return { kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { since: dayOf(scope.clock.now()) } }
 }
 
 const flowHook = 'priority-and-fairness-config-producer'

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { configMaps, deployments, namespaces, nodes, pods, replicaSets } from '@aksel/api/resources'
+import { configMaps, deployments, events, namespaces, nodes, pods, replicaSets } from '@aksel/api/resources'
 import type { ConfigMap } from '@aksel/api/types/core-v1'
 import type { OwnerReference } from '@aksel/api/types/meta-v1'
 import { deploymentController } from '../deployment/controller.ts'
@@ -125,4 +125,45 @@ test('a foreground deletion that is killed after any write is finished by the ne
     },
     (cluster, kill) => assert.deepEqual(counts(cluster), [0, 0, 0], `killed after write ${kill}`),
   )
+})
+
+test('an owner in another namespace is none: people are told, and what names it goes', async () => {
+  await using cluster = new TestCluster(loops)
+  serve(cluster)
+  cluster.start()
+  const { uid } = (await cluster.client.create(configMaps, { metadata: { name: 'owner', namespace: 'other' } }))
+    .metadata
+  await cluster.client.create(configMaps, owned('lost', { name: 'owner', uid: uid! }))
+  await cluster.clock.run(5000)
+  assert.deepEqual(
+    cluster.all(configMaps).map(({ metadata }) => metadata.name),
+    ['owner'],
+  )
+  const [event] = cluster.all(events)
+  assert.deepEqual(
+    [event!.type, event!.reason, event!.involvedObject.name, event!.source?.component],
+    ['Warning', 'OwnerRefInvalidNamespace', 'lost', 'garbage-collector-controller'],
+  )
+  assert.equal(
+    event!.message,
+    `ownerRef [v1/ConfigMap, namespace: shop, name: owner, uid: ${uid}] does not exist in namespace "shop"`,
+  )
+})
+
+test('an object of the cluster that names an owner of a namespace stays: nobody can say which one it means', async () => {
+  await using cluster = new TestCluster(loops)
+  serve(cluster)
+  cluster.start()
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'gone' }]
+  await cluster.client.create(nodes, { metadata: { name: 'n1', ownerReferences }, spec: {} })
+  const { uid } = (await cluster.client.create(configMaps, { metadata: { name: 'owner', namespace: 'other' } }))
+    .metadata
+  const told = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: uid! }]
+  await cluster.client.create(nodes, { metadata: { name: 'n2', ownerReferences: told }, spec: {} })
+  await cluster.clock.run(60_000)
+  assert.deepEqual(
+    cluster.all(nodes).map(({ metadata }) => metadata.name),
+    ['n1', 'n2'],
+  )
+  assert.equal(cluster.all(events)[0]!.involvedObject.name, 'n2')
 })

@@ -7,6 +7,7 @@ import type { Scope } from '@aksel/base/scope'
 import { done } from '@aksel/runtime/controller'
 import type { Cache, Controller, Outcome } from '@aksel/runtime/controller'
 import type { LoopParts } from '../parts.ts'
+import { tell } from '../pod-control.ts'
 import { OwnerGraph } from './graph.ts'
 import type { Node } from './graph.ts'
 import { kindKey, servedKinds } from './kinds.ts'
@@ -119,7 +120,7 @@ class GarbageCollectorLoop {
     })
   }
 
-  async reconcile(_scope: Scope, key: string): Promise<Outcome> {
+  async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const cached = this.#graph.find(key)
     if (cached === undefined) return done
     const object = await this.#live(cached)
@@ -127,16 +128,17 @@ class GarbageCollectorLoop {
     const node = { type: cached.type, object }
     if (object.metadata.deletionTimestamp !== undefined) {
       if (hasFinalizer(object, orphanFinalizer)) await this.#orphanDependents(node)
-      else if (hasFinalizer(object, foregroundFinalizer)) await this.#goAfterDependents(node)
+      else if (hasFinalizer(object, foregroundFinalizer)) await this.#goAfterDependents(scope, node)
       return done
     }
-    await this.#judge(node)
+    await this.#judge(scope, node)
     return done
   }
 
   /** Keeps the object, strikes owners off, or deletes it. */
-  async #judge(node: Node): Promise<void> {
-    const owners = await this.#classify(node.object)
+  async #judge(scope: Scope, node: Node): Promise<void> {
+    const owners = await this.#classify(scope, node)
+    if (owners === undefined) return
     const dependents = this.#graph.dependentsOf(node.object.metadata.uid!)
     const verdict = judgeOwned(node.object, owners, dependents.length > 0)
     if (verdict.kind === 'strike') await this.#strike(node, new Set(verdict.uids))
@@ -160,15 +162,32 @@ class GarbageCollectorLoop {
     return live?.metadata.uid === object.metadata.uid ? live : undefined
   }
 
-  async #classify({ metadata }: KubernetesObject): Promise<OwnerFacts> {
+  /** Undefined where nothing may be done: an owner is of a kind that such an object cannot have. */
+  async #classify(scope: Scope, node: Node): Promise<OwnerFacts | undefined> {
+    const { metadata } = node.object
     const facts = { solid: [], dangling: [], waiting: [] } as Record<keyof OwnerFacts, OwnerReference[]>
     for (const reference of metadata.ownerReferences ?? []) {
+      if (this.#graph.owner(reference, metadata.namespace) === undefined) this.#tellElsewhere(scope, node, reference)
+      // An object of the cluster cannot be owned by one of a namespace: which one is meant, nobody can say, so it stays.
+      if (metadata.namespace === undefined && this.#graph.typeOf(reference)?.namespaced === true) return undefined
       const owner = await this.#liveOwner(reference, metadata.namespace)
       if (owner === undefined) facts.dangling.push(reference)
       else if (waitsForDependents(owner) && reference.blockOwnerDeletion === true) facts.waiting.push(reference)
       else facts.solid.push(reference)
     }
     return facts
+  }
+
+  /** An owner is looked for in the object's own namespace: people are told where it stands in another. */
+  #tellElsewhere(scope: Scope, { type, object }: Node, reference: OwnerReference): void {
+    const { namespace = '' } = object.metadata
+    if (this.#absent.has(reference.uid)) return
+    if (this.#graph.ownerElsewhere(reference, object.metadata.namespace) === undefined) return
+    const { apiVersion, kind, name, uid } = reference
+    const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`
+    const message = `ownerRef ${owner} does not exist in namespace ${JSON.stringify(namespace)}`
+    const about = { type, object, source: 'garbage-collector-controller' }
+    tell(scope, this.#parts.client, about, 'Warning', 'OwnerRefInvalidNamespace', message)
   }
 
   /** Asked of the server unless the cache shows it well: only what the server does not have is gone. */
@@ -181,8 +200,6 @@ class GarbageCollectorLoop {
       throw new Error(
         `Cannot tell whether owner "${reference.name}" exists: kind ${reference.kind} of ${reference.apiVersion} is not served`,
       )
-    // A cluster-scoped object cannot be owned by a namespaced one: such an owner counts as missing.
-    if (type.namespaced && namespace === undefined) return undefined
     const place = type.namespaced ? { namespace: namespace! } : {}
     const live = await ignoreReason('NotFound', this.#parts.client.get(type, { name: reference.name, ...place }))
     return live?.metadata.uid === reference.uid ? live : undefined
@@ -216,14 +233,14 @@ class GarbageCollectorLoop {
   }
 
   /** Asks for the end of what blocks; each end wakes the owner again, and the last lets it go. */
-  async #goAfterDependents(node: Node): Promise<void> {
+  async #goAfterDependents(scope: Scope, node: Node): Promise<void> {
     const { uid } = node.object.metadata
     const dependents = this.#graph.dependentsOf(uid!)
     for (const dependent of dependents) {
       if (dependent.object.metadata.deletionTimestamp !== undefined) continue
       const live = await this.#live(dependent)
       if (live === undefined || live.metadata.deletionTimestamp !== undefined) continue
-      await this.#judge({ type: dependent.type, object: live })
+      await this.#judge(scope, { type: dependent.type, object: live })
     }
     const isBlocked = dependents.some(({ object }) => blocks(object, uid!))
     if (!isBlocked) await this.#removeFinalizer(node, foregroundFinalizer)

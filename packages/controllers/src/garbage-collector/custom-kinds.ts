@@ -17,11 +17,11 @@ export function customKindSource(caches: Caches): KindSource {
 export function typesOf({ spec, status }: CustomResourceDefinition): readonly ResourceType[] {
   if (!(status?.conditions ?? []).some(({ type, status: is }) => type === 'Established' && is === 'True')) return []
   const names = status?.acceptedNames ?? spec.names
-  const version = spec.versions
+  const version = (spec.versions ?? [])
     .filter(({ served }) => served)
     .map(({ name }) => name)
     .toSorted(compareVersions)[0]
-  if (version === undefined) return []
+  if (version === undefined || names?.plural === undefined || spec.group === undefined) return []
   const { group, scope } = spec
   return [{ group, version, kind: names.kind, plural: names.plural, namespaced: scope === 'Namespaced' }]
 }

@@ -62,7 +62,8 @@ export class OwnerGraph {
   }
 
   /** The type that a reference means; its version may be another served one. */
-  typeOf({ apiVersion, kind }: OwnerReference): ResourceType | undefined {
+  typeOf({ apiVersion, kind }: Partial<OwnerReference>): ResourceType | undefined {
+    if (apiVersion === undefined) return undefined
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
     const same = [...this.#kinds.values()].filter(({ type }) => type.kind === kind && type.group === group)
     return (same.find(({ type }) => groupVersionOf(type) === apiVersion) ?? same[0])?.type
@@ -75,6 +76,17 @@ export class OwnerGraph {
     const place = type.namespaced && namespace !== undefined ? { namespace } : {}
     const object = this.#kinds.get(kindKey(type))!.cache.get(keyOf({ metadata: { name: reference.name, ...place } }))
     return object?.metadata.uid === reference.uid ? { type, object } : undefined
+  }
+
+  /** The object of that uid where it lives in another namespace than the reference can mean. Looks at all of the kind. */
+  ownerElsewhere(reference: OwnerReference, namespace: string | undefined): Node | undefined {
+    const type = this.typeOf(reference)
+    if (type === undefined || !type.namespaced) return undefined
+    const object = this.#kinds
+      .get(kindKey(type))!
+      .cache.list()
+      .find(({ metadata }) => metadata.uid === reference.uid && metadata.namespace !== namespace)
+    return object === undefined ? undefined : { type, object }
   }
 
   /** Resolves when every kind was listed once. */
