@@ -116,6 +116,7 @@ $ get --raw /readyz?verbose
 [+]poststarthook/start-apiextensions-controllers ok
 [+]poststarthook/start-system-namespaces-controller ok
 [+]poststarthook/start-cluster-authentication-info-controller ok
+[+]poststarthook/start-legacy-token-tracking-controller ok
 [+]poststarthook/rbac/bootstrap-roles ok
 [+]poststarthook/scheduling/bootstrap-system-priority-classes ok
 [+]poststarthook/priority-and-fairness-config-producer ok
