@@ -4,6 +4,7 @@ import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
 import { documentId } from './resource-id.ts'
+import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.ts'
 
@@ -42,6 +43,7 @@ export function machineSpec(parts: {
   const networkPolicy = policyEngineOf(cluster)
   const size = findVmSize(pool.properties.vmSize)
   if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${pool.properties.vmSize}"`)
+  const kubelet = kubeletOf(pool.properties['kubeletConfig'])
   return {
     name: machine.name,
     clusterId: machine.clusterId,
@@ -53,6 +55,7 @@ export function machineSpec(parts: {
     maxPods: pool.properties.maxPods,
     labels: { ...nodeLabels(cluster, pool, machine), ...machine.labels },
     taints: machine.taints.map(parseTaint),
+    ...(kubelet === undefined ? {} : { kubelet }),
     subnetId: subnetId.toLowerCase(),
     boot: {
       kubernetesVersion: pool.version,

@@ -22,6 +22,7 @@ import type { NodeSettings } from './kubelet-config.ts'
 import { NodeAdmission } from './node-admission.ts'
 import { nodeCare } from './node-care.ts'
 import type { NodeCare } from './node-care.ts'
+import { qosWriter, startManagers } from './node-managers.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
 import { NodeUsage } from './node-usage.ts'
 import { NodeRegistration } from './node/registration.ts'
@@ -112,11 +113,16 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     pods: living,
     announce: () => registration.announce(),
   })
+  const kept = { ...description.reserved, memoryBytes: description.reserved.memoryBytes - evictionBytes(settings) }
+  const amounts = { cgroupRoot: options.cgroupRoot, capacity: options.capacity, reserved: kept, workers }
+  const qosChanged = qosWriter(scope, amounts)
+  const managers = await startManagers(scope, { ...amounts, settings, runtime, rootDirectory: options.rootDirectory })
   const admission = new NodeAdmission({
     client,
     nodeName: options.nodeName,
     allocatable: allocatableOf(description),
     maxPods: options.maxPods,
+    ...(managers === undefined ? {} : { assign: (pod) => managers.assign(pod) }),
     refuses: (pod) => shutdown.admit() ?? late.care?.eviction.admit(pod),
     pods: () => living().map(({ pod }) => pod),
   })
@@ -146,6 +152,8 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       return serviceCache.list()
     },
     pods: () => workers().map(({ pod }) => pod),
+    ...(managers === undefined ? {} : { managers }),
+    qosChanged,
     mirrorOf: (pod) => late.pods?.mirrorOf(pod),
     admit: async (pod) => (await admission.admit(pod)) ?? plugins.devices.manager.admit(pod),
     devices: plugins.devices,
@@ -156,7 +164,10 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     clusterDns: options.clusterDns,
     clusterDomain: options.clusterDomain,
     nodeDns: await readNodeDns(options.resolvConfPaths ?? ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']),
-    capacity: options.capacity,
+    capacity: {
+      ...options.capacity,
+      ...(settings.podPidsMax === undefined ? {} : { podPidsMax: settings.podPidsMax }),
+    },
     cgroupRoot: options.cgroupRoot,
     podLogsDirectory: options.podLogsDirectory,
     rootDirectory: options.rootDirectory,
@@ -170,6 +181,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const pods = new NodePods(scope, host, options.taskEvents, exits)
   const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })
   Object.assign(late, { pods, care })
+  qosChanged()
   const registered = registration.register()
   const loops = [
     registered.then(() => registration.keep()),
@@ -186,6 +198,12 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     shutDown: () => shutdown.begin(),
     ended: Promise.allSettled(loops).then((results) => throwUnlessAborted(scope, results)),
   }
+}
+
+/** Pods may use what the node evicts at: eviction comes before the kernel. */
+function evictionBytes({ thresholds }: NodeSettings): number {
+  const memory = thresholds.find(({ signal, isHard }) => signal === 'memory.available' && isHard)?.below
+  return memory?.kind === 'quantity' ? memory.units : 0
 }
 
 function throwUnlessAborted(scope: Scope, results: readonly PromiseSettledResult<void>[]): void {

@@ -15,6 +15,8 @@ export interface AdmissionWorld {
   readonly maxPods: number
   /** What the node's own state forbids: pressure, a shutdown. */
   refuses(pod: Pod): Refusal | undefined
+  /** Sets aside what a pod has alone; absent where the node's policies give nobody anything alone. */
+  assign?(pod: Pod): Promise<Refusal | undefined>
   /** All pods of the node that have not come to an end. */
   pods(): readonly Pod[]
 }
@@ -36,8 +38,12 @@ export class NodeAdmission {
     if (node !== undefined && !isStaticPod(pod) && !fits(pod, node)) return wrongNode
     // Judged and remembered in one turn, so that of two pods for one place one is refused.
     const refusal = judgeAdmission(pod, { allocatable, maxPods, admitted: this.#others(pod) })
-    if (refusal === undefined) this.#admitted.add(pod.metadata.uid ?? '')
-    return refusal
+    if (refusal !== undefined) return refusal
+    const uid = pod.metadata.uid ?? ''
+    this.#admitted.add(uid)
+    const unassigned = await this.#world.assign?.(pod)
+    if (unassigned !== undefined) this.#admitted.delete(uid)
+    return unassigned
   }
 
   /** Those that were taken before: by this agent, or by one before it. */

@@ -100,6 +100,7 @@ export function nodeCare(scope: Scope, { host, pods, settings, pulled, changed }
     eviction,
     async run() {
       await pods.synced()
+      host.managers?.keepOnly(new Set(pods.workers.keys()))
       await Promise.all([
         eviction.run(),
         images.run(),

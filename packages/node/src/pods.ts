@@ -128,6 +128,8 @@ export class NodePods {
     const worker = new PodWorker(this.#scope, this.#host, pod, () => {
       this.#workers.delete(uid)
       this.#host.guards?.release(uid)
+      this.#host.managers?.release(uid)
+      this.#host.qosChanged?.()
       // What it held may be what another waits for.
       for (const other of this.#workers.values()) if (other.waitsForRoom) other.wake()
       onGone()

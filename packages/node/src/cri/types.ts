@@ -70,6 +70,9 @@ export interface LinuxResources {
   readonly cpuShares?: number
   readonly memoryLimitInBytes?: number
   readonly oomScoreAdj?: number
+  /** `0-3,6`; on version 1 and 2 the same. */
+  readonly cpusetCpus?: string
+  readonly cpusetMems?: string
 }
 
 export interface PodSandboxConfig {

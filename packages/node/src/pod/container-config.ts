@@ -1,7 +1,14 @@
 // A container as the runtime is asked for it: command, environment, mounts, limits, rights.
 
 import type { Container, Pod } from '@aksel/api/types/core-v1'
-import type { ContainerConfig, ContainerSecurityContext, ImageEntry, Mount, SecurityProfile } from '../cri/types.ts'
+import type {
+  ContainerConfig,
+  ContainerSecurityContext,
+  ImageEntry,
+  LinuxResources,
+  Mount,
+  SecurityProfile,
+} from '../cri/types.ts'
 import { ContainerConfigError } from './env.ts'
 import { expand } from './expand.ts'
 import {
@@ -33,6 +40,8 @@ export interface ContainerFacts {
   readonly env: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
   readonly capacity: NodeCapacity
+  /** CPUs and memory nodes that the node's managers hold the container to. */
+  readonly pinned?: Pick<LinuxResources, 'cpusetCpus' | 'cpusetMems'>
   /** Whose processes an ephemeral container is to see: a running container's id. */
   readonly targetId?: string
 }
@@ -56,7 +65,7 @@ export function containerConfig(pod: Pod, container: Container, facts: Container
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
     linux: {
-      resources: linuxResources(pod, container, facts.capacity),
+      resources: { ...linuxResources(pod, container, facts.capacity), ...facts.pinned },
       securityContext: securityContext(pod, container, facts),
     },
   }

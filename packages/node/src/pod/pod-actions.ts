@@ -88,6 +88,7 @@ export class PodActions {
     const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
       tellPod(this.#scope, this.#host, { pod, type, reason, message })
     await makePodCgroup(this.#host.cgroupRoot, pod, this.#host.capacity)
+    this.#host.qosChanged?.()
     if (attempt > 0) tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
     try {
       await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), await this.#runtimeHandler(pod))

@@ -7,7 +7,7 @@ import type { Pod } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import { cgroupFolders, cgroupTrees, removeCgroupFolder } from '@aksel/host/cgroups'
 import type { CgroupTree } from '@aksel/host/cgroups'
-import { podLimits, qosOf } from './resources.ts'
+import { podLimits, qosOf, weightOf } from './resources.ts'
 import type { NodeCapacity, PodLimits } from './resources.ts'
 
 const qosFolder = { Guaranteed: '', Burstable: 'burstable/', BestEffort: 'besteffort/' } as const
@@ -40,7 +40,7 @@ export async function removePodCgroup(scope: Scope, root: string, uid: string): 
 
 async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodLimits): Promise<void> {
   const has = (name: string): boolean => tree.controllers.includes(name)
-  if (!has('cpu') && !has('memory')) return
+  if (!has('cpu') && !has('memory') && !has('pids')) return
   const parts = path
     .slice(root.length)
     .split('/')
@@ -52,7 +52,8 @@ async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodL
     await mkdir(directory, { recursive: true })
   }
   const set = (file: string, value: string | number): Promise<void> => writeFile(join(directory, file), String(value))
-  const { cpuShares, cpuQuota, memoryBytes } = limits
+  const { cpuShares, cpuQuota, memoryBytes, pidsMax } = limits
+  if (has('pids') && pidsMax !== undefined) await set('pids.max', pidsMax)
   if (has('cpu')) {
     await (tree.version === 2 ? set('cpu.weight', weightOf(cpuShares)) : set('cpu.shares', cpuShares))
     if (cpuQuota !== undefined) {
@@ -67,9 +68,4 @@ async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodL
 async function enable(directory: string, tree: CgroupTree): Promise<void> {
   const names = tree.controllers.filter((name) => ['cpu', 'memory', 'pids', 'cpuset', 'io', 'hugetlb'].includes(name))
   await writeFile(join(directory, 'cgroup.subtree_control'), names.map((name) => `+${name}`).join(' '))
-}
-
-/** Version 2 counts from 1 to 10,000 what version 1 counts from 2 to 262,144. */
-function weightOf(shares: number): number {
-  return Math.max(1, Math.floor(1 + ((shares - 2) * 9999) / 262_142))
 }

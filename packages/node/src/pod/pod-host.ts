@@ -2,11 +2,11 @@
 
 import { join } from 'node:path'
 import { pods } from '@aksel/api/resources'
-import type { Pod, Service } from '@aksel/api/types/core-v1'
+import type { Container, Pod, Service } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
-import type { ContainerRuntime, DnsConfig } from '../cri/types.ts'
+import type { ContainerRuntime, DnsConfig, LinuxResources } from '../cri/types.ts'
 import type { ContainerDevices } from '../devices/container-devices.ts'
 import type { ImagePuller } from '../images/pull.ts'
 import type { ObjectWatches } from '../object-watches.ts'
@@ -26,6 +26,10 @@ export interface PodHost {
   services(signal: AbortSignal): Promise<readonly Service[]>
   /** All pods of the node. */
   pods(): readonly Pod[]
+  /** Of CPUs and memory nodes, where the node's policies pin containers to some. */
+  readonly managers?: ResourceManagers
+  /** What classes of service have together is to be counted again. */
+  qosChanged?(): void
   /** What stands in the API under a static pod's name. */
   mirrorOf(pod: Pod): Pod | undefined
   /** Why the node does not take the pod; undefined where it does, and from then on the pod counts. */
@@ -58,6 +62,14 @@ export interface PodGuards {
 
 export function podFolders(host: Pick<PodHost, 'rootDirectory' | 'memoryDirectory'>, uid: string): PodFolders {
   return { root: join(host.rootDirectory, 'pods', uid), memory: join(host.memoryDirectory, 'pods', uid) }
+}
+
+export interface ResourceManagers {
+  pin(pod: Pod, container: Container): Pick<LinuxResources, 'cpusetCpus' | 'cpusetMems'>
+  /** The pod is gone. */
+  release(uid: string): void
+  /** These are all pods of the node: others went while no agent ran. */
+  keepOnly(uids: ReadonlySet<string>): void
 }
 
 export interface PodNews {

@@ -32,6 +32,8 @@ export function qosOf(pod: Pod): QosClass {
 export interface NodeCapacity {
   readonly cpuMilli: number
   readonly memoryBytes: number
+  /** Processes and threads that one pod may have; no bound where absent. */
+  readonly podPidsMax?: number
 }
 
 export function linuxResources(pod: Pod, container: Container, node: NodeCapacity): LinuxResources {
@@ -75,6 +77,7 @@ export interface PodLimits {
   readonly cpuShares: number
   readonly cpuQuota?: number
   readonly memoryBytes?: number
+  readonly pidsMax?: number
 }
 
 /** What the pod's own cgroup holds its containers to together; a limit counts only where every container has one. */
@@ -101,7 +104,13 @@ export function podLimits(pod: Pod, node: NodeCapacity): PodLimits {
   const shares = sharesOf(total('cpu', 'requests', quantityMilli))
   return {
     cpuShares: shares,
+    ...(node.podPidsMax === undefined ? {} : { pidsMax: node.podPidsMax }),
     ...(limited('cpu') ? { cpuQuota: quotaOf(Math.min(node.cpuMilli, total('cpu', 'limits', quantityMilli))) } : {}),
     ...(limited('memory') ? { memoryBytes: total('memory', 'limits', quantityUnits) } : {}),
   }
+}
+
+/** Version 2 counts from 1 to 10,000 what version 1 counts from 2 to 262,144. */
+export function weightOf(shares: number): number {
+  return Math.max(1, Math.floor(1 + ((shares - 2) * 9999) / 262_142))
 }

@@ -118,6 +118,7 @@ async function prepare(
     env,
     mounts,
     capacity: host.capacity,
+    ...(host.managers === undefined ? {} : { pinned: host.managers.pin(pod, container) }),
     ...target,
   })
   return host.devices.give(pod, container, config)

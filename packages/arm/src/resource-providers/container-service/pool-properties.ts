@@ -4,6 +4,7 @@ import { badRequest, changeNotAllowed, invalidParameter, missingParameter, AksEr
 import { textAt } from '../body.ts'
 import { readShape } from './shape.ts'
 import { poolShape } from './shapes.ts'
+import { judgeKubeletConfig } from './kubelet-config.ts'
 import { minorOf, resolveVersion } from './kubernetes-versions.ts'
 import { defaultVmSize, findVmSize, isBurstable, vmSizes } from './vm-sizes.ts'
 import type { Json, PoolProperties } from '../../records.ts'
@@ -17,6 +18,7 @@ const immutable = [
   'osDiskSizeGB',
   'osDiskType',
   'kubeletDiskType',
+  'kubeletConfig',
   'availabilityZones',
   'scaleSetPriority',
   'scaleSetEvictionPolicy',
@@ -131,6 +133,7 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   }
   if (existing?.vmSize !== pool.vmSize) judgeVmSize(pool, context.location)
   judgeDisk(pool)
+  judgeKubeletConfig(pool['kubeletConfig'])
   judgeVersion(pool, context)
   judgeLabels(pool)
   judgeTaints(pool.nodeTaints ?? [])

@@ -39,6 +39,12 @@ export const poolEffects: Effects = {
   name: true,
   nodeImageVersion: true,
   'upgradeSettings.drainTimeoutInMinutes': true,
+  'kubeletConfig.cpuManagerPolicy': true,
+  'kubeletConfig.imageGcHighThreshold': true,
+  'kubeletConfig.imageGcLowThreshold': true,
+  'kubeletConfig.containerLogMaxSizeMB': true,
+  'kubeletConfig.containerLogMaxFiles': true,
+  'kubeletConfig.podMaxPids': true,
 }
 
 export const recordedOfCluster = (given: Json, defaults: Json): readonly string[] =>

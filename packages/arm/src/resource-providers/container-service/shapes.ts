@@ -55,6 +55,19 @@ export const poolShape: Shape = fields({
   creationData: fields({ sourceResourceId: 'string' }),
   capacityReservationGroupID: 'string',
   hostGroupID: 'string',
+  kubeletConfig: fields({
+    cpuManagerPolicy: 'string',
+    cpuCfsQuota: 'bool',
+    cpuCfsQuotaPeriod: 'string',
+    imageGcHighThreshold: 'int',
+    imageGcLowThreshold: 'int',
+    topologyManagerPolicy: 'string',
+    allowedUnsafeSysctls: list('string'),
+    failSwapOn: 'bool',
+    containerLogMaxSizeMB: 'int',
+    containerLogMaxFiles: 'int',
+    podMaxPids: 'int',
+  }),
 })
 
 export const clusterShape: Shape = fields({
