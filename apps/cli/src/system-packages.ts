@@ -17,11 +17,12 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
 ]
 
-/** What the tests want besides: a real etcd, and a client of DNS for their image. */
+/** What the tests want besides: a real etcd, a client of DNS for their image, a registry, a database. */
 const testPackages: typeof packages = [
   { name: 'etcd-server', file: '/usr/bin/etcd' },
   { name: 'etcd-client', file: '/usr/bin/etcdctl' },
   { name: 'bind9-dnsutils', file: '/usr/bin/dig' },
+  { name: 'docker-registry', file: '/usr/bin/docker-registry' },
 ]
 
 export interface NodeSupport {

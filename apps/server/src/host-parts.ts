@@ -50,6 +50,7 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     sandboxImage: pauseReference,
     imageArchives: async () => [...(await images), ...(await extraArchives(join(imagesDirectory, 'extra')))],
     disksDirectory,
+    registriesDirectory: join(dataDir, 'registries'),
     undoAgentLedger: (own, directory) => undoLedger(own, directory),
   })
   const machines = await openLocalMachines({

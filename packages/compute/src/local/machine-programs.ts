@@ -53,6 +53,8 @@ export interface MachineProgramsOptions {
   readonly imageArchives: () => Promise<readonly { readonly path: string; readonly digest: string }[]>
   /** `DATA/disks`. */
   readonly disksDirectory: string
+  /** `DATA/registries`: mirrors and certificates of registries, one folder with a `hosts.toml` each. */
+  readonly registriesDirectory: string
   /** Undoes what the agent wrote into its own ledger. */
   readonly undoAgentLedger: (scope: Scope, directory: string) => Promise<void>
 }
@@ -87,6 +89,7 @@ async function prepare(
     runcRoot: paths.runcRoot,
     cniConfigDirectory: paths.cniConfigDirectory,
     sandboxImage: options.sandboxImage,
+    registryDirectory: options.registriesDirectory,
   })
   const agent = agentConfig({ paths, spec, attachment, disksDirectory: options.disksDirectory })
   await Promise.all([

@@ -43,10 +43,14 @@ export interface ImageRequest {
 interface BackOff {
   readonly delayMs: number
   readonly sinceMs: number
+  /** Of the last pull. */
+  readonly error: string
 }
 
 const DELAY_MS_MIN = 10_000
 const DELAY_MS_MAX = 300_000
+/** How long a failure stands for itself before it is a back-off. */
+const TELL_MS = 1000
 
 export class ImagePuller {
   readonly #scope: Scope
@@ -100,7 +104,8 @@ export class ImagePuller {
     if (before !== undefined && clock.now() < before.sinceMs + before.delayMs) {
       const message = `Back-off pulling image "${image}"`
       tell('Normal', 'BackOff', message)
-      throw new ImageError('ImagePullBackOff', message, before.sinceMs + before.delayMs)
+      const why = `${message}: ErrImagePull: ${before.error}`
+      throw new ImageError('ImagePullBackOff', why, before.sinceMs + before.delayMs)
     }
     tell('Normal', 'Pulling', `Pulling image "${image}"`)
     const beganMs = clock.monotonicMs()
@@ -109,14 +114,11 @@ export class ImagePuller {
     } catch (error) {
       if (signal.aborted) throw error
       const delayMs = Math.min(DELAY_MS_MAX, before === undefined ? DELAY_MS_MIN : before.delayMs * 2)
-      this.#backOffs.set(key, { delayMs, sinceMs: clock.now() })
-      const message = `failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`
-      tell(
-        'Warning',
-        'Failed',
-        `Failed to pull image "${image}": ${(error as Error).message.replace(/^PullImage: /, '')}`,
-      )
-      throw new ImageError('ErrImagePull', message, clock.now())
+      const why = (error as Error).message.replace(/^PullImage: /, '')
+      this.#backOffs.set(key, { delayMs, sinceMs: clock.now(), error: why })
+      const message = `failed to pull image "${image}": ${why}`
+      tell('Warning', 'Failed', `Failed to pull image "${image}": ${why}`)
+      throw new ImageError('ErrImagePull', message, clock.now() + TELL_MS)
     }
     this.#backOffs.delete(key)
     const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(3)

@@ -33,7 +33,10 @@ export interface ContainerdHarness extends AsyncDisposable {
 const READY_MS = 10_000
 
 /** Resolves when CRI answers and knows pause, busybox and the shop's images. */
-export async function startContainerd(scope: Scope): Promise<ContainerdHarness> {
+export async function startContainerd(
+  scope: Scope,
+  options: { readonly registries?: boolean } = {},
+): Promise<ContainerdHarness> {
   const directory = await mkdtemp(join(tmpdir(), 'aksel-cri-'))
   const ledger = await openFileLedger(scope, { directory: join(directory, 'ledger') })
   const name = `ak-test-${process.pid}-${directory.slice(-6)}`
@@ -57,7 +60,7 @@ export async function startContainerd(scope: Scope): Promise<ContainerdHarness> 
       renderCniConfig({ podCidr, dataDirectory: join(machine, 'addresses') }),
     )
     const socketPath = join(machine, 'c.sock')
-    await writeFile(join(machine, 'containerd.toml'), configOf(machine, socketPath))
+    await writeFile(join(machine, 'containerd.toml'), configOf(machine, socketPath, options.registries === true))
     await startProcess({
       ledger,
       owner,
@@ -94,7 +97,8 @@ async function makeNamespace(scope: Scope, ledger: Ledger, name: string): Promis
   await run(scope, ['ip', '-n', name, 'link', 'set', 'lo', 'up'])
 }
 
-function configOf(machine: string, socketPath: string): string {
+/** With `registries`, mirrors are read from `registries` in the machine's folder. */
+function configOf(machine: string, socketPath: string, registries: boolean): string {
   return renderContainerdConfig({
     rootDirectory: join(machine, 'containerd'),
     stateDirectory: join(machine, 'run'),
@@ -102,6 +106,7 @@ function configOf(machine: string, socketPath: string): string {
     runcRoot: join(machine, 'runc'),
     cniConfigDirectory: join(machine, 'cni'),
     sandboxImage: pauseReference,
+    ...(registries ? { registryDirectory: join(machine, 'registries') } : {}),
   })
 }
 
