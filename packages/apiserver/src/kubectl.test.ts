@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { kubernetesTool } from '../../../apps/cli/src/kubernetes-tools.ts'
-import { admin, clientCertificate, listenForTest, startTestServer, type TestServer } from './test-server.ts'
+import { admin, kubeconfigFor, startTestServer, type TestServer } from './test-server.ts'
 
 const manifests = `
 apiVersion: apps/v1
@@ -186,20 +186,7 @@ void suite('kubectl', () => {
     program = await kubernetesTool(join(import.meta.dirname, '../../..'), 'kubectl')
     server = await startTestServer()
     directory = await mkdtemp(join(tmpdir(), 'aksel-kubectl-'))
-    const { url } = await listenForTest(server)
-    const { certificatePem, keyPem } = await clientCertificate(server, admin)
-    const base64 = (text: string): string => Buffer.from(text).toString('base64')
-    const cluster = { server: url, 'certificate-authority-data': base64(server.authority.certificatePem) }
-    const user = { 'client-certificate-data': base64(certificatePem), 'client-key-data': base64(keyPem) }
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'test', cluster }],
-      users: [{ name: 'test', user }],
-      contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
-      'current-context': 'test',
-    }
-    await writeFile(join(directory, 'config'), JSON.stringify(config))
+    await writeFile(join(directory, 'config'), JSON.stringify(await kubeconfigFor(server, admin)))
     await writeFile(join(directory, 'MANIFESTS'), manifests)
     await writeFile(join(directory, 'MALFORMED'), malformed)
   })

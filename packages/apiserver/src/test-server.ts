@@ -133,3 +133,20 @@ export function clientCertificate(test: TestServer, user: UserInfo): Promise<Key
     days: 1,
   })
 }
+
+/** A kubeconfig, as JSON, for a user of the server over TLS; the server listens from then on. */
+export async function kubeconfigFor(test: TestServer, user: UserInfo): Promise<Readonly<Record<string, unknown>>> {
+  const { url } = await listenForTest(test)
+  const { certificatePem, keyPem } = await clientCertificate(test, user)
+  const base64 = (text: string): string => Buffer.from(text).toString('base64')
+  const cluster = { server: url, 'certificate-authority-data': base64(test.authority.certificatePem) }
+  const credentials = { 'client-certificate-data': base64(certificatePem), 'client-key-data': base64(keyPem) }
+  return {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster }],
+    users: [{ name: 'test', user: credentials }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    'current-context': 'test',
+  }
+}

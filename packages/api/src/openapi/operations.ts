@@ -75,9 +75,12 @@ function bodyParameter({ schema, isRequired }: NonNullable<OperationRequest['bod
   return { name: 'body', in: 'body', ...(isRequired ? { required: true } : {}), schema }
 }
 
-/** Version 2 tells each parameter once; only what kubectl before 1.27 looks for in the operation itself stands there. */
+/** kubectl before 1.27 looks for these in the operation itself, and follows no reference. */
+const alwaysWhole: ReadonlySet<string> = new Set(['dryRun', 'fieldValidation'])
+
+/** Version 2 tells each parameter once, where that is enough. */
 export function parameterOf(version: OpenApiVersion, parameter: Parameter): OpenApiSchema {
-  if (version === 2 && isSharedParameter(parameter) && parameter.name !== 'fieldValidation')
+  if (version === 2 && isSharedParameter(parameter) && !alwaysWhole.has(parameter.name))
     return { $ref: `#/parameters/${parameter.name}` }
   return wholeParameter(version, parameter)
 }

@@ -12,7 +12,7 @@ export function finish<T>(steps: Steps<T>): T {
 }
 
 /** Gives way after each `stepsPerTurn` steps. */
-export async function finishInTurns<T>(steps: Steps<T>, giveWay: () => Promise<void>, stepsPerTurn = 8): Promise<T> {
+export async function finishInTurns<T>(steps: Steps<T>, giveWay: () => Promise<void>, stepsPerTurn = 4): Promise<T> {
   for (let count = 1; ; count += 1) {
     const { done, value } = steps.next()
     if (done === true) return value

@@ -114,3 +114,23 @@ test('every document of a minor has a field for everything, and no sentence is l
   for (const [sentence, told] of Map.groupBy(written, (text) => text))
     assert.equal(counts.get(sentence)?.length, told.length, sentence)
 })
+
+test('the schema of a custom kind has a field for everything that a definition can say', () => {
+  const schema = {
+    type: 'object',
+    nullable: true,
+    properties: {
+      size: { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true },
+      name: { type: 'string', minLength: 1, maxLength: 63, pattern: '^a', not: { enum: ['b'] }, format: 'uuid' },
+      parts: { type: 'array', minItems: 1, maxItems: 9, items: { type: 'number', minimum: -1.5, multipleOf: 0.5 } },
+      more: { type: 'object', additionalProperties: true, minProperties: 1, maxProperties: 4, default: { a: 1 } },
+      flag: { type: 'boolean', default: false, title: 'T', example: [1], externalDocs: { url: 'u' } },
+    },
+    'x-kubernetes-validations': [{ rule: 'self.size > 0' }],
+    required: ['size'],
+  }
+  const bytes = encodeOpenApiV3({ components: { schemas: { Custom: schema } } })
+  const texts = textsOf(bytes)
+  for (const text of ['uuid', '^a', '"b"', 'T', 'u', '[{"rule":"self.size > 0"}]', 'size'])
+    assert.ok(texts.includes(text), text)
+})

@@ -88,7 +88,12 @@ export class BuiltInDocuments {
 
   #keep(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
     let kept = this.#kept.get(name)
-    if (kept === undefined) this.#kept.set(name, (kept = make()))
+    if (kept === undefined) {
+      kept = make()
+      this.#kept.set(name, kept)
+      // What could not be made is not kept: who asks next is not told of it for ever.
+      kept.catch(() => this.#kept.delete(name))
+    }
     return kept
   }
 }
