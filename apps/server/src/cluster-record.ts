@@ -81,9 +81,7 @@ export async function newClusterRecord(
     spec.fqdn,
     'localhost',
   ]
-  const client = (commonName: string, organizations: readonly string[]): Promise<KeyPair> =>
-    issue(scope, authority, { commonName, organizations, usages: ['client'], days: CERTIFICATE_DAYS })
-  const [serving, admin, user, signingKey, frontProxy] = await Promise.all([
+  const [serving, admin, signingKey, frontProxy] = await Promise.all([
     issue(scope, authority, {
       commonName: 'apiserver',
       dnsNames,
@@ -91,12 +89,17 @@ export async function newClusterRecord(
       usages: ['server', 'client'],
       days: CERTIFICATE_DAYS,
     }),
-    client('masterclient', ['system:masters']),
-    client('masterclient', ['system:masters']),
+    issue(scope, authority, {
+      commonName: 'masterclient',
+      organizations: ['system:masters'],
+      usages: ['client'],
+      days: CERTIFICATE_DAYS,
+    }),
     createServiceAccountKey(),
     newFrontProxy(scope),
   ])
-  const keys = { authority, serving, admin, user, signingKey, frontProxy }
+  // As on AKS with local accounts: both credentials are those of one client.
+  const keys = { authority, serving, admin, user: admin, signingKey, frontProxy }
   const maker = madeBy === undefined ? {} : { madeBy }
   const switched = switches === undefined ? {} : { switches }
   return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker, ...switched }

@@ -1,6 +1,7 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
@@ -29,6 +30,8 @@ export interface ControlPlaneParts {
   readonly loops?: boolean
   /** What the kinds say of themselves, shared by all clusters of the process. */
   readonly openApi?: OpenApiLibrary
+  /** The kinds, shared by all clusters of this server. Absent: each loads its own. */
+  readonly catalogs?: Catalogs
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -121,6 +124,7 @@ async function openServer(
   const onFabric = spec.fabricAddress !== undefined
   return createApiServer({
     scope,
+    ...(options.catalogs === undefined ? {} : { catalog: await options.catalogs.of(spec.kubernetesVersion) }),
     store: options.store,
     keyPrefix: options.keyPrefix,
     kubernetesVersion: spec.kubernetesVersion,

@@ -1,6 +1,7 @@
 // Control planes alone, without front door, fabric and machines: what benchmarks and trust tests start and kill. The parts are
 // those of the server. It takes its orders over the channel of its parent process.
 
+import { Catalogs } from '@aksel/apiserver/catalogs'
 import { enableCompileCache } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { mkdir } from 'node:fs/promises'
@@ -46,6 +47,7 @@ const engine = await EmbeddedEngine.open(scope, {
   privileged: false,
   audit: audit.write,
   openApi: new OpenApiLibrary(),
+  catalogs: new Catalogs(),
   loops: values.loops === 'on',
   ...(isShared(values.store) ? { sharedAs: hostName(dataDir) } : {}),
 })

@@ -1,5 +1,6 @@
 // Wires the parts of one host together. What is here decides nothing; it only says who gets what.
 
+import { Catalogs } from '@aksel/apiserver/catalogs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
@@ -39,6 +40,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       audit: audit.write,
       switches: options.switches,
       openApi: new OpenApiLibrary(),
+      catalogs: new Catalogs(),
       ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),

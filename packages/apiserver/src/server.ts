@@ -1,7 +1,6 @@
 // The API server of one cluster: wires the stages together. No state outside this object; an idle one holds little.
 
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
-import { minors, type Minor } from '@aksel/api/tables'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
@@ -28,6 +27,7 @@ import type { CustomKinds } from './custom-resources/custom-kinds.ts'
 import { customKinds } from './custom-resources/custom-kinds-of.ts'
 import { DefinitionLoop } from './custom-resources/definition-loop.ts'
 import { createConnectHandler } from './connect/handler.ts'
+import { minorOf } from './catalogs.ts'
 import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
 import { Documents } from './discovery/documents.ts'
 import type { OpenApiLibrary } from './discovery/open-api-library.ts'
@@ -347,13 +347,6 @@ function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
     protobuf: registry.protobufEncoder,
     route,
   })
-}
-
-/** `1.35` of `1.35.7`. */
-function minorOf(version: string): Minor {
-  const minor = minors.find((one) => version === one || version.startsWith(`${one}.`))
-  if (minor === undefined) throw new Error(`Kubernetes ${version} is not offered: there are ${minors.join(', ')}`)
-  return minor
 }
 
 /** 10.0.0.1 of 10.0.0.0/16. */

@@ -36,21 +36,26 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions, h
     await Promise.all(objects.map((object) => ensure(registry, object)))
   }
   const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
-  await hooks.run('start-system-namespaces-controller', async () => {
-    for (const name of namespaces) await ensure(registry, { kind: 'Namespace', apiVersion: 'v1', metadata: { name } })
-  })
-  await hooks.run('start-legacy-token-tracking-controller', () => ensure(registry, tokenTracking(registry)))
-  await hooks.run('rbac/bootstrap-roles', () => all(rbacObjects()))
-  await hooks.run('scheduling/bootstrap-system-priority-classes', async () => {
-    await ensure(registry, priorityClass('system-node-critical', 2_000_001_000))
-    await ensure(registry, priorityClass('system-cluster-critical', 2_000_000_000))
-  })
-  await hooks.run(flowHook, () => all(flowControlObjects()))
-  await hooks.run(ownHook, async () => {
-    await ensureServiceRange(registry, options.serviceCidr)
-    await ensure(registry, kubernetesService(options))
-    for (const object of kubernetesAddresses(options)) await replace(registry, object)
-  })
+  await hooks.run('start-system-namespaces-controller', () =>
+    all(namespaces.map((name) => ({ kind: 'Namespace', apiVersion: 'v1', metadata: { name } }))),
+  )
+  // Side by side: each waits for the disk, and none for another.
+  await Promise.all([
+    hooks.run('start-legacy-token-tracking-controller', () => ensure(registry, tokenTracking(registry))),
+    hooks.run('rbac/bootstrap-roles', () => all(rbacObjects())),
+    hooks.run('scheduling/bootstrap-system-priority-classes', () =>
+      all([
+        priorityClass('system-node-critical', 2_000_001_000),
+        priorityClass('system-cluster-critical', 2_000_000_000),
+      ]),
+    ),
+    hooks.run(flowHook, () => all(flowControlObjects())),
+    hooks.run(ownHook, async () => {
+      await ensureServiceRange(registry, options.serviceCidr)
+      await ensure(registry, kubernetesService(options))
+      for (const object of kubernetesAddresses(options)) await replace(registry, object)
+    }),
+  ])
 }
 
 /** Since when uses of tokens out of secrets are noted: what was not used since then may be declared void. */
