@@ -3,13 +3,11 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { unpackTools } from '../../../apps/cli/src/kubernetes-tools.ts'
+import { oldKubectl } from './test-kubectl.ts'
 import { admin, kubeconfigFor, startTestServer, type TestServer } from './test-server.ts'
 
 const web = `
@@ -35,16 +33,6 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{image: 'web:1', imagee: x}]}
 `
-
-async function oldKubectl(): Promise<string> {
-  const directory = join(import.meta.dirname, '../../../node_modules/.cache/kubectl-1.20')
-  const path = join(directory, 'kubectl')
-  if (existsSync(path)) return path
-  mkdirSync(directory, { recursive: true })
-  const resolved = createRequire(import.meta.url).resolve('@aws-cdk/asset-kubectl-v20')
-  await unpackTools(join(dirname(resolved), 'layer.zip'), directory)
-  return path
-}
 
 void suite('kubectl 1.20', () => {
   let server: TestServer

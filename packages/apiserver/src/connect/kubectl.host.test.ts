@@ -26,6 +26,7 @@ import { openTunnelServer } from '@aksel/runtime/tunnel-server'
 import type { TunnelServer } from '@aksel/runtime/tunnel-server'
 import type { ConnectCall, ConnectHandler } from '../connect-handler.ts'
 import { kubernetesTool } from '../../../../apps/cli/src/kubernetes-tools.ts'
+import { oldKubectl } from '../test-kubectl.ts'
 import { createConnectHandler } from './handler.ts'
 
 const scope = testScope()
@@ -34,6 +35,8 @@ let harness: ContainerdHarness
 let tunnel: TunnelServer
 let kubeconfig: string
 let program: string
+/** kubectl 1.20, which knows no WebSocket. */
+let oldProgram: string
 let handler: ConnectHandler
 
 /** `main` serves HTTP on loopback and all addresses, logs and waits; `shell-tty` is an interactive shell. */
@@ -188,6 +191,7 @@ async function startApi(tls: { readonly cert: string; readonly key: string }): P
 
 before(async () => {
   program = await kubernetesTool(join(import.meta.dirname, '../../../..'), 'kubectl')
+  oldProgram = await oldKubectl()
   harness = await startContainerd(scope)
   const authority = await createAuthority(scope, { commonName: 'ca', years: 1 })
   const days = 1
@@ -253,9 +257,18 @@ after(async () => {
   scope[Symbol.dispose]()
 })
 
-function kubectl(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcessWithoutNullStreams {
+/** `isOld`: the one of 1.20. */
+interface KubectlOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly isOld?: boolean
+}
+
+function kubectl(
+  args: readonly string[],
+  { env = {}, isOld = false }: KubectlOptions = {},
+): ChildProcessWithoutNullStreams {
   const home = join(harness.directory, 'home')
-  return spawn(program, ['--kubeconfig', kubeconfig, ...args], {
+  return spawn(isOld ? oldProgram : program, ['--kubeconfig', kubeconfig, ...args], {
     env: { PATH: process.env['PATH'], HOME: home, ...env },
   })
 }
@@ -291,36 +304,37 @@ test('kubectl logs shows both streams, a tail, a follow that ends with its conta
   )
 })
 
-for (const [protocol, env] of [
+for (const [protocol, how] of [
   ['WebSocket', {}],
-  ['SPDY', { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' }],
+  ['SPDY', { env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' } }],
+  ['SPDY as kubectl 1.20 speaks it', { isOld: true }],
 ] as const) {
   test(`kubectl exec over ${protocol} passes input to its end, output, error output and the exit code`, async () => {
     const script = 'cat; echo err >&2; exit 3'
     const result = await resultOf(
-      kubectl(['exec', '-i', 'web', '-c', 'main', '--', 'sh', '-c', script], env),
+      kubectl(['exec', '-i', 'web', '-c', 'main', '--', 'sh', '-c', script], how),
       'input\n',
     )
     assert.deepEqual(result, { out: 'input\n', err: 'err\ncommand terminated with exit code 3\n', code: 3 })
     const big = Buffer.alloc(3_000_000, 'x')
-    const counted = await resultOf(kubectl(['exec', '-i', 'web', '-c', 'main', '--', 'wc', '-c'], env), big)
+    const counted = await resultOf(kubectl(['exec', '-i', 'web', '-c', 'main', '--', 'wc', '-c'], how), big)
     assert.equal(counted.out.trim(), '3000000')
     const sent = await resultOf(
-      kubectl(['exec', 'web', '-c', 'main', '--', 'dd', 'if=/dev/zero', 'bs=1M', 'count=5'], env),
+      kubectl(['exec', 'web', '-c', 'main', '--', 'dd', 'if=/dev/zero', 'bs=1M', 'count=5'], how),
     )
     assert.equal(sent.out.length, 5 * 1024 * 1024)
   })
 
   test(`kubectl exec over ${protocol} says what runc says where the command does not exist`, async () => {
-    const { err, code } = await resultOf(kubectl(['exec', 'web', '-c', 'main', '--', 'nonsense'], env))
+    const { err, code } = await resultOf(kubectl(['exec', 'web', '-c', 'main', '--', 'nonsense'], how))
     assert.match(err, /exec: "nonsense": executable file not found in \$PATH/)
     assert.equal(code, 1)
-    const gone = await resultOf(kubectl(['exec', 'web', '-c', 'short', '--', 'sh'], env))
+    const gone = await resultOf(kubectl(['exec', 'web', '-c', 'short', '--', 'sh'], how))
     assert.match(gone.err, /container not found \("short"\)/)
   })
 
   test(`kubectl port-forward over ${protocol} reaches a server on the pod's loopback address, often and at once`, async () => {
-    const child = kubectl(['port-forward', 'pod/web', ':8080'], env)
+    const child = kubectl(['port-forward', 'pod/web', ':8080'], how)
     try {
       const [line] = (await once(child.stdout, 'data')) as [Buffer]
       const port = Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1])
@@ -341,7 +355,7 @@ for (const [protocol, env] of [
   })
 
   test(`kubectl port-forward over ${protocol} says that nobody listens`, async () => {
-    const child = kubectl(['port-forward', 'pod/web', ':9999'], env)
+    const child = kubectl(['port-forward', 'pod/web', ':9999'], how)
     try {
       const [line] = (await once(child.stdout, 'data')) as [Buffer]
       const socket = connect({ port: Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]), host: '127.0.0.1' })
@@ -358,7 +372,7 @@ for (const [protocol, env] of [
   })
 
   test(`kubectl attach over ${protocol} reaches the container's own shell`, async () => {
-    const child = kubectl(['attach', '-i', 'web', '-c', 'shell-tty'], env)
+    const child = kubectl(['attach', '-i', 'web', '-c', 'shell-tty'], how)
     const lines: string[] = []
     child.stdin.write('echo a$((40+2))b\n')
     for await (const chunk of child.stdout) {
