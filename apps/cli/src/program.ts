@@ -113,15 +113,33 @@ interface MachineFlags {
   readonly zone?: string
   readonly all?: boolean
   readonly seconds?: number
+  readonly bitsPerSecond?: number
+  readonly leaveBytes?: number
 }
 
+/** The same for real machines and for simulated ones. */
+const machineWords: readonly (readonly [string, string])[] = [
+  ['boot', 'Start a machine that stands still.'],
+  ['reboot', 'End everything on it in order, and start it again.'],
+  ['reimage', 'The same, and it begins with nothing.'],
+  ['stop', 'Until it is booted.'],
+  ['deallocate', 'As stop.'],
+  ['kill', 'A power cut: nobody is told. Until it is booted.'],
+  ['partition', 'It hears and reaches nobody.'],
+  ['slow', 'Its network is slow.'],
+  ['fill', 'Its memory is taken; the disk of a simulated one.'],
+  ['heal', 'Take faults, partition, slow and fill back.'],
+]
+
 function addMachine(program: Command, environment: Environment): void {
-  const machine = program.command('machine').description('What goes wrong with simulated nodes, by order.')
+  const machine = program
+    .command('machine')
+    .description('Machines by order: power and disks, and what goes wrong with them.')
   const chosen = (command: Command): Command =>
     command
       .option('--node <name...>', 'these nodes')
-      .option('--zone <zone>', 'all simulated nodes of a zone')
-      .option('--all', 'all simulated nodes')
+      .option('--zone <zone>', 'all nodes of a zone')
+      .option('--all', 'all nodes')
       .option('--data <folder>', 'where clusters, disks and logs live')
   chosen(machine.command('fault <kind>'))
     .description('lost, flapping, slow-start, image-pull, oom or disk-full')
@@ -130,12 +148,16 @@ function addMachine(program: Command, environment: Environment): void {
       const { orderFault } = await import('./commands/machine.ts')
       await orderFault(readOptions(environment, flags.data), kind, flags)
     })
-  chosen(machine.command('heal'))
-    .description('Take every order back.')
-    .action(async (flags: MachineFlags) => {
-      const { healMachines } = await import('./commands/machine.ts')
-      await healMachines(readOptions(environment, flags.data), flags)
+  for (const [word, description] of machineWords) {
+    const command = chosen(machine.command(word)).description(description)
+    if (word === 'slow') command.option('--bits-per-second <bits>', 'how slow; a million when absent', parseAmount)
+    if (word === 'fill')
+      command.option('--leave-bytes <bytes>', 'memory that stays free; 50 MiB when absent', parseAmount)
+    command.action(async (flags: MachineFlags) => {
+      const { orderMachines } = await import('./commands/machine-order.ts')
+      await orderMachines(readOptions(environment, flags.data), word, flags)
     })
+  }
   machine
     .command('list')
     .description('Nodes, whether they are simulated, and what was ordered for them.')
@@ -144,6 +166,12 @@ function addMachine(program: Command, environment: Environment): void {
       const { listMachines } = await import('./commands/machine.ts')
       await listMachines(readOptions(environment, flags.data))
     })
+}
+
+function parseAmount(text: string): number {
+  const amount = Number(text)
+  if (!Number.isInteger(amount) || amount < 1) throw new InvalidArgumentError('a whole number above 0 is wanted.')
+  return amount
 }
 
 function parseCount(text: string): number {

@@ -32,6 +32,7 @@ import type { ClusterAccess } from '@aksel/runtime/kubeconfig'
 import { dialTunnel } from '@aksel/runtime/tunnel'
 import { nodeDisks } from '@aksel/storage/node-disks'
 import { jsonLog } from './json-log.ts'
+import { unlessPartitioned } from './partition-tunnel.ts'
 import type { NodeOptions } from './options.ts'
 
 export interface NodeSignals {
@@ -138,11 +139,9 @@ async function startTunnel(
   }
   const attach = await createAttachUrls(scope, { socketPath: options.containerdSocket })
   const handler = createStreamsHandler({ pods: agent.pods, tasks, attach, other: agent.endpoints })
-  const tunnel = dialTunnel(childScope(scope, { part: 'tunnel' }), {
-    socketPath: options.tunnelSocket,
-    tls: { certPem, keyPem, caPem },
-    handler,
-  })
+  const own = childScope(scope, { part: 'tunnel' })
+  const dial = { socketPath: options.tunnelSocket, tls: { certPem, keyPem, caPem }, handler }
+  const tunnel = unlessPartitioned(own, join(options.rootDir, 'partitioned'), () => dialTunnel(own, dial))
   return {
     async [Symbol.asyncDispose]() {
       await tunnel[Symbol.asyncDispose]()

@@ -246,3 +246,26 @@ test('a running operation says what is being done, and answers early when asked 
   release()
   assert.equal((await opened.call('GET', address)).body?.['status'], 'Succeeded')
 })
+
+test('a machine that was ordered down stays down until it is booted, whatever is written meanwhile', async () => {
+  await using opened = await openFrontDoor()
+  await withCluster(opened)
+  const machines = `${clusters}/c1/machines`
+  const { body } = await opened.call('GET', machines)
+  const [machine] = body!['value'] as unknown as readonly { readonly name: string }[]
+  const stopped = await opened.call('POST', `${machines}/${machine!.name}/kill`)
+  assert.deepEqual([stopped.status, stopped.body?.['state'], stopped.body?.['heldBy']], [200, 'Stopped', 'kill'])
+  await opened.call('PATCH', `${clusters}/c1`, { body: { tags: { a: 'b' } } })
+  await opened.door.resume()
+  await opened.door.idle()
+  assert.equal(opened.machines(false).list()[0]?.state, 'Stopped')
+  const booted = await opened.call('POST', `${machines}/${machine!.name}/boot`)
+  assert.deepEqual([booted.body?.['state'], booted.body?.['heldBy']], ['Running', undefined])
+  const wrong = await opened.call('POST', `${machines}/${machine!.name}/explode`)
+  assert.match(wrong.text, /There is no order \\"explode\\"; the orders are: boot, reboot/)
+  assert.equal((await opened.call('POST', `${machines}/nothing/boot`)).status, 404)
+  assert.match(
+    (await opened.call('POST', `${machines}/${machine!.name}/slow`, { body: { bitsPerSecond: -1 } })).text,
+    /positive number/,
+  )
+})

@@ -15,6 +15,7 @@ import { clusterRoutes } from './resource-providers/container-service/cluster-ro
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
+import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
@@ -88,6 +89,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...groupRoutes(hub),
     ...clusterRoutes(hub),
     ...poolRoutes(hub),
+    ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),
   ]

@@ -80,6 +80,21 @@ function lifetime(open: () => Promise<OpenedMachines>): void {
     assert.deepEqual(await machines.start(scope, clusterId, name), created)
   })
 
+  test('a machine that was ordered down says so and stays down until it is booted', async () => {
+    await using opened = await open()
+    const { scope, machines, spec, credentialsFor } = opened
+    const { clusterId, name } = spec('c1', 'aks-a-1-vmss000000')
+    await machines.create(scope, spec('c1', name), credentialsFor)
+    const stopped = await machines.order(scope, { clusterId, name }, 'stop', {})
+    assert.deepEqual([stopped.state, stopped.heldBy], ['Stopped', 'stop'])
+    assert.equal(machines.list(clusterId)[0]?.heldBy, 'stop')
+    const booted = await machines.order(scope, { clusterId, name }, 'boot', {})
+    assert.deepEqual([booted.state, booted.heldBy], ['Running', undefined])
+    const rebooted = await machines.order(scope, { clusterId, name }, 'reboot', {})
+    assert.deepEqual([rebooted.state, rebooted.address], ['Running', booted.address])
+    await assert.rejects(async () => machines.order(scope, { clusterId, name: 'nothing' }, 'boot', {}))
+  })
+
   test('a deleted machine is gone, and deleting it again is fine', async () => {
     await using opened = await open()
     const { scope, machines, spec, credentialsFor } = opened

@@ -1,6 +1,7 @@
 // The seam between node pools and whatever machines are: network namespaces on this host, hollow nodes, other hosts.
 
 import type { Scope } from '@aksel/base/scope'
+import type { MachineOrder, OrderOptions } from './machine-orders.ts'
 
 export interface MachineSpec {
   /** Unique per cluster: the node's name, `aks-nodepool1-12345678-vmss000000`. */
@@ -52,6 +53,8 @@ export interface Machine {
   readonly simulated: boolean
   /** Why it failed, in words for an operator. */
   readonly failure?: string
+  /** It is down by this order, and nobody but a `boot` brings it up. */
+  readonly heldBy?: MachineOrder
 }
 
 export interface MachineProvider {
@@ -64,6 +67,13 @@ export interface MachineProvider {
   /** Idempotent; disks of claims survive. */
   delete(scope: Scope, clusterId: string, name: string): Promise<void>
   list(clusterId?: string): readonly Machine[]
+  /** Rejects for a machine that is not there, and for an order that it cannot carry out. */
+  order(
+    scope: Scope,
+    machine: { readonly clusterId: string; readonly name: string },
+    order: MachineOrder,
+    options: OrderOptions,
+  ): Promise<Machine>
 }
 
 /** Called once the machine's address is known; the engine signs for it. */

@@ -4,6 +4,7 @@ import { nodes, pods } from '@aksel/api/resources'
 import { keyOf } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
+import { holdsDown, type MachineOrder } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
 import type { FakeClusterEngine } from './fake-cluster-engine.ts'
 import { interfered, type Interference } from './interference.ts'
@@ -61,6 +62,24 @@ export class FakeMachines implements MachineProvider {
     return this.#interfered(`delete ${name}`, () => {
       this.#machines.delete(`${clusterId}/${name}`)
       this.specs.delete(`${clusterId}/${name}`)
+    })
+  }
+
+  order(
+    scope: Scope,
+    { clusterId, name }: { readonly clusterId: string; readonly name: string },
+    order: MachineOrder,
+  ): Promise<Machine> {
+    return this.#interfered(`order ${order} ${name}`, () => {
+      const key = `${clusterId}/${name}`
+      const known = this.#known(key)
+      if (!holdsDown(order)) {
+        const { heldBy: _, ...free } = known
+        return this.#run(scope, key, this.specs.get(key)!, free)
+      }
+      const held: Machine = { ...known, state: 'Stopped', heldBy: order }
+      this.#machines.set(key, held)
+      return held
     })
   }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node } from '@aksel/api/types/core-v1'
+import { chooseMachines, faultOf } from './machine-order.ts'
 import { chooseNodes, renderMachines } from './machine.ts'
 
 const node = (name: string, zone: string, simulated = true): Node => ({
@@ -46,4 +47,19 @@ test('the list of machines stands in columns, with what was ordered', () => {
       '',
     ].join('\n'),
   )
+})
+
+test('orders mean real machines too; what disturbs a simulated one is a fault of its node', () => {
+  assert.deepEqual(namesOf(chooseMachines(all, { zone: '1' })), ['a', 'c'])
+  assert.deepEqual(namesOf(chooseMachines(all, { node: ['c'] })), ['c'])
+  assert.throws(() => chooseMachines(all, { node: ['d'] }), /There is no node "d"/)
+  assert.throws(() => chooseMachines(all, {}), /Which machines\?/)
+  assert.deepEqual((['partition', 'slow', 'fill', 'heal', 'kill', 'reboot'] as const).map(faultOf), [
+    'lost',
+    'slow-start',
+    'disk-full',
+    'none',
+    undefined,
+    undefined,
+  ])
 })

@@ -90,7 +90,9 @@ export function chooseNodes(
     const found = all.find(({ metadata }) => metadata.name === name)
     if (found === undefined) throw new CommandError(`There is no node "${name}".`)
     if (!isSimulated(found))
-      throw new CommandError(`Node "${name}" is real: faults can be ordered for simulated nodes only.`)
+      throw new CommandError(
+        `Node "${name}" is real: faults can be ordered for simulated nodes only; machines take orders (partition, slow, fill, kill and others).`,
+      )
   }
   const chosen = all.filter(
     (node) =>
@@ -103,7 +105,7 @@ export function chooseNodes(
   return chosen
 }
 
-function isSimulated({ metadata }: Node): boolean {
+export function isSimulated({ metadata }: Node): boolean {
   return metadata.labels?.[SIMULATED] === 'true'
 }
 
@@ -111,7 +113,7 @@ function faultsOf({ metadata }: Node): readonly Fault[] {
   return parseFaults(metadata.annotations?.[faultsAnnotation])
 }
 
-async function withClient(options: CliOptions, work: (client: Client) => Promise<void>): Promise<void> {
+export async function withClient(options: CliOptions, work: (client: Client) => Promise<void>): Promise<void> {
   const current = readJsonFile<CurrentFile>(currentFile(options.dataDir))
   if (current === undefined)
     throw new CommandError('There is no current cluster. Run "./aksel up" first, or "./aksel az aks get-credentials".')

@@ -58,6 +58,7 @@ test('a machine that is begun again after a crash still has its folder before it
         if (!isKnown) await ledger.record('machine', { kind: 'mounts', path: machine.paths.root })
         await start(own, machine)
       },
+      wipe: () => Promise.resolve(),
       shutDown: () => Promise.resolve(),
       stop: () => Promise.resolve(),
     })

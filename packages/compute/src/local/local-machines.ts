@@ -4,8 +4,10 @@
 import { mkdir, rm } from 'node:fs/promises'
 import type { Scope } from '@aksel/base/scope'
 import type { Fabric } from '@aksel/provider/fabric'
+import { holdsDown, MachineOrderError, type MachineOrder, type OrderOptions } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
 import type { Ledger } from '@aksel/host/ledger'
+import { fill, heal, partition, slow } from './machine-faults.ts'
 import { machinePaths, readRecords, writeRecord, type MachinePaths, type MachineRecord } from './machine-files.ts'
 import type { MachinePrograms } from './machine-programs.ts'
 
@@ -22,6 +24,11 @@ export interface LocalMachinesOptions {
   /** Undoes everything that the ledger holds for the owner. */
   readonly undo: (scope: Scope, owner: string) => Promise<void>
 }
+
+/** One megabit: enough for heartbeats, not for work. */
+const SLOW_BITS = 1_000_000
+/** Below what a node on AKS evicts at. */
+const LEAVE_BYTES = 50 * 2 ** 20
 
 /** A short, stable folder name: socket paths below it must fit 107 bytes. */
 export type MachineKey = string
@@ -82,6 +89,63 @@ class LocalMachines implements MachineProvider {
       await this.#options.programs.stop(scope, paths)
       await this.#save(paths, { ...record, state: 'Stopped' })
     })
+  }
+
+  order(
+    scope: Scope,
+    { clusterId, name }: { readonly clusterId: string; readonly name: string },
+    order: MachineOrder,
+    options: OrderOptions,
+  ): Promise<Machine> {
+    const paths = this.#pathsOf(clusterId, name)
+    return this.#inTurn(paths.key, async () => {
+      const record = this.#record(paths, name)
+      if (['boot', 'reboot', 'reimage'].includes(order)) return this.#boot(scope, paths, record, order)
+      if (holdsDown(order)) return this.#bringDown(scope, paths, record, order)
+      return this.#disturb(scope, paths, record, order, options)
+    })
+  }
+
+  async #boot(scope: Scope, paths: MachinePaths, record: MachineRecord, order: MachineOrder): Promise<Machine> {
+    const { heldBy: _, ...free } = record
+    if (order === 'boot') return this.#bringUp(scope, paths, free)
+    await this.#options.programs.shutDown(scope, paths)
+    await this.#down(scope, paths, record)
+    if (order === 'reimage') await this.#options.programs.wipe(paths)
+    return this.#bringUp(scope, paths, free)
+  }
+
+  async #bringDown(scope: Scope, paths: MachinePaths, record: MachineRecord, order: MachineOrder): Promise<Machine> {
+    // Written first: the reconciler must not bring up what is about to go down.
+    const held = await this.#save(paths, { ...record, heldBy: order })
+    if (order !== 'kill') await this.#options.programs.shutDown(scope, paths)
+    await this.#down(scope, paths, record)
+    return machineOf(await this.#save(paths, { ...held, state: 'Stopped' }))
+  }
+
+  /** What disturbed it goes with its power. */
+  async #down(scope: Scope, paths: MachinePaths, { attachment }: MachineRecord): Promise<void> {
+    await this.#options.programs.stop(scope, paths)
+    if (attachment !== undefined) await heal(scope, { paths, attachment })
+  }
+
+  async #disturb(
+    scope: Scope,
+    paths: MachinePaths,
+    record: MachineRecord,
+    order: MachineOrder,
+    options: OrderOptions,
+  ): Promise<Machine> {
+    const { spec, attachment, state } = record
+    if (attachment === undefined || state !== 'Running') {
+      throw new MachineOrderError(`Machine "${spec.name}" does not run: its state is ${state}`)
+    }
+    const machine = { paths, spec, attachment }
+    if (order === 'partition') await partition(scope, machine)
+    if (order === 'slow') await slow(scope, machine, { bitsPerSecond: options.bitsPerSecond ?? SLOW_BITS })
+    if (order === 'fill') await fill(scope, machine, { leaveBytes: options.leaveBytes ?? LEAVE_BYTES })
+    if (order === 'heal') await heal(scope, machine)
+    return machineOf(record)
   }
 
   delete(scope: Scope, clusterId: string, name: string): Promise<void> {
@@ -167,6 +231,7 @@ function machineOf(record: MachineRecord): Machine {
     address: record.attachment?.address ?? '',
     simulated: false,
     ...(record.failure === undefined ? {} : { failure: record.failure }),
+    ...(record.heldBy === undefined ? {} : { heldBy: record.heldBy }),
   }
 }
 

@@ -5,6 +5,7 @@ import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Attachment } from '@aksel/provider/fabric'
+import type { MachineOrder } from '@aksel/provider/machine-orders'
 import type { MachineSpec, MachineState } from '@aksel/provider/machine-provider'
 
 export interface MachineRecord {
@@ -12,6 +13,7 @@ export interface MachineRecord {
   readonly state: MachineState
   readonly attachment?: Attachment
   readonly failure?: string
+  readonly heldBy?: MachineOrder
 }
 
 /** Every path of a machine, below `DATA/machines/<key>`. Sockets live in a short folder: their paths may have 107 bytes. */

@@ -1,6 +1,6 @@
 // What runs on a local machine: its containerd and its node agent, with the files they read.
 
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
 import { cgroupFolders, makeCgroup, processesIn } from '@aksel/host/cgroups'
@@ -39,6 +39,8 @@ export interface MachinePrograms {
   start(scope: Scope, machine: PreparedMachine): Promise<void>
   /** Tells the node that it is about to stop; resolves when its pods are down, or when their time is over. */
   shutDown(scope: Scope, paths: MachinePaths): Promise<void>
+  /** Empties what a fresh machine has not: images, pods' folders, logs. It stands still, and is healed. */
+  wipe(paths: MachinePaths): Promise<void>
   /** Ends every process of the machine, containers included, and takes back its mounts and devices. */
   stop(scope: Scope, paths: MachinePaths): Promise<void>
 }
@@ -66,6 +68,7 @@ export function createMachinePrograms(options: MachineProgramsOptions): MachineP
   return {
     prepare: (_scope, machine) => prepare(options, machine),
     start: (scope, machine) => start(scope, options, machine),
+    wipe,
     shutDown: (scope, paths) => shutDown(scope, paths),
     stop: (scope, paths) => stop(scope, options, paths),
   }
@@ -217,6 +220,14 @@ async function exists(path: string): Promise<boolean> {
     return true
   } catch {
     return false
+  }
+}
+
+async function wipe(paths: MachinePaths): Promise<void> {
+  const state = [paths.agentRoot, paths.podLogs, paths.containerdRoot, paths.runcRoot, paths.cniStateDirectory]
+  for (const path of state) {
+    await rm(path, { recursive: true, force: true })
+    await mkdir(path, { recursive: true })
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   MachineSpec,
   MachineState,
 } from '@aksel/provider/machine-provider'
+import { holdsDown, MachineOrderError, type MachineOrder } from '@aksel/provider/machine-orders'
 import { openFleet, type Fleet } from './fleet.ts'
 import { forwardingClient } from './forwarding-client.ts'
 
@@ -27,6 +28,7 @@ interface Held {
   readonly spec: MachineSpec
   readonly address: string
   state: MachineState
+  heldBy?: MachineOrder
   halt?: () => Promise<void>
 }
 
@@ -57,6 +59,7 @@ class SimulatedMachines implements MachineProvider {
         spec: MachineSpec
         address: string
         state: MachineState
+        heldBy?: MachineOrder
       }
       this.#held.set(keyOf(stored.spec.clusterId, stored.spec.name), stored)
     }
@@ -81,6 +84,26 @@ class SimulatedMachines implements MachineProvider {
     const held = this.#known(clusterId, name)
     await held.halt?.()
     await this.#save(held, 'Stopped')
+  }
+
+  /** Faults of a simulated node are orders on its Node, so that everyone sees them; power and disks are ours. */
+  async order(
+    scope: Scope,
+    { clusterId, name }: { readonly clusterId: string; readonly name: string },
+    order: MachineOrder,
+  ): Promise<Machine> {
+    const held = this.#known(clusterId, name)
+    if (['partition', 'slow', 'fill', 'heal'].includes(order)) {
+      throw new MachineOrderError(`Machine "${name}" is simulated: order "${order}" as a fault of its node`)
+    }
+    if (order !== 'boot') await this.stop(scope, clusterId, name)
+    if (holdsDown(order)) {
+      held.heldBy = order
+      await this.#save(held, 'Stopped')
+      return machineOf(held)
+    }
+    delete held.heldBy
+    return this.#run(held)
   }
 
   async delete(_scope: Scope, clusterId: string, name: string): Promise<void> {
@@ -134,8 +157,8 @@ class SimulatedMachines implements MachineProvider {
 
   async #save(held: Held, state: MachineState): Promise<void> {
     held.state = state
-    const { spec, address } = held
-    await writeFile(this.#pathOf(spec), JSON.stringify({ spec, address, state }))
+    const { spec, address, heldBy } = held
+    await writeFile(this.#pathOf(spec), JSON.stringify({ spec, address, state, heldBy }))
   }
 
   #pathOf(spec: MachineSpec): string {
@@ -160,6 +183,7 @@ function keyOf(clusterId: string, name: string): string {
   return `${clusterId}/${name}`
 }
 
-function machineOf({ spec, address, state }: Held): Machine {
-  return { name: spec.name, clusterId: spec.clusterId, state, address, simulated: true }
+function machineOf({ spec, address, state, heldBy }: Held): Machine {
+  const held = heldBy === undefined ? {} : { heldBy }
+  return { name: spec.name, clusterId: spec.clusterId, state, address, simulated: true, ...held }
 }

@@ -108,6 +108,8 @@ async function bringUp(
   const key = `${id}/${machine.name}`
   const known = provider.list(id).find(({ name }) => name === machine.name)
   if (known?.state === 'Running' && pass.seen.machines.has(key)) return
+  // Down by order: who ordered it boots it.
+  if (known?.heldBy !== undefined) return
   try {
     if (known === undefined || known.state === 'Creating') {
       const { subnetId } = networkOf(cluster, subscriptionOf(cluster.id))

@@ -1,0 +1,85 @@
+// Real machines by order: stopped, cut off, booted, healed, filled up, made anew, and what the cluster sees of it.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Aksel } from './aksel.ts'
+
+let aksel: Aksel
+let first: string
+let second: string
+
+before(async () => {
+  aksel = await Aksel.inNewFolder()
+  await aksel.ok(['up', '--nodes', '2'])
+  const { items } = await aksel.json<{ items: { metadata: { name: string } }[] }>('get nodes')
+  ;[first, second] = items.map(({ metadata }) => metadata.name) as [string, string]
+})
+
+after(async () => {
+  await aksel[Symbol.asyncDispose]()
+})
+
+const order = (word: string, node: string, ...more: string[]): Promise<string> =>
+  aksel.ok(['machine', word, '--node', node, ...more], { timeoutMs: 120_000 })
+const wait = (node: string, condition: string, seconds = 120): Promise<string> =>
+  aksel.kubectl(`wait node/${node} --for=condition=${condition} --timeout=${seconds}s`, {
+    timeoutMs: (seconds + 20) * 1000,
+  })
+const containerIds = (): Promise<string> =>
+  aksel.kubectl(['get', 'pods', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].containerID} {end}'])
+
+test(
+  'a machine that was killed and one that is cut off are lost to the cluster, and come back',
+  { timeout: 400_000 },
+  async () => {
+    await aksel.kubectl([
+      'run',
+      'stays',
+      '--image=busybox:1.36',
+      '--overrides',
+      JSON.stringify({ spec: { nodeName: second } }),
+      '--',
+      'sleep',
+      '10000',
+    ])
+    await aksel.kubectl('wait pod/stays --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
+    const before = await containerIds()
+    assert.match(await order('kill', first), /: kill done, Stopped until it is booted/)
+    assert.match(await aksel.fails(['machine', 'fill', '--node', first]), /does not run: its state is Stopped/)
+    assert.match(await order('partition', second), /: partition done, Running/)
+    await Promise.all([wait(first, 'Ready=Unknown'), wait(second, 'Ready=Unknown')])
+    await aksel.fails(['kubectl', 'exec', 'stays', '--', 'true'])
+    assert.match(await order('heal', second), /: heal done, Running/)
+    assert.match(await order('boot', first), /: boot done, Running/)
+    await Promise.all([wait(first, 'Ready=True'), wait(second, 'Ready=True')])
+    assert.equal(await containerIds(), before, 'what runs on a machine that is cut off goes on')
+    assert.match(await aksel.ok(['machine', 'list']), new RegExp(`${first} +real`))
+  },
+)
+
+test(
+  'a machine whose memory is taken says so; one made anew has none of its images and comes back',
+  { timeout: 300_000 },
+  async () => {
+    await order('slow', second, '--bits-per-second', '10000000')
+    await order('fill', second)
+    await wait(second, 'MemoryPressure=True')
+    const taints = await aksel.kubectl(['get', 'node', second, '-o', 'jsonpath={.spec.taints[*].key}'])
+    assert.match(taints, /node.kubernetes.io\/memory-pressure/)
+    await order('reimage', second)
+    await wait(second, 'Ready=True')
+    await wait(second, 'MemoryPressure=False')
+    await aksel.kubectl([
+      'run',
+      'later',
+      '--image=busybox:1.36',
+      '--overrides',
+      JSON.stringify({ spec: { nodeName: second } }),
+      '--',
+      'sleep',
+      '10000',
+    ])
+    await aksel.kubectl('wait pod/later --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
+    await aksel.fails(['machine', 'reboot', '--node', 'nothing'])
+  },
+)
