@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { STATUS_CODES } from 'node:http'
 import type { Outcome } from '../pipeline.ts'
 import type { LiveCalls } from './live-calls.ts'
-import { isPushed, type Answer, type IncomingCall, type Peer, type Sink } from './message.ts'
+import { comesInPieces, isPushed, type Answer, type IncomingCall, type Peer, type Sink } from './message.ts'
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest
 export type AnyResponse = ServerResponse | Http2ServerResponse
@@ -99,9 +99,13 @@ async function writeAnswer(
   writable.flushHeaders?.()
   if (isPushed(body)) return body.start(sinkOf(writable))
   try {
-    for await (const piece of body) {
-      if (!writable.write(piece)) await drained(writable, signal)
+    // One piece is made while the one before is written, and no more: a slow reader costs two pieces.
+    let before: Promise<void> | undefined
+    for await (const piece of comesInPieces(body) ? body.inTurns() : body) {
+      const written = writing(writable, piece, signal)
+      await before
       if (signal.aborted) return
+      before = written
     }
     writable.end()
   } catch {
@@ -119,15 +123,16 @@ function sinkOf(response: ServerResponse): Sink {
   }
 }
 
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** Resolves when the piece is on its way or nobody waits for it any more. */
+function writing(response: ServerResponse, piece: Uint8Array, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const go = (): void => {
-      response.off('drain', go)
-      signal.removeEventListener('abort', go)
+    if (signal.aborted) return resolve()
+    const done = (): void => {
+      signal.removeEventListener('abort', done)
       resolve()
     }
-    response.once('drain', go)
-    signal.addEventListener('abort', go, { once: true })
+    signal.addEventListener('abort', done, { once: true })
+    response.write(piece, done)
   })
 }
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { connect, type ClientHttp2Session } from 'node:http2'
 import { Agent, request } from 'node:https'
 import { after, before, describe, test } from 'node:test'
@@ -48,6 +49,19 @@ function overOne(
   })
 }
 
+async function textOverOne(url: string, path: string, tls: Credentials): Promise<string> {
+  const call = request(`${url}${path}`, { ...tls, agent: false })
+  call.end()
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  let text = ''
+  for await (const piece of response.setEncoding('utf8')) {
+    text += piece as string
+    // A reader that is slower than the server: what it has not read must not be written over.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return text
+}
+
 const path = '/api/v1/namespaces/default/configmaps'
 /** 100 KB of selector: beyond what a server of Node takes by itself. */
 const longPath = `${path}?labelSelector=app%20in%20(${Array.from({ length: 5000 }, (_, n) => `value-${n}-${'x'.repeat(8)}`).join(',')})`
@@ -82,6 +96,31 @@ describe('the TLS port', () => {
     const all = await Promise.all(Array.from({ length: 200 }, () => overTwo(session, path)))
     assert.ok(all.every(({ status }) => status === 200))
     session.destroy()
+  })
+
+  test('sends a list in pieces that are never written over while they wait, in both versions of HTTP', async () => {
+    const { server, url, tls } = fixture
+    const writes = Array.from({ length: 400 }, (_, i) => {
+      // One of them is larger than a piece.
+      const data = { text: String(i).repeat(i === 200 ? 200_000 : 2_000) }
+      const metadata = { name: `c-${String(i).padStart(3, '0')}`, namespace: 'pieces', uid: `u${i}` }
+      const value = Buffer.from(JSON.stringify({ kind: 'ConfigMap', apiVersion: 'v1', metadata, data }))
+      return { kind: 'put' as const, key: `clusters/test/configmaps/pieces/${metadata.name}`, value }
+    })
+    await server.store.transact({ guards: [], writes })
+    const list = '/api/v1/namespaces/pieces/configmaps'
+    // The list's own version moves on with whatever the server writes.
+    const items = (text: string): string => text.slice(text.indexOf('"items":'))
+    const wanted = items((await server.ask(list)).text)
+    assert.ok(wanted.length > 2_500_000)
+    assert.equal(items(await textOverOne(url, list, tls)) === wanted, true)
+    const session = connect(url, tls)
+    const texts = await Promise.all([overTwo(session, list), overTwo(session, list)])
+    session.destroy()
+    assert.deepEqual(
+      texts.map(({ text }) => items(text) === wanted),
+      [true, true],
+    )
   })
 
   test('ends politely: a connection is told to go, and watches end whole', async () => {

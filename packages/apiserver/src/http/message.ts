@@ -42,6 +42,16 @@ export interface PushedBody {
   start(sink: Sink): void
 }
 
+/** A long body in pieces. Whoever iterates over it may keep them. */
+export interface Pieces extends AsyncIterable<Uint8Array> {
+  /** The same in two buffers that take turns: a piece must be written before the next but one is asked for. */
+  inTurns(): AsyncIterable<Uint8Array>
+}
+
+export function comesInPieces(body: AsyncIterable<Uint8Array>): body is Pieces {
+  return 'inTurns' in body
+}
+
 export type AnswerBody = Uint8Array | AsyncIterable<Uint8Array> | PushedBody
 
 export interface Answer {

@@ -5,6 +5,7 @@ import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
 import { ApiError } from '@aksel/base/errors'
 import { encodeJson, stringifyJson } from '@aksel/base/json'
 import type { Negotiated } from '../http/accept.ts'
+import type { Pieces } from '../http/message.ts'
 import type { ProtobufEncoder } from '../protobuf/encode.ts'
 import { bookmarkOf, jsonEvent, type EventEncoder, type EventEncoders } from './event-encoders.ts'
 import { columnDefinitions, partialOf, tableRow, type IncludeObject } from './table.ts'
@@ -47,7 +48,7 @@ export function isStreamed(how: Presentation, list: ListResult): boolean {
   return isWholeJson(how) && how.negotiated.encoding === 'json' && isLargeList(list.records)
 }
 
-export function wholeListPieces(row: KindRow, list: ListResult): AsyncIterable<Uint8Array> {
+export function wholeListPieces(row: KindRow, list: ListResult): Pieces {
   const head = { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: listMetadata(list) }
   return listPieces(JSON.stringify(head).slice(0, -1), list.records)
 }
