@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { conformanceCluster, type ConformanceCluster } from '../cluster.ts'
-import { assertNewer, call, labelled, Objects, Refusal, type AnyObject } from '../objects.ts'
+import { assertNewer, Objects, Refusal, type AnyObject } from '../objects.ts'
 import { fresh } from '../pods.ts'
 
 const deadline = { timeout: 120_000 }
@@ -28,36 +29,6 @@ void suite('lives of kinds', { concurrency: 4 }, () => {
         (spec.taints ?? []).every(({ effect }: { effect: string }) => effect === 'PreferNoSchedule'),
       )
       assert.ok(untainted.length >= 2, `only ${untainted.length} untainted nodes`)
-    },
-  )
-
-  void test('[sig-api-machinery] server version should find the server version [Conformance]', deadline, async () => {
-    const { major, minor } = await cluster.get<{ readonly major: string; readonly minor: string }>('/version')
-    assert.match(major, /^[1-9]$/)
-    assert.match(minor.replaceAll(/[^0-9]/g, ''), /^[0-9]+$/)
-  })
-
-  void test(
-    '[sig-node] Node Lifecycle should run through the lifecycle of a node [Conformance]',
-    deadline,
-    async () => {
-      const nodes = core('nodes')
-      const name = fresh('e2e-fake-node')
-      const ready = { type: 'Ready', status: 'True', reason: 'E2E', message: 'Set from e2e test' }
-      const body = {
-        metadata: { name },
-        spec: { unschedulable: true },
-        status: { phase: 'Running', conditions: [ready] },
-      }
-      assert.equal((await nodes.create(body)).metadata.name, name)
-      assert.equal((await nodes.get(name)).metadata.name, name)
-      const patched = await nodes.patch(name, { metadata: { labels: { [name]: 'patched' } } }, 'strategic')
-      assert.equal(patched.metadata.labels?.[name], 'patched')
-      assert.equal((await nodes.list({ labelSelector: `${name}=patched` })).items.length, 1)
-      const label = (node: AnyObject): object => ({ ...node, metadata: labelled(node, { [name]: 'updated' }) })
-      assert.equal((await nodes.update(name, label)).metadata.labels?.[name], 'updated')
-      await nodes.delete(name)
-      await nodes.isGone(name)
     },
   )
 
@@ -183,30 +154,6 @@ void suite('lives of kinds', { concurrency: 4 }, () => {
     },
   )
 
-  void test(
-    '[sig-scheduling] SchedulerPreemption [Serial] PriorityClass endpoints verify PriorityClass endpoints can be operated with different HTTP methods [Conformance]',
-    deadline,
-    async () => {
-      const classes = new Objects(cluster, 'scheduling.k8s.io/v1', 'priorityclasses')
-      const names = [fresh('p1'), fresh('p2')] as const
-      for (const [index, name] of names.entries()) await classes.create({ metadata: { name }, value: index + 1 })
-      for (const [index, name] of names.entries()) {
-        const value = (index + 1) * 10
-        const attempt =
-          index === 0 ? classes.patch(name, { value }) : classes.update(name, (each) => ({ ...each, value }))
-        await assert.rejects(attempt, isInvalid)
-        const description = `updated ${name}`
-        const changed =
-          index === 0
-            ? await classes.patch(name, { description })
-            : await classes.update(name, (each) => ({ ...each, description }))
-        assert.equal(changed['description'], description)
-      }
-      const listed = (await classes.list()).items.map(({ metadata }) => metadata.name)
-      for (const name of names) assert.ok(listed.includes(name))
-    },
-  )
-
   const template = (labels: Readonly<Record<string, string>>): object => ({
     metadata: { labels },
     spec: {
@@ -278,20 +225,46 @@ void suite('lives of kinds', { concurrency: 4 }, () => {
   )
 
   void test(
-    '[sig-api-machinery] Servers with support for Table transformation should return a 406 for a backend which does not implement metadata [Conformance]',
+    '[sig-api-machinery] ResourceQuota should apply changes to a resourcequota status [Conformance]',
     deadline,
     async () => {
-      const review = {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes: { namespace: 'default', verb: 'get', resource: 'pods' } },
+      const name = fresh('e2e-rq-status')
+      const quotas = core('resourcequotas', await cluster.namespace('quota-status'))
+      const limits = (cpu: string, memory: string): Readonly<Record<string, string>> => ({ cpu, memory })
+      await quotas.create({
+        metadata: { name, labels: { 'e2e-rq-status': name } },
+        spec: { hard: limits('500m', '500Mi') },
+      })
+      const isCounted = async (wanted: Readonly<Record<string, string>>): Promise<void> => {
+        const query = { labelSelector: `e2e-rq-status=${name}` }
+        await quotas.listed(query, ([quota]) => isDeepStrictEqual(quota?.['status']?.hard, wanted))
       }
-      const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io'
-      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
-      await assert.rejects(
-        call(cluster, 'POST', path, review, 'application/json', accept),
-        (error) => error instanceof Refusal && error.code === 406 && error.status.reason === 'NotAcceptable',
+      await isCounted(limits('500m', '500Mi'))
+      const { metadata } = await quotas.get(name)
+      using changes = await quotas.watch({
+        fieldSelector: `metadata.name=${name}`,
+        resourceVersion: metadata.resourceVersion,
+      })
+      // What was written is seen, however soon the loop that counts puts its own word in its place.
+      const isSeen = async (wanted: Readonly<Record<string, string>>): Promise<void> =>
+        void (await changes.until(
+          ({ type, object }) => type === 'MODIFIED' && isDeepStrictEqual(object['status'].hard, wanted),
+        ))
+      const updated = await quotas.update(
+        name,
+        (quota) => ({ ...quota, status: { ...quota['status'], hard: limits('1', '1Gi') } }),
+        'status',
       )
+      assert.deepEqual(updated['status'].hard, limits('1', '1Gi'))
+      await isSeen(limits('1', '1Gi'))
+      const patch = { metadata: { labels: { [name]: 'patched' } }, status: { hard: limits('2', '2Gi') } }
+      const patched = await quotas.patch(name, patch, 'merge', 'status')
+      assert.deepEqual([patched['status'].hard, patched.metadata.labels?.[name]], [limits('2', '2Gi'), 'patched'])
+      await isSeen(limits('2', '2Gi'))
+      assert.equal((await quotas.get(name, 'status')).metadata.name, name)
+      await quotas.patch(name, { spec: { hard: limits('3', '3Gi') } }, 'merge')
+      await isCounted(limits('3', '3Gi'))
+      assert.deepEqual((await quotas.get(name, 'status'))['status'].hard, limits('3', '3Gi'))
     },
   )
 

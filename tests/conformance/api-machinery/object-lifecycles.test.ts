@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import {
-  AppsV1Api,
   EventsV1Api,
   PatchStrategy,
   setHeaderOptions,
@@ -28,12 +27,10 @@ const merge = as(PatchStrategy.MergePatch)
 void suite('lives of objects', { concurrency: 4 }, () => {
   let cluster: ConformanceCluster
   let events: EventsV1Api
-  let apps: AppsV1Api
 
   before(async () => {
     cluster = await conformanceCluster({ nodes: 'simulated', count: 1 })
     events = cluster.config.makeApiClient(EventsV1Api)
-    apps = cluster.config.makeApiClient(AppsV1Api)
   })
   after(() => cluster[Symbol.asyncDispose]())
 
@@ -382,43 +379,6 @@ void suite('lives of objects', { concurrency: 4 }, () => {
       )
       await cluster.core.deleteCollectionNamespacedServiceAccount({ namespace, labelSelector })
       await gone(path, name)
-    },
-  )
-
-  /** What the server says to a body that a strict reader does not accept. */
-  const postStrict = (namespace: string, input: string): Promise<string> => {
-    const query = 'fieldManager=field_validation_mgr&fieldValidation=Strict'
-    const path = `/apis/apps/v1/namespaces/${namespace}/deployments?${query}`
-    return cluster.aksel.fails(['kubectl', 'create', '--raw', path, '-f', '-'], { input })
-  }
-  const template =
-    '"template":{"metadata":{"labels":{"app":"nginx"}},"spec":{"containers":[{"name":"nginx","image":"nginx:latest"}]}}'
-  const selector = '"selector":{"matchLabels":{"app":"nginx"}}'
-
-  void test(
-    '[sig-api-machinery] FieldValidation should detect unknown and duplicate fields of a typed object [Conformance]',
-    deadline,
-    async () => {
-      const namespace = await cluster.namespace('field-validation')
-      const text = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"my-dep","labels":{"app":"nginx"}},"spec":{"unknownField":"foo","replicas":2,"replicas":3,${selector},${template}}}`
-      const output = await postStrict(namespace, text)
-      assert.ok(
-        output.includes('strict decoding error: unknown field "spec.unknownField", duplicate field "spec.replicas"'),
-        output,
-      )
-      assert.deepEqual((await apps.listNamespacedDeployment({ namespace })).items, [])
-    },
-  )
-
-  void test(
-    '[sig-api-machinery] FieldValidation should detect unknown metadata fields of a typed object [Conformance]',
-    deadline,
-    async () => {
-      const namespace = await cluster.namespace('field-validation-metadata')
-      const text = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"my-dep","unknownMeta":"foo","labels":{"app":"nginx"}},"spec":{${selector},${template}}}`
-      const output = await postStrict(namespace, text)
-      assert.ok(output.includes('strict decoding error: unknown field "metadata.unknownMeta"'), output)
-      assert.deepEqual((await apps.listNamespacedDeployment({ namespace })).items, [])
     },
   )
 })

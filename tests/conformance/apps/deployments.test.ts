@@ -2,14 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import type {
-  V1Deployment,
-  V1Pod,
-  V1PodTemplateSpec,
-  V1ReplicaSet,
-  V1Scale,
-  V1StatefulSet,
-} from '@kubernetes/client-node'
+import type { V1Deployment, V1Pod, V1PodTemplateSpec, V1ReplicaSet, V1StatefulSet } from '@kubernetes/client-node'
 import { conformanceCluster, pause } from '../cluster.ts'
 import type { ConformanceCluster } from '../cluster.ts'
 import { Collection } from './collection.ts'
@@ -184,24 +177,6 @@ void suite('deployments and stateful sets', () => {
     },
   )
 
-  void test(
-    '[sig-apps] Deployment Deployment should have a working scale subresource [Conformance]',
-    deadline,
-    async () => {
-      const { deployments } = await place()
-      await deployments.create(deployment('scaled', 1))
-      await deployments.until('scaled', isComplete)
-      const scale = (await deployments.get('scaled', '/scale')) as V1Scale
-      assert.deepEqual([scale.spec!.replicas, scale.status!.replicas], [1, 1])
-      scale.metadata!.resourceVersion = ''
-      scale.spec!.replicas = 2
-      assert.equal(((await deployments.replace(scale as V1Deployment, '/scale')) as V1Scale).spec!.replicas, 2)
-      assert.equal((await deployments.get('scaled')).spec!.replicas, 2)
-      await deployments.merge('scaled', { spec: { replicas: 4 } }, '/scale')
-      assert.equal((await deployments.get('scaled')).spec!.replicas, 4)
-    },
-  )
-
   const statefulSet = (replicas: number, more: Partial<V1StatefulSet['spec'] & object> = {}): V1StatefulSet => ({
     metadata: { name: 'ss', labels: { app: 'ss' } },
     spec: {
@@ -220,24 +195,6 @@ void suite('deployments and stateful sets', () => {
         status?.readyReplicas === count &&
         status.replicas === count,
     )
-
-  void test(
-    '[sig-apps] StatefulSet Basic StatefulSet functionality [StatefulSetBasic] should have a working scale subresource [Conformance]',
-    deadline,
-    async () => {
-      const { statefulSets } = await place()
-      await statefulSets.create(statefulSet(1))
-      await ready(statefulSets, 1)
-      const scale = (await statefulSets.get('ss', '/scale')) as V1Scale
-      assert.deepEqual([scale.spec!.replicas, scale.status!.replicas], [1, 1])
-      scale.metadata!.resourceVersion = ''
-      scale.spec!.replicas = 2
-      assert.equal(((await statefulSets.replace(scale as V1StatefulSet, '/scale')) as V1Scale).spec!.replicas, 2)
-      assert.equal((await statefulSets.get('ss')).spec!.replicas, 2)
-      await statefulSets.merge('ss', { spec: { replicas: 4 } }, '/scale')
-      assert.equal((await statefulSets.get('ss')).spec!.replicas, 4)
-    },
-  )
 
   void test(
     '[sig-apps] StatefulSet Basic StatefulSet functionality [StatefulSetBasic] should perform rolling updates and roll backs of template modifications [Conformance]',

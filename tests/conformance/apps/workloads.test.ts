@@ -210,25 +210,6 @@ void suite('workloads', () => {
     },
   )
 
-  void test(
-    '[sig-apps] ReplicaSet Replicaset should have a working scale subresource [Conformance]',
-    deadline,
-    async () => {
-      const { own, pods } = await place<V1ReplicaSet>('/apis/apps/v1', 'replicasets')
-      await own.create(replicas('scaled', 1))
-      await pods.untilAll('set=scaled', (now) => now.filter(isRunning).length === 1)
-      const scale = (await own.get('scaled', '/scale')) as V1Scale
-      assert.deepEqual([scale.spec!.replicas, scale.status!.replicas], [1, 1])
-      const wider = structuredClone(scale)
-      wider.metadata!.resourceVersion = ''
-      wider.spec!.replicas = 2
-      assert.equal(((await own.replace(wider as V1ReplicaSet, '/scale')) as V1Scale).spec!.replicas, 2)
-      assert.equal((await own.get('scaled')).spec!.replicas, 2)
-      await own.merge('scaled', { spec: { replicas: 4 } }, '/scale')
-      assert.equal((await own.get('scaled')).spec!.replicas, 4)
-    },
-  )
-
   void test('[sig-apps] ReplicaSet Replace and Patch tests [Conformance]', deadline, async () => {
     const { own, pods } = await place<V1ReplicaSet>('/apis/apps/v1', 'replicasets')
     await own.create(replicas('changed', 1))

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import type { V1Deployment, V1Pod } from '@kubernetes/client-node'
+import type { V1Deployment } from '@kubernetes/client-node'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
 import { podsIn } from '../pods.ts'
 
@@ -87,23 +87,6 @@ void suite('kubectl without containers', { concurrency: 4 }, () => {
       const { spec } = await pods.until(name, () => true)
       assert.equal(spec?.containers[0]?.image, httpd)
       assert.equal(spec.restartPolicy, 'Never')
-      await kubectl('-n', pods.namespace, 'delete', 'pods', name)
-    },
-  )
-
-  void test(
-    "[sig-cli] Kubectl client Kubectl replace should update a single-container pod's image [Conformance]",
-    deadline,
-    async () => {
-      const pods = await podsIn(cluster, 'kubectl-replace')
-      const name = 'e2e-test-httpd-pod'
-      await kubectl('-n', pods.namespace, 'run', name, `--image=${httpd}`, '--labels', `run=${name}`)
-      await pods.running(name)
-      const pod = JSON.parse(await kubectl('-n', pods.namespace, 'get', 'pod', name, '-o', 'json')) as V1Pod
-      pod.spec!.containers[0]!.image = busybox
-      await kubectl('-n', pods.namespace, 'replace', '-f', await fileOf('replace', pod))
-      const { spec } = await cluster.core.readNamespacedPod({ namespace: pods.namespace, name })
-      assert.equal(spec?.containers[0]?.image, busybox)
       await kubectl('-n', pods.namespace, 'delete', 'pods', name)
     },
   )
