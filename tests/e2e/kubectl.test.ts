@@ -4,7 +4,18 @@ import { after, before, suite, test } from 'node:test'
 import { Aksel } from './aksel.ts'
 import { Shell } from './shell.ts'
 
-const stories = ['kubectl', 'apply', 'helm', 'helm-chart', 'workloads', 'kinds', 'custom', 'explain', 'chores'] as const
+const stories = [
+  'kubectl',
+  'apply',
+  'helm',
+  'helm-chart',
+  'workloads',
+  'kinds',
+  'custom',
+  'explain',
+  'chores',
+  'cluster',
+] as const
 
 void suite('transcripts on a simulated cluster', () => {
   let aksel: Aksel

@@ -26,6 +26,16 @@ export async function writeTranscript(path: string, steps: readonly Step[]): Pro
 const masks: readonly (readonly [RegExp, string])[] = [
   [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000/g, 'TIME'],
   [/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}/g, 'TIME'],
+  // Progress: which steps are seen depends on how long they take.
+  [/^.+ \(\d+\.\ds\)\n/gm, ''],
+  [/\bin \d+\.\d\d s\./g, 'in SECONDS.'],
+  [/\b\d+ objects at resource version \d+, \d+ bytes/g, 'N objects at resource version N, N bytes'],
+  [/revision \d+, \d+ keys(?:, \d+ files of)?,? \d+ bytes/g, 'revision N, N keys, N bytes'],
+  [/damaged at byte \d+ of \d+/g, 'damaged at byte N of N'],
+  [/\bprocess \d+/g, 'process N'],
+  // A server's name in elections.
+  [/\b[\w-]+_[0-9a-f]{8}\b/g, 'SERVER'],
+  [/\/\S*\/(?=[\w.]+\.archive\b|\.kube\/)/g, ''],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME'],
   [/aks-([a-z0-9]+)-\d{8}-/g, 'aks-$1-00000000-'],
   // Pods that fit as well on one node as on the other.

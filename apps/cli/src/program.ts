@@ -33,6 +33,7 @@ Other commands:
   addDown(program, environment)
   addStatus(program, environment)
   addStore(program, environment)
+  addCluster(program, environment)
   addMachine(program, environment)
   return program
 }
@@ -87,12 +88,15 @@ function addStatus(program: Command, environment: Environment): void {
 function addStore(program: Command, environment: Environment): void {
   const store = program.command('store').description('Look after the store while the server is down.')
   store
-    .command('check')
-    .description('Read every byte of the log and say whether it is intact.')
+    .command('check [archive]')
+    .alias('verify')
+    .description('Read every byte of the logs, or of a snapshot of a cluster, and say whether it is intact.')
     .option('--data <folder>', 'where clusters, disks and logs live')
-    .action(async (flags: { data?: string }) => {
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (archive: string | undefined, flags: { data?: string; output?: string }) => {
       const { runStore } = await import('./commands/store.ts')
-      await runStore(readOptions(environment, flags.data), ['check'])
+      const json = flags.output === 'json'
+      await runStore(readOptions(environment, flags.data), { command: 'check', json, archive })
     })
   store
     .command('move')
@@ -101,9 +105,58 @@ function addStore(program: Command, environment: Environment): void {
     )
     .requiredOption('--to <store>', '"log" or "etcd://…"')
     .option('--data <folder>', 'where clusters, disks and logs live')
-    .action(async (flags: { data?: string; to: string }) => {
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (flags: { data?: string; to: string; output?: string }) => {
       const { runStore } = await import('./commands/store.ts')
-      await runStore(readOptions(environment, flags.data), ['move', '--to', flags.to])
+      const json = flags.output === 'json'
+      await runStore(readOptions(environment, flags.data), { command: 'move', json, to: flags.to })
+    })
+}
+
+interface ClusterFlags {
+  readonly data?: string
+  readonly resourceGroup?: string
+  readonly name?: string
+  readonly output?: string
+}
+
+function addCluster(program: Command, environment: Environment): void {
+  const cluster = program.command('cluster').description('A whole cluster in a file, and copies of clusters.')
+  const common = (command: Command): Command =>
+    command
+      .option('-g, --resource-group <group>', 'its resource group (that of the current cluster)')
+      .option('--data <folder>', 'where clusters, disks and logs live')
+      .option('-o, --output <format>', '"json" for scripts', parseOutput)
+  common(cluster.command('snapshot <file>'))
+    .description('Write every object of a cluster to one file, as they are at one moment, while it goes on.')
+    .option('-n, --name <cluster>', 'the cluster (the current one)')
+    .option('--force', 'replace the file where it exists')
+    .action(async (file: string, flags: ClusterFlags & { force?: boolean }) => {
+      const { snapshotCluster } = await import('./commands/cluster.ts')
+      await snapshotCluster(readOptions(environment, flags.data), file, flags)
+    })
+  common(cluster.command('restore <file>'))
+    .description(
+      'Make a cluster of such a file: objects, uids and resource versions stay; keys, addresses and nodes are new.',
+    )
+    .requiredOption('-n, --name <cluster>', 'the new cluster')
+    .option('--nodes <count>', 'its nodes (1)', parseCount)
+    .option('--simulated', 'simulated nodes: no containers run')
+    .action(async (file: string, flags: ClusterFlags & { nodes?: number; simulated?: boolean }) => {
+      const { restoreCluster } = await import('./commands/cluster.ts')
+      await restoreCluster(readOptions(environment, flags.data), file, flags)
+    })
+  common(cluster.command('fork <new-cluster>'))
+    .description(
+      'Copy a running cluster. The copy has simulated nodes, calls no webhook, drives no disk and no load balancer, and has a clock of its own.',
+    )
+    .option('-n, --name <cluster>', 'the cluster to copy (the current one)')
+    .option('--clock-ahead <time>', 'how far its clock is ahead: 90m, 36h or 30d')
+    .action(async (to: string, flags: ClusterFlags & { clockAhead?: string }) => {
+      const { forkCluster, parseAhead } = await import('./commands/cluster.ts')
+      const { clockAhead, ...rest } = flags
+      const ahead = clockAhead === undefined ? {} : { clockAhead: parseAhead(clockAhead) }
+      await forkCluster(readOptions(environment, flags.data), { ...rest, ...ahead, to })
     })
 }
 

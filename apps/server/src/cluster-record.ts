@@ -34,6 +34,8 @@ export interface ClusterRecord {
   readonly ownStore?: boolean
   /** Betas and alphas that differ from its minor's defaults. */
   readonly switches?: ApiSwitches
+  /** It is a copy of another cluster: it reaches nothing outside itself, and its clock is its own. */
+  readonly fork?: { readonly of: string; readonly clockOffsetMs: number }
   /** The server that made it, where several share a store: its machines and its fabric are there. */
   readonly madeBy?: string
 }

@@ -1,5 +1,6 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
+import type { Server } from 'node:net'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
@@ -41,6 +42,8 @@ export interface ControlPlaneOptions extends ControlPlaneParts {
   readonly keyPrefix: string
   readonly localAddress: string
   readonly localPort: number
+  /** Listens there already, until the API server takes its place. */
+  readonly claim?: Server | undefined
   readonly tunnelSocket: string
   /** The VNet of its nodes, once it is known. */
   readonly virtualNetworkId: () => string | undefined
@@ -86,7 +89,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const late: { scheduler?: Scheduler } = {}
   const debug = (path: string): unknown => (late.scheduler === undefined ? undefined : explained(late.scheduler, path))
   const server = started.use(await openServer(own, { ...options, debug }, tunnel))
-  await server.listen({ host: options.localAddress, port: options.localPort, tls: pems })
+  await server.listen({ host: options.localAddress, port: options.localPort, tls: pems, claim: options.claim })
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
   const client = (user: User, fence?: Fence): Client =>
@@ -141,5 +144,6 @@ async function openServer(
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     audit: options.audit,
     debug: options.debug,
+    ...(record.fork === undefined ? {} : { egress: 'off' as const }),
   })
 }

@@ -1,10 +1,11 @@
 // The embedded engine against the suite of every cluster engine: real API servers over TLS, on a store in memory.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import { configMaps, nodes } from '@aksel/api/resources'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
@@ -12,6 +13,7 @@ import { silentLog } from '@aksel/base/log'
 import type { Scope } from '@aksel/base/scope'
 import type { ControlPlaneSpec } from '@aksel/provider/cluster-engine'
 import { clusterEngineContract } from '@aksel/provider/cluster-engine-contract'
+import type { Store } from '@aksel/store/store'
 import { createMemoryStore } from '@aksel/store/memory-store'
 import { readBody } from '@aksel/client/response-body'
 import { parseSwitches, type ApiSwitches } from './api-switches.ts'
@@ -61,11 +63,18 @@ test('switches are read as upstream reads its flags', () => {
   })
 })
 
-async function openEngine() {
-  const dataDir = await mkdtemp(join(tmpdir(), 'aksel-engine-'))
+interface Opened extends AsyncDisposable {
+  readonly scope: Scope
+  readonly engine: EmbeddedEngine
+  readonly dataDir: string
+}
+
+/** On the folder of an engine before it, where one is given. */
+async function openEngine(before?: Opened & { readonly store: Store }): Promise<Opened & { readonly store: Store }> {
+  const dataDir = before?.dataDir ?? (await mkdtemp(join(tmpdir(), 'aksel-engine-')))
   const stopping = new AbortController()
   const scope: Scope = { clock: systemClock(), random: systemRandom(), log: silentLog(), signal: stopping.signal }
-  const store = createMemoryStore(scope)
+  const store = before?.store ?? createMemoryStore(scope)
   const engine = await EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {} })
   return {
     scope,
@@ -123,4 +132,103 @@ test('a cluster is snapshotted, restored and forked: objects, uids and versions 
   await writeFile(path, bytes)
   await assert.rejects(engine.restore(scope, specOf('four'), path), { kind: 'Corrupt' })
   assert.equal(engine.status(specOf('four').id), undefined)
+})
+
+test('a restored cluster has none of the nodes of the first, and says of what it was made', async () => {
+  await using opened = await openEngine()
+  const { engine, scope } = opened
+  await engine.create(scope, specOf('one'))
+  await engine.client(specOf('one').id).create(nodes, { metadata: { name: 'n1' }, spec: {} })
+  const path = join(opened.dataDir, 'archive')
+  const written = await engine.snapshot(scope, specOf('one').id, path)
+  const { cluster, ...read } = await engine.readArchive(path)
+  assert.deepEqual(read, written)
+  assert.deepEqual(cluster, {
+    name: 'one',
+    kubernetesVersion: '1.35.7',
+    serviceCidr: '10.0.0.0/16',
+    dnsServiceIp: '10.0.0.10',
+  })
+  await engine.restore(scope, specOf('two'), path)
+  assert.deepEqual((await engine.client(specOf('two').id).list(nodes)).items, [])
+})
+
+interface WebhookConfiguration extends KubernetesObject {
+  readonly webhooks: readonly unknown[]
+}
+
+const webhooks: ResourceType<WebhookConfiguration> = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingWebhookConfiguration',
+  plural: 'validatingwebhookconfigurations',
+  namespaced: false,
+}
+
+test('a fork calls no webhook, and goes by a clock of its own', async () => {
+  await using opened = await openEngine()
+  const { engine, scope } = opened
+  const [original, forked] = [specOf('one'), specOf('two')]
+  await engine.create(scope, original)
+  const DAY_MS = 86_400_000
+  await engine.fork(scope, original.id, forked, { clockOffsetMs: 30 * DAY_MS })
+  const client = engine.client(forked.id)
+  const map = (name: string) => ({ metadata: { name, namespace: 'default' } })
+  const { metadata } = await client.create(configMaps, map('then'))
+  const aheadMs = Date.parse(metadata.creationTimestamp!) - scope.clock.now()
+  assert.ok(aheadMs > 29 * DAY_MS && aheadMs <= 30 * DAY_MS, `the fork is ${aheadMs} ms ahead`)
+  await client.create(webhooks, {
+    metadata: { name: 'outside' },
+    webhooks: [
+      {
+        name: 'outside.example.com',
+        clientConfig: { url: 'https://127.0.0.1:1/' },
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      },
+    ],
+  })
+  await assert.rejects(client.create(configMaps, map('refused')), {
+    reason: 'InternalError',
+    message:
+      'Internal error occurred: failed calling webhook "outside.example.com": failed to call webhook: this cluster calls nothing outside itself: it is a fork',
+  })
+  // The original is what it was.
+  await engine.client(original.id).create(configMaps, map('refused'))
+})
+
+test('of two servers that make clusters at the same moment, each gets addresses that the other has not', async () => {
+  await using one = await openEngine()
+  await using two = await openEngine()
+  const names = ['a', 'b', 'c']
+  const made = await Promise.all(
+    [one, two].flatMap(({ engine, scope }) => names.map((name) => engine.create(scope, specOf(name)))),
+  )
+  assert.equal(new Set(made.map(({ localUrl }) => localUrl)).size, 6)
+})
+
+test('a control plane that cannot start says why, is tried again, and does not keep the others from starting', async () => {
+  await using opened = await openEngine()
+  const { scope } = opened
+  const [sound, broken] = [specOf('sound'), specOf('broken')]
+  await opened.engine.create(scope, sound)
+  await opened.engine.fork(scope, sound.id, broken)
+  await opened.engine[Symbol.asyncDispose]()
+  const [key] = await readdir(join(opened.dataDir, 'stores'))
+  const store = join(opened.dataDir, 'stores', key!)
+  await rename(store, `${store}.away`)
+  await writeFile(store, 'no folder')
+  await using again = await openEngine(opened)
+  await again.engine.resume()
+  assert.equal(again.engine.status(sound.id)!.failure, undefined)
+  await again.engine.client(sound.id).list(configMaps)
+  assert.match(again.engine.status(broken.id)!.failure!, /EEXIST|ENOTDIR/)
+  assert.throws(() => again.engine.client(broken.id), /does not run: .*(EEXIST|ENOTDIR)/)
+  await rm(store)
+  await rename(`${store}.away`, store)
+  // Asked for, it is tried at once; by itself, a second later.
+  await again.engine.start(scope, broken.id)
+  assert.equal(again.engine.status(broken.id)!.failure, undefined)
+  await again.engine.client(broken.id).list(configMaps)
 })

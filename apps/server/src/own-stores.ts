@@ -38,8 +38,9 @@ export class OwnStores {
     await (await store)?.[Symbol.asyncDispose]()
   }
 
-  /** Throws `Corrupt` before anything is made of a damaged archive. */
+  /** Throws `Corrupt` before anything is made of a damaged archive. What stood there is replaced. */
   async restore(key: string, path: string): Promise<void> {
+    await this.remove(key)
     await restoreArchive({ disk: nodeDisk(), path, directory: this.#directory(key), random: this.#scope.random })
   }
 
@@ -71,6 +72,23 @@ export async function detach(store: Store, prefix: string): Promise<void> {
     const marked = { ...node, metadata: { ...node.metadata, labels } }
     writes.push({ kind: 'put', key, value: Buffer.from(JSON.stringify(marked)) })
   }
+  await commit(store, writes)
+}
+
+/** Objects that are of one node, by the place of their keys. */
+const ofNodes = [NODES, 'csinodes/', 'leases/kube-node-lease/', 'volumeattachments/']
+
+/** A cluster that comes to life elsewhere has other machines: its nodes are gone, and pods on them go the way of such pods. */
+export async function leaveNodes(store: Store, prefix: string): Promise<void> {
+  const writes: Delete[] = []
+  for (const place of ofNodes) {
+    const { items } = await store.range({ prefix: `${prefix}${place}` })
+    for (const { key } of items) writes.push({ kind: 'delete', key })
+  }
+  await commit(store, writes)
+}
+
+async function commit(store: Store, writes: readonly (Put | Delete)[]): Promise<void> {
   for (let at = 0; at < writes.length; at += 100)
     await store.transact({ guards: [], writes: writes.slice(at, at + 100) })
 }

@@ -1,6 +1,7 @@
-// Where control planes listen on this host.
+// Where control planes listen on this host. Who listens has the place: it is claimed by listening, and the API server takes the
+// socket over, so that of two servers that choose at the same moment only one can have an address.
 
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { loopbackAddress } from './cluster-record.ts'
 
 export interface Place {
@@ -16,25 +17,74 @@ export function ownPlace({ privileged }: { readonly privileged: boolean }, index
   return { host: loopbackAddress(index), port: privileged ? API_PORT : FIRST_PORT + index }
 }
 
-/** Rejects for any failure but a taken address. */
-export function canListen(place: Place): Promise<boolean> {
+/** Listens there and hangs up on whoever calls; undefined where somebody listens already. Rejects for any other failure. */
+export function claim(place: Place): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
-    const server = createServer()
+    const server = createServer((socket) => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     )
-    server.listen(place, () => server.close(() => resolve(true)))
+    server.listen(place, () => resolve(server))
   })
 }
 
-/** A port of 127.0.0.1 that nobody has now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
+/** The indexes of this server's clusters, and the sockets of those that do not serve yet. */
+export class Places {
+  readonly #privileged: boolean
+  readonly #taken = new Set<number>()
+  readonly #claims = new Map<number, Server>()
+
+  constructor(options: { readonly privileged: boolean }) {
+    this.#privileged = options.privileged
+  }
+
+  of(index: number): Place {
+    return ownPlace({ privileged: this.#privileged }, index)
+  }
+
+  /** Of a cluster that is there already. */
+  know(index: number): void {
+    this.#taken.add(index)
+  }
+
+  /** The lowest index that is free here and whose address nobody on this host listens on; from now on it is ours. */
+  async take(): Promise<number> {
+    for (let index = 0; ; index += 1) {
+      if (this.#taken.has(index)) continue
+      this.#taken.add(index)
+      const server = await claim(this.of(index)).catch((error: unknown) => {
+        this.#taken.delete(index)
+        throw error
+      })
+      if (server !== undefined) {
+        this.#claims.set(index, server)
+        return index
+      }
+      this.#taken.delete(index)
+    }
+  }
+
+  /** The socket that claimed the place, for whoever will serve there; it is his from now on. */
+  handOver(index: number): Server | undefined {
+    const server = this.#claims.get(index)
+    this.#claims.delete(index)
+    return server
+  }
+
+  free(index: number): void {
+    this.handOver(index)?.close()
+    this.#taken.delete(index)
+  }
+
+  close(): void {
+    for (const socket of this.#claims.values()) socket.close()
+    this.#claims.clear()
+  }
+}
+
+/** A port of 127.0.0.1 that nobody had, and its socket. */
+export async function anyPlace(): Promise<{ readonly place: Place; readonly socket: Server }> {
+  const host = '127.0.0.1'
+  const socket = (await claim({ host, port: 0 }))!
+  return { place: { host, port: (socket.address() as AddressInfo).port }, socket }
 }

@@ -60,6 +60,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
     await createFrontDoor(scope, {
       store,
       engine,
+      archives: engine,
       machines,
       ...(host === undefined ? {} : { fabric: host.fabric }),
       simulatedByDefault: host === undefined,

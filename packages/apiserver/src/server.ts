@@ -62,7 +62,7 @@ import { OwnClient } from './own-client.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
 import { bindingsCollection } from './subresources/subresources.ts'
 import { tokenSubresource } from './subresources/token.ts'
-import { createWebhookClient } from './webhook/client.ts'
+import { createNoWebhookClient, createWebhookClient } from './webhook/client.ts'
 import { createServiceDialer } from './webhook/service-dialer.ts'
 
 export interface ApiServerOptions {
@@ -95,6 +95,8 @@ export interface ApiServerOptions {
   readonly nodeConnector?: NodeConnector
   /** No container runs on its nodes: pods say themselves what they would use. */
   readonly simulated?: boolean
+  /** `off`: no webhook is called, wherever it is; what asks for one fails and says why. */
+  readonly egress?: 'off'
   /** What GET of a path below /debug/ answers. */
   readonly debug?: DebugAnswers
   readonly audit?: AuditSink
@@ -134,7 +136,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const auth = authorities(options, scope, records, catalog, own)
   const services = createServiceDialer({ objects: own.reader, nodes: options.nodeConnector, random: scope.random })
   const clientMetrics = new ClientMetrics(scope.clock, metrics)
-  const webhooks = createWebhookClient(scope, services, clientMetrics)
+  const webhooks =
+    options.egress === 'off'
+      ? createNoWebhookClient('this cluster calls nothing outside itself: it is a fork')
+      : createWebhookClient(scope, services, clientMetrics)
   scope.signal.addEventListener('abort', () => webhooks[Symbol.dispose](), { once: true })
   const kinds = customKinds(scope, records, catalog, webhooks)
   await hooks.run('crd-informer-synced', () => kinds.start())

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { Scope } from '@aksel/base/scope'
+import type { ClusterArchives } from '@aksel/provider/cluster-archives'
 import type { ClusterEngine } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
@@ -11,7 +12,8 @@ import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
 import type { Hub, PrepareCluster, Subscription } from './hub.ts'
 import { Reconciler } from './reconciler.ts'
-import { clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
+import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
+import { copyRoutes } from './resource-providers/container-service/copies.ts'
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
@@ -26,6 +28,8 @@ export interface FrontDoorOptions {
   /** Resources are kept below `hub/`. */
   readonly store: Store
   readonly engine: ClusterEngine
+  /** Absent where the engine cannot copy clusters. */
+  readonly archives?: ClusterArchives
   readonly machines: (simulated: boolean) => MachineProvider
   /** Absent where the host allows none. */
   readonly fabric?: Fabric
@@ -60,6 +64,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   const store = new ResourceStore(options.store)
   const suppliers = {
     engine: options.engine,
+    ...(options.archives === undefined ? {} : { archives: options.archives }),
     machines: options.machines,
     ...(options.fabric === undefined ? {} : { fabric: options.fabric }),
     prepareCluster: options.prepareCluster,
@@ -88,6 +93,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...subscriptionRoutes(hub),
     ...groupRoutes(hub),
     ...clusterRoutes(hub),
+    ...copyRoutes(hub, clusterPath),
     ...poolRoutes(hub),
     ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),

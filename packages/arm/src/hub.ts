@@ -1,6 +1,7 @@
 // What every resource provider here is handed: the store, the seams to what it orders, and a way to wake the reconciler.
 
 import type { Client } from '@aksel/client/client'
+import type { ClusterArchives } from '@aksel/provider/cluster-archives'
 import type { ClusterEngine } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider, NetworkPolicyEngine } from '@aksel/provider/machine-provider'
@@ -34,6 +35,8 @@ export interface Suppliers {
   /** Absent where the host allows none: all machines are simulated then. */
   readonly fabric?: Fabric
   readonly prepareCluster: PrepareCluster
+  /** Absent where the engine cannot copy clusters. */
+  readonly archives?: ClusterArchives
   /** Pools are simulated although nobody asked for it. */
   readonly simulatedByDefault: boolean
 }

@@ -63,8 +63,15 @@ export interface ClusterProperties {
   readonly [name: string]: unknown
 }
 
+/** What a cluster was made of, where it did not begin empty. */
+export type ClusterOrigin =
+  | { readonly kind: 'archive'; readonly file: string }
+  /** `of`: the engine's name of the cluster that it is a copy of. */
+  | { readonly kind: 'fork'; readonly of: string; readonly clockOffsetMs: number }
+
 export interface ClusterRecord extends Resource {
   readonly kind: 'cluster'
+  readonly origin?: ClusterOrigin
   readonly sku: Json
   readonly identity?: Json
   /** Envelope fields that are kept as they came: `extendedLocation`, `kind`. */

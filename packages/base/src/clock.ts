@@ -32,6 +32,15 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 const TIMER_MAX_MS = 2 ** 31 - 1
 
+/** Another wall clock over the same time: ahead by so much, or behind where it is negative. */
+export function shiftedClock(clock: Clock, offsetMs: number): Clock {
+  return {
+    now: () => clock.now() + offsetMs,
+    monotonicMs: () => clock.monotonicMs(),
+    after: (delayMs, fire) => clock.after(delayMs, fire),
+  }
+}
+
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),

@@ -4,11 +4,36 @@
 import type { Scope } from '@aksel/base/scope'
 import type { ControlPlaneSpec, ControlPlaneStatus } from './cluster-engine.ts'
 
+export interface WrittenArchive {
+  readonly objects: number
+  /** The resource version that all of it stands at. */
+  readonly revision: number
+  readonly sizeBytes: number
+}
+
+/** What a file says of the cluster it was made of. */
+export interface ArchiveFacts extends WrittenArchive {
+  readonly cluster: Pick<ControlPlaneSpec, 'name' | 'kubernetesVersion' | 'serviceCidr' | 'dnsServiceIp'> | undefined
+}
+
+export interface ForkOptions {
+  /** How far the fork's clock is ahead of ours. Default 0. */
+  readonly clockOffsetMs?: number
+}
+
 export interface ClusterArchives {
   /** Writes the cluster as it is at one moment, while it goes on; the file is complete or absent. */
-  snapshot(scope: Scope, id: string, path: string): Promise<{ readonly objects: number }>
-  /** A new cluster with the objects of the file. Rejects when the file is damaged, or the id is taken. */
+  snapshot(scope: Scope, id: string, path: string): Promise<WrittenArchive>
+  /** Reads the file to its last byte. Rejects with a StoreError `Corrupt` when it is damaged. */
+  readArchive(path: string): Promise<ArchiveFacts>
+  /**
+   * A new cluster with the objects of the file, but for the nodes: its machines are others. Rejects when the file is damaged, or
+   * the id is taken.
+   */
   restore(scope: Scope, spec: ControlPlaneSpec, path: string): Promise<ControlPlaneStatus>
-  /** A new cluster as the other is now: its webhooks are taken out, and its nodes are marked as simulated. */
-  fork(scope: Scope, id: string, spec: ControlPlaneSpec): Promise<ControlPlaneStatus>
+  /**
+   * A new cluster as the other is now. Its webhooks are taken out and it calls nothing outside, it drives no disk and no load
+   * balancer, and its nodes are marked as simulated.
+   */
+  fork(scope: Scope, id: string, spec: ControlPlaneSpec, options?: ForkOptions): Promise<ControlPlaneStatus>
 }

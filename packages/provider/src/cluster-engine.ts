@@ -36,6 +36,8 @@ export interface ControlPlaneStatus {
   readonly tunnelSocket: string
   /** PEM. */
   readonly certificateAuthority: string
+  /** Why it does not answer although it should; it is tried again by itself. Absent where all is well. */
+  readonly failure?: string
 }
 
 export const credentialRoles = ['admin', 'user'] as const

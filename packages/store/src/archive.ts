@@ -174,12 +174,19 @@ const EPOCH_SUFFIX = 'aksel.dev/schema-epoch'
  * Writes the keys below another prefix, oldest change first, so that what was changed later never has a lower revision than what
  * was changed before. A watch or a list of the new place begins anew: revisions are the new store's.
  */
-export async function copyInto(store: Store, prefix: string, items: readonly KeyValue[]): Promise<void> {
+export async function copyInto(
+  store: Store,
+  prefix: string,
+  items: readonly KeyValue[],
+  tell: (written: number) => void = () => {},
+): Promise<void> {
   let batch: KeyValue[] = []
+  let written = 0
   const flush = async (): Promise<void> => {
     const writes = batch.map(({ key, value }) => ({ kind: 'put', key: `${prefix}${key}`, value }) as const)
     batch = []
     if (writes.length > 0) await store.transact({ guards: [], writes })
+    tell((written += writes.length))
   }
   for (const item of items.toSorted((left, right) => left.modRevision - right.modRevision)) {
     // What was written before the schema's epoch must stay strictly older than it.

@@ -1,7 +1,7 @@
 // A TLS port that speaks HTTP/2 and HTTP/1.1, as the client chooses.
 
 import { createSecureServer, type Http2SecureServer, type Http2Session, type SecureServerOptions } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@aksel/base/clock'
 import { handleRequest, handleUpgrade, peerReader, type Run, type Serving } from './http-listener.ts'
@@ -11,6 +11,8 @@ export interface ListenOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
+  /** Listens there already, so that nobody else can: its place is taken over. */
+  readonly claim?: Server | undefined
   readonly tls: {
     readonly certPem: string
     readonly keyPem: string
@@ -73,10 +75,12 @@ export async function listenTls(parts: ListenerParts, options: ListenOptions): P
   server.on('clientError', (_error: Error, socket: TLSSocket) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port: options.port }, () => {
+    const listening = (): void => {
       server.off('error', reject)
       resolve()
-    })
+    }
+    if (options.claim === undefined) server.listen({ host, port: options.port }, listening)
+    else server.listen(options.claim, listening)
   })
   return {
     host,

@@ -51,6 +51,11 @@ export interface WebhookClient extends Disposable {
   post(call: WebhookCall): Promise<unknown>
 }
 
+/** The client of a server that calls nobody: each call fails, and says why. */
+export function createNoWebhookClient(why: string): WebhookClient {
+  return { post: () => Promise.reject(new WebhookCallError(why)), [Symbol.dispose]() {} }
+}
+
 /** Answers beyond this are not read: a review with a patch of a whole 3 MiB object fits. */
 const responseBytesMax = 12 * 1024 * 1024
 /** Idle connections kept per server. */

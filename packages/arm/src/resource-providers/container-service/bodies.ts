@@ -1,12 +1,14 @@
 // Clusters and pools as clients read them: what was written, and what the service tells of its own.
 
-import type { ClusterRecord, Json, PoolRecord, Tags } from '../../records.ts'
+import type { ClusterRecord, Json, PoolRecord, Progress, Tags } from '../../records.ts'
 
 /** Read by people and tools in the resource itself: hollow nodes stand behind it. */
 export const simulatedTag = 'aksel.simulated'
 
-export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]): Json {
-  const { properties, progress } = cluster
+/** `failure`: why its control plane does not answer at this moment. */
+export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[], failure?: string): Json {
+  const { properties } = cluster
+  const progress = failure === undefined ? cluster.progress : failed(cluster.progress, failure)
   const simulated = pools.length > 0 && pools.every((pool) => pool.simulated)
   const tags = withSimulatedTag(cluster.tags, simulated)
   return {
@@ -37,6 +39,12 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
     },
     systemData: cluster.systemData,
   }
+}
+
+/** Nothing that was asked for is under way: what is shown is that it does not run, until it does again. */
+function failed(progress: Progress, message: string): Progress {
+  if (progress.operationId !== undefined) return progress
+  return { ...progress, provisioningState: 'Failed', error: { code: 'ControlPlaneNotRunning', message } }
 }
 
 export function poolBody(pool: PoolRecord): Json {

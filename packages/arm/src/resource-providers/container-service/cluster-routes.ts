@@ -62,6 +62,7 @@ async function bodyOf(hub: Hub, cluster: ClusterRecord): Promise<Json> {
   return clusterBody(
     cluster,
     pools.map(({ value }) => value),
+    hub.suppliers.engine.status(engineId(cluster))?.failure,
   )
 }
 

@@ -11,7 +11,7 @@ import type { Hub } from '../../hub.ts'
 import { endOf, newOperation, startOf } from '../../operations.ts'
 import { clusterId, type ClusterRef } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
-import type { ClusterRecord, Json, OperationRecord, PoolRecord, SystemData } from '../../records.ts'
+import type { ClusterOrigin, ClusterRecord, Json, OperationRecord, PoolRecord, SystemData } from '../../records.ts'
 import { isObject, objectAt, readObject } from '../body.ts'
 import { readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
@@ -37,7 +37,12 @@ export interface ClusterWritten {
 }
 
 /** PUT of a cluster with the pools that its body names. Pools that it does not name stay as they are. */
-export async function putCluster(hub: Hub, request: ArmRequest, ref: ClusterRef): Promise<ClusterWritten> {
+export async function putCluster(
+  hub: Hub,
+  request: ArmRequest,
+  ref: ClusterRef,
+  origin?: ClusterOrigin,
+): Promise<ClusterWritten> {
   judgeClusterName(ref.cluster)
   const body = readObject(request.body)
   const { given, pools: givenPools } = readBody(objectAt(body, 'properties'))
@@ -67,6 +72,7 @@ export async function putCluster(hub: Hub, request: ArmRequest, ref: ClusterRef)
       body,
       given,
       current: current?.value,
+      origin,
       operation,
     })
     const written = writePools(hub, request.scope, { ref, cluster, givenPools, standing, operation })
@@ -97,6 +103,7 @@ interface ClusterWrite {
   readonly body: Json
   readonly given: Json
   readonly current: ClusterRecord | undefined
+  readonly origin: ClusterOrigin | undefined
   readonly operation: OperationRecord
 }
 
@@ -109,9 +116,11 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
   const tags = readTags(body['tags'])
   const uid = current?.uid ?? Buffer.from(scope.random.nextBytes(12)).toString('hex')
   const id = current?.id ?? clusterId({ ...ref, resourceGroup: write.group })
+  const origin = current === undefined ? write.origin : current.origin
   const identity = identityOf(body['identity'], current, id, callerOf(request).tenantId)
   return {
     kind: 'cluster',
+    ...(origin === undefined ? {} : { origin }),
     id,
     name: current?.name ?? ref.cluster,
     type: clusterType,

@@ -1,6 +1,6 @@
 // What a cluster stands on: its own resource group, the network, the control plane, and what every cluster has inside.
 
-import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
+import type { ControlPlaneSpec, ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
 import { networkOf, policyEngineOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
 import { groupId, sameId } from '../../resource-id.ts'
@@ -8,6 +8,7 @@ import { keys } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord } from '../../records.ts'
 import { groupType } from '../resources/groups.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
+import { isFork } from './copies.ts'
 import { engineId, subscriptionOf, type Pass } from './pass.ts'
 
 /** Every step is idempotent; resolves when the API server answers. */
@@ -15,14 +16,14 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const { engine } = pass.suppliers
   const id = engineId(cluster)
   const running = engine.status(id)
-  if (running?.state === 'Running' && pass.seen.prepared.has(id)) return running
+  if (running?.state === 'Running' && running.failure === undefined && pass.seen.prepared.has(id)) return running
   const network = networkOf(cluster, subscriptionOf(cluster.id))
   pass.tell(id, `Preparing the network of ${cluster.name}`)
   await ensureNodeGroup(pass, cluster, network)
-  const fabricAddress = await ensureNetwork(pass, network)
+  const fabricAddress = isFork(cluster) ? undefined : await ensureNetwork(pass, network)
   pass.tell(id, `Starting the control plane of ${cluster.name}`)
   const { dnsServiceIP, serviceCidr } = cluster.properties.networkProfile
-  const status = await engine.create(pass.scope, {
+  const status = await ensureControlPlane(pass, cluster, {
     id,
     name: cluster.name,
     kubernetesVersion: cluster.version,
@@ -47,6 +48,25 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   )
   pass.seen.prepared.add(id)
   return status
+}
+
+/** Begins with what the cluster was made of; afterwards it is like any other. */
+async function ensureControlPlane(
+  { scope, suppliers }: Pass,
+  { origin, name }: ClusterRecord,
+  spec: ControlPlaneSpec,
+): Promise<ControlPlaneStatus> {
+  const { engine, archives } = suppliers
+  if (origin === undefined || engine.status(spec.id) !== undefined) return engine.create(scope, spec)
+  if (archives === undefined) throw new Error(`Cluster "${name}" is a copy, and this engine makes none`)
+  switch (origin.kind) {
+    case 'archive':
+      return archives.restore(scope, spec, origin.file)
+    case 'fork':
+      return archives.fork(scope, origin.of, spec, { clockOffsetMs: origin.clockOffsetMs })
+    default:
+      return origin satisfies never
+  }
 }
 
 /** The address where nodes and pods reach the API server; undefined without a fabric. */
