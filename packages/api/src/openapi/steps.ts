@@ -11,11 +11,19 @@ export function finish<T>(steps: Steps<T>): T {
   }
 }
 
-/** Gives way after each `stepsPerTurn` steps. */
-export async function finishInTurns<T>(steps: Steps<T>, giveWay: () => Promise<void>, stepsPerTurn = 4): Promise<T> {
-  for (let count = 1; ; count += 1) {
+/** How long one may go on before others have their turn. */
+export interface Turns {
+  /** Asked after each step. */
+  isOver(): boolean
+  /** Resolves when the next turn begins. */
+  next(): Promise<void>
+}
+
+/** Gives way whenever a turn is over. */
+export async function finishInTurns<T>(steps: Steps<T>, turns: Turns): Promise<T> {
+  for (;;) {
     const { done, value } = steps.next()
     if (done === true) return value
-    if (count % stepsPerTurn === 0) await giveWay()
+    if (turns.isOver()) await turns.next()
   }
 }

@@ -9,7 +9,7 @@ import type { Answer, IncomingCall } from '../http/message.ts'
 import { notAcceptable } from '../refusals.ts'
 import type { ApiSource, OpenApiPart } from './api-source.ts'
 import { etagOf, withEtag } from './etag.ts'
-import { encoded, type BuiltInDocuments, type OpenApiForm } from './open-api-library.ts'
+import type { BuiltInDocuments, OpenApiForm } from './open-api-library.ts'
 
 type Version = 'v2' | 'v3'
 
@@ -92,7 +92,7 @@ export class OpenApiDocuments {
   async #encoded(key: string, form: OpenApiForm, part: OpenApiPart): Promise<Uint8Array | undefined> {
     return this.#keep(`${key} ${form}`, part.hash, async () => {
       const document = await part.document()
-      const bytes = encoded(3, document, form)
+      const bytes = this.#builtIn.encode(3, document, form)
       return form === 'json' ? bytes : bytes.catch(() => undefined)
     })
   }
@@ -122,7 +122,7 @@ export class OpenApiDocuments {
       definitions: merged('definitions'),
       parameters: merged('parameters'),
     }
-    const bytes = encoded(2, document, form)
+    const bytes = this.#builtIn.encode(2, document, form)
     return form === 'json' ? bytes : bytes.catch(() => undefined)
   }
 
