@@ -8,6 +8,9 @@ import type { YamlResult, YamlTask } from './yaml-worker.ts'
 /** About five milliseconds of parsing. */
 const INLINE_MAX_BYTES = 8 * 1024
 const DEADLINE_MS = 10_000
+/** Levels that upstream's reader takes. */
+const DEPTH_MAX = 10_000
+const [OPEN_LIST, OPEN_MAP, SPACE] = [0x5b, 0x7b, 0x20]
 /** A thread that needs more is fed a bomb. */
 const MEMORY_MAX_MIB = 256
 
@@ -19,6 +22,7 @@ export interface YamlBody {
 
 /** Reads the first document. Throws BadRequest in upstream's words. */
 export async function readYamlBody(bytes: Uint8Array): Promise<YamlBody> {
+  if (bytes.length > INLINE_MAX_BYTES && beginsTooDeep(bytes)) throw refused(`exceeded max depth of ${DEPTH_MAX}`)
   if (bytes.length > INLINE_MAX_BYTES) return parseJson(await inWorker({ kind: 'read', bytes })) as YamlBody
   const { readYaml, YamlError } = await import('./yaml-document.ts')
   try {
@@ -27,6 +31,17 @@ export async function readYamlBody(bytes: Uint8Array): Promise<YamlBody> {
     if (!(error instanceof YamlError)) throw error
     throw refused(error.message)
   }
+}
+
+/** Nothing but more opening brackets than upstream's reader takes: no thread is started for that. */
+function beginsTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0
+  for (const byte of bytes) {
+    if (byte === OPEN_LIST || byte === OPEN_MAP) depth += 1
+    else if (byte > SPACE) return false
+    if (depth > DEPTH_MAX) return true
+  }
+  return false
 }
 
 /** JSON as YAML. */
