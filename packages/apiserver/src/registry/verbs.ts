@@ -4,7 +4,6 @@ import type { KubernetesObject } from '@aksel/api/resource'
 import { patchSchemaOf } from '@aksel/api/patch/patch-schema'
 import type { Draft } from '@aksel/base/draft'
 import { fraction } from '@aksel/base/ids'
-import type { Schemas } from '@aksel/api/schema'
 import { ApiError } from '@aksel/base/errors'
 import type { ResourceCall } from '../call-context.ts'
 import { encodings, negotiateObject, offeredTypes, type Encoding, type Negotiated } from '../http/accept.ts'
@@ -15,7 +14,7 @@ import { attributesOf } from '../authorization/attributes.ts'
 import { assertAllowed } from '../authorization/authorize.ts'
 import { conflictError, methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
 import { createObject, matchNamespace } from './create.ts'
-import { bodyTypeOf, decodeBody, type BodyType, type DecodeSettings } from './decode.ts'
+import { bodyTypeOf } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
 import { watchOptionsOf } from './list-options.ts'
@@ -31,6 +30,7 @@ import {
   presentObject,
   wholeListPieces,
 } from './present.ts'
+import { bodyObject, bodyReader, decodeSettings } from './read-body.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
 import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
 import { includeObjectOf } from './table.ts'
@@ -182,8 +182,9 @@ export async function updateVerb(tools: VerbTools, context: ResourceCall, subres
   const { row, info } = context
   const how = presentationOf(tools, context)
   const options = writeOptionsOf('UpdateOptions', info.query)
-  const body = await bodyObject(tools, context, bodyTypeOf(row), options)
-  assertNamed(body, info.name)
+  const read = await bodyReader(tools, context, bodyTypeOf(row), options)
+  let first: Draft<KubernetesObject> | undefined = await read()
+  assertNamed(first, info.name)
   return written(
     context,
     how,
@@ -191,7 +192,10 @@ export async function updateVerb(tools: VerbTools, context: ResourceCall, subres
       name: info.name,
       subresource,
       next: async (current) => {
-        if (current !== undefined) return structuredClone(body)
+        // What a try has changed is of no use to the next one, which is rare.
+        const body = first ?? (await read())
+        first = undefined
+        if (current !== undefined) return body
         await assertMayCreate(context)
         return named(row.namespaced ? info.namespace : '', info.name, body)
       },
@@ -341,27 +345,6 @@ async function readDeleteOptions(tools: VerbTools, context: ResourceCall): Promi
   const reading = { decoder: protobuf, message: 'meta/v1.DeleteOptions' }
   const { value } = await parseBody(bytes, context.call.headers['content-type'], reading)
   return deleteOptionsOf(schemas, value, context.info.query)
-}
-
-export function decodeSettings(
-  schemas: Schemas,
-  context: ResourceCall,
-  { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
-): DecodeSettings {
-  return { schemas, fieldValidation, warnings: context.warnings }
-}
-
-export async function bodyObject(
-  tools: VerbTools,
-  context: ResourceCall,
-  type: BodyType,
-  options: WriteOptions,
-): Promise<Draft<KubernetesObject>> {
-  const { schemas, protobuf } = tools.registry
-  const settings = decodeSettings(schemas, context, options)
-  const bytes = await readRequestBody(context.call.body)
-  const reading = { decoder: protobuf, message: type.message }
-  return decodeBody(settings, type, await parseBody(bytes, context.call.headers['content-type'], reading))
 }
 
 export function written(context: ResourceCall, how: Presentation, result: Written): Answer {

@@ -19,7 +19,8 @@ import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
 import { bodyTypeOf } from '../registry/decode.ts'
-import { bodyObject, withoutTable, type VerbTools } from '../registry/verbs.ts'
+import { bodyObject } from '../registry/read-body.ts'
+import { withoutTable, type VerbTools } from '../registry/verbs.ts'
 import { writeOptionsOf } from '../registry/write-options.ts'
 
 export interface ReviewTools {

@@ -5,7 +5,8 @@ import { hasMessage } from '@aksel/api/tables'
 import type { ResourceCall } from '../call-context.ts'
 import { decodeBody, type BodyType } from '../registry/decode.ts'
 import type { WriteOptions } from '../registry/write-options.ts'
-import { decodeSettings, type VerbTools } from '../registry/verbs.ts'
+import { decodeSettings } from '../registry/read-body.ts'
+import type { VerbTools } from '../registry/verbs.ts'
 
 /** The body that a subresource takes. */
 export function subresourceBody(tools: VerbTools, context: ResourceCall): BodyType {

@@ -17,7 +17,8 @@ import { deleteOptionsOf } from '../registry/delete-options.ts'
 import type { StoredRecord } from '../registry/record.ts'
 import type { WriteCall } from '../registry/registry.ts'
 import { writeOptionsOf } from '../registry/write-options.ts'
-import { bodyObject, writeCallOf, type VerbTools } from '../registry/verbs.ts'
+import { bodyObject } from '../registry/read-body.ts'
+import { writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { subresourceBody } from './body.ts'
 
 export async function evictionSubresource(tools: VerbTools, context: ResourceCall): Promise<Answer> {

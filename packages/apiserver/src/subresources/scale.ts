@@ -21,7 +21,8 @@ import { entriesOf, setEntries, writerOf, type Entries } from '../registry/owner
 import { applyMediaType, decodePatched, patched, patchTypeOf, readPatch } from '../registry/patch.ts'
 import type { WriteCall } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
-import { bodyObject, decodeSettings, writeCallOf, type VerbTools } from '../registry/verbs.ts'
+import { bodyObject, decodeSettings } from '../registry/read-body.ts'
+import { writeCallOf, type VerbTools } from '../registry/verbs.ts'
 import { writeOptionsOf, type WriteOptions } from '../registry/write-options.ts'
 import { decodeSubresource, subresourceBody } from './body.ts'
 
