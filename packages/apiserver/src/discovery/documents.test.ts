@@ -212,6 +212,29 @@ describe('OpenAPI version 3', () => {
 })
 
 describe('OpenAPI version 2', () => {
+  test('is merged once for all who ask while it is made, and again after its sources changed', async () => {
+    let [revision, merged] = ['one', 0]
+    const ask = documents([
+      {
+        get revision() {
+          return revision
+        },
+        groupVersions: () => [],
+        openApiV3: () => new Map(),
+        openApiV2: () => {
+          merged += 1
+          return { paths: {}, definitions: { [`example.${revision}`]: {} } }
+        },
+      },
+    ])
+    const all = await Promise.all([ask('/openapi/v2'), ask('/openapi/v2'), ask('/openapi/v2')])
+    assert.equal(merged, 1)
+    assert.equal(new Set(all.map(({ answer }) => answer.headers['etag'])).size, 1)
+    revision = 'two'
+    assert.ok(Object.hasOwn((await ask('/openapi/v2')).json['definitions'] as Json, 'example.two'))
+    assert.equal(merged, 2)
+  })
+
   test('is in protobuf for kubectl of every age, and merges paths, types and parameters of other servers', async () => {
     const ask = documents([
       {

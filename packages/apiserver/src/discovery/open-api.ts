@@ -32,7 +32,8 @@ type Json = Readonly<Record<string, unknown>>
 
 interface Kept {
   readonly revision: string
-  readonly bytes: Uint8Array
+  /** Who asks while it is made waits for the same. Undefined: the form has no words for it. */
+  readonly bytes: Promise<Uint8Array | undefined>
 }
 
 export class OpenApiDocuments {
@@ -126,16 +127,16 @@ export class OpenApiDocuments {
     return form === 'json' ? bytes : bytes.catch(() => undefined)
   }
 
-  async #keep(
-    key: string,
-    revision: string,
-    make: () => Promise<Uint8Array | undefined>,
-  ): Promise<Uint8Array | undefined> {
-    const kept = this.#kept.get(key)
-    if (kept?.revision === revision) return kept.bytes
-    const bytes = await make()
-    if (bytes !== undefined) this.#kept.set(key, { revision, bytes })
-    return bytes
+  #keep(key: string, revision: string, make: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+    const known = this.#kept.get(key)
+    if (known?.revision === revision) return known.bytes
+    const kept = { revision, bytes: make() }
+    this.#kept.set(key, kept)
+    // What could not be made is not kept: who asks next is not told of it for ever.
+    kept.bytes.catch(() => {
+      if (this.#kept.get(key) === kept) this.#kept.delete(key)
+    })
+    return kept.bytes
   }
 }
 
