@@ -11,12 +11,14 @@ import {
   type V1PersistentVolumeClaim,
   type V1PodSpec,
 } from '@kubernetes/client-node'
-import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
+import { agnhost, busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { podsIn, type Pods } from '../conformance/pods.ts'
 import { watched } from '../conformance/watched.ts'
 import { callsOf, startPlugin } from './plugins/plugin-pods.ts'
 
 const deadline = { timeout: 180_000 }
+/** Where the plug-ins run; another pool comes and goes meanwhile. */
+const onPool = { agentpool: 'nodepool1' }
 const sleepForever = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
 
 void suite('plug-ins of third parties', { concurrency: 3 }, () => {
@@ -73,6 +75,7 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
     })
     const reader = (name: string, script: string): Promise<unknown> =>
       pods.create(name, {
+        nodeSelector: onPool,
         securityContext: { fsGroup: 2000 },
         containers: [
           {
@@ -111,6 +114,7 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
     await pods.logHolds('reader', /drwxrws.* 2000 /)
 
     await pods.create('inline', {
+      nodeSelector: onPool,
       restartPolicy: 'Never',
       serviceAccountName: 'default',
       containers: [
@@ -245,7 +249,7 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
       assert.deepEqual(told.allocatable, { devices: [{ resourceName: widget, deviceIds: ['w0', 'w1'] }] })
 
       const machines = join(cluster.aksel.dataDir, 'machines')
-      const [machine] = await readdir(machines)
+      const machine = (await readdir(machines)).find((key) => key.endsWith(nodeName.replace('aks-', '')))
       process.kill(Number(await readFile(join(machines, machine!, 'agent.pid'), 'utf8')), 'SIGKILL')
       // The plug-in sees the agent's new socket and registers again.
       await pods.logHolds('widgets', /serving[^]*serving/)
@@ -264,6 +268,101 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
       await pods.gone('widgets')
       // Without its plug-in nobody vouches for the devices.
       await nodeHas('0')
+    },
+  )
+
+  void test(
+    'pods of a sandboxed pool run behind another kernel, with network, DNS, logs, exec and volumes',
+    deadline,
+    async () => {
+      const { aksel, core } = cluster
+      const pool = ['--cluster-name', 'demo', '-g', 'aksel', '-n', 'kata', '-c', '1', '--os-sku', 'AzureLinux']
+      await aksel.ok(['az', 'aks', 'nodepool', 'add', ...pool, '--workload-runtime', 'KataVmIsolation'])
+      const { namespace } = pods
+      await core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'told' }, data: { word: 'hello' } } })
+      await pods.create('web', {
+        containers: [
+          {
+            name: 'web',
+            image: agnhost,
+            args: ['netexec', '--http-port=8080'],
+            readinessProbe: { httpGet: { path: '/', port: 8080 } },
+          },
+        ],
+      })
+      const web = await pods.ready('web')
+      const mounts = [
+        { name: 'told', mountPath: '/told' },
+        { name: 'shared', mountPath: '/shared' },
+      ]
+      await pods.create('boxed', {
+        runtimeClassName: 'kata-vm-isolation',
+        initContainers: [
+          { name: 'first', image: busybox, command: ['sh', '-c', 'cp /told/word /shared/word'], volumeMounts: mounts },
+        ],
+        containers: [
+          {
+            name: 'main',
+            image: busybox,
+            command: [
+              'sh',
+              '-c',
+              `dmesg | head -1; cat /shared/word; nslookup kubernetes.default.svc.cluster.local; wget -q -O - http://${web.status!.podIP}:8080/hostname; echo; echo ready; ${sleepForever}`,
+            ],
+            volumeMounts: mounts,
+            resources: { limits: { memory: '64Mi' } },
+          },
+          {
+            name: 'beside',
+            image: busybox,
+            command: ['sh', '-c', 'httpd -f -p 8081 -h /shared'],
+            volumeMounts: mounts,
+          },
+        ],
+        volumes: [
+          { name: 'told', configMap: { name: 'told' } },
+          { name: 'shared', emptyDir: {} },
+        ],
+      })
+      const boxed = await pods.running('boxed')
+      assert.deepEqual(boxed.spec!.overhead, { memory: '600Mi' })
+      assert.match(boxed.spec!.nodeName!, /^aks-kata-/)
+      const said = await pods.logHolds('boxed', /\nready\n/, 'main')
+      assert.match(said, /Starting gVisor/)
+      assert.match(said, /hello/)
+      assert.match(said, /Address.*10\.0\.0\.1\b/)
+      assert.match(said, /web\n/)
+      const release = (await pods.exec('boxed', ['uname', '-r'], 'main')).trim()
+      assert.notEqual(release, (await core.readNode({ name: boxed.spec!.nodeName! })).status!.nodeInfo!.kernelVersion)
+      // One container is reached through the other's network, and the pod from outside.
+      assert.equal(await pods.exec('boxed', ['wget', '-q', '-O', '-', 'http://127.0.0.1:8081/word'], 'main'), 'hello')
+      const outside = ['wget', '-q', '-O', '-', `http://${boxed.status!.podIP}:8081/word`]
+      assert.equal(await pods.exec('web', outside), 'hello')
+      await using forward = aksel.start(['kubectl', '-n', namespace, 'port-forward', 'boxed', ':8081'])
+      const port = /127\.0\.0\.1:(\d+)/.exec(await forward.says(/127\.0\.0\.1:\d+/, 30_000))![1]
+      assert.equal(await (await fetch(`http://127.0.0.1:${port}/word`)).text(), 'hello')
+      // An ordinary pod of the same node sees the host's kernel.
+      await pods.create('plain', {
+        nodeName: boxed.spec!.nodeName!,
+        restartPolicy: 'Never',
+        containers: [{ name: 'main', image: busybox, command: ['uname', '-r'] }],
+      })
+      await pods.succeeded('plain')
+      assert.notEqual((await pods.log('plain')).trim(), release)
+      // Ends are told with their codes, and nothing is left that holds the pod up.
+      await pods.create('ends', {
+        runtimeClassName: 'kata-vm-isolation',
+        restartPolicy: 'Never',
+        containers: [
+          { name: 'one', image: busybox, command: ['sh', '-c', 'exit 3'] },
+          { name: 'two', image: busybox, command: ['sh', '-c', 'sleep 1; exit 4'] },
+        ],
+      })
+      const ended = await pods.until('ends', ({ status }) => status?.phase === 'Failed')
+      const codes = ended.status!.containerStatuses!.map(({ state }) => state?.terminated?.exitCode)
+      assert.deepEqual(codes, [3, 4])
+      for (const name of ['boxed', 'ends', 'plain', 'web']) await pods.delete(name, 1)
+      for (const name of ['boxed', 'ends', 'plain', 'web']) await pods.gone(name)
     },
   )
 })

@@ -23,6 +23,8 @@ const testPackages: typeof packages = [
   { name: 'etcd-client', file: '/usr/bin/etcdctl' },
   { name: 'bind9-dnsutils', file: '/usr/bin/dig' },
   { name: 'docker-registry', file: '/usr/bin/docker-registry' },
+  // Sandboxed pods; who wants them installs it, as the refusal says.
+  { name: 'runsc', file: '/usr/bin/runsc' },
 ]
 
 export interface NodeSupport {

@@ -5,6 +5,7 @@ import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from
 import { digitsOf } from './plan.ts'
 import { documentId } from './resource-id.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
+import { isSandboxed, sandboxLabels } from './resource-providers/container-service/pod-sandboxing.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.ts'
 
@@ -56,6 +57,7 @@ export function machineSpec(parts: {
     labels: { ...nodeLabels(cluster, pool, machine), ...machine.labels },
     taints: machine.taints.map(parseTaint),
     ...(kubelet === undefined ? {} : { kubelet }),
+    ...(isSandboxed(pool.properties) ? { sandboxing: true } : {}),
     subnetId: subnetId.toLowerCase(),
     boot: {
       kubernetesVersion: pool.version,
@@ -106,6 +108,7 @@ function nodeLabels(cluster: ClusterRecord, pool: PoolRecord, machine: MachineRe
     ...(size === undefined ? {} : { [`${ours}/sku-cpu`]: String(size.vcpus) }),
     ...(size === undefined ? {} : { [`${ours}/sku-memory`]: String(Math.round(size.memoryBytes / 1024 ** 2)) }),
     ...(spot ? { [`${ours}/scalesetpriority`]: 'spot' } : {}),
+    ...(isSandboxed(properties) ? sandboxLabels : {}),
     ...(pool.simulated ? { 'aksel.dev/simulated': 'true' } : {}),
   }
 }

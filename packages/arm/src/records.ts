@@ -97,6 +97,7 @@ export interface PoolProperties {
   readonly mode: string
   readonly osType: string
   readonly osSKU: string
+  readonly workloadRuntime?: string
   readonly maxPods: number
   readonly orchestratorVersion: string
   readonly nodeLabels?: Tags

@@ -266,6 +266,14 @@ const creates: readonly Row[] = [
   ],
   ['too many pods', pool({ maxPods: 300 }), 400, 'InvalidParameter', /maxPods 300 is out of range/],
   ['a Windows pool', pool({ osType: 'Windows' }), 400, 'WindowsPoolsNotSupported', /not available here/],
+  [
+    'a sandboxed pool of another OS',
+    pool({ workloadRuntime: 'KataVmIsolation' }),
+    400,
+    'InvalidParameter',
+    /'KataVmIsolation' needs osSKU AzureLinux, found 'Ubuntu'/,
+  ],
+  ['an unknown runtime', pool({ workloadRuntime: 'Jails' }), 400, 'InvalidParameter', /'Jails' is not one of/],
   ['an unknown OS', pool({ osSKU: 'Plan9' }), 400, 'InvalidParameter', /'Plan9' is not one of the allowed values/],
   [
     'a pool newer than its cluster',

@@ -27,6 +27,14 @@ test('renderContainerdConfig() names a folder of registry hosts when there is on
   assert.match(renderContainerdConfig({ ...options, registryDirectory: '/m/hosts' }), /config_path = "\/m\/hosts"/)
 })
 
+test('renderContainerdConfig() knows a second runtime only where pods are to be sandboxed', () => {
+  assert.doesNotMatch(renderContainerdConfig(options), /runtimes\.kata/)
+  const text = renderContainerdConfig({ ...options, sandboxing: { kind: 'gvisor', binaryPath: '/x/runsc.sh' } })
+  assert.match(text, /runtimes\.kata\.options\]\nBinaryName = "\/x\/runsc\.sh"\nRoot = "\/m\/runc-sandboxed"/)
+  const kata = renderContainerdConfig({ ...options, sandboxing: { kind: 'kata' } })
+  assert.match(kata, /runtimes\.kata\]\nruntime_type = "io\.containerd\.kata\.v2"/)
+})
+
 test('renderContainerdConfig() refuses a socket path that the kernel would cut', () => {
   assert.throws(() => renderContainerdConfig({ ...options, socketPath: `/${'x'.repeat(120)}` }), /more than 107 bytes/)
 })

@@ -1,6 +1,9 @@
 // The configuration of a machine's own containerd, which shares the host with others: every path that two of them
 // would meet at is the machine's.
 
+import { sandboxHandler } from './sandboxing/sandbox-runtime.ts'
+import type { SandboxRuntime } from './sandboxing/sandbox-runtime.ts'
+
 export interface ContainerdConfigOptions {
   /** Images and snapshots; kept over restarts. */
   readonly rootDirectory: string
@@ -16,6 +19,8 @@ export interface ContainerdConfigOptions {
   readonly cniBinaryDirectory?: string
   /** Full name of the image that holds a pod's namespaces. */
   readonly sandboxImage: string
+  /** What runtime classes reach as the handler `kata`; nothing when absent. */
+  readonly sandboxing?: SandboxRuntime
   /** A folder of `hosts.toml` files per registry; containerd's own rules when absent. */
   readonly registryDirectory?: string
   /** Where nodes of this kernel have only the unified cgroup tree and systemd owns it. False when absent. */
@@ -63,11 +68,24 @@ export function renderContainerdConfig(options: ContainerdConfigOptions): string
     `[${runtime}.options]`,
     `Root = ${quote(options.runcRoot)}`,
     `SystemdCgroup = ${String(options.systemdCgroup ?? false)}`,
+    ...(options.sandboxing === undefined ? [] : sandboxLines(options.sandboxing, options.runcRoot)),
     ...(options.registryDirectory === undefined
       ? []
       : [`[${cri}.registry]`, `config_path = ${quote(options.registryDirectory)}`]),
     '',
   ].join('\n')
+}
+
+function sandboxLines(runtime: SandboxRuntime, runcRoot: string): readonly string[] {
+  const section = `plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${sandboxHandler}`
+  if (runtime.kind === 'kata') return [`[${section}]`, 'runtime_type = "io.containerd.kata.v2"']
+  return [
+    `[${section}]`,
+    'runtime_type = "io.containerd.runc.v2"',
+    `[${section}.options]`,
+    `BinaryName = ${quote(runtime.binaryPath)}`,
+    `Root = ${quote(`${runcRoot}-sandboxed`)}`,
+  ]
 }
 
 const unusedPlugins = [

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
+import { sandboxHandler } from '@aksel/host/sandboxing/sandbox-runtime'
 import { isStaticPod } from './pod/critical.ts'
 import { containerLogPath, identityOf, podLogDirectory } from './pod/names.ts'
 import type { PodHost } from './pod/pod-host.ts'
@@ -28,10 +29,13 @@ export function podLookup(host: Pick<PodHost, 'podLogsDirectory'>, nodePods: Nod
 function streamPod(host: Pick<PodHost, 'podLogsDirectory'>, worker: PodWorker): StreamPod {
   const { pod, view } = worker
   const { spec } = pod
+  const sandbox = view.sandboxes.find(({ ready }) => ready)
+  const guestAddress = sandbox?.ips[0]
   const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]
   return {
     ...identityOf(pod),
-    sandboxId: view.sandboxes.find(({ ready }) => ready)?.id,
+    sandboxId: sandbox?.id,
+    ...(sandbox?.handler === sandboxHandler && guestAddress !== undefined ? { guestAddress } : {}),
     containers: containers.map((container) => streamContainer(host, worker, pod, container)),
   }
 }

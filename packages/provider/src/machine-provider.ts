@@ -20,6 +20,8 @@ export interface MachineSpec {
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   /** Fields of a KubeletConfiguration, over what AKS sets. */
   readonly kubelet?: Readonly<Record<string, unknown>>
+  /** Pods may ask for a kernel of their own here, by the handler `kata`. */
+  readonly sandboxing?: boolean
   /** The subnet the machine's address comes from. */
   readonly subnetId: string
   readonly boot: BootData

@@ -14,6 +14,7 @@ export interface PluginCall {
 export async function startPlugin(pods: Pods, name: string, program: string): Promise<V1Pod> {
   const folder = '/var/lib/kubelet'
   await pods.create(name, {
+    nodeSelector: { agentpool: 'nodepool1' },
     containers: [
       {
         name: 'plugin',

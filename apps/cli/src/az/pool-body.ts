@@ -11,6 +11,7 @@ export interface PoolFlags {
   readonly maxPods?: number
   readonly zones?: readonly string[]
   readonly osSku?: string
+  readonly workloadRuntime?: string
   readonly enableClusterAutoscaler?: boolean
   readonly minCount?: number
   readonly maxCount?: number
@@ -25,6 +26,7 @@ export function poolFlags(command: Command): Command {
     .option('-m, --max-pods <count>', 'pods a node may run', parseCount)
     .option('-z, --zones <zone...>', 'availability zones')
     .option('--os-sku <sku>', 'OS SKU: Ubuntu, AzureLinux')
+    .option('--workload-runtime <runtime>', 'OCIContainer, or KataVmIsolation for sandboxed pods')
     .option('--node-osdisk-size <gb>', 'size of the OS disk in GB', parseCount)
     .option('--enable-cluster-autoscaler', 'enable the cluster autoscaler')
     .option('--min-count <count>', 'least number of nodes for the autoscaler', parseCount)
@@ -57,6 +59,7 @@ export function poolProperties(
     maxPods: flags.maxPods,
     availabilityZones: flags.zones,
     osSKU: flags.osSku,
+    workloadRuntime: flags.workloadRuntime,
     osDiskSizeGB: flags.nodeOsdiskSize,
     nodeLabels: parsePairs(more.labels),
     nodeTaints: more.taints === undefined ? undefined : splitTaints(more.taints),

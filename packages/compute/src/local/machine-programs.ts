@@ -9,6 +9,7 @@ import { run } from '@aksel/host/command'
 import { renderContainerdConfig } from '@aksel/host/containerd-config'
 import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Ledger } from '@aksel/host/ledger'
+import { findSandboxRuntime } from '@aksel/host/sandboxing/sandbox-runtime'
 import { startProcess } from '@aksel/host/process-start'
 import { undoEntry } from '@aksel/host/undo'
 import { connect } from 'node:net'
@@ -93,6 +94,7 @@ async function prepare(
     cniConfigDirectory: paths.cniConfigDirectory,
     sandboxImage: options.sandboxImage,
     registryDirectory: options.registriesDirectory,
+    ...(spec.sandboxing === true ? { sandboxing: await findSandboxRuntime() } : {}),
   })
   const agent = agentConfig({ paths, spec, attachment, disksDirectory: options.disksDirectory })
   await Promise.all([

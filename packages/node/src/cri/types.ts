@@ -175,6 +175,8 @@ export interface Sandbox {
 }
 
 export interface SandboxStatus extends Sandbox {
+  /** Of its runtime class; empty for the runtime's default. */
+  readonly runtimeHandler?: string
   /** Null until the sandbox has its network, and for pods in the node's own. */
   readonly network: { readonly ip: string; readonly additionalIps: readonly { readonly ip: string }[] } | null
 }

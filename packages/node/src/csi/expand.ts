@@ -1,6 +1,7 @@
 // The node's part of making a volume larger: the file system follows the volume, and the claim is told.
 
 import { persistentVolumeClaims } from '@aksel/api/resources'
+import type { PersistentVolumeClaim } from '@aksel/api/types/core-v1'
 import { isReason } from '@aksel/base/errors'
 import { quantityUnits } from '@aksel/base/quantity'
 import type { Scope } from '@aksel/base/scope'
@@ -26,11 +27,14 @@ export async function expandVolume(
   request: ExpandRequest,
 ): Promise<{ readonly mayGrow: boolean }> {
   const { volume, node, capabilities } = request
-  const { claim, capacity } = volume
-  if (claim === undefined || capacity === undefined || !capabilities.has('EXPAND_VOLUME')) return { mayGrow: false }
+  const { claim: seen, capacity } = volume
+  if (seen === undefined || capacity === undefined || !capabilities.has('EXPAND_VOLUME')) return { mayGrow: false }
   const wantedBytes = quantityUnits(capacity)
-  const present = claim.status?.capacity?.['storage']
-  if (present === undefined || quantityUnits(present) >= wantedBytes || volume.readOnly) return { mayGrow: true }
+  if (volume.readOnly || !isSmaller(seen, wantedBytes)) return { mayGrow: true }
+  // Another pod of the volume may have seen to it meanwhile.
+  const { namespace = 'default', name } = seen.metadata
+  const claim = await client.get(persistentVolumeClaims, { namespace, name })
+  if (!isSmaller(claim, wantedBytes)) return { mayGrow: true }
   await node.unary('NodeExpandVolume', {
     volumeId: volume.handle,
     volumePath: request.volumePath,
@@ -51,4 +55,9 @@ export async function expandVolume(
     if (!isReason(error, 'Conflict')) throw error
   }
   return { mayGrow: true }
+}
+
+function isSmaller(claim: PersistentVolumeClaim, bytes: number): boolean {
+  const present = claim.status?.capacity?.['storage']
+  return present !== undefined && quantityUnits(present) < bytes
 }

@@ -12,6 +12,8 @@ export interface SandboxRun {
   readonly createdAtMs: number
   /** Empty where the pod uses the node's network or has none yet. */
   readonly ips: readonly string[]
+  /** Of its runtime class; absent for the runtime's default. */
+  readonly handler?: string
 }
 
 export interface ContainerRun {
@@ -80,6 +82,7 @@ async function sandboxRun(runtime: ContainerRuntime, id: string): Promise<Sandbo
     ready: status.state === 'SANDBOX_READY',
     createdAtMs: milliseconds(status.createdAt),
     ips: main === '' ? [] : [main, ...more],
+    ...((status.runtimeHandler ?? '') === '' ? {} : { handler: status.runtimeHandler }),
   }
 }
 

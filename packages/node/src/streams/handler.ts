@@ -159,7 +159,9 @@ async function forward(scope: Scope, call: TunnelCall, options: StreamsOptions, 
   if (pod.sandboxId === undefined) {
     throw new ApiError('InternalError', `unable to forward port because pod is not running. Current status=Pending`)
   }
-  const sandboxPid = await options.tasks.pid(pod.sandboxId)
+  const { uid: podUid, guestAddress, sandboxId } = pod
+  const place =
+    guestAddress === undefined ? { sandboxPid: await options.tasks.pid(sandboxId) } : { address: guestAddress }
   call.respond(200)
-  await forwardPort(scope, call.stream, { sandboxPid, port, podUid: pod.uid })
+  await forwardPort(scope, call.stream, { place, port, podUid })
 }

@@ -11,6 +11,8 @@ export interface StreamPod {
   readonly name: string
   /** CRI id of its ready sandbox, in whose network namespace ports are forwarded; undefined while there is none. */
   readonly sandboxId: string | undefined
+  /** Of a pod with a kernel of its own: its loopback address is reached from nowhere outside, so its ports are reached here. */
+  readonly guestAddress?: string
   /** Init, ordinary and ephemeral containers. */
   readonly containers: readonly StreamContainer[]
 }

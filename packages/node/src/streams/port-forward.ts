@@ -10,7 +10,8 @@ import type { Scope } from '@aksel/base/scope'
 import { channels, readFrames, writeAll, writeClose, writeFrame } from '@aksel/runtime/stream-frames'
 
 export interface PortForwardTarget {
-  readonly sandboxPid: number
+  /** A namespace to enter, or an address that the node reaches. */
+  readonly place: { readonly sandboxPid: number } | { readonly address: string }
   readonly port: number
   /** For the error's text. */
   readonly podUid: string
@@ -18,8 +19,12 @@ export interface PortForwardTarget {
 
 /** Frames: `stdin` to the server, `stdout` from it, `close` for the end of either, `error` with a text. */
 export async function forwardPort(scope: Scope, stream: Duplex, target: PortForwardTarget): Promise<void> {
-  const argv = [`--net=/proc/${target.sandboxPid}/ns/net`, 'busybox', 'nc', '127.0.0.1', String(target.port)]
-  const child = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const { place, port } = target
+  const argv =
+    'address' in place
+      ? ['busybox', 'nc', place.address, String(port)]
+      : ['nsenter', `--net=/proc/${place.sandboxPid}/ns/net`, 'busybox', 'nc', '127.0.0.1', String(port)]
+  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
   const kill = (): void => void child.kill('SIGKILL')
   scope.signal.addEventListener('abort', kill, { once: true })
   const exited = new Promise<string>((resolve) => {

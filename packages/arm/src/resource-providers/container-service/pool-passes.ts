@@ -12,6 +12,7 @@ import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
 import { defaultPodCidr } from './cluster-properties.ts'
 import { machinesOf, poolsOf } from './cluster-store.ts'
 import { drain, isReady, removeNode, syncNode, waitForReady } from './nodes.ts'
+import { ensureSandboxing } from './pod-sandboxing.ts'
 import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
 
 /** Writes down which machines each pool is to have. The pools as they were planned for; undefined where one was written anew meanwhile. */
@@ -112,6 +113,7 @@ async function bringUp(
   if (known?.heldBy !== undefined) return
   try {
     if (known === undefined || known.state === 'Creating') {
+      await ensureSandboxing(pass, cluster, pool)
       const { subnetId } = networkOf(cluster, subscriptionOf(cluster.id))
       await provider.create(pass.scope, machineSpec({ cluster, pool, machine, controlPlane, subnetId }), (node) =>
         pass.suppliers.engine.nodeCredentials(id, node),

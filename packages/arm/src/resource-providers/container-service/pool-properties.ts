@@ -2,6 +2,7 @@
 
 import { badRequest, changeNotAllowed, invalidParameter, missingParameter, AksError } from '../../azure-errors.ts'
 import { textAt } from '../body.ts'
+import { isSandboxed, sandboxedRuntimes } from './pod-sandboxing.ts'
 import { readShape } from './shape.ts'
 import { poolShape } from './shapes.ts'
 import { judgeKubeletConfig } from './kubelet-config.ts'
@@ -124,6 +125,7 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   ])
   oneOf('type', pool['type'], ['VirtualMachineScaleSets', 'VirtualMachines', 'AvailabilitySet'])
   oneOf('scaleSetPriority', pool['scaleSetPriority'] ?? 'Regular', ['Regular', 'Spot'])
+  judgeSandboxing(pool)
   judgeCount(pool)
   if (pool.maxPods < 10 || pool.maxPods > 250) {
     throw invalidParameter(
@@ -243,6 +245,21 @@ function judgeLabels(pool: PoolProperties): void {
         'agentPoolProfile.nodeLabels',
         `Label value '${value}' of key '${name}' is not a valid Kubernetes label value`,
       )
+  }
+}
+
+function judgeSandboxing(pool: PoolProperties): void {
+  const runtime = pool.workloadRuntime ?? 'OCIContainer'
+  oneOf('workloadRuntime', runtime, ['OCIContainer', 'WasmWasi', ...sandboxedRuntimes])
+  if (!isSandboxed(pool)) return
+  const name = 'agentPoolProfile.workloadRuntime'
+  if (!pool.osSKU.startsWith('AzureLinux')) {
+    throw invalidParameter(name, `workloadRuntime '${runtime}' needs osSKU AzureLinux, found '${pool.osSKU}'`)
+  }
+  if (pool['enableFIPS'] === true) throw invalidParameter(name, `workloadRuntime '${runtime}' cannot be used with FIPS`)
+  const { enableVTPM, enableSecureBoot } = (pool['securityProfile'] ?? {}) as Readonly<Record<string, unknown>>
+  if (enableVTPM === true || enableSecureBoot === true) {
+    throw invalidParameter(name, `workloadRuntime '${runtime}' cannot be used with Trusted Launch`)
   }
 }
 

@@ -1,5 +1,6 @@
 // Which properties change something here. All others are kept, read back exactly, and named, so that nobody believes them done.
 
+import { sandboxedRuntimes } from './pod-sandboxing.ts'
 import { isObject } from '../body.ts'
 import type { Json } from '../../records.ts'
 
@@ -28,6 +29,7 @@ export const poolEffects: Effects = {
   count: true,
   vmSize: true,
   mode: true,
+  workloadRuntime: ['OCIContainer', ...sandboxedRuntimes],
   osType: ['Linux'],
   osSKU: ['Ubuntu', 'Ubuntu2204', 'Ubuntu2404'],
   maxPods: true,
