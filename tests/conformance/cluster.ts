@@ -25,6 +25,8 @@ export interface ClusterWish {
   readonly count?: number
   /** Of Kubernetes; the default one when absent. */
   readonly version?: string
+  /** More flags of `aksel up`. */
+  readonly flags?: readonly string[]
   /** Real nodes have the test suite's image, `agnhost` below. */
   readonly agnhost?: boolean
   /** Real nodes have `nautilus` and `kitten` below. */
@@ -48,6 +50,7 @@ export async function conformanceCluster(wish: ClusterWish): Promise<Conformance
     'up',
     ...(nodes === 'simulated' ? ['--simulated'] : []),
     ...(wish.version === undefined ? [] : ['--kubernetes-version', wish.version]),
+    ...(wish.flags ?? []),
     '--nodes',
     String(count),
   ])

@@ -48,6 +48,7 @@ function addUp(program: Command, environment: Environment): void {
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('--kubernetes-version <version>', 'version of the demo cluster')
     .option('--network-policy <engine>', 'of the demo cluster when it is made: "none", "azure", "calico" or "cilium"')
+    .option('--etcd-compaction-interval <duration>', 'how long old revisions can be read, as upstream: "5m"')
     .option(
       '--runtime-config <list>',
       'API versions beside the stable ones, as upstream: "api/beta=true,storage.k8s.io/v1beta1"',

@@ -58,6 +58,8 @@ test('switches are read as upstream reads its flags', () => {
   })
   assert.throws(() => read('HPAScaleToZero', false), /missing bool value for HPAScaleToZero/)
   assert.throws(() => read('api/beta=yes'), /"yes" is neither true nor false/)
+  assert.equal(readServerOptions(['--etcd-compaction-interval', '90s'], {}).historyMs, 90_000)
+  assert.throws(() => readServerOptions(['--etcd-compaction-interval', 'soon'], {}), /90s, 5m and 1h are intervals/)
   assert.deepEqual(readServerOptions(['--feature-gates', 'AllAlpha=true'], {}).switches, {
     featureGates: { AllAlpha: true },
   })

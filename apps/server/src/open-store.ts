@@ -30,14 +30,15 @@ export function isShared(store: string): boolean {
 /** Rejects with a StoreError when it is in use, damaged, or nobody answers. */
 export async function openStore(
   scope: Scope,
-  options: { readonly store: string; readonly dataDir: string },
+  options: { readonly store: string; readonly dataDir: string; readonly historyMs?: number | undefined },
 ): Promise<Store> {
+  const limits = options.historyMs === undefined ? {} : { limits: { historyMs: options.historyMs } }
   if (!isShared(options.store)) {
-    return await openLogStore(scope, { disk: nodeDisk(), directory: storeDirectory(options.dataDir) })
+    return await openLogStore(scope, { disk: nodeDisk(), directory: storeDirectory(options.dataDir), ...limits })
   }
   // gRPC costs tens of megabytes, which a server on its own log should not pay.
   const { openEtcdStore } = await import('@aksel/store/etcd/etcd-store')
-  return await openEtcdStore(scope, { address: await withEtcdUser(options.store) })
+  return await openEtcdStore(scope, { address: await withEtcdUser(options.store), ...limits })
 }
 
 const recordFile = (dataDir: string): string => join(dataDir, 'server', 'store')

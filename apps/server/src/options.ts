@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly isRoot: boolean
   readonly repositoryRoot: string
   readonly logLevel: string
+  /** How long old revisions can be read and watched from; the store's own where absent. */
+  readonly historyMs?: number
   /** Of every cluster of this server, now and later; what is absent stays as each cluster has it. */
   readonly switches: ApiSwitches
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -35,6 +37,7 @@ export function readServerOptions(
       port: { type: 'string' },
       store: { type: 'string' },
       'log-level': { type: 'string' },
+      'etcd-compaction-interval': { type: 'string' },
       'runtime-config': { type: 'string' },
       'feature-gates': { type: 'string' },
     },
@@ -53,9 +56,20 @@ export function readServerOptions(
     isRoot,
     repositoryRoot: fileURLToPath(new URL('../../..', import.meta.url)),
     logLevel: values['log-level'] ?? 'info',
+    ...historyOf(values['etcd-compaction-interval']),
     switches: switchesOf(values['runtime-config'], values['feature-gates']),
     environment,
   }
+}
+
+/** `90s`, `5m`, `1h`, as upstream's flag of the same name. */
+function historyOf(text: string | undefined): { readonly historyMs?: number } {
+  if (text === undefined) return {}
+  const [, count, unit] = /^([1-9]\d*)(s|m|h)$/.exec(text) ?? []
+  if (count === undefined)
+    throw new Error(`Cannot read "--etcd-compaction-interval ${text}": 90s, 5m and 1h are intervals`)
+  const unitsMs = { s: 1000, m: 60_000, h: 3_600_000 } as const
+  return { historyMs: Number(count) * unitsMs[unit as keyof typeof unitsMs] }
 }
 
 function switchesOf(runtimeConfig: string | undefined, featureGates: string | undefined): ApiSwitches {

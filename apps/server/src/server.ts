@@ -29,7 +29,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await chmod(dataDir, 0o700)
   const chosen = await chosenStore(dataDir, options.store, (await new FileRecords(dataDir).readAll()).length > 0)
-  const store = started.use(await openStore(scope, { store: chosen, dataDir }))
+  const store = started.use(await openStore(scope, { store: chosen, dataDir, historyMs: options.historyMs }))
   const audit = started.use(await openAuditLog(scope.log, join(dataDir, 'server', 'audit.jsonl')))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const engine = started.use(

@@ -29,6 +29,7 @@ export interface UpRequest {
   readonly foreground?: boolean
   readonly kubernetesVersion?: string
   readonly networkPolicy?: string
+  readonly etcdCompactionInterval?: string
   readonly runtimeConfig?: string
   readonly featureGates?: string
   readonly output?: string
@@ -87,8 +88,9 @@ interface UpResult {
 
 function serverArgv(options: CliOptions, request: UpRequest & { readonly simulated: boolean }): readonly string[] {
   const program = join(options.repositoryRoot, 'apps', 'server', 'src', 'main.ts')
-  const { runtimeConfig, featureGates } = request
+  const { etcdCompactionInterval, runtimeConfig, featureGates } = request
   const flags = ['--data', options.dataDir, '--store', request.store, ...(request.simulated ? ['--simulated'] : [])]
+  if (etcdCompactionInterval !== undefined) flags.push('--etcd-compaction-interval', etcdCompactionInterval)
   if (runtimeConfig !== undefined) flags.push('--runtime-config', runtimeConfig)
   if (featureGates !== undefined) flags.push('--feature-gates', featureGates)
   return ['--disable-warning=ExperimentalWarning', program, ...flags]
