@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endpointSlices, nodes, pods, services } from '@aksel/api/resources'
+import { endpointSlices, events, nodes, pods, services } from '@aksel/api/resources'
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { Endpoint } from '@aksel/api/types/discovery-v1'
 import { killEverywhere, TestCluster } from '../testing/cluster.ts'
@@ -161,4 +161,44 @@ test('at rest nothing is written, and no kill leaves a second slice', async () =
       assert.equal(cluster.all(endpointSlices).length, 1)
     },
   )
+})
+
+test('endpoints are shared out among zones where the service asks for it, told, and again when the nodes change', async () => {
+  await using cluster = new TestCluster(loops)
+  cluster.start()
+  const machine = (name: string, zone: string, cpu: string) => {
+    const { status, ...rest } = readyNode(name, '10.224.0.4')
+    const labels = { 'topology.kubernetes.io/zone': zone }
+    cluster.client.put(nodes, { ...rest, metadata: { name, labels }, status: { ...status, allocatable: { cpu } } })
+  }
+  machine('node-1', 'we-1', '4')
+  machine('node-2', 'we-2', '4')
+  await cluster.client.create(services, {
+    ...newService(),
+    metadata: { name: 'web', namespace: 'shop', annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } },
+  })
+  const add = (name: string, nodeName: string) =>
+    cluster.client.create(pods, newPod(name, { nodeName }, { app: 'web' }))
+  await add('a', 'node-1')
+  await cluster.still()
+  for (const name of ['b', 'c']) await add(name, 'node-1')
+  await add('d', 'node-2')
+  await cluster.still()
+  const zones = (): readonly (string | undefined)[] => endpoints(cluster).map(({ hints }) => hints?.forZones?.[0]?.name)
+  assert.deepEqual(zones(), ['we-1', 'we-1', 'we-2', 'we-2'])
+  assert.deepEqual(
+    cluster.all(events).map(({ reason, message }) => `${reason}: ${message}`),
+    [
+      'TopologyAwareHintsDisabled: Insufficient number of endpoints (0 endpoints, 2 zones), addressType: IPv4',
+      'TopologyAwareHintsDisabled: Insufficient number of endpoints (1 endpoints, 2 zones), addressType: IPv4',
+      'TopologyAwareHintsEnabled: Topology Aware Hints has been enabled, addressType: IPv4',
+    ],
+  )
+  machine('node-2', 'we-2', '1')
+  await cluster.still()
+  assert.deepEqual(zones(), ['we-1', 'we-1', 'we-1', 'we-2'])
+  cluster.client.change(services, 'shop/web', (draft) => void (draft.metadata.annotations = {}))
+  await cluster.still()
+  assert.deepEqual(zones(), [undefined, undefined, undefined, undefined])
+  assert.equal(cluster.all(events).at(-1)!.message, 'Topology Aware Hints has been disabled, addressType: IPv4')
 })

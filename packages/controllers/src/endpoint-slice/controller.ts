@@ -11,9 +11,10 @@ import type { Cache, Controller, Outcome, Source } from '@aksel/runtime/controll
 import { isSame } from '../canonical.ts'
 import { Expectations, ReplacedRevisions } from '../expectations.ts'
 import type { LoopParts } from '../parts.ts'
-import { isNamespaceTerminating } from '../pod-control.ts'
-import { familiesOf, groupEndpoints } from './endpoints-of.ts'
+import { isNamespaceTerminating, tell } from '../pod-control.ts'
+import { addressFamilies, familiesOf, groupEndpoints } from './endpoints-of.ts'
 import type { AddressFamily } from './endpoints-of.ts'
+import { asksForShares, cpusByZone, withHints, type Hinted } from './hints.ts'
 import { planSlices } from './plan.ts'
 import { servicesWokenBy, selectedPods } from './service-pods.ts'
 import { labelsOf, managedByLabel, managerName, newSlice, serviceNameLabel } from './slice-object.ts'
@@ -29,13 +30,20 @@ export function endpointSliceController(parts: LoopParts): Controller {
     type: endpointSlices,
     keysOf: (now, before) => serviceKeyOf((now ?? before)!),
   }
+  const machines: Source<Node> = { type: nodes, keysOf: (now, before) => loop.keysOfNode(now, before) }
   return {
     name: 'endpoint-slice',
-    // Nodes are read for their zones; their label is set before a pod runs there.
-    sources: [own, changes, slices],
+    sources: [own, changes, slices, machines],
     workers: 5,
     reconcile: (scope, key) => loop.reconcile(scope, key),
   }
+}
+
+function nodeFacts(node: Node | undefined): string {
+  if (node === undefined) return ''
+  const { labels } = node.metadata
+  const ready = (node.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True')
+  return JSON.stringify([labels, ready, node.status?.allocatable?.['cpu']])
 }
 
 function serviceKeyOf({ metadata }: EndpointSlice): readonly string[] {
@@ -52,6 +60,10 @@ class EndpointSliceLoop {
   readonly #slices: Cache<EndpointSlice>
   readonly #expectations: Expectations<EndpointSlice>
   readonly #replaced = new ReplacedRevisions()
+  /** By service and family: what people were told last of its hints; '' when all was well. */
+  readonly #toldHints = new Map<string, string>()
+  /** Processors by zone; counted anew after a change of a node. */
+  #zoneCpus: { readonly counted: ReadonlyMap<string, number> | undefined } | undefined
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -63,10 +75,20 @@ class EndpointSliceLoop {
     this.#expectations = new Expectations(this.#slices)
   }
 
+  /** What nodes can do, and where they are, matters to services whose endpoints are shared out; a pod's zone is known before it runs. */
+  keysOfNode(now: Node | undefined, before: Node | undefined): readonly string[] {
+    if (nodeFacts(now) === nodeFacts(before)) return []
+    this.#zoneCpus = undefined
+    return this.#services.list().filter(asksForShares).map(keyOf)
+  }
+
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const service = this.#services.get(key)
     // What is left of a deleted service goes with its owner; what lost its selector stays, as upstream leaves it.
-    if (service === undefined) this.#expectations.forget(key)
+    if (service === undefined) {
+      this.#expectations.forget(key)
+      for (const family of addressFamilies) this.#toldHints.delete(`${key}/${family}`)
+    }
     const selector = service?.spec.selector
     if (service === undefined || selector === undefined || service.spec.type === 'ExternalName') return done
     if (service.metadata.deletionTimestamp !== undefined) return done
@@ -97,7 +119,10 @@ class EndpointSliceLoop {
 
   async #applyFamily(scope: Scope, key: string, { service, members, family, existing }: FamilyWork): Promise<void> {
     const { client } = this.#parts
-    const groups = groupEndpoints(service, members, (name) => this.#nodes.get(name), family)
+    const found = groupEndpoints(service, members, (name) => this.#nodes.get(name), family)
+    const hinted = withHints(service, found, asksForShares(service) ? this.#cpus() : undefined)
+    this.#tellHints(scope, `${key}/${family}`, service, family, hinted)
+    const { groups } = hinted
     const plan = planSlices(groups, existing)
     for (const content of plan.create) {
       this.#expectations.created(
@@ -116,6 +141,31 @@ class EndpointSliceLoop {
       this.#replaced.note(slice, await client.update(endpointSlices, next))
     }
     for (const slice of plan.remove) await this.#remove(scope, key, slice)
+  }
+
+  #cpus(): ReadonlyMap<string, number> | undefined {
+    this.#zoneCpus ??= { counted: cpusByZone(this.#nodes.list()) }
+    return this.#zoneCpus.counted
+  }
+
+  #tellHints(scope: Scope, id: string, service: Service, family: AddressFamily, { isShared, refused }: Hinted): void {
+    const before = this.#toldHints.get(id)
+    if (!isShared && refused === undefined) {
+      if (before === '') this.#say(scope, service, family, 'Warning', 'Topology Aware Hints has been disabled')
+      this.#toldHints.delete(id)
+      return
+    }
+    const news = refused ?? ''
+    if (before === news) return
+    this.#toldHints.set(id, news)
+    if (refused === undefined) this.#say(scope, service, family, 'Normal', 'Topology Aware Hints has been enabled')
+    else this.#say(scope, service, family, 'Warning', refused)
+  }
+
+  #say(scope: Scope, object: Service, family: AddressFamily, level: 'Normal' | 'Warning', what: string): void {
+    const reason = level === 'Normal' ? 'TopologyAwareHintsEnabled' : 'TopologyAwareHintsDisabled'
+    const owner = { type: services, object, source: 'endpoint-slice-controller' }
+    tell(scope, this.#parts.client, owner, level, reason, `${what}, addressType: ${family}`)
   }
 
   async #remove(scope: Scope, key: string, slice: EndpointSlice): Promise<void> {

@@ -207,3 +207,75 @@ test('a pod leaves its time after a taint whose maker names no time, as kubectl 
   await runFor(cluster, 60_000, 'node-1', 'node-2')
   assert.equal(isLeaving('long'), false)
 })
+
+/** Nodes `z-1`, `z-2`, … in zones `z`, all of which live at first. */
+async function zoned(cluster: TestCluster, counts: Readonly<Record<string, number>>): Promise<readonly string[]> {
+  const names: string[] = []
+  for (const [zone, count] of Object.entries(counts))
+    for (let index = 1; index <= count; index += 1) {
+      const name = `${zone}-${index}`
+      const { metadata, ...rest } = readyNode(name, '10.224.0.4')
+      cluster.client.put(nodes, { ...rest, metadata: { ...metadata, labels: { 'topology.kubernetes.io/zone': zone } } })
+      names.push(name)
+    }
+  beat(cluster, ...names)
+  await cluster.clock.run(1)
+  return names
+}
+
+/** The node itself says that it is well. */
+function revive(cluster: TestCluster, name: string): void {
+  cluster.client.change(nodes, name, (draft) => {
+    for (const condition of draft.status!.conditions!) condition.status = condition.type === 'Ready' ? 'True' : 'False'
+  })
+}
+
+function drivenOff(cluster: TestCluster): readonly string[] {
+  return cluster
+    .all(nodes)
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => taints(cluster, name).includes('node.kubernetes.io/unreachable:NoExecute'))
+}
+
+test('a lost zone loses its pods node by node, at its own pace', async () => {
+  await using cluster = new TestCluster(loops)
+  cluster.start()
+  const names = await zoned(cluster, { a: 4, b: 3 })
+  const living = names.filter((name) => name.startsWith('b'))
+  await runFor(cluster, 40_000, ...living)
+  await cluster.clock.run(5000)
+  assert.equal(drivenOff(cluster).length, 1)
+  await runFor(cluster, 10_000, ...living)
+  assert.equal(drivenOff(cluster).length, 2)
+  await runFor(cluster, 20_000, ...living)
+  assert.deepEqual(drivenOff(cluster), ['a-1', 'a-2', 'a-3', 'a-4'])
+})
+
+test('a small zone of which half is lost keeps its pods until it is well or lost', async () => {
+  await using cluster = new TestCluster(loops)
+  cluster.start()
+  await zoned(cluster, { a: 5, b: 1 })
+  await runFor(cluster, 120_000, 'a-1', 'a-2', 'b-1')
+  // One was lost before it showed that it was more.
+  const begun = drivenOff(cluster)
+  assert.ok(begun.length <= 1, begun.join())
+  assert.equal(ready(cluster, 'a-3')[0], 'Unknown')
+  for (const name of ['a-3', 'a-4']) revive(cluster, name)
+  await runFor(cluster, 60_000, 'a-1', 'a-2', 'a-3', 'a-4', 'b-1')
+  assert.deepEqual(drivenOff(cluster), ['a-5'])
+})
+
+test('after all nodes were silent, those that are silent still have their grace again, and one that goes is told', async () => {
+  await using cluster = new TestCluster(loops)
+  cluster.start()
+  await zoned(cluster, { a: 2, b: 1 })
+  await runFor(cluster, 60_000)
+  assert.deepEqual(drivenOff(cluster), [])
+  revive(cluster, 'b-1')
+  await runFor(cluster, 60_000, 'b-1')
+  assert.equal(drivenOff(cluster).length, 2)
+  await cluster.client.delete(nodes, { name: 'a-1' })
+  await cluster.clock.run(1000)
+  const last = cluster.all(events).find(({ reason }) => reason === 'RemovingNode')
+  assert.equal(last?.message, 'Node a-1 event: Removing Node a-1 from Controller')
+})

@@ -14,6 +14,7 @@ import type { LoopParts } from '../parts.ts'
 import { tell } from '../pod-control.ts'
 import { isReady } from '../pod-facts.ts'
 import { conditionOf, isEvicting, isNodeReady, judgeTaints, silencedConditions } from './health.ts'
+import { defaultRates, zoneOf, Zones, type EvictionRates } from './zones.ts'
 
 export const leaseNamespace = 'kube-node-lease'
 export const podsOnNode = 'node-lifecycle/node'
@@ -23,8 +24,8 @@ export interface NodeLifecycleParts extends LoopParts {
   readonly reader?: Pick<Client, 'list'>
   /** How long a node may be silent. Default 40 s. */
   readonly gracePeriodMs?: number
-  /** At least this long between two nodes whose pods are driven off. Default 10 s. */
-  readonly evictionIntervalMs?: number
+  /** How fast pods are driven off; what is absent is upstream's default. */
+  readonly rates?: Partial<EvictionRates>
 }
 
 /** For `Cache.addIndex`. */
@@ -34,18 +35,7 @@ export function nodeOfPod({ spec }: Pod): readonly string[] {
 
 export function nodeLifecycleController(parts: NodeLifecycleParts): Controller {
   const loop = new NodeLifecycleLoop(parts)
-  const known = parts.caches.of(nodes)
-  const own: Source<Node> = {
-    type: nodes,
-    keysOf: (now, before) => {
-      const name = (now ?? before)!.metadata.name
-      const flipped = (now !== undefined && isNodeReady(now)) !== (before !== undefined && isNodeReady(before))
-      if (!flipped) return [name]
-      // Whether pods are driven off a silent node depends on whether any other is ready.
-      const silent = known.list().filter((node) => !isNodeReady(node))
-      return [name, ...silent.map(({ metadata }) => metadata.name)]
-    },
-  }
+  const own: Source<Node> = { type: nodes, keysOf: (now, before) => loop.keysOfNode(now, before) }
   const beats: Source<Lease> = {
     type: leases,
     keysOf: (now) => (now?.metadata.namespace === leaseNamespace ? [now.metadata.name] : []),
@@ -71,23 +61,36 @@ class NodeLifecycleLoop {
   readonly #leases: Cache<Lease>
   readonly #pods: Cache<Pod>
   readonly #signs = new Map<string, Sign>()
-  #nextEvictionMs = 0
+  readonly #zones: Zones
+  /** By zone: when pods of one of its nodes were last driven off, on our clock. */
+  readonly #lastEvictionMs = new Map<string, number>()
+  #wasCutOff = false
 
   constructor(parts: NodeLifecycleParts) {
     this.#parts = parts
     this.#graceMs = parts.gracePeriodMs ?? 40_000
+    this.#zones = new Zones({ ...defaultRates, ...parts.rates })
     this.#nodes = parts.caches.of(nodes)
     this.#leases = parts.caches.of(leases)
     this.#pods = parts.caches.of(pods)
     this.#pods.addIndex(podsOnNode, nodeOfPod)
   }
 
+  keysOfNode(now: Node | undefined, before: Node | undefined): readonly string[] {
+    const { name } = (now ?? before)!.metadata
+    if (!this.#zones.note(now, before)) return [name]
+    // Whether, and how fast, pods are driven off silent nodes is another matter now.
+    const silent = this.#nodes.list().filter((node) => !isNodeReady(node))
+    return [name, ...silent.map(({ metadata }) => metadata.name)]
+  }
+
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const node = this.#nodes.get(key)
     if (node === undefined) {
-      this.#signs.delete(key)
+      this.#forget(scope, key)
       return done
     }
+    this.#noteReturn(scope)
     const silentMs = await this.#silence(scope, node)
     const isSilent = silentMs >= this.#graceMs
     const judged = isSilent ? await this.#silenced(scope, node) : node
@@ -95,6 +98,24 @@ class NodeLifecycleLoop {
     if (!isNodeReady(judged)) await this.#unreadyPods(judged)
     const rechecks = [waitMs, isSilent ? 0 : this.#graceMs - silentMs].filter((ms) => ms > 0)
     return rechecks.length === 0 ? done : again(Math.min(...rechecks))
+  }
+
+  #forget(scope: Scope, name: string): void {
+    const known = this.#signs.get(name)
+    this.#signs.delete(name)
+    if (known === undefined) return
+    const gone = { metadata: { name, uid: known.uid }, spec: {} }
+    this.#tell(scope, gone, 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`)
+  }
+
+  /** After a time in which no node was seen alive, each has its whole grace again: it was more likely us than them. */
+  #noteReturn(scope: Scope): void {
+    const isCutOff = this.#zones.allDisrupted
+    if (this.#wasCutOff && !isCutOff) {
+      const seenMs = scope.clock.monotonicMs()
+      for (const [name, sign] of this.#signs) this.#signs.set(name, { ...sign, seenMs })
+    }
+    this.#wasCutOff = isCutOff
   }
 
   /** Milliseconds since the node last gave a sign that we saw. */
@@ -143,17 +164,18 @@ class NodeLifecycleLoop {
   /** Writes the taints; `waitMs` is set while another node's eviction has to be waited for. */
   async #taint(scope: Scope, node: Node): Promise<{ readonly waitMs: number }> {
     const isDown = !isNodeReady(node)
-    const anyReady = this.#nodes.list().some((each) => each.metadata.name !== node.metadata.name && isNodeReady(each))
-    // With every node silent the fault is more likely ours: nothing is driven off.
-    const wantsEviction = isDown && anyReady
-    const pauseMs = this.#nextEvictionMs - scope.clock.monotonicMs()
+    const zone = zoneOf(node)
+    const intervalMs = this.#zones.intervalMs(zone)
+    const wantsEviction = isDown && intervalMs < Infinity
+    const lastMs = this.#lastEvictionMs.get(zone)
+    const pauseMs = lastMs === undefined ? 0 : lastMs + intervalMs - scope.clock.monotonicMs()
     const isBegun = isEvicting(node)
-    const mayEvict = wantsEviction && (isBegun || pauseMs <= 0)
+    // Where a zone is partly lost nobody new is driven off, and what was begun goes on.
+    const mayEvict = isDown && !this.#zones.allDisrupted && (isBegun || (wantsEviction && pauseMs <= 0))
     const taints = judgeTaints(node, mayEvict, scope.clock.now())
     if (taints !== (node.spec?.taints ?? [])) {
       if (!(taints.length === 0 && node.spec?.taints === undefined)) await this.#writeTaints(node, taints)
-      if (mayEvict && !isBegun)
-        this.#nextEvictionMs = scope.clock.monotonicMs() + (this.#parts.evictionIntervalMs ?? 10_000)
+      if (mayEvict && !isBegun) this.#lastEvictionMs.set(zone, scope.clock.monotonicMs())
     }
     return { waitMs: wantsEviction && !mayEvict ? pauseMs : 0 }
   }
