@@ -1,5 +1,6 @@
 // Builds image archives by hand: `node tools/images/build.ts --out DIR [--busybox PATH]` writes the images that the
-// server makes at `up`; with `--agnhost` or `--demo` the test suite's images instead.
+// server makes at `up`; with `--agnhost` or `--demo` the test suite's images
+// instead, with `--postgres` a database from Debian's packages.
 
 import { mkdir } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -8,6 +9,7 @@ import { systemRandom } from '@aksel/base/ids'
 import { logTo } from '@aksel/base/log'
 import { architectureOf, buildImages, writeArchive, type ImageArchive } from '@aksel/node/images/builder'
 import { agnhostImage } from './agnhost-image.ts'
+import { postgresImage } from './postgres-image.ts'
 import { demoImage, demoNames } from './demo-images.ts'
 
 const { values } = parseArgs({
@@ -16,6 +18,7 @@ const { values } = parseArgs({
     busybox: { type: 'string', default: '/bin/busybox' },
     agnhost: { type: 'boolean', default: false },
     demo: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false },
   },
 })
 if (values.out === undefined) throw new Error('Say where the archives go: --out DIR')
@@ -31,9 +34,10 @@ await mkdir(values.out, { recursive: true })
 const architecture = architectureOf(process.arch)
 const programs = { architecture, busyboxPath: values.busybox, nodePath: process.execPath }
 const archives =
-  values.agnhost || values.demo
+  values.agnhost || values.demo || values.postgres
     ? [
         ...(values.agnhost ? [await writeArchive(values.out, 'agnhost', await agnhostImage(scope, programs))] : []),
+        ...(values.postgres ? [await writeArchive(values.out, 'postgres', await postgresImage(scope, programs))] : []),
         ...(values.demo ? await demoArchives(values.out) : []),
       ]
     : await buildImages(scope, { outDir: values.out, busyboxPath: values.busybox })

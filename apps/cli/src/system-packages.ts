@@ -25,6 +25,8 @@ const testPackages: typeof packages = [
   { name: 'docker-registry', file: '/usr/bin/docker-registry' },
   // Sandboxed pods; who wants them installs it, as the refusal says.
   { name: 'runsc', file: '/usr/bin/runsc' },
+  { name: 'postgresql-15', file: '/usr/lib/postgresql/15/bin/postgres' },
+  { name: 'postgresql-client-15', file: '/usr/bin/psql' },
 ]
 
 export interface NodeSupport {
