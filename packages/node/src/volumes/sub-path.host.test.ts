@@ -1,12 +1,25 @@
 // A path in a volume is mounted, links or not, and never one outside it.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { run } from '@aksel/host/command'
 import { mountsBelow } from '@aksel/host/mount-table'
+import { sized } from '@aksel/testing/test-size'
 import { testScope } from '../testing/test-scope.ts'
 import { mountSubPath } from './sub-path.ts'
 
@@ -67,4 +80,56 @@ test('links and names that lead out are refused', () =>
     await refuse('../outside', /must be relative/)
     await refuse('/etc', /must be relative/)
     assert.deepEqual(await mountsBelow(target('')), [])
+  }))
+
+test('a folder that becomes a link out while it is mounted never shows what lies outside', () =>
+  withVolume(async ({ volume, outside, target }) => {
+    using scope = testScope()
+    mkdirSync(join(volume, 'real/sub'), { recursive: true })
+    writeFileSync(join(volume, 'real/sub/secret'), 'own')
+    mkdirSync(join(outside, 'sub'))
+    writeFileSync(join(outside, 'sub/secret'), 'hidden')
+    // As fast as it can: the path is the folder, then a link that leads out, then the folder again.
+    const swap = `
+      const { renameSync, rmSync, symlinkSync, unlinkSync } = require('node:fs')
+      const [volume, outside] = process.argv.slice(1)
+      process.stdout.write('swapping')
+      for (;;) {
+        try {
+          renameSync(volume + '/real', volume + '/path')
+          renameSync(volume + '/path', volume + '/real')
+          symlinkSync(outside, volume + '/path')
+          unlinkSync(volume + '/path')
+        } catch {
+          // The other side made the folder that it missed, and maybe goes on in it.
+          try { rmSync(volume + '/path', { recursive: true, force: true }) } catch {}
+        }
+      }`
+    const swapper = spawn(process.execPath, ['-e', swap, volume, outside], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(swapper, 'exit')
+    try {
+      await once(swapper.stdout, 'data')
+      let mounted = 0
+      const tries = sized({ gate: 100, full: 500 })
+      // Goes on where every race was lost, which proves nothing.
+      for (let count = 0; count < tries || (mounted === 0 && count < 20 * tries); count += 1) {
+        const targetPath = target(String(count))
+        const request = { volumePath: volume, subPath: 'path/sub/secret', targetPath }
+        const failure = await mountSubPath(scope, request).catch((error: Error) => error)
+        // What a lost race left is an empty file; what a won one shows is the volume's own, or a folder made in it.
+        const isMounted = (await mountsBelow(targetPath)).length > 0
+        assert.equal(failure === undefined, isMounted, String(failure))
+        if (!isMounted) continue
+        mounted += 1
+        const shown = statSync(targetPath).isFile() ? readFileSync(targetPath, 'utf8') : 'a folder'
+        assert.ok(['own', 'a folder'].includes(shown), shown)
+        await run(scope, ['umount', targetPath])
+      }
+      assert.ok(mounted > 0)
+      assert.deepEqual(readdirSync(outside).toSorted(), ['secret', 'sub'])
+      assert.deepEqual(readdirSync(join(outside, 'sub')), ['secret'])
+    } finally {
+      swapper.kill('SIGKILL')
+      await ended
+    }
   }))
