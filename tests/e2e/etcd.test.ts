@@ -1,7 +1,7 @@
 // The shop on etcd: `up --store etcd://…` with nodes that are simulated, down and up again, a move to the log and back to work.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -9,8 +9,8 @@ import { startEtcd } from '@aksel/host/etcd-server'
 import { e2ePrefix, repositoryRoot, runProgram, type Outcome } from './aksel.ts'
 
 test(
-  'the shop runs on etcd, comes back after a restart, and moves to the log with all its objects',
-  { timeout: 240_000 },
+  'the shop runs on etcd, comes back after a restart and a kill, is copied, and moves to the log with all its objects',
+  { timeout: 300_000 },
   async () => {
     await using etcd = await startEtcd({ tls: true })
     const folder = await mkdtemp(join(tmpdir(), e2ePrefix))
@@ -40,6 +40,17 @@ test(
       const keys = await etcd.control('get', '/aksel/clusters/', '--prefix', '--keys-only')
       for (const kind of ['deployments', 'services/specs', 'minions', 'leases'])
         assert.match(keys, new RegExp(`/${kind}/`))
+      // A snapshot of what runs on etcd, and a copy of it that is another cluster.
+      const archive = join(folder, 'shop.archive')
+      await aksel('cluster', 'snapshot', archive)
+      assert.match((await aksel('store', 'check', archive)).stdout, /The archive is intact/)
+      await aksel('cluster', 'fork', 'twin')
+      assert.equal(await identities(), before)
+      // Killed in the middle, it comes back as it was; its loops take up their leases at once.
+      const { pid } = JSON.parse(await readFile(join(folder, 'server', 'server.json'), 'utf8')) as { pid: number }
+      process.kill(pid, 'SIGKILL')
+      await aksel('up', '--simulated')
+      assert.equal(await identities(), before)
       await aksel('down')
       // The folder remembers which store its clusters live in.
       await aksel('up', '--simulated')
@@ -50,6 +61,21 @@ test(
       await aksel('up', '--simulated')
       assert.equal(await identities(), before)
       await aksel('kubectl', 'wait', 'deployment', '--all', '-A', '--for=condition=Available', '--timeout=60s')
+      // And once more out of the file, beside the first and the copy, whose objects have moved along.
+      await aksel('cluster', 'restore', archive, '-n', 'again', '--simulated')
+      await aksel(
+        'az',
+        'aks',
+        'get-credentials',
+        '-g',
+        'aksel',
+        '-n',
+        'twin',
+        '--file',
+        join(folder, 'twin.kubeconfig'),
+      )
+      const twin = ['--kubeconfig', join(folder, 'twin.kubeconfig')]
+      await aksel('kubectl', ...twin, 'wait', 'deployment', '--all', '-A', '--for=condition=Available', '--timeout=60s')
     } finally {
       await runProgram([join(repositoryRoot, 'aksel'), 'down', '--purge'], { environment })
       await rm(folder, { recursive: true, force: true })

@@ -41,6 +41,16 @@ export class Fences {
     }
   }
 
+  /** What stands, for a write that would change nothing. Throws Conflict where the term is over: its leader hears it all the same. */
+  async unchanged<T>(fence: Fence | undefined, standing: T): Promise<T> {
+    if (fence === undefined) return standing
+    const { keyOf, read } = this.#parts
+    const key = keyOf(fence.namespace, fence.name)
+    const lease = this.#remember(key, await read(key))
+    if (!this.#names(lease, fence)) throw this.#over(lease, fence)
+    return standing
+  }
+
   #remember(key: string, item: KeyValue | undefined): KeyValue | undefined {
     if (item === undefined) this.#seen.delete(key)
     else this.#seen.set(key, item)

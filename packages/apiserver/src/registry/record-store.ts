@@ -169,7 +169,8 @@ export class RecordStore {
           ? object
           : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
     const value = encodeForStore(stored as KubernetesObject)
-    if (before !== undefined && Buffer.compare(before.item.value, value) === 0) return before
+    if (before !== undefined && Buffer.compare(before.item.value, value) === 0)
+      return this.#fences.unchanged(fence, before)
     const result = await this.#transact(row, key, before, { kind: 'put', key, value }, fence)
     if (!result.committed) return undefined
     // The very bytes that watchers are sent; at this revision, so that no store need ask how new it is.

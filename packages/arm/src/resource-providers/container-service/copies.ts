@@ -84,7 +84,7 @@ async function restore(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const putBody = {
     ...envelope,
     properties: {
-      ...(cluster === undefined ? {} : { kubernetesVersion: cluster.kubernetesVersion }),
+      ...(cluster === undefined ? {} : { kubernetesVersion: minorOf(cluster.kubernetesVersion) }),
       ...given,
       networkProfile: { ...network, ...same },
     },
@@ -204,4 +204,9 @@ function existing(ref: ClusterRef): AksError {
 /** Whether the cluster stands on nothing of this host: its machines are simulated, whatever its original's are. */
 export function isFork(cluster: Pick<ClusterRecord, 'origin'>): boolean {
   return cluster.origin?.kind === 'fork'
+}
+
+/** `1.35` of `1.35.7`: the newest patch that is offered now, whichever it was. */
+function minorOf(version: string): string {
+  return version.split('.').slice(0, 2).join('.')
 }
