@@ -261,3 +261,27 @@ test('a killed server comes back with everything, and the containers never stopp
   assert.deepEqual(ids(afterwards), ids(before))
   assert.equal(await orderCount(), 4)
 })
+
+test('an autoscaler follows real load in real containers, up and down', { timeout: 480_000 }, async () => {
+  await aksel.kubectl('apply -f tests/e2e/transcripts/burner.yaml')
+  const wait = (what: string, wanted: string): Promise<string> =>
+    aksel.kubectl(`wait ${what} --for=jsonpath=${wanted} --timeout=200s`, { timeoutMs: 210_000 })
+  await wait('hpa/burner', '{.status.desiredReplicas}=3')
+  await wait('deployment/burner', '{.status.readyReplicas}=3')
+  // What it has now is told with its next look.
+  await wait('hpa/burner', '{.status.currentReplicas}=3')
+  assert.match(
+    await aksel.kubectl('get hpa burner --no-headers'),
+    /^burner +Deployment\/burner +cpu: \d+%\/50% +1 +3 +3 /,
+  )
+  await aksel.kubectl('scale deployment/caller --replicas=0')
+  await wait('hpa/burner', '{.status.desiredReplicas}=1')
+  await wait('deployment/burner', '{.status.replicas}=1')
+  const told = await aksel.kubectl([
+    ...'get events --field-selector involvedObject.kind=HorizontalPodAutoscaler,reason=SuccessfulRescale -o'.split(' '),
+    'jsonpath={range .items[*]}{.message}{"\\n"}{end}',
+  ])
+  assert.match(told, /New size: 3; reason: cpu resource utilization \(percentage of request\) above target/)
+  assert.match(told, /New size: 1; reason: All metrics below target/)
+  await aksel.kubectl('delete -f tests/e2e/transcripts/burner.yaml')
+})
