@@ -323,7 +323,7 @@ void suite('admission webhooks', () => {
             ...more,
           }),
         ])
-        return fix.objects.create(fix.configMap(namespace, name))
+        return await fix.objects.create(fix.configMap(namespace, name))
       }
       const late = await refusalOf(create({ timeoutSeconds: 1, failurePolicy: 'Fail' }, 'a'))
       assert.match(late, /failed calling webhook.*timeout=1s.*(context deadline exceeded|timeout)/)

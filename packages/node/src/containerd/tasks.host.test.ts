@@ -135,7 +135,7 @@ test('exec() runs sessions side by side without mixing them', async () => {
       await using session = await exec(['cat'], { stdin: true })
       session.stdin?.write(`session ${index}`)
       await session.closeStdin()
-      return textOf(session.stdout)
+      return await textOf(session.stdout)
     }),
   )
   assert.deepEqual(
