@@ -126,6 +126,7 @@ export class HollowPods {
 
   async #write(key: string, track: Track): Promise<void> {
     let retry = false
+    let isGone = false
     try {
       await this.#options.lanes.run(async () => {
         if (this.#scope.signal.aborted || this.#tracks.get(key) !== track) return
@@ -140,10 +141,13 @@ export class HollowPods {
         retry = stage.kind === 'status' && track.pod.metadata.resourceVersion === pod.metadata.resourceVersion
       })
     } catch (error) {
-      retry = !isReason(error, 'NotFound')
+      // The watch will tell that it is gone; until then it would be judged the same again at once, for ever.
+      isGone = isReason(error, 'NotFound')
+      retry = !isGone
       if (retry && !this.#scope.signal.aborted) this.#scope.log.warn('a pod did not move on', { pod: key, error })
     }
     track.writing = false
+    if (isGone) return
     if (!retry) return this.#drive(key, track)
     track.timer = this.#options.due.after(RETRY_MS, () => this.#drive(key, track))
   }
