@@ -113,9 +113,9 @@ test(
     assert.doesNotMatch(said, /through/)
     await aksel.kubectl('delete networkpolicy names')
     const front = await podOf('shop-front')
-    await becomes(front.name, 'nslookup shop-api', 'shut')
+    await becomes(front.name, get('shop-api:8080/healthz'), 'shut')
     await aksel.kubectl('delete networkpolicy --all')
-    await becomes(front.name, 'nslookup shop-api', 'open')
+    await becomes(front.name, get('shop-api:8080/healthz'), 'open')
     await becomes(front.name, get(`${ip}:8080/healthz`), 'open')
   },
 )
