@@ -1,5 +1,6 @@
 // `npm run sim -- SEED`: one run of the simulation, told step by step.
 
+import { newFrontProxy } from '@aksel/apiserver/aggregation/front-proxy'
 import { createAuthority, createServiceAccountKey } from '@aksel/runtime/pki'
 import { testScope } from '@aksel/testing/test-scope'
 import { simulate } from './simulate.ts'
@@ -11,7 +12,11 @@ if (!Number.isInteger(seed) || seed < 1) {
 }
 using scope = testScope()
 const authority = await createAuthority(scope, { commonName: 'ca', years: 10 })
-const keys = { clientAuthority: authority.certificatePem, serviceAccountKey: await createServiceAccountKey() }
+const keys = {
+  clientAuthority: authority.certificatePem,
+  serviceAccountKey: await createServiceAccountKey(),
+  frontProxy: await newFrontProxy(scope),
+}
 const { history, failures, promises } = await simulate({ seed, keys })
 for (const line of history) process.stdout.write(`${line}\n`)
 process.stdout.write(`${promises} writes were promised\n`)

@@ -5,6 +5,7 @@ import { before, test } from 'node:test'
 import { pods } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import type { Client } from '@aksel/client/client'
+import { newFrontProxy } from '@aksel/apiserver/aggregation/front-proxy'
 import { createAuthority, createServiceAccountKey } from '@aksel/runtime/pki'
 import type { PlantedBugs, ServerKeys } from '@aksel/testing/simulation/simulated-cluster'
 import { sized } from '@aksel/testing/test-size'
@@ -16,7 +17,11 @@ let keys: ServerKeys
 before(async () => {
   using scope = testScope()
   const authority = await createAuthority(scope, { commonName: 'ca', years: 10 })
-  keys = { clientAuthority: authority.certificatePem, serviceAccountKey: await createServiceAccountKey() }
+  keys = {
+    clientAuthority: authority.certificatePem,
+    serviceAccountKey: await createServiceAccountKey(),
+    frontProxy: await newFrontProxy(scope),
+  }
   // What is loaded from files on first use must not come in the middle of a run.
   await simulate({ seed: 1, keys, steps: 2 })
 })

@@ -33,6 +33,8 @@ export interface ServerKeys {
   /** PEM */
   readonly clientAuthority: string
   readonly serviceAccountKey: Parameters<typeof createApiServer>[0]['serviceAccounts']['key']
+  /** A server that made its own would do so in a thread, whose end falls between other steps by chance. */
+  readonly frontProxy: NonNullable<Parameters<typeof createApiServer>[0]['frontProxy']>
 }
 
 export interface SimulatedClusterOptions {
@@ -103,6 +105,7 @@ export class SimulatedCluster implements AsyncDisposable {
       advertiseAddress: '10.224.0.1',
       advertisePort: 443,
       clientAuthority: keys.clientAuthority,
+      frontProxy: keys.frontProxy,
       serviceAccounts: { issuer: 'https://sim', key: keys.serviceAccountKey },
       audit: (entry) => {
         if (isLoopBeyondItsRole(entry)) this.refusedLoops.push(JSON.stringify(entry))
