@@ -4,19 +4,9 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { AzError } from './az-error.ts'
 import { addLeaf, required } from './command.ts'
-import { poolPath } from './nodepool.ts'
+import { inCluster, poolPath, waiting, type ClusterFlags, type NameFlags } from './nodepool.ts'
 import type { ArmResource } from './resources.ts'
-import { confirm, follow, get, listAll, type CommonFlags, type Session } from './session.ts'
-
-interface ClusterFlags extends CommonFlags {
-  readonly resourceGroup: string
-  readonly clusterName: string
-}
-
-interface NameFlags extends ClusterFlags {
-  readonly name: string
-  readonly wait?: boolean
-}
+import { confirm, follow, get, listAll, type Session } from './session.ts'
 
 interface WriteFlags extends NameFlags {
   readonly configFile: string
@@ -33,13 +23,8 @@ function pathOf(session: Session, flags: ClusterFlags, name?: string): string {
   return name === undefined ? all : `${all}/${encodeURIComponent(name)}`
 }
 
-const inCluster = (command: Command): Command =>
-  command
-    .addOption(required('-g, --resource-group <name>', 'name of the resource group'))
-    .addOption(required('--cluster-name <name>', 'name of the managed cluster'))
 const named = (command: Command): Command =>
   inCluster(command).addOption(required('-n, --name <name>', 'name of the JWT authenticator'))
-const waiting = (command: Command): Command => command.option('--no-wait', 'do not wait for the end')
 const written = (command: Command): Command =>
   waiting(named(command)).addOption(
     required(

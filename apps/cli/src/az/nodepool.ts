@@ -8,12 +8,13 @@ import { poolFlags, poolProperties, splitTaints, type PoolFlags } from './pool-b
 import { flatten, parsePairs, present, type ArmResource, type FlatResource } from './resources.ts'
 import { follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
 
-interface ClusterFlags extends CommonFlags {
+/** Of what lies in a cluster. */
+export interface ClusterFlags extends CommonFlags {
   readonly resourceGroup: string
   readonly clusterName: string
 }
 
-interface NameFlags extends ClusterFlags {
+export interface NameFlags extends ClusterFlags {
   readonly name: string
   readonly wait?: boolean
 }
@@ -57,14 +58,14 @@ export function poolPath(session: Session, flags: ClusterFlags, name?: string): 
   return name === undefined ? `${cluster}/agentPools` : `${cluster}/agentPools/${encodeURIComponent(name)}`
 }
 
-const inCluster = (command: Command): Command =>
+export const inCluster = (command: Command): Command =>
   command
     .addOption(required('-g, --resource-group <name>', 'name of the resource group'))
     .addOption(required('--cluster-name <name>', 'name of the managed cluster'))
 
 const named = (command: Command): Command =>
   inCluster(command).addOption(required('-n, --name <name>', 'name of the node pool'))
-const waiting = (command: Command): Command => command.option('--no-wait', 'do not wait for the end')
+export const waiting = (command: Command): Command => command.option('--no-wait', 'do not wait for the end')
 
 /** Writes the pool and waits; returns it as it is then. */
 async function put(session: Session, flags: NameFlags, properties: unknown): Promise<FlatResource | undefined> {
