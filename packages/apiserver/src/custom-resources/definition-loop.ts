@@ -12,6 +12,7 @@ import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError, isReason } from '@aksel/base/errors'
 import { masters, type UserInfo } from '../authentication/user-info.ts'
 import type { Hooks } from '../hooks.ts'
+import { NameQueue } from '../name-queue.ts'
 import { deleteObject } from '../registry/delete.ts'
 import type { Registry } from '../registry/registry.ts'
 import { changeObject } from '../registry/update.ts'
@@ -20,7 +21,6 @@ import { judgeNames } from './naming.ts'
 
 type Definition = CustomResourceDefinition
 
-const RETRY_MS = 1000
 const hook = 'start-apiextensions-controllers'
 
 /** Deletes in parallel while a definition goes. */
@@ -32,50 +32,40 @@ export class DefinitionLoop {
   readonly #registry: Registry
   readonly #kinds: CustomKinds
   readonly #hooks: Hooks
-  readonly #pending = new Set<string>()
+  /** One at a time: names are given in the order in which they are asked for. */
+  readonly #queue: NameQueue
   /** Definitions whose last object is waited for. */
   readonly #watched = new Map<string, AbortController>()
-  #running = false
 
   constructor(registry: Registry, kinds: CustomKinds, hooks: Hooks) {
     this.#registry = registry
     this.#hooks = hooks
     this.#kinds = kinds
+    this.#queue = new NameQueue(registry.scope, {
+      look: (name) => this.#look(name),
+      failed: (name, error) => this.#failed(name, error),
+    })
   }
 
   /** Looks at every definition once, then at each that changes, until the scope of the registry ends. */
   async start(): Promise<void> {
     const { records } = this.#registry
-    this.#kinds.subscribe((name) => this.#wake(name))
-    for (const { object } of await records.list(this.#kinds.definitionRow)) this.#wake(object.metadata.name)
+    this.#kinds.subscribe((name) => this.#queue.add(name))
+    for (const { object } of await records.list(this.#kinds.definitionRow)) this.#queue.add(object.metadata.name)
     this.#hooks.succeeded(hook)
   }
 
-  #wake(name: string): void {
-    this.#pending.add(name)
-    if (this.#running) return
-    this.#running = true
-    void this.#drain()
+  async #look(name: string): Promise<void> {
+    await this.#reconcile(name)
+    this.#hooks.succeeded(hook)
   }
 
-  /** One at a time: names are given in the order in which they are asked for. */
-  async #drain(): Promise<void> {
-    const { scope } = this.#registry
-    while (this.#pending.size > 0 && !scope.signal.aborted) {
-      const [name] = this.#pending as Iterable<string> as unknown as [string]
-      this.#pending.delete(name)
-      try {
-        await this.#reconcile(name)
-        this.#hooks.succeeded(hook)
-      } catch (error) {
-        if (scope.signal.aborted) break
-        // A conflict is an ordinary day; an error of the server's own is not.
-        if (!isReason(error, 'Conflict', 'NotFound')) this.#hooks.failed(hook, error)
-        if (!(error instanceof ApiError)) scope.log.error('a definition could not be settled', { name, error })
-        scope.clock.after(RETRY_MS, () => this.#wake(name))
-      }
-    }
-    this.#running = false
+  #failed(name: string, error: unknown): 'again' {
+    // A conflict is an ordinary day; an error of the server's own is not.
+    if (!isReason(error, 'Conflict', 'NotFound')) this.#hooks.failed(hook, error)
+    if (!(error instanceof ApiError))
+      this.#registry.scope.log.error('a definition could not be settled', { name, error })
+    return 'again'
   }
 
   async #reconcile(name: string): Promise<void> {
@@ -84,13 +74,13 @@ export class DefinitionLoop {
     if (definition === undefined) {
       this.#stopWatching(name)
       // Its names are free now.
-      for (const other of all) if (!isSettled(other)) this.#pending.add(other.metadata.name)
+      for (const other of all) if (!isSettled(other)) this.#queue.add(other.metadata.name)
       return
     }
     if (definition.metadata.deletionTimestamp !== undefined) return this.#terminate(definition)
     const others = all.filter(({ metadata, spec }) => metadata.name !== name && spec.group === definition.spec.group)
     if (await this.#change(name, (draft, now) => settle(draft, others, now)))
-      for (const { metadata } of others) this.#pending.add(metadata.name)
+      for (const { metadata } of others) this.#queue.add(metadata.name)
   }
 
   async #all(): Promise<readonly Definition[]> {
@@ -149,7 +139,7 @@ export class DefinitionLoop {
     const signal = AbortSignal.any([stop.signal, this.#registry.scope.signal])
     this.#watched.set(name, stop)
     this.#registry.records.onChange(served.storageRow(), signal, (changes) => {
-      if (changes.some(({ type }) => type === 'DELETED')) this.#wake(name)
+      if (changes.some(({ type }) => type === 'DELETED')) this.#queue.add(name)
     })
   }
 

@@ -8,22 +8,25 @@ import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError, isReason } from '@aksel/base/errors'
 import { masters, type UserInfo } from '../../authentication/user-info.ts'
 import type { CustomKinds } from '../../custom-resources/custom-kinds.ts'
+import { NameQueue } from '../../name-queue.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { changeObject } from '../../registry/update.ts'
 import { kindsToCheck, typeWarnings } from './policy-types.ts'
 
 const apiServer: UserInfo = { name: 'system:apiserver', groups: [masters] }
-const RETRY_MS = 1000
 
 export class PolicyStatusLoop {
   readonly #registry: Registry
   readonly #kinds: CustomKinds
   readonly #row: KindRow | undefined
-  readonly #pending = new Set<string>()
-  #running = false
+  readonly #queue: NameQueue
 
   constructor(registry: Registry, kinds: CustomKinds) {
     this.#registry = registry
+    this.#queue = new NameQueue(registry.scope, {
+      look: (name) => this.#look(name),
+      failed: (name, error) => this.#failed(name, error),
+    })
     this.#kinds = kinds
     this.#row = kinds.find('admissionregistration.k8s.io', 'v1', 'validatingadmissionpolicies')
   }
@@ -34,11 +37,11 @@ export class PolicyStatusLoop {
     if (row === undefined) return
     const { records, scope } = this.#registry
     records.onChange(row, scope.signal, (changes) => {
-      for (const { type, record } of changes) if (type !== 'DELETED') this.#wake(record.object.metadata.name)
+      for (const { type, record } of changes) if (type !== 'DELETED') this.#queue.add(record.object.metadata.name)
     })
     const wakeAll = async (isConcerned: (policy: ValidatingAdmissionPolicy) => boolean): Promise<void> => {
       for (const { object } of await records.list(row))
-        if (isConcerned(object as ValidatingAdmissionPolicy)) this.#wake(object.metadata.name)
+        if (isConcerned(object as ValidatingAdmissionPolicy)) this.#queue.add(object.metadata.name)
     }
     this.#kinds.subscribe(() => {
       const custom = ({ custom: of }: KindRow): boolean => of !== undefined
@@ -49,30 +52,17 @@ export class PolicyStatusLoop {
     await wakeAll(() => true)
   }
 
-  #wake(name: string): void {
-    this.#pending.add(name)
-    if (this.#running) return
-    this.#running = true
-    void this.#drain()
+  async #look(name: string): Promise<void> {
+    // Checking types is long work: others come in between.
+    await new Promise((resolve) => setImmediate(resolve))
+    await this.#reconcile(name)
   }
 
-  async #drain(): Promise<void> {
-    const { scope } = this.#registry
-    while (this.#pending.size > 0 && !scope.signal.aborted) {
-      const [name] = this.#pending as Iterable<string> as unknown as [string]
-      this.#pending.delete(name)
-      // Checking types is long work: others come in between.
-      await new Promise((resolve) => setImmediate(resolve))
-      try {
-        await this.#reconcile(name)
-      } catch (error) {
-        if (scope.signal.aborted) break
-        if (isReason(error, 'NotFound')) continue
-        if (!(error instanceof ApiError)) scope.log.error('a policy could not be type checked', { name, error })
-        scope.clock.after(RETRY_MS, () => this.#wake(name))
-      }
-    }
-    this.#running = false
+  #failed(name: string, error: unknown): 'again' | 'done' {
+    if (isReason(error, 'NotFound')) return 'done'
+    if (!(error instanceof ApiError))
+      this.#registry.scope.log.error('a policy could not be type checked', { name, error })
+    return 'again'
   }
 
   async #reconcile(name: string): Promise<void> {
