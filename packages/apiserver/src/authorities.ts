@@ -4,6 +4,7 @@ import type { Catalog } from '@aksel/api/catalog'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { Scope } from '@aksel/base/scope'
 import { firstOf, type TokenUsers } from './authentication/authenticate.ts'
+import { bootstrapTokens } from './authentication/bootstrap-token.ts'
 import { noteLegacyUses } from './authentication/legacy-uses.ts'
 import { TokenAuthenticator } from './authentication/service-account.ts'
 import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
@@ -76,6 +77,7 @@ export function authorities(
         audiences: [issuer],
         onLegacyUse: noteLegacyUses(scope, () => own.opened),
       }),
+      bootstrapTokens({ clock: scope.clock, records, secrets: rows.secrets, audiences: [issuer] }),
       external,
     ]),
     external,

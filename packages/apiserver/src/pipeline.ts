@@ -6,7 +6,8 @@ import { auditEntry, type AuditSink } from './audit.ts'
 import { authenticate, type Authenticators } from './authentication/authenticate.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { attributesOf, type Authorizer } from './authorization/attributes.ts'
-import { assertAllowed, impersonated } from './authorization/authorize.ts'
+import { assertAllowed } from './authorization/authorize.ts'
+import { impersonated } from './authorization/impersonation.ts'
 import { inWantedForm } from './http/answer-form.ts'
 import { compressed, errorAnswer, textAnswer, withWarnings } from './http/answer.ts'
 import { isPushed, type Answer, type IncomingCall } from './http/message.ts'
@@ -79,7 +80,7 @@ export class Pipeline {
     const { authenticators, authorizer, seats, route } = this.#options
     const actor = await authenticate(call, authenticators)
     progress.user = actor
-    const user = await impersonated(authorizer, actor, call.headers)
+    const user = await impersonated(authorizer, actor, call)
     progress.user = user
     if (user !== actor) progress.actor = actor
     const decision = await assertAllowed(authorizer, attributesOf(user, info))

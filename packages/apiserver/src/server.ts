@@ -5,39 +5,30 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
 import type { Fence } from '@aksel/runtime/fenced-client'
-import type { Store } from '@aksel/store/store'
 import { AdmissionChain, type AdmissionPlugin } from './admission/admission.ts'
 import { authorities, rowOf, type Authorities } from './authorities.ts'
 import { AdmissionMetrics } from './admission/admission-metrics.ts'
-import { aggregationOf, type Aggregation } from './aggregation/aggregation.ts'
-import type { FrontProxy } from './aggregation/front-proxy.ts'
+import { aggregationOf } from './aggregation/aggregation.ts'
+import { newFrontProxy } from './aggregation/front-proxy.ts'
 import { PolicyStatusLoop } from './admission/dynamic/policy-status-loop.ts'
 import { dynamicPlugins } from './admission/dynamic/plugins.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
-import type { AuditSink } from './audit.ts'
-import { certificateAuthenticator } from './authentication/client-certificate.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
-import type { SigningKey } from './authentication/tokens.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
-import { customSource } from './custom-resources/custom-discovery.ts'
-import type { CustomKinds } from './custom-resources/custom-kinds.ts'
 import { customKinds } from './custom-resources/custom-kinds-of.ts'
 import { DefinitionLoop } from './custom-resources/definition-loop.ts'
 import { createConnectHandler } from './connect/handler.ts'
 import { minorOf } from './catalogs.ts'
-import type { ConnectHandler, NodeConnector } from './connect-handler.ts'
-import { Documents } from './discovery/documents.ts'
-import type { OpenApiLibrary } from './discovery/open-api-library.ts'
+import type { ConnectHandler } from './connect-handler.ts'
 import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
-import { HealthMetrics, healthPaths, type HealthCheck } from './health.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
 import { MetricsRegistry } from './metrics.ts'
-import { Pipeline } from './pipeline.ts'
+import type { Pipeline } from './pipeline.ts'
 import { pooledRandom } from './pooled-random.ts'
 import { ProtobufDecoder } from './protobuf/decode.ts'
 import { ProtobufEncoder } from './protobuf/encode.ts'
@@ -46,69 +37,14 @@ import { ManagedKinds } from './registry/managed-kinds.ts'
 import { enterEpoch, writeEpoch, type Epoch } from './registry/epoch.ts'
 import { RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
-import { EventEncoders } from './registry/event-encoders.ts'
 import { StoreMetrics } from './registry/store-metrics.ts'
-import { componentStatuses } from './reviews/component-statuses.ts'
-import { declareServerMetrics, RequestMetrics } from './request-metrics.ts'
-import { metricsHandlers } from './resource-metrics/handlers.ts'
-import { usageOf } from './resource-metrics/usage-of.ts'
-import { reviewHandlers } from './reviews/reviews.ts'
-import { serverChecks, serverHooks } from './server-checks.ts'
-import type { Hooks } from './hooks.ts'
+import { serverHooks } from './server-checks.ts'
 import { ClientMetrics, measured } from './client-metrics.ts'
-import { routeOf, type DebugAnswers } from './route.ts'
-import { defaultSeatLimits, Seats, type SeatLimits } from './seat.ts'
 import { OwnClient } from './own-client.ts'
-import { evictionSubresource } from './subresources/eviction.ts'
-import { bindingsCollection } from './subresources/subresources.ts'
-import { tokenSubresource } from './subresources/token.ts'
 import { createNoWebhookClient, createWebhookClient } from './webhook/client.ts'
 import { createServiceDialer } from './webhook/service-dialer.ts'
-
-export interface ApiServerOptions {
-  readonly scope: Scope
-  readonly store: Store
-  /** `clusters/KEY/`: everything of this cluster lies below. */
-  readonly keyPrefix: string
-  /** `1.35.7` */
-  readonly kubernetesVersion: string
-  /** The kinds of that version, where several clusters share them; loaded when absent. */
-  readonly catalog?: Catalog
-  /** OpenAPI of those kinds, where several clusters share it; one of its own when absent. */
-  readonly openApi?: OpenApiLibrary
-  /** IPv4; the `kubernetes` service has its first address. */
-  readonly serviceCidr: string
-  /** Where nodes and pods reach this server: the endpoint of the `kubernetes` service. */
-  readonly advertiseAddress: string
-  readonly advertisePort: number
-  /** PEM; client certificates that it signed are believed. */
-  readonly clientAuthority: string
-  /** Who this server is to API servers behind an APIService; one of its own for this run when absent. */
-  readonly frontProxy?: FrontProxy
-  readonly serviceAccounts: {
-    readonly issuer: string
-    readonly key: SigningKey
-  }
-  /** Issuers that are believed from the start. */
-  readonly authentication?: AuthenticationConfiguration
-  /** Absent: log, exec, attach, port-forward and proxy answer 503. */
-  readonly nodeConnector?: NodeConnector
-  /** No container runs on its nodes: pods say themselves what they would use. */
-  readonly simulated?: boolean
-  /** `off`: no webhook is called, wherever it is; what asks for one fails and says why. */
-  readonly egress?: 'off'
-  /** What GET of a path below /debug/ answers. */
-  readonly debug?: DebugAnswers
-  readonly audit?: AuditSink
-  /** Other parts of the control plane, for componentstatuses. */
-  readonly components?: readonly HealthCheck[]
-  readonly nodePorts?: { readonly from: number; readonly to: number }
-  readonly seats?: SeatLimits
-  /** API versions beside the stable ones, by the names of upstream's `--runtime-config`: `api/beta=true`, `resource.k8s.io/v1beta1=true`. */
-  readonly runtimeConfig?: Readonly<Record<string, boolean>>
-  /** Feature gates that differ from the minor's defaults, by upstream's names. */
-  readonly featureGates?: Readonly<Record<string, boolean>>
-}
+import type { ApiServerOptions } from './server-options.ts'
+import { pipelineOf } from './server-pipeline.ts'
 
 export interface ApiServer extends AsyncDisposable {
   /** HTTP/1.1 and HTTP/2 over TLS; may be called for several addresses. Rejects with the socket's error. */
@@ -154,17 +90,29 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   keepBootstrapObjects(scope, registry, addresses, hooks)
   await expireEvents(scope, { records, row: rowOf(catalog, '', 'events') })
   const late: { connect: ConnectHandler | undefined } = { connect: undefined }
+  const frontProxy = options.frontProxy ?? (await newFrontProxy(scope))
   const aggregation = await aggregationOf({
     registry,
     catalog,
     kinds,
     services,
     objects: own.reader,
-    frontProxy: options.frontProxy,
+    frontProxy,
     local: [],
     hooks,
   })
-  const pipeline = pipelineOf(options, { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks })
+  const pipeline = pipelineOf(options, {
+    scope,
+    catalog,
+    registry,
+    auth,
+    late,
+    kinds,
+    aggregation,
+    metrics,
+    hooks,
+    frontProxy,
+  })
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
   const transportFor: ApiServer['transportFor'] = (user, fence) => inProcessTransport(run, user, calls, fence)
@@ -281,77 +229,6 @@ function registryOf(
     }),
     allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
   }
-}
-
-interface PipelineParts {
-  readonly scope: Scope
-  readonly catalog: Catalog
-  readonly registry: Registry
-  readonly auth: Authorities
-  readonly late: { readonly connect: ConnectHandler | undefined }
-  readonly kinds: CustomKinds
-  readonly aggregation: Aggregation
-  readonly metrics: MetricsRegistry
-  readonly hooks: Hooks
-}
-
-function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
-  const { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks } = parts
-  const { records } = registry
-  const requests = new RequestMetrics(metrics)
-  const seats = new Seats(options.seats ?? defaultSeatLimits)
-  const gitVersion = `v${options.kubernetesVersion}`
-  const storeId = options.keyPrefix.split('/').findLast((part) => part !== '') ?? ''
-  declareServerMetrics(metrics, { catalog, gitVersion, seats, records, storeId, signal: scope.signal })
-  const { unregistered } = aggregation
-  const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered })
-  const documents = new Documents({
-    catalog,
-    otherPaths: healthPaths({ liveness, readiness }),
-    ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
-    sources: [customSource(kinds, { catalog, gitVersion }), aggregation.source],
-    gitVersion,
-    serverAddress: `${options.advertiseAddress}:${options.advertisePort}`,
-    issuer: options.serviceAccounts.issuer,
-    jwks: () => auth.tokens.jwks(),
-  })
-  const route = routeOf({
-    scope,
-    tools: { registry, encoder: new EventEncoders(registry.protobufEncoder) },
-    documents,
-    elsewhere: (context) => aggregation.route(context),
-    metrics,
-    requests,
-    liveness,
-    readiness,
-    health: new HealthMetrics(metrics),
-    subresources: {
-      '/pods/eviction': evictionSubresource,
-      '/serviceaccounts/token': tokenSubresource(auth.tokens, auth.audiences),
-    },
-    reviews: {
-      ...reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
-      ...metricsHandlers(usageOf(registry, options)),
-      '/bindings': bindingsCollection,
-      '/componentstatuses': componentStatuses([{ name: 'etcd-0', check: storage }, ...(options.components ?? [])]),
-    },
-    debug: options.debug,
-    connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
-  })
-  return new Pipeline({
-    scope,
-    authenticators: {
-      certificates: certificateAuthenticator(scope.clock, options.clientAuthority),
-      tokens: auth.tokenUsers,
-      mayBeAnonymous: (path) => auth.external.mayBeAnonymous(path),
-    },
-    authorizer: auth.authorizer,
-    seats,
-    metrics: requests,
-    audit: options.audit,
-    protobuf: registry.protobufEncoder,
-    route,
-  })
 }
 
 /** 10.0.0.1 of 10.0.0.0/16. */

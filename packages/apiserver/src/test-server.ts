@@ -10,7 +10,8 @@ import { createClient } from '@aksel/client/typed-client'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair } from '@aksel/runtime/pki'
 import { createMemoryStore } from '@aksel/store/memory-store'
 import type { Store } from '@aksel/store/store'
-import { createApiServer, type ApiServer, type ApiServerOptions } from './server.ts'
+import { createApiServer, type ApiServer } from './server.ts'
+import type { ApiServerOptions } from './server-options.ts'
 import type { UserInfo } from './authentication/user-info.ts'
 
 export interface TestServer extends AsyncDisposable {

@@ -17,7 +17,7 @@ import type { ServiceDialer } from '../webhook/service-dialer.ts'
 import { ApiServices } from './api-services.ts'
 import { AutoRegister, localGroupVersions, type LocalGroupVersion } from './auto-register.ts'
 import { Availability } from './availability.ts'
-import { authenticationConfigMap, newFrontProxy, type FrontProxy } from './front-proxy.ts'
+import { authenticationConfigMap, type FrontProxy } from './front-proxy.ts'
 import { proxyTo } from './proxy.ts'
 
 export interface AggregationOptions {
@@ -27,7 +27,7 @@ export interface AggregationOptions {
   readonly services: ServiceDialer
   readonly objects: Pick<Client, 'get' | 'list'>
   /** Made for this process when absent: other servers then learn of the new one from their ConfigMap. */
-  readonly frontProxy: FrontProxy | undefined
+  readonly frontProxy: FrontProxy
   /** What this server answers for beside built-in and custom kinds. */
   readonly local: readonly LocalGroupVersion[]
   readonly hooks: Hooks
@@ -47,7 +47,7 @@ export async function aggregationOf(options: AggregationOptions): Promise<Aggreg
   const { registry, catalog, kinds, services, objects, hooks } = options
   const row = catalog.row('apiregistration.k8s.io', 'v1', 'apiservices')
   if (row === undefined) throw new Error(`the catalog of ${catalog.minor} lacks apiservices`)
-  const frontProxy = options.frontProxy ?? (await newFrontProxy(registry.scope))
+  const { frontProxy } = options
   const caller = { services, frontProxy }
   const known = new ApiServices(registry.records, row, registry.scope.signal)
   await known.start()

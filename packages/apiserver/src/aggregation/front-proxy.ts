@@ -12,7 +12,7 @@ export interface FrontProxy {
   readonly client: KeyPair
 }
 
-const clientName = 'front-proxy-client'
+export const clientName = 'front-proxy-client'
 const CERTIFICATE_DAYS = 730
 
 export async function newFrontProxy(scope: Scope): Promise<FrontProxy> {

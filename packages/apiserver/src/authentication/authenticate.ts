@@ -3,6 +3,7 @@
 import { ApiError } from '@aksel/base/errors'
 import type { IncomingCall } from '../http/message.ts'
 import type { CertificateAuthenticator } from './client-certificate.ts'
+import type { RequestHeaderAuthenticator } from './request-header.ts'
 import type { TokenVerdict } from './service-account.ts'
 import { anonymous, authenticated, type UserInfo } from './user-info.ts'
 
@@ -13,6 +14,8 @@ export interface TokenUsers {
 
 export interface Authenticators {
   readonly certificates: CertificateAuthenticator
+  /** Users that the front proxy names. */
+  readonly frontProxy: RequestHeaderAuthenticator
   readonly tokens: TokenUsers
   /** Whether a path may be asked for without credentials. */
   readonly mayBeAnonymous: (path: string) => boolean
@@ -35,6 +38,8 @@ export function firstOf(all: readonly TokenUsers[]): TokenUsers {
 export async function authenticate(call: IncomingCall, authenticators: Authenticators): Promise<UserInfo> {
   if (call.peer.kind === 'user') return authenticated(call.peer.user)
   if (call.peer.certificate !== undefined) {
+    const named = authenticators.frontProxy.userOf(call.peer.certificate, call)
+    if (named !== undefined && named !== 'refused') return named
     const user = authenticators.certificates.userOf(call.peer.certificate)
     if (user !== undefined) return user
   }

@@ -87,10 +87,9 @@ void suite('authentication', () => {
       usages: ['client'],
       days: 1,
     })
-    assert.deepEqual(await asked({ certPem: certificatePem, keyPem }), [
-      201,
-      { username: 'ann', groups: ['devs', 'ops', 'system:authenticated'] },
-    ])
+    const [status, user] = await asked({ certPem: certificatePem, keyPem })
+    const { username, groups } = user as { readonly username: string; readonly groups: readonly string[] }
+    assert.deepEqual([status, username, groups], [201, 'ann', ['devs', 'ops', 'system:authenticated']])
   })
 
   void test('a certificate of another authority, or one for servers, is refused', async () => {

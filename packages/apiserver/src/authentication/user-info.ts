@@ -15,7 +15,12 @@ export const anonymous: UserInfo = { name: 'system:anonymous', groups: [allUnaut
 
 /** The user with `system:authenticated` among the groups. */
 export function authenticated(user: UserInfo): UserInfo {
-  if (user.groups.includes(allAuthenticated) || user.groups.includes(allUnauthenticated)) return user
+  if (
+    user.name === anonymous.name ||
+    user.groups.includes(allAuthenticated) ||
+    user.groups.includes(allUnauthenticated)
+  )
+    return user
   return { ...user, groups: [...user.groups, allAuthenticated] }
 }
 

@@ -1,7 +1,7 @@
 // The stage that asks: may this user do this? The first authorizer with an opinion decides; without one the answer is no.
 
 import { ApiError } from '@aksel/base/errors'
-import { masters, type UserInfo } from '../authentication/user-info.ts'
+import { masters } from '../authentication/user-info.ts'
 import { sentenceOf, type Attributes, type Authorizer, type Decision } from './attributes.ts'
 
 /** Members of system:masters may do everything, whatever the roles say. */
@@ -42,46 +42,4 @@ function deniedError(attributes: Attributes, reason: string): ApiError {
   return new ApiError('Forbidden', `${subject} is forbidden: ${text}`, {
     details: { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind: resource },
   })
-}
-
-/** Acting as someone else (`kubectl --as`): the user to go on with. Throws Forbidden where `impersonate` is not allowed. */
-export async function impersonated(
-  authorizer: Authorizer,
-  user: UserInfo,
-  headers: Readonly<Record<string, string>>,
-): Promise<UserInfo> {
-  const name = headers['impersonate-user']
-  const groups = listHeader(headers['impersonate-group'])
-  const uid = headers['impersonate-uid']
-  if (name === undefined) {
-    if (groups.length > 0 || uid !== undefined)
-      throw new ApiError('InternalError', 'requested [{Group }] without impersonating a user')
-    return user
-  }
-  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name)
-  const ask = (resource: string, namespace: string, asked: string, group = ''): Promise<Decision> =>
-    assertAllowed(authorizer, {
-      user,
-      verb: 'impersonate',
-      isResource: true,
-      group,
-      version: 'v1',
-      resource,
-      subresource: '',
-      namespace,
-      name: asked,
-      path: '',
-    })
-  if (account === null) await ask('users', '', name)
-  else await ask('serviceaccounts', account[1]!, account[2]!)
-  for (const group of groups) await ask('groups', '', group)
-  if (uid !== undefined) await ask('uids', '', uid, 'authentication.k8s.io')
-  const implied = account === null ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`]
-  const base = groups.length > 0 ? groups : implied
-  const last = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated'
-  return { name, ...(uid === undefined ? {} : { uid }), groups: base.includes(last) ? base : [...base, last] }
-}
-
-function listHeader(value: string | undefined): readonly string[] {
-  return value === undefined ? [] : value.split(',').map((one) => one.trim())
 }

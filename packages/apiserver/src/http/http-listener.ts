@@ -73,6 +73,7 @@ function callOf(request: AnyRequest, signal: AbortSignal, peer: Peer): IncomingC
     method: request.method ?? 'GET',
     url: request.url ?? '/',
     headers,
+    rawHeaders: request.rawHeaders,
     body: request,
     signal,
     peer,

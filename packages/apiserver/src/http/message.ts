@@ -17,6 +17,8 @@ export interface IncomingCall {
   readonly url: string
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
+  /** Names and values in turn, as they came: tells apart what `headers` has joined. */
+  readonly rawHeaders?: readonly string[]
   /** The body in pieces; read at most once. */
   readonly body: AsyncIterable<Uint8Array>
   /** Aborts when the caller is gone. */
@@ -27,6 +29,22 @@ export interface IncomingCall {
   readonly fence?: Fence
   /** The bare connection where the caller asked to upgrade it. */
   readonly upgrade?: { readonly socket: Duplex; readonly head: Uint8Array }
+}
+
+/** Each value of a header that may come more than once; a comma within one is no end of it. */
+export function headerValues({ headers, rawHeaders }: IncomingCall, name: string): readonly string[] {
+  const joined = headers[name]
+  if (joined === undefined) return []
+  if (rawHeaders === undefined) return [joined]
+  if (!joined.includes(',')) return [utf8Text(joined)]
+  return rawHeaders.flatMap((one, at) =>
+    at % 2 === 0 && one.toLowerCase() === name ? [utf8Text(rawHeaders[at + 1]!)] : [],
+  )
+}
+
+/** Off the wire each byte is one character; names may be more than ASCII. */
+function utf8Text(value: string): string {
+  return /^[\x20-\x7e]*$/.test(value) ? value : Buffer.from(value, 'latin1').toString('utf8')
 }
 
 /** Where a stream writes; `bufferedBytes` is what the other side has not taken yet. */

@@ -1,0 +1,59 @@
+// What an API server is handed when it is made.
+
+import type { Catalog } from '@aksel/api/catalog'
+import type { Scope } from '@aksel/base/scope'
+import type { Store } from '@aksel/store/store'
+import type { FrontProxy } from './aggregation/front-proxy.ts'
+import type { AuditSink } from './audit.ts'
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import type { SigningKey } from './authentication/tokens.ts'
+import type { NodeConnector } from './connect-handler.ts'
+import type { OpenApiLibrary } from './discovery/open-api-library.ts'
+import type { HealthCheck } from './health.ts'
+import type { DebugAnswers } from './route.ts'
+import type { SeatLimits } from './seat.ts'
+
+export interface ApiServerOptions {
+  readonly scope: Scope
+  readonly store: Store
+  /** `clusters/KEY/`: everything of this cluster lies below. */
+  readonly keyPrefix: string
+  /** `1.35.7` */
+  readonly kubernetesVersion: string
+  /** The kinds of that version, where several clusters share them; loaded when absent. */
+  readonly catalog?: Catalog
+  /** OpenAPI of those kinds, where several clusters share it; one of its own when absent. */
+  readonly openApi?: OpenApiLibrary
+  /** IPv4; the `kubernetes` service has its first address. */
+  readonly serviceCidr: string
+  /** Where nodes and pods reach this server: the endpoint of the `kubernetes` service. */
+  readonly advertiseAddress: string
+  readonly advertisePort: number
+  /** PEM; client certificates that it signed are believed. */
+  readonly clientAuthority: string
+  /** Who this server is to API servers behind an APIService; one of its own for this run when absent. */
+  readonly frontProxy?: FrontProxy
+  readonly serviceAccounts: {
+    readonly issuer: string
+    readonly key: SigningKey
+  }
+  /** Issuers that are believed from the start. */
+  readonly authentication?: AuthenticationConfiguration
+  /** Absent: log, exec, attach, port-forward and proxy answer 503. */
+  readonly nodeConnector?: NodeConnector
+  /** No container runs on its nodes: pods say themselves what they would use. */
+  readonly simulated?: boolean
+  /** `off`: no webhook is called, wherever it is; what asks for one fails and says why. */
+  readonly egress?: 'off'
+  /** What GET of a path below /debug/ answers. */
+  readonly debug?: DebugAnswers
+  readonly audit?: AuditSink
+  /** Other parts of the control plane, for componentstatuses. */
+  readonly components?: readonly HealthCheck[]
+  readonly nodePorts?: { readonly from: number; readonly to: number }
+  readonly seats?: SeatLimits
+  /** API versions beside the stable ones, by the names of upstream's `--runtime-config`: `api/beta=true`, `resource.k8s.io/v1beta1=true`. */
+  readonly runtimeConfig?: Readonly<Record<string, boolean>>
+  /** Feature gates that differ from the minor's defaults, by upstream's names. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
+}
