@@ -33,6 +33,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/revision \d+, \d+ keys(?:, \d+ files of)?,? \d+ bytes/g, 'revision N, N keys, N bytes'],
   [/damaged at byte \d+ of \d+/g, 'damaged at byte N of N'],
   [/\bprocess \d+/g, 'process N'],
+  [/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<sha256>'],
   // A server's name in elections.
   [/\b[\w-]+_[0-9a-f]{8}\b/g, 'SERVER'],
   [/\/\S*\/(?=[\w.]+\.archive\b|\.kube\/)/g, ''],

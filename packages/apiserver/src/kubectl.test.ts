@@ -172,9 +172,10 @@ FIELDS:
     Name, namespace, labels, annotations and what else the server keeps with
     every object.
 $ auth whoami
-ATTRIBUTE   VALUE
-Username    masterclient
-Groups      [system:masters system:authenticated]
+ATTRIBUTE                                           VALUE
+Username                                            masterclient
+Groups                                              [system:masters system:authenticated]
+Extra: authentication.kubernetes.io/credential-id   [X509SHA256=<sha256>]
 `
 
 void suite('kubectl', () => {
@@ -235,6 +236,6 @@ function masked(text: string): string {
     .map((line) =>
       line.replace(/\b\d+s( *)(?=$|\s)/, (_found, spaces: string) => (spaces === '' ? 'AGE' : `AGE${spaces.slice(1)}`)),
     )
-    .map((line) => line.trimEnd())
+    .map((line) => line.trimEnd().replace(/X509SHA256=[0-9a-f]{64}/, 'X509SHA256=<sha256>'))
     .join('\n')
 }
