@@ -2,26 +2,38 @@
 // Run it after a property gained an effect: `node tools/aks-properties.ts`.
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { clusterEffects, poolEffects, type Effects } from '@aksel/arm/resource-providers/container-service/recorded'
+import { clusterShape } from '@aksel/arm/resource-providers/container-service/cluster-shape'
+import { poolShape } from '@aksel/arm/resource-providers/container-service/pool-shape'
+import {
+  clusterEffects,
+  poolEffects,
+  valueEffects,
+  type Effects,
+} from '@aksel/arm/resource-providers/container-service/recorded'
 import type { Shape } from '@aksel/arm/resource-providers/container-service/shape'
-import { clusterShape, poolShape } from '@aksel/arm/resource-providers/container-service/shapes'
 import { repositoryRoot } from './source-files.ts'
 
 export const propertiesPath = 'docs/coverage/aks-properties.md'
 
 export interface PropertyRow {
   readonly path: string
-  readonly state: 'works' | 'some values' | 'recorded'
-  /** Values that take effect, where only some do. */
+  readonly state: 'works' | 'simulated' | 'recorded' | 'refused'
+  /** Where values differ: which take effect, which are simulated, which are refused. All others are recorded. */
   readonly values: string
 }
 
 export function propertyRows(shape: Shape, effects: Effects): readonly PropertyRow[] {
   return leaves(shape, '').map((path) => {
-    const effect = effects[path]
-    if (effect === true) return { path, state: 'works', values: '' }
+    const effect = effects[path] ?? effects[path.slice(0, Math.max(path.lastIndexOf('.'), 0))]
     if (effect === undefined) return { path, state: 'recorded', values: '' }
-    return { path, state: 'some values', values: effect.map((value) => `\`${JSON.stringify(value)}\``).join(', ') }
+    if (effect === true) return { path, state: 'works', values: '' }
+    if (effect === 'simulated') return { path, state: 'simulated', values: '' }
+    const { works = [], simulated = [], refused = [] } = valueEffects(effect)
+    const state = works.length > 0 ? 'works' : simulated.length > 0 ? 'simulated' : 'refused'
+    const named = (word: string, values: readonly unknown[]): readonly string[] =>
+      values.length === 0 ? [] : [`${word}: ${values.map((value) => `\`${JSON.stringify(value)}\``).join(', ')}`]
+    const lists = [...named('works', works), ...named('simulated', simulated), ...named('refused', refused)]
+    return { path, state, values: lists.join('; ') }
   })
 }
 
@@ -36,10 +48,12 @@ function leaves(shape: Shape, prefix: string): readonly string[] {
 export function renderProperties(): string {
   return `# Properties of Azure Kubernetes Service
 
-Written by \`tools/aks-properties.ts\` from the tables that the resource provider itself reads. A property \`works\` when
-every valid value changes something here, or \`some values\` do. All others are \`recorded\`: kept, read back exactly, and
-named in \`properties.aksel.recorded\` and in a \`Warning\` header of the answer, unless they are refused. Properties that
-these tables do not know are recorded too. \`recorded\` never means done.
+Written by \`tools/aks-properties.ts\` from the tables that the resource provider itself reads; a test compares them with the
+properties that Azure's own SDK can send (api-version 2026-06-01). A property \`works\` when it changes something here, is
+\`simulated\` when everything but the thing itself is there, \`recorded\` when it is kept, read back exactly and changes nothing,
+\`refused\` when it cannot be. Where values differ, they are listed; all others are recorded. What is recorded is named in
+\`properties.aksel.recorded\`, in a \`Warning\` header and by the command line; \`./aksel up --strict\`, or a header
+\`x-aksel-strict: true\`, refuses it. Properties that these tables do not know are recorded too.
 
 ## Managed clusters
 

@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { propertiesPath, writeIfStale } from './aks-properties.ts'
+import { propertiesPath, propertyRows, writeIfStale } from './aks-properties.ts'
+import { sdkPaths } from './azure-sdk-properties.ts'
+import { clusterShape } from '@aksel/arm/resource-providers/container-service/cluster-shape'
+import { poolShape } from '@aksel/arm/resource-providers/container-service/pool-shape'
+import { clusterEffects, poolEffects } from '@aksel/arm/resource-providers/container-service/recorded'
 import { plain, tablesOf, type MarkdownTable } from './markdown-tables.ts'
 import { repositoryRoot } from './source-files.ts'
 
@@ -106,4 +110,36 @@ test('a proof that is none is found', () => {
   assert.match(judge('works', '`b.test.ts` it runs').join(), /there is no b\.test\.ts/)
   assert.match(judge('works', '`a.test.ts` no test').join(), /has no test "no test"/)
   assert.match(judge('works', 'a.test.ts it runs').join(), /cannot read the proof/)
+})
+
+test('every property that the Azure SDK can send has a row', () => {
+  for (const { serializer, rows, least } of [
+    {
+      serializer: 'managedClusterPropertiesSerializer',
+      rows: propertyRows(clusterShape, clusterEffects),
+      least: 150,
+    },
+    { serializer: 'managedClusterAgentPoolProfileSerializer', rows: propertyRows(poolShape, poolEffects), least: 90 },
+  ]) {
+    const sent = sdkPaths(serializer).filter((path) => path !== 'agentPoolProfiles')
+    assert.ok(sent.length >= least, `only ${sent.length} properties were seen in ${serializer}`)
+    const known = new Set(rows.map(({ path }) => path))
+    assert.deepEqual(
+      sent.filter((path) => !known.has(path)),
+      [],
+    )
+  }
+})
+
+test('every effect that is claimed belongs to a property that exists', () => {
+  for (const [shape, effects] of [
+    [clusterShape, clusterEffects],
+    [poolShape, poolEffects],
+  ] as const) {
+    const known = propertyRows(shape, {}).map(({ path }) => path)
+    const strangers = Object.keys(effects).filter(
+      (path) => !known.some((row) => row === path || row.startsWith(`${path}.`)),
+    )
+    assert.deepEqual(strangers, [])
+  }
 })

@@ -47,6 +47,7 @@ function addUp(program: Command, environment: Environment): void {
     .option('--store <store>', '"log", kept below the data folder, or "etcd://host,host/prefix?ca=…"', 'log')
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('--kubernetes-version <version>', 'version of the demo cluster')
+    .option('--strict', 'refuse properties of Azure resources that would only be recorded')
     .option('--network-policy <engine>', 'of the demo cluster when it is made: "none", "azure", "calico" or "cilium"')
     .option('--etcd-compaction-interval <duration>', 'how long old revisions can be read, as upstream: "5m"')
     .option(

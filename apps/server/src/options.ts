@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly logLevel: string
   /** How long old revisions can be read and watched from; the store's own where absent. */
   readonly historyMs?: number
+  /** Properties of Azure resources that change nothing here are refused rather than recorded. */
+  readonly strict: boolean
   /** Of every cluster of this server, now and later; what is absent stays as each cluster has it. */
   readonly switches: ApiSwitches
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -40,6 +42,7 @@ export function readServerOptions(
       'etcd-compaction-interval': { type: 'string' },
       'runtime-config': { type: 'string' },
       'feature-gates': { type: 'string' },
+      strict: { type: 'boolean' },
     },
   })
   const isRoot = process.getuid?.() === 0
@@ -57,6 +60,7 @@ export function readServerOptions(
     repositoryRoot: fileURLToPath(new URL('../../..', import.meta.url)),
     logLevel: values['log-level'] ?? 'info',
     ...historyOf(values['etcd-compaction-interval']),
+    strict: values.strict === true,
     switches: switchesOf(values['runtime-config'], values['feature-gates']),
     environment,
   }

@@ -70,6 +70,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       },
       subscriptions: [{ subscriptionId: identity.subscriptionId, displayName: 'Aksel' }],
       region: REGION,
+      strict: options.strict,
       prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
     }),
   )

@@ -72,6 +72,7 @@ class World {
       subscriptions: [],
       tenantId: 't',
       region: 'eastus',
+      strict: false,
       stepOf: () => undefined,
       wake: () => {},
     }

@@ -41,6 +41,8 @@ export interface FrontDoorOptions {
   /** Name of an Azure region, `eastus` when absent: the one that the list of locations begins with. */
   readonly region?: string
   readonly limits?: Partial<ReconcileLimits>
+  /** Properties without effect are refused rather than recorded. */
+  readonly strict?: boolean
 }
 
 export interface ListenOptions {
@@ -85,6 +87,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     subscriptions: options.subscriptions,
     tenantId: options.identity.tenantId,
     region: options.region ?? 'eastus',
+    strict: options.strict === true,
     stepOf: (id) => steps.of(id),
     wake: (id) => reconciler.wake(id),
   }

@@ -48,6 +48,8 @@ export interface Hub {
   readonly tenantId: string
   /** The server's own location: listed first. */
   readonly region: string
+  /** Properties without effect are refused rather than recorded. */
+  readonly strict: boolean
   /** What is being done for a cluster or pool right now, in words. */
   readonly stepOf: (resourceId: string) => string | undefined
   /** Something about this cluster or group was written. */

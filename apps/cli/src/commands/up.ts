@@ -29,6 +29,7 @@ export interface UpRequest {
   readonly foreground?: boolean
   readonly kubernetesVersion?: string
   readonly networkPolicy?: string
+  readonly strict?: boolean
   readonly etcdCompactionInterval?: string
   readonly runtimeConfig?: string
   readonly featureGates?: string
@@ -91,6 +92,7 @@ function serverArgv(options: CliOptions, request: UpRequest & { readonly simulat
   const { etcdCompactionInterval, runtimeConfig, featureGates } = request
   const flags = ['--data', options.dataDir, '--store', request.store, ...(request.simulated ? ['--simulated'] : [])]
   if (etcdCompactionInterval !== undefined) flags.push('--etcd-compaction-interval', etcdCompactionInterval)
+  if (request.strict === true) flags.push('--strict')
   if (runtimeConfig !== undefined) flags.push('--runtime-config', runtimeConfig)
   if (featureGates !== undefined) flags.push('--feature-gates', featureGates)
   return ['--disable-warning=ExperimentalWarning', program, ...flags]

@@ -4,7 +4,7 @@ import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllo
 import { contains, overlap, parseIpv4, parseRange, type Ipv4Range } from '../../ip-ranges.ts'
 import { isObject, objectAt, textAt } from '../body.ts'
 import { readShape } from './shape.ts'
-import { clusterShape } from './shapes.ts'
+import { clusterShape } from './cluster-shape.ts'
 import { resolveVersion, upgradesOf } from './kubernetes-versions.ts'
 import { versionNotSupported } from './pool-properties.ts'
 import type { ClusterProperties, ClusterRecord, Json, NetworkProfile } from '../../records.ts'

@@ -10,7 +10,7 @@ import { readGroup } from '../resources/groups.ts'
 import { badRequest, notAllowed } from '../../azure-errors.ts'
 import { clusterBody, recordedHeaders } from './bodies.ts'
 import { listClusters, poolsOf, readCluster } from './cluster-store.ts'
-import { beginClusterDelete, patchClusterTags, putCluster } from './cluster-writes.ts'
+import { beginClusterDelete, patchClusterTags, putCluster, recordedOf } from './cluster-writes.ts'
 import { engineId } from './pass.ts'
 import { judgePreconditions } from './preconditions.ts'
 
@@ -84,14 +84,10 @@ async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmRe
 async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const { created, cluster, pools, operation } = await putCluster(hub, request, clusterRef(request))
   hub.wake(cluster.id)
-  const recorded = [
-    ...cluster.recorded,
-    ...pools.flatMap((pool) => pool.recorded.map((path) => `${pool.name}.${path}`)),
-  ]
   return {
     status: created ? 201 : 200,
     body: clusterBody(cluster, pools),
-    headers: { ...operationHeaders(operation, request.origin), ...recordedHeaders(recorded) },
+    headers: { ...operationHeaders(operation, request.origin), ...recordedHeaders(recordedOf(cluster, pools)) },
   }
 }
 

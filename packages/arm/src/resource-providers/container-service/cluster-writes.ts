@@ -27,7 +27,7 @@ import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './clu
 import { judgePoolName, readPool } from './pool-properties.ts'
 import { putChange, writtenPool } from './pool-writes.ts'
 import { judgePreconditions } from './preconditions.ts'
-import { recordedOfCluster } from './recorded.ts'
+import { judgeStrict, recordedOfCluster } from './recorded.ts'
 
 export interface ClusterWritten {
   readonly created: boolean
@@ -81,6 +81,7 @@ export async function putCluster(
       ...written,
     ]
     judgeSystem(pools, givenPools)
+    judgeStrict(isStrict(hub, request), recordedOf(cluster, written))
     const changes: Change[] = [
       startOf(operation),
       { kind: 'put', key: keys.resource(cluster.id), value: cluster, expected: current?.modRevision ?? 0 },
@@ -93,6 +94,15 @@ export async function putCluster(
     ]
     return { changes, result: { created: current === undefined, cluster, pools: byName(pools), operation } }
   })
+}
+
+/** What of a cluster and of pools changes nothing; a pool's paths begin with its name. */
+export function recordedOf(cluster: ClusterRecord, pools: readonly PoolRecord[]): readonly string[] {
+  return [...cluster.recorded, ...pools.flatMap((pool) => pool.recorded.map((path) => `${pool.name}.${path}`))]
+}
+
+export function isStrict(hub: Pick<Hub, 'strict'>, request: ArmRequest): boolean {
+  return hub.strict || request.headers['x-aksel-strict'] === 'true'
 }
 
 interface ClusterWrite {
@@ -138,7 +148,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     fqdn: current?.fqdn ?? `${properties.dnsPrefix}-${uid.slice(0, 8)}.hcp.${location}.azmk8s.io`.toLowerCase(),
     version,
     ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
-    recorded: recordedOfCluster(given, clusterDefaults(names)),
+    recorded: recordedOfCluster(properties, clusterDefaults(names)),
     progress: { provisioningState: current === undefined ? 'Creating' : 'Updating', operationId: write.operation.id },
   }
 }

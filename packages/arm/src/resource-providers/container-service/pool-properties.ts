@@ -4,7 +4,7 @@ import { badRequest, changeNotAllowed, invalidParameter, missingParameter, AksEr
 import { textAt } from '../body.ts'
 import { isSandboxed, sandboxedRuntimes } from './pod-sandboxing.ts'
 import { readShape } from './shape.ts'
-import { poolShape } from './shapes.ts'
+import { poolShape } from './pool-shape.ts'
 import { judgeKubeletConfig } from './kubelet-config.ts'
 import { minorOf, resolveVersion } from './kubernetes-versions.ts'
 import { defaultVmSize, findVmSize, isBurstable, vmSizes } from './vm-sizes.ts'

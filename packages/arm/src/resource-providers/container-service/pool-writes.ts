@@ -16,7 +16,7 @@ import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
 import { nodeImageOf, resolveVersion } from './kubernetes-versions.ts'
 import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
 import { judgePreconditions } from './preconditions.ts'
-import { recordedOfPool } from './recorded.ts'
+import { judgeStrict, recordedOfPool } from './recorded.ts'
 
 export function poolContext(cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>): PoolContext {
   const network = cluster.properties.networkProfile
@@ -67,7 +67,7 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
     version,
     nodeImageVersion: existing?.nodeImageVersion ?? nodeImageOf(properties.osSKU, version),
     nextInstance: existing?.nextInstance ?? 0,
-    recorded: recordedOfPool(given, poolDefaults(context)),
+    recorded: recordedOfPool(properties, poolDefaults(context)),
     progress: { provisioningState: stateOf(existing, properties), operationId: write.operationId },
   }
 }
@@ -127,6 +127,7 @@ export async function putPool(
       simulatedByDefault: hub.suppliers.simulatedByDefault || cluster.value.tags?.[simulatedTag] === 'true',
     })
     judgeSystemPools([...pools.filter(({ name }) => name !== pool.name), pool])
+    judgeStrict(hub.strict || request.headers['x-aksel-strict'] === 'true', pool.recorded)
     return {
       changes: [startOf(operation), putChange(pool, current), clusterUnchanged(cluster)],
       result: { created: current === undefined, pool, operation },

@@ -1,11 +1,20 @@
 // Which properties change something here. All others are kept, read back exactly, and named, so that nobody believes them done.
 
+import { AksError } from '../../azure-errors.ts'
 import { sandboxedRuntimes } from './pod-sandboxing.ts'
 import { isObject } from '../body.ts'
 import type { Json } from '../../records.ts'
 
-/** `true`: every value is honoured; a list: these values are. */
-export type Effects = Readonly<Record<string, true | readonly unknown[]>>
+/** What a property's values do here. Values in none of the lists are recorded. */
+export interface ValueEffects {
+  readonly works?: readonly unknown[]
+  readonly simulated?: readonly unknown[]
+  readonly refused?: readonly unknown[]
+}
+
+/** `true`: every valid value is honoured; `simulated`: every value is, without the thing itself behind it; a list: these values are. */
+export type Effect = true | 'simulated' | readonly unknown[] | ValueEffects
+export type Effects = Readonly<Record<string, Effect>>
 
 export const clusterEffects: Effects = {
   kubernetesVersion: true,
@@ -20,8 +29,17 @@ export const clusterEffects: Effects = {
   'networkProfile.serviceCidr': true,
   'networkProfile.serviceCidrs': true,
   'networkProfile.dnsServiceIP': true,
-  'networkProfile.ipFamilies': true,
-  'networkProfile.loadBalancerSku': ['standard'],
+  'networkProfile.ipFamilies': { works: [['IPv4']], refused: [['IPv4', 'IPv6']] },
+  'networkProfile.loadBalancerSku': { works: ['standard'], refused: ['basic'] },
+  'networkProfile.loadBalancerProfile.managedOutboundIPs.count': [1],
+  disableLocalAccounts: true,
+  enableRBAC: [true],
+  'servicePrincipalProfile.clientId': ['msi'],
+  'oidcIssuerProfile.enabled': [false],
+  'nodeResourceGroupProfile.restrictionLevel': ['Unrestricted'],
+  'autoUpgradeProfile.upgradeChannel': ['none'],
+  supportPlan: ['KubernetesOfficial'],
+  status: true,
   'networkProfile.outboundType': ['loadBalancer'],
 }
 
@@ -30,7 +48,12 @@ export const poolEffects: Effects = {
   vmSize: true,
   mode: true,
   workloadRuntime: ['OCIContainer', ...sandboxedRuntimes],
-  osType: ['Linux'],
+  osType: { works: ['Linux'], refused: ['Windows'] },
+  type: ['VirtualMachineScaleSets'],
+  scaleSetPriority: ['Regular'],
+  scaleDownMode: ['Delete'],
+  enableAutoScaling: [false],
+  status: true,
   osSKU: ['Ubuntu', 'Ubuntu2204', 'Ubuntu2404'],
   maxPods: true,
   orchestratorVersion: true,
@@ -61,12 +84,34 @@ function recordedPaths(given: Json, defaults: Json, effects: Effects, prefix = '
     const path = `${prefix}${name}`
     const effect = effects[path]
     const standard = defaults[name]
-    if (effect === true || effect?.some((honoured) => same(honoured, value)) || same(value, standard)) return []
+    if (effect !== undefined && honours(effect, value)) return []
+    if (same(value, standard)) return []
     if (isNothing(value) && standard === undefined) return []
     const deeper = Object.keys(effects).some((known) => known.startsWith(`${path}.`)) || isObject(standard)
     if (!isObject(value) || !deeper) return [path]
     return recordedPaths(value, isObject(standard) ? standard : {}, effects, `${path}.`)
   })
+}
+
+function honours(effect: Effect, value: unknown): boolean {
+  if (effect === true || effect === 'simulated') return true
+  const { works = [], simulated = [] } = valueEffects(effect)
+  return [...works, ...simulated].some((honoured) => same(honoured, value))
+}
+
+export function valueEffects(effect: readonly unknown[] | ValueEffects): ValueEffects {
+  return Array.isArray(effect) ? { works: effect as readonly unknown[] } : (effect as ValueEffects)
+}
+
+/** A caller, or the whole server, may ask that nothing be kept that changes nothing. */
+export function judgeStrict(strict: boolean, recorded: readonly string[]): void {
+  if (!strict || recorded.length === 0) return
+  throw new AksError(
+    400,
+    'PropertyWithoutEffect',
+    `Strict checking is on, and these properties would be recorded without effect: ${recorded.join(', ')}.`,
+    { target: recorded[0]! },
+  )
 }
 
 /** Values that ask for nothing. */
