@@ -21,6 +21,8 @@ import type { Snapshots } from '@aksel/node/containerd/snapshots'
 import { createTasks } from '@aksel/node/containerd/tasks'
 import type { Tasks } from '@aksel/node/containerd/tasks'
 import { createCriClient } from '@aksel/node/cri/cri-client'
+import type { ContainerRuntime } from '@aksel/node/cri/types'
+import { presentPods } from '@aksel/node/pod/present-pods'
 import { createAttachUrls } from '@aksel/node/streams/attach'
 import { createStreamsHandler } from '@aksel/node/streams/handler'
 import { createCaches } from '@aksel/runtime/caches'
@@ -62,7 +64,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   using tasks = await createTasks(scope, { socketPath: options.containerdSocket, directory: execDirectory })
   using snapshots = await createSnapshots(scope, { socketPath: options.containerdSocket })
   using nft = new InteractiveNft()
-  const policies = networkPolicies(options, caches, nft)
+  const policies = networkPolicies(options, caches, nft, runtime)
   const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots, policies })
   await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
   powerOff.addEventListener('abort', () => void shutDown(scope, options, agent), { once: true })
@@ -154,8 +156,11 @@ function networkPolicies(
   { networkPolicy: engine, nodeName, clusterDns }: NodeOptions,
   caches: Caches,
   nft: InteractiveNft,
+  runtime: ContainerRuntime,
 ): NetworkPolicies | undefined {
-  return engine === undefined ? undefined : new NetworkPolicies({ caches, engine, nodeName, clusterDns, nft })
+  if (engine === undefined) return undefined
+  const present = (): ReturnType<typeof presentPods> => presentPods(runtime)
+  return new NetworkPolicies({ caches, engine, nodeName, clusterDns, nft, present })
 }
 
 function proxy(scope: Scope, options: NodeOptions, caches: Caches, nft: InteractiveNft): Promise<void> {

@@ -193,6 +193,7 @@ export class NodePods {
         await this.#stopOrphan(identity)
         await removePodFolders(this.#scope, this.#host.volumes, podFolders(this.#host, identity.uid))
         await removeFromRuntime(this.#scope, this.#host, identity)
+        this.#host.guards?.release(identity.uid)
       } catch (error) {
         if (!this.#scope.signal.aborted) this.#scope.log.warn('an orphan was not removed', { error, ...identity })
         left.push(identity)

@@ -134,7 +134,11 @@ test('a pod is shut off before its first container may start, and until nothing 
     bench.caches.of(pods).delete('blue/blue-0')
     await bench.settled()
     assert.deepEqual(await red.reaches(target), [false])
-    enforcer.release('blue-0')
+    // An agent that restarts now hears of it from the runtime alone.
+    await bench.restart()
+    assert.deepEqual(await red.reaches(target), [false])
+    const restarted = bench.enforcers[blue.machine]!
+    restarted.release('blue-0')
     await bench.settled()
     assert.deepEqual(await red.reaches(target), [true])
   }))

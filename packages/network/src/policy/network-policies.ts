@@ -26,8 +26,18 @@ export interface NetworkPoliciesOptions {
   readonly nft: NftRunner
   /** For loading the whole table; a program start in the caller's network namespace when absent. */
   readonly loader?: NftRunner
+  /** Pods that have an address on this node as the agent starts: some may have been forced out of the API meanwhile. */
+  readonly present?: () => Promise<readonly PresentPod[]>
   /** Called when the table is in force for the first time. */
   readonly onSynced?: () => void
+}
+
+/** A pod as the container runtime knows it. */
+export interface PresentPod {
+  readonly uid: string
+  readonly namespace: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly ip: string
 }
 
 const RETRY_MS = 1000
@@ -71,10 +81,13 @@ export class NetworkPolicies {
     using _policies = this.#follow(policyCache, (key, now) => this.#state.setPolicy(key, now))
     scope.signal.addEventListener('abort', () => this.#wake(), { once: true })
     let loaded = false
+    let known = false
     while (!scope.signal.aborted) {
       this.#isDirty = false
       const waiters = this.#waiters.splice(0)
       try {
+        if (!known) await this.#meetPresent(podCache)
+        known = true
         if (loaded) await this.#options.nft.apply(scope, this.#state.takeChange())
         else await this.#load(scope)
         if (!loaded) this.#options.onSynced?.()
@@ -132,6 +145,19 @@ export class NetworkPolicies {
     if (own === undefined) this.#state.setPod(uid, now && shownPod(now, this.#options.nodeName))
     else if (now !== undefined && hasEnded(now)) this.release(uid)
     else if (now !== undefined) this.#state.setPod(uid, { ...own, labels })
+  }
+
+  /** Before the table is loaded: what an earlier agent has shut off stays shut off. */
+  async #meetPresent(podCache: Cache<Pod>): Promise<void> {
+    const told = new Map(podCache.list().map((pod) => [pod.metadata.uid ?? '', pod]))
+    for (const { uid, ip, ...shown } of (await this.#options.present?.()) ?? []) {
+      const pod = told.get(uid)
+      // Its ports have gone with its object: rules that name one let nothing through to it.
+      const known = pod === undefined ? { ...shown, ip, namedPorts: [], isLocal: true } : policyPod(pod, ip, true)
+      if (this.#own.has(uid) || (pod !== undefined && hasEnded(pod))) continue
+      this.#own.set(uid, known)
+      this.#state.setPod(uid, known)
+    }
   }
 
   #follow<T extends KubernetesObject>(cache: Cache<T>, take: (key: string, now: T | undefined) => void): Disposable {

@@ -14,7 +14,7 @@ import { openFabric } from '../fabric/fabric.ts'
 import { InteractiveNft } from '../nft/interactive.ts'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
-import { NetworkPolicies } from '../policy/network-policies.ts'
+import { NetworkPolicies, type PresentPod } from '../policy/network-policies.ts'
 import { testScope, withHost, type HostBench } from './host-bench.ts'
 import { MemoryCaches } from './memory-caches.ts'
 import { addPod } from './pods.ts'
@@ -98,7 +98,11 @@ export async function withPolicies(
         caches.of(nodes).put({ metadata: { name: `n${index}` }, spec: {}, status } as never)
       }
       for (const pod of made) caches.of(pods).put(podObject(pod))
-      running.push(await startEnforcers(caches, machines, options.engine))
+      const present = (machine: number): readonly PresentPod[] =>
+        made
+          .filter((pod) => pod.machine === machine)
+          .map(({ name, namespace, labels, ip }) => ({ uid: name, namespace, labels, ip }))
+      running.push(await startEnforcers(caches, machines, options.engine, () => []))
       const settled = () => running.at(-1)!.settled()
       const known = new Set<string>()
       await work({
@@ -106,7 +110,9 @@ export async function withPolicies(
         caches,
         machines,
         pods: made,
-        enforcers: running[0]!.enforcers,
+        get enforcers() {
+          return running.at(-1)!.enforcers
+        },
         settled,
         async apply(policies) {
           for (const policy of policies) caches.of(networkPolicies).put(policy)
@@ -118,7 +124,7 @@ export async function withPolicies(
         },
         async restart() {
           await running.at(-1)!.stop()
-          running.push(await startEnforcers(caches, machines, options.engine))
+          running.push(await startEnforcers(caches, machines, options.engine, present))
         },
         differences: (policies) => compare(made, policies),
       })
@@ -142,6 +148,7 @@ async function startEnforcers(
   caches: MemoryCaches,
   machines: readonly Attachment[],
   engine: NetworkPolicyEngine,
+  present: (machine: number) => readonly PresentPod[],
 ): Promise<RunningEnforcers> {
   const stop = new AbortController()
   const started = machines.map(({ networkNamespace }, index) => {
@@ -154,6 +161,7 @@ async function startEnforcers(
       nodeName: `n${index}`,
       clusterDns: '10.0.0.10',
       nft,
+      present: () => Promise.resolve(present(index)),
       loader: spawnedNft({ networkNamespace }),
       onSynced: synced.resolve,
     })

@@ -3,15 +3,22 @@
 // The reading ends are opened before the process starts and read from afterwards: the shim blocks in opening its writing
 // end until a reader is there, and a read before a writer is there would look like the end. The writing end of standard
 // input is opened afterwards and waits for the shim's reader, so that nothing written is lost.
+//
+// Two seconds after an ended process is deleted the shim drops what it could not pass on. A process that has ended leaves no
+// more than two pipes and a copy buffer hold, so that is taken into memory, however slowly the client takes it from there.
 
 import { close, closeSync, constants, open, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { Scope } from '@aksel/base/scope'
 import { run } from '@aksel/host/command'
+
+/** Of each output; a child that goes on writing in the background is not read without end. */
+const REST_BYTES_MAX = 1024 * 1024
 
 const openFile = promisify(open)
 const closeFile = promisify(close)
@@ -31,6 +38,8 @@ export interface ExecIo extends AsyncDisposable {
   readonly stderrPath: string
   /** To be called when the process has started; `exited` settles when it is over, since it may never open its input. */
   connect(exited: Promise<unknown>): Promise<ExecStreams>
+  /** The process has ended: what it left in its pipes is taken now, whoever reads it later. */
+  takeRest(): void
 }
 
 export interface ExecStreams {
@@ -62,6 +71,7 @@ class Pipes implements ExecIo {
   /** Opened, and not yet owned by a socket. */
   readonly #files = new Map<string, number>()
   readonly #sockets: Socket[] = []
+  readonly #outputs: PipeOutput[] = []
 
   constructor(folder: string, stdinPath: string, stdoutPath: string, stderrPath: string) {
     this.#folder = folder
@@ -84,6 +94,10 @@ class Pipes implements ExecIo {
     }
   }
 
+  takeRest(): void {
+    for (const output of this.#outputs) output.takeRest()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await Promise.all([...this.#files.values()].map((file) => closeFile(file)))
@@ -95,7 +109,9 @@ class Pipes implements ExecIo {
     const file = this.#files.get(path)
     if (file === undefined) return undefined
     this.#files.delete(path)
-    return this.#socket(file, { readable: true, writable: false })
+    const output = new PipeOutput(this.#socket(file, { readable: true, writable: false }))
+    this.#outputs.push(output)
+    return output
   }
 
   async #writer(exited: Promise<unknown>): Promise<Writable> {
@@ -119,5 +135,40 @@ class Pipes implements ExecIo {
     socket.on('error', () => {})
     this.#sockets.push(socket)
     return socket
+  }
+}
+
+/** One output of a process: read as its reader takes it, until the process has ended. */
+class PipeOutput extends Readable {
+  readonly #socket: Socket
+  /** Undefined while the process runs. */
+  #restBytes: number | undefined
+
+  constructor(socket: Socket) {
+    super()
+    this.#socket = socket
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#restBytes !== undefined) this.#restBytes -= chunk.length
+      const isWanted = this.push(chunk)
+      if (!isWanted && (this.#restBytes ?? 0) <= 0) socket.pause()
+    })
+    socket.once('end', () => this.push(null))
+    // A pipe that breaks has said all it will say.
+    socket.once('close', () => this.push(null))
+    socket.pause()
+  }
+
+  takeRest(): void {
+    this.#restBytes = REST_BYTES_MAX
+    this.#socket.resume()
+  }
+
+  override _read(): void {
+    this.#socket.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy()
+    done(error)
   }
 }

@@ -40,7 +40,7 @@ async function startContainer(id: string, command = ['/bin/sleep', '3600']): Pro
   const root = join(folder, `root-${id}`)
   mkdirSync(join(root, 'bin'), { recursive: true })
   copyFileSync('/bin/busybox', join(root, 'bin/busybox'))
-  for (const name of ['sh', 'sleep', 'cat', 'echo', 'stty', 'tty', 'wc'])
+  for (const name of ['sh', 'sleep', 'cat', 'echo', 'stty', 'tty', 'wc', 'head'])
     symlinkSync('busybox', join(root, 'bin', name))
   await ctr(
     'run',
@@ -152,6 +152,18 @@ test('exec() of a command that ends at once without reading its input does not h
 test('exec() ends output although a background child still holds it', async () => {
   await using session = await exec(['sh', '-c', 'sleep 1000 & echo started'])
   assert.equal(await textOf(session.stdout), 'started\n')
+})
+
+test('exec() keeps what a process has said for a client that takes it long after its end', async () => {
+  // More than the client's side of the pipes holds, less than would keep the process from its end.
+  const bytes = 180 * 1024
+  const script = `head -c ${bytes} /dev/zero; head -c ${bytes} /dev/zero >&2; exit 4`
+  await using session = await exec(['sh', '-c', script])
+  assert.equal(await session.exit, 4)
+  // Only when containerd has forgotten the process is nothing left to come from it.
+  await session.removed
+  const [out, err] = await Promise.all([textOf(session.stdout), textOf(session.stderr)])
+  assert.deepEqual([out.length, err.length], [bytes, bytes])
 })
 
 test('exec() rejects with the words of runc where the command does not exist, and where the container does not', async () => {

@@ -42,6 +42,8 @@ export interface ExecSession extends AsyncDisposable {
   resize(size: { readonly width: number; readonly height: number }): Promise<void>
   /** Its exit code; output may still be in the pipes, and ends soon after. */
   readonly exit: Promise<number>
+  /** containerd has forgotten the process: what its outputs hold is all there will be. */
+  readonly removed: Promise<void>
 }
 
 export interface Tasks extends Disposable {
@@ -173,6 +175,7 @@ class RunningExec implements ExecSession {
   readonly stdout: Readable | undefined
   readonly stderr: Readable | undefined
   readonly exit: Promise<number>
+  readonly removed: Promise<void>
   readonly #client: GrpcClient
   readonly #ids: { readonly containerId: string; readonly execId: string }
   readonly #io: ExecIo
@@ -195,10 +198,16 @@ class RunningExec implements ExecSession {
     this.stderr = streams.stderr
     // The shim closes its ends when the process is deleted, also where a background child still holds them.
     this.exit = exit.then((code) => {
+      io.takeRest()
       void this.#remove()
       return code
     })
     this.exit.catch(() => {})
+    this.removed = this.exit.then(
+      () => this.#remove(),
+      () => this.#remove(),
+    )
+    this.removed.catch(() => {})
   }
 
   async closeStdin(): Promise<void> {
