@@ -1,7 +1,7 @@
 // Plug-ins of third parties on a real node: they run in pods, register at the paths that upstream documents, and serve pods.
 
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { glob, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import {
@@ -361,8 +361,36 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
       const ended = await pods.until('ends', ({ status }) => status?.phase === 'Failed')
       const codes = ended.status!.containerStatuses!.map(({ state }) => state?.terminated?.exitCode)
       assert.deepEqual(codes, [3, 4])
-      for (const name of ['boxed', 'ends', 'plain', 'web']) await pods.delete(name, 1)
-      for (const name of ['boxed', 'ends', 'plain', 'web']) await pods.gone(name)
+      await pods.create('sized', {
+        runtimeClassName: 'kata-vm-isolation',
+        containers: [
+          {
+            name: 'main',
+            image: busybox,
+            stdin: true,
+            command: ['sh', '-c', 'while read word; do echo "heard $word"; done; sleep 1000'],
+            resources: { limits: { memory: '64Mi', cpu: '100m' } },
+          },
+        ],
+      })
+      const { uid } = (await pods.ready('sized')).metadata!
+      await using attached = aksel.start(['kubectl', '-n', namespace, 'attach', '-i', 'sized'])
+      attached.write('you\n')
+      await attached.says(/heard you/)
+      const limits = { memory: '128Mi', cpu: '200m' }
+      const resize = JSON.stringify({ spec: { containers: [{ name: 'main', resources: { limits, requests: limits } }] } })
+      await aksel.kubectl(['-n', namespace, 'patch', 'pod', 'sized', '--subresource', 'resize', '-p', resize])
+      const resized = await pods.until('sized', ({ status }) => {
+        return status?.containerStatuses?.[0]?.resources?.limits?.['memory'] === limits.memory
+      })
+      assert.equal(resized.status!.containerStatuses![0]!.restartCount, 0)
+      // What the sandbox itself needs comes on top, and all of it is in the pod's cgroup.
+      const files = await Array.fromAsync(
+        glob(`/sys/fs/cgroup/{memory/,}aksel-*/*/kubepods/pod${uid}/memory.{limit_in_bytes,max}`),
+      )
+      assert.equal(Number(await readFile(files[0]!, 'utf8')), 728 * 2 ** 20)
+      for (const name of ['boxed', 'ends', 'plain', 'sized', 'web']) await pods.delete(name, 1)
+      for (const name of ['boxed', 'ends', 'plain', 'sized', 'web']) await pods.gone(name)
     },
   )
 })

@@ -30,6 +30,7 @@ import { aksReserved } from './node/node-object.ts'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
 import { ObjectWatches } from './object-watches.ts'
 import { readNodeDns } from './pod/dns.ts'
+import { judgeSupport, readHostSupport } from './pod/host-support.ts'
 import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
 import { startPlugins } from './plugins/node-plugins.ts'
@@ -117,13 +118,14 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const amounts = { cgroupRoot: options.cgroupRoot, capacity: options.capacity, reserved: kept, workers }
   const qosChanged = qosWriter(scope, amounts)
   const managers = await startManagers(scope, { ...amounts, settings, runtime, rootDirectory: options.rootDirectory })
+  const support = await readHostSupport()
   const admission = new NodeAdmission({
     client,
     nodeName: options.nodeName,
     allocatable: allocatableOf(description),
     maxPods: options.maxPods,
     ...(managers === undefined ? {} : { assign: (pod) => managers.assign(pod) }),
-    refuses: (pod) => shutdown.admit() ?? late.care?.eviction.admit(pod),
+    refuses: (pod) => shutdown.admit() ?? late.care?.eviction.admit(pod) ?? judgeSupport(pod, support),
     pods: () => living().map(({ pod }) => pod),
   })
   const plugins = await startPlugins(scope, {

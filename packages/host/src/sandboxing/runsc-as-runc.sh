@@ -80,6 +80,9 @@ kill)
   echo 'container not running' >&2
   exit 1
   ;;
+update)
+  # All containers of a sandbox are one process: what bounds them is the pod's cgroup, which the node agent writes itself.
+  ;;
 delete)
   # A container that was never started has a keeper that waits for the order.
   if [ -p "$bundle/order" ]; then echo end 1<> "$bundle/order"; fi

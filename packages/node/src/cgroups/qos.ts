@@ -5,8 +5,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
 import { cgroupTrees } from '@aksel/host/cgroups'
-import { requestOf } from '../pod/resize.ts'
 import { qosOf, sharesOf, weightOf } from '../pod/resources.ts'
+import { requestOf } from '../pod/totals.ts'
 
 export interface NodeAmounts {
   readonly cpuMilli: number

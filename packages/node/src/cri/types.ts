@@ -137,6 +137,7 @@ export interface ContainerSecurityContext {
   readonly maskedPaths: readonly string[]
   readonly readonlyPaths: readonly string[]
   readonly seccomp: SecurityProfile
+  readonly apparmor?: SecurityProfile
 }
 
 export interface ContainerConfig {

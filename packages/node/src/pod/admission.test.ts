@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ContainerPort, Pod } from '@aksel/api/types/core-v1'
 import { judgeAdmission } from './admission.ts'
+import { appArmorProfile, checkSandboxSupport, judgeSupport } from './host-support.ts'
 
 interface PodWish {
   readonly ports?: readonly ContainerPort[]
@@ -54,4 +55,31 @@ test('judgeAdmission() refuses what exceeds the node, with amounts', () => {
   })
   assert.equal(judge(podOf('late', { cpu: '500m' }), podOf('early', { cpu: '500m' })), undefined)
   assert.equal(judge(podOf('fourth'), podOf('a'), podOf('b'), podOf('c'))?.reason, 'OutOfpods')
+})
+
+test('judgeSupport() refuses what the kernel or the runtime has not, and takes it where they have', () => {
+  const asking = (securityContext: Pod['spec']['securityContext'], annotations = {}): Pod => {
+    const pod = podOf('asks')
+    return {
+      ...pod,
+      metadata: { ...pod.metadata, annotations },
+      spec: { ...pod.spec, ...(securityContext && { securityContext }) },
+    }
+  }
+  const confined = asking({ appArmorProfile: { type: 'RuntimeDefault' } })
+  assert.deepEqual(judgeSupport(confined, { appArmor: false }), {
+    reason: 'AppArmor',
+    message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host',
+  })
+  assert.equal(judgeSupport(confined, { appArmor: true }), undefined)
+  const old = asking(undefined, { 'container.apparmor.security.beta.kubernetes.io/c': 'localhost/mine' })
+  assert.equal(judgeSupport(old, { appArmor: false })?.reason, 'AppArmor')
+  assert.deepEqual(appArmorProfile(old, old.spec.containers[0]!), { profileType: 'Localhost', localhostRef: 'mine' })
+  assert.equal(judgeSupport(asking({ appArmorProfile: { type: 'Unconfined' } }), { appArmor: false }), undefined)
+  const strict = judgeSupport(asking({ supplementalGroupsPolicy: 'Strict' }), { appArmor: true })
+  assert.equal(strict?.reason, 'SupplementalGroupsPolicyNotSupported')
+  assert.throws(
+    () => checkSandboxSupport({ ...confined, spec: { ...confined.spec, hostUsers: false } }, 'kata'),
+    /RuntimeClass handler "kata" does not support user namespaces/,
+  )
 })

@@ -3,7 +3,7 @@
 
 import type { Container, ContainerPort, Pod } from '@aksel/api/types/core-v1'
 import { isSidecar } from './names.ts'
-import { amountOf, requestOf } from './resize.ts'
+import { amountOf, requestOf } from './totals.ts'
 
 export interface Refusal {
   readonly reason: string

@@ -8,6 +8,7 @@ import { containerConfig } from './container-config.ts'
 import { dnsConfigOf, parseResolvConf } from './dns.ts'
 import { linuxResources, oomScoreAdj, podLimits, qosOf, sharesOf } from './resources.ts'
 import { hostNames, sandboxConfig } from './sandbox-config.ts'
+import { requestOf } from './totals.ts'
 
 const capacity = { cpuMilli: 2000, memoryBytes: 8 * 2 ** 30 }
 const image: ImageEntry = { id: 'sha256:1', repoTags: [], repoDigests: [], size: 1, uid: null, username: '' }
@@ -130,6 +131,38 @@ test('a pod is limited where all its containers are', () => {
   const both = podLimits(podOf({ containers: [limited, { ...limited, name: 'b' }], initContainers: [init] }), capacity)
   assert.deepEqual(both, { cpuShares: 204, memoryBytes: 256 * 2 ** 20 })
   assert.deepEqual(podLimits(podOf({ containers: [limited, { name: 'c' }] }), capacity), { cpuShares: 102 })
+})
+
+test('what a pod says for itself bounds it as a whole, and what its runtime costs comes on top', () => {
+  const limited = { name: 'a', resources: { limits: { memory: '64Mi', cpu: '100m' }, requests: { cpu: '100m' } } }
+  const overhead = { memory: '600Mi', cpu: '50m' }
+  assert.deepEqual(podLimits(podOf({ containers: [limited], overhead }), capacity), {
+    cpuShares: sharesOf(150),
+    cpuQuota: 15_000,
+    memoryBytes: 664 * 2 ** 20,
+  })
+  const resources = { requests: { memory: '1Gi', cpu: '500m' }, limits: { memory: '2Gi' } }
+  const free = { name: 'free' }
+  const pod = podOf({ containers: [limited, free], resources })
+  assert.deepEqual(podLimits(pod, capacity), { cpuShares: 512, memoryBytes: 2 * 2 ** 30 })
+  assert.equal(linuxResources(pod, free, capacity).memoryLimitInBytes, 2 * 2 ** 30)
+  assert.equal(linuxResources(pod, limited, capacity).memoryLimitInBytes, 64 * 2 ** 20)
+  // Half of the gibibyte of eight, for each of two.
+  assert.equal(oomScoreAdj(pod, free, capacity.memoryBytes), 1000 - 62)
+})
+
+test('a side-car is killed no sooner than those it serves, and what the node cannot do without last', () => {
+  const main = { name: 'main', resources: { requests: { memory: '2Gi' } } }
+  const sidecar = { name: 'beside', restartPolicy: 'Always', resources: { requests: { memory: '1Mi' } } }
+  const spec = { containers: [main], initContainers: [sidecar] }
+  assert.equal(oomScoreAdj(podOf(spec), sidecar, capacity.memoryBytes), 750)
+  assert.equal(oomScoreAdj(podOf({ ...spec, priority: 2_000_001_000 }), main, capacity.memoryBytes), -997)
+  // It runs beside the steps that follow it.
+  const step = { name: 'step', resources: { requests: { memory: '3Gi' } } }
+  assert.equal(
+    requestOf(podOf({ containers: [main], initContainers: [sidecar, step] }), 'memory'),
+    3 * 2 ** 30 + 2 ** 20,
+  )
 })
 
 test('DNS follows the policy of the pod', () => {

@@ -28,6 +28,7 @@ import {
   resourcesAnnotation,
   restartCountAnnotation,
 } from './names.ts'
+import { appArmorProfile } from './host-support.ts'
 import { linuxResources } from './resources.ts'
 import type { NodeCapacity } from './resources.ts'
 import { namespacesOf, supplementalGroups } from './sandbox-config.ts'
@@ -121,6 +122,7 @@ function securityContext(
   const runAsUser = own.runAsUser ?? ofPod.runAsUser
   const runAsGroup = own.runAsGroup ?? ofPod.runAsGroup
   if ((own.runAsNonRoot ?? ofPod.runAsNonRoot) === true) refuseRoot(pod, container, runAsUser, image)
+  const appArmor = appArmorProfile(pod, container)
   const unmasked = privileged || own.procMount === 'Unmasked'
   return {
     capabilities: { addCapabilities: own.capabilities?.add ?? [], dropCapabilities: own.capabilities?.drop ?? [] },
@@ -133,6 +135,7 @@ function securityContext(
     noNewPrivs: own.allowPrivilegeEscalation === false,
     maskedPaths: unmasked ? [] : maskedPaths,
     readonlyPaths: unmasked ? [] : readonlyPaths,
+    ...(appArmor === undefined ? {} : { apparmor: appArmor }),
     seccomp: privileged ? { profileType: 'Unconfined' } : seccompOf(own.seccompProfile ?? ofPod.seccompProfile),
   }
 }

@@ -6,6 +6,7 @@ import { ignoreReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { dnsConfigOf } from './dns.ts'
+import { checkSandboxSupport } from './host-support.ts'
 import type { PodAction } from './judge.ts'
 import { killContainer, unlessGone } from './kill-pod.ts'
 import { makePodCgroup, podCgroup } from './pod-cgroup.ts'
@@ -91,7 +92,9 @@ export class PodActions {
     this.#host.qosChanged?.()
     if (attempt > 0) tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
     try {
-      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), await this.#runtimeHandler(pod))
+      const handler = await this.#runtimeHandler(pod)
+      checkSandboxSupport(pod, handler)
+      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), handler)
     } catch (error) {
       tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`)
       throw error

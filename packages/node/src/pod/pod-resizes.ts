@@ -7,9 +7,10 @@ import { resourcesAnnotation } from './names.ts'
 import { makePodCgroup } from './pod-cgroup.ts'
 import { tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
-import { judgeRoom, requestOf, resizesOf, type Amounts, type ContainerResize, type Refusal } from './resize.ts'
+import { judgeRoom, resizesOf, type Amounts, type ContainerResize, type Refusal } from './resize.ts'
 import { linuxResources } from './resources.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
+import { requestOf } from './totals.ts'
 
 export interface ResizeState {
   readonly refused: Refusal | undefined

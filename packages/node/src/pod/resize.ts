@@ -2,10 +2,11 @@
 // node has room for it. Pure.
 
 import type { Container, ContainerResizePolicy, Pod, ResourceRequirements } from '@aksel/api/types/core-v1'
-import { quantityMilli, quantityUnits } from '@aksel/base/quantity'
+import { quantityMilli } from '@aksel/base/quantity'
 import { isSidecar } from './names.ts'
 import { isRunning, latestRun } from './runtime-view.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
+import { amountOf, requestOf } from './totals.ts'
 
 /** Requests and limits of one container. */
 export type Amounts = Pick<ResourceRequirements, 'requests' | 'limits'>
@@ -77,20 +78,4 @@ export function judgeRoom(pod: Pod, { allocatable, taken }: Room): Refusal | und
       return { reason: 'Deferred', message: `Node didn't have enough resource: ${name}` }
   }
   return undefined
-}
-
-/** What a pod asks for in all: thousandths of a CPU or bytes. */
-export function requestOf(pod: Pod, name: 'cpu' | 'memory'): number {
-  const of = ({ resources }: Container): number => {
-    const value = resources?.requests?.[name] ?? resources?.limits?.[name]
-    return value === undefined ? 0 : amountOf(name, value)
-  }
-  const inits = pod.spec.initContainers ?? []
-  const beside = [...pod.spec.containers, ...inits.filter(isSidecar)].reduce((sum, one) => sum + of(one), 0)
-  return Math.max(beside, ...inits.filter((one) => !isSidecar(one)).map(of))
-}
-
-/** Thousandths of a CPU, or bytes. */
-export function amountOf(name: 'cpu' | 'memory', value: string | number): number {
-  return name === 'cpu' ? quantityMilli(value) : quantityUnits(value)
 }

@@ -3,6 +3,8 @@
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import { quantityMilli, quantityUnits } from '@aksel/base/quantity'
 import type { LinuxResources } from '../cri/types.ts'
+import { isSidecar } from './names.ts'
+import { limitOf, requestOf, unnamedMemoryOf } from './totals.ts'
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
@@ -38,9 +40,13 @@ export interface NodeCapacity {
 
 export function linuxResources(pod: Pod, container: Container, node: NodeCapacity): LinuxResources {
   const { requests, limits } = container.resources ?? {}
-  const cpuLimit = limits?.['cpu'] === undefined ? 0 : quantityMilli(limits['cpu'])
+  // A container without a limit of its own may have what its pod may have.
+  const whole = pod.spec.resources?.limits
+  const cpu = limits?.['cpu'] ?? whole?.['cpu']
+  const memory = limits?.['memory'] ?? whole?.['memory']
+  const cpuLimit = cpu === undefined ? 0 : quantityMilli(cpu)
   const cpuRequest = requests?.['cpu'] === undefined ? cpuLimit : quantityMilli(requests['cpu'])
-  const memoryLimit = limits?.['memory'] === undefined ? 0 : quantityUnits(limits['memory'])
+  const memoryLimit = memory === undefined ? 0 : quantityUnits(memory)
   return {
     cpuShares: sharesOf(cpuRequest),
     ...(cpuLimit === 0 ? {} : { cpuPeriod: CPU_PERIOD_US, cpuQuota: quotaOf(Math.min(cpuLimit, node.cpuMilli)) }),
@@ -61,14 +67,23 @@ export function quotaOf(milliCpu: number): number {
 const OOM_GUARANTEED = -997
 const OOM_BEST_EFFORT = 1000
 
-/** The more of the node's memory a container asked for, the later it is killed. */
+const SYSTEM_NODE_CRITICAL_PRIORITY = 2_000_001_000
+
+/** The more of the node's memory a container asked for, the later it is killed; a side-car no sooner than those it serves. */
 export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: number): number {
+  if ((pod.spec.priority ?? 0) >= SYSTEM_NODE_CRITICAL_PRIORITY) return OOM_GUARANTEED
   const qos = qosOf(pod)
   if (qos === 'Guaranteed') return OOM_GUARANTEED
   if (qos === 'BestEffort') return OOM_BEST_EFFORT
-  const stated = container.resources?.requests?.['memory'] ?? container.resources?.limits?.['memory']
-  const request = stated === undefined ? 0 : quantityUnits(stated)
-  const adjusted = 1000 - Math.floor((1000 * request) / nodeMemoryBytes)
+  const unnamed = unnamedMemoryOf(pod)
+  const scoreOf = ({ resources }: Container): number => {
+    const stated = resources?.requests?.['memory'] ?? resources?.limits?.['memory']
+    const request = (stated === undefined ? 0 : quantityUnits(stated)) + unnamed
+    return 1000 - Math.floor((1000 * request) / nodeMemoryBytes)
+  }
+  const isBeside = (pod.spec.initContainers ?? []).some((one) => one.name === container.name && isSidecar(one))
+  const own = scoreOf(container)
+  const adjusted = isBeside ? Math.min(own, Math.max(...pod.spec.containers.map(scoreOf))) : own
   if (adjusted < 1000 + OOM_GUARANTEED) return 1000 + OOM_GUARANTEED
   return adjusted === OOM_BEST_EFFORT ? OOM_BEST_EFFORT - 1 : adjusted
 }
@@ -82,31 +97,12 @@ export interface PodLimits {
 
 /** What the pod's own cgroup holds its containers to together; a limit counts only where every container has one. */
 export function podLimits(pod: Pod, node: NodeCapacity): PodLimits {
-  const mains = [
-    ...pod.spec.containers,
-    ...(pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always'),
-  ]
-  const inits = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy !== 'Always')
-  const total = (
-    name: 'cpu' | 'memory',
-    list: 'requests' | 'limits',
-    read: (value: string | number) => number,
-  ): number => {
-    const of = (container: Container): number => {
-      const value = container.resources?.[list]?.[name]
-      return value === undefined ? 0 : read(value)
-    }
-    const sum = mains.reduce((amount, container) => amount + of(container), 0)
-    return Math.max(sum, ...inits.map(of))
-  }
-  const limited = (name: string): boolean =>
-    [...mains, ...inits].every((one) => one.resources?.limits?.[name] !== undefined)
-  const shares = sharesOf(total('cpu', 'requests', quantityMilli))
+  const [cpu, memoryBytes] = [limitOf(pod, 'cpu'), limitOf(pod, 'memory')]
   return {
-    cpuShares: shares,
+    cpuShares: sharesOf(requestOf(pod, 'cpu')),
     ...(node.podPidsMax === undefined ? {} : { pidsMax: node.podPidsMax }),
-    ...(limited('cpu') ? { cpuQuota: quotaOf(Math.min(node.cpuMilli, total('cpu', 'limits', quantityMilli))) } : {}),
-    ...(limited('memory') ? { memoryBytes: total('memory', 'limits', quantityUnits) } : {}),
+    ...(cpu === undefined ? {} : { cpuQuota: quotaOf(Math.min(node.cpuMilli, cpu)) }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
   }
 }
 

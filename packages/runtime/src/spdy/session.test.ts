@@ -1,6 +1,7 @@
 // Two of our sessions against each other, and the dictionary against the checksum that the protocol gives it.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
@@ -92,13 +93,19 @@ test('streams carry headers and data both ways, with each side ending for itself
   await client.closed
 })
 
-test('a stream that one side destroys ends on the other', async () => {
-  const seen = Promise.withResolvers<SpdyStream>()
-  const { client } = sessions(seen.resolve)
-  const ours = client.open({ streamtype: 'data' })
-  const theirs = await seen.promise
-  theirs.destroy()
-  await assert.rejects(textOf(ours), /reset the stream/)
+test('a stream that the server destroys ends after what it said; one that the client destroys fails', async () => {
+  const seen = [Promise.withResolvers<SpdyStream>(), Promise.withResolvers<SpdyStream>()] as const
+  let count = 0
+  const { client } = sessions((stream) => seen[count++]!.resolve(stream))
+  const ours = client.open({ streamtype: 'error' })
+  const theirs = await seen[0].promise
+  theirs.write('over', () => theirs.destroy())
+  await once(ours, 'readable')
+  assert.equal(await textOf(ours), 'over')
+  const gone = client.open({ streamtype: 'stdin' })
+  const reading = textOf(await seen[1].promise)
+  gone.destroy()
+  await assert.rejects(reading, /reset the stream/)
   client.destroy()
 })
 

@@ -42,6 +42,11 @@ export class SpdyStream extends Duplex {
     await new Promise<void>((resolve) => (this.#resume = resolve))
   }
 
+  /** What has come is there to read, and no more will come. */
+  endReading(): void {
+    if (!this.destroyed && !this.readableEnded) this.push(null)
+  }
+
   override _read(): void {
     this.#resume?.()
     this.#resume = undefined
@@ -166,7 +171,10 @@ export class SpdySession {
         const stream = this.#streams.get(frame.payload.readUInt32BE(0))
         if (stream !== undefined) {
           this.#streams.delete(stream.id)
-          stream.destroy(new Error('the peer reset the stream'))
+          // A server (containerd's) resets all streams as it closes the connection, when it has said everything: what it
+          // said is kept. A client that resets has gone.
+          if (this.#isServer) stream.destroy(new Error('the peer reset the stream'))
+          else stream.endReading()
         }
         return
       }
