@@ -378,7 +378,9 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
       attached.write('you\n')
       await attached.says(/heard you/)
       const limits = { memory: '128Mi', cpu: '200m' }
-      const resize = JSON.stringify({ spec: { containers: [{ name: 'main', resources: { limits, requests: limits } }] } })
+      const resize = JSON.stringify({
+        spec: { containers: [{ name: 'main', resources: { limits, requests: limits } }] },
+      })
       await aksel.kubectl(['-n', namespace, 'patch', 'pod', 'sized', '--subresource', 'resize', '-p', resize])
       const resized = await pods.until('sized', ({ status }) => {
         return status?.containerStatuses?.[0]?.resources?.limits?.['memory'] === limits.memory
