@@ -14,14 +14,25 @@ export async function overWebSocket(call: IncomingCall, answer: Answer): Promise
   const isBinary = (answer.headers['content-type'] ?? '').includes('protobuf')
   const { socket } = await acceptWebSocket(call, ['v1.watch.k8s.io', ''])
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  let waiting: (() => void) | undefined
+  const sent = (): void => {
+    const done = waiting
+    if (socket.bufferedAmount > 0 || done === undefined) return
+    waiting = undefined
+    done()
+  }
   const sink: Sink = {
     get bufferedBytes() {
       return socket.bufferedAmount
     },
     write(piece) {
       if (socket.readyState !== WebSocket.OPEN) return
-      if (isBinary) socket.send(piece.subarray(FRAME_PREFIX_BYTES), { binary: true })
-      else socket.send(piece, { binary: false })
+      if (isBinary) socket.send(piece.subarray(FRAME_PREFIX_BYTES), { binary: true }, sent)
+      else socket.send(piece, { binary: false }, sent)
+    },
+    whenTaken(done) {
+      if (socket.bufferedAmount === 0) setImmediate(done)
+      else waiting = done
     },
     end: () => socket.close(1000),
   }

@@ -120,6 +120,10 @@ function sinkOf(response: ServerResponse): Sink {
       return response.writableLength
     },
     write: (piece) => void response.write(piece),
+    whenTaken(done) {
+      if (response.writableNeedDrain) response.once('drain', done)
+      else setImmediate(done)
+    },
     end: () => void response.end(),
   }
 }

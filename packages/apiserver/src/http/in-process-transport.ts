@@ -58,7 +58,7 @@ async function* readable(
       const sink = new QueueSink()
       body.start(sink)
       for await (const piece of sink.queue) {
-        sink.bufferedBytes -= piece.length
+        sink.taken(piece.length)
         yield piece
       }
     } else yield* body
@@ -71,6 +71,20 @@ async function* readable(
 class QueueSink implements Sink {
   readonly queue = new AsyncQueue<Uint8Array>()
   bufferedBytes = 0
+  #waiting: (() => void) | undefined
+
+  whenTaken(done: () => void): void {
+    if (this.bufferedBytes === 0) setImmediate(done)
+    else this.#waiting = done
+  }
+
+  taken(bytes: number): void {
+    this.bufferedBytes -= bytes
+    const done = this.#waiting
+    if (this.bufferedBytes > 0 || done === undefined) return
+    this.#waiting = undefined
+    setImmediate(done)
+  }
 
   write(piece: Uint8Array): void {
     this.bufferedBytes += piece.length

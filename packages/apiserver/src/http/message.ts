@@ -51,6 +51,8 @@ function utf8Text(value: string): string {
 export interface Sink {
   readonly bufferedBytes: number
   write(piece: Uint8Array): void
+  /** Calls back, later, when the other side has room again; never, when it is gone. */
+  whenTaken(done: () => void): void
   /** No more is written after this. */
   end(): void
 }

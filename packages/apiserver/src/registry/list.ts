@@ -3,6 +3,7 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { ApiError, isReason } from '@aksel/base/errors'
 import { continueExpired, encodeToken, tokenOf } from './continue-token.ts'
+import { gather } from './gather.ts'
 import { listMatchOf } from './list-options.ts'
 import type { StoredRecord } from './record.ts'
 import type { RecordStore } from './record-store.ts'
@@ -38,9 +39,9 @@ export async function listRecords(
     if (few !== undefined) return few
   }
   if (limit === 0 && token === undefined) {
-    const page = await records.page(row, { namespace, revision })
-    const kept = selection.matches === undefined ? page.records : page.records.filter(selection.matches)
-    return { records: kept, resourceVersion: String(page.revision), continueToken: '', remainingItemCount: undefined }
+    const found = await gather(records, row, { namespace, revision }, selection)
+    const resourceVersion = String(found.revision)
+    return { records: found.records, resourceVersion, continueToken: '', remainingItemCount: undefined }
   }
   try {
     return await pageOf(records, row, namespace, { selection, limit, from: token?.start, revision })

@@ -43,14 +43,54 @@ export function presentObject(
   return encodeJson(tableOf(row, how, [object], { resourceVersion: object.metadata.resourceVersion ?? '' }))
 }
 
-/** Large lists of whole objects go out piece by piece. YAML is made of one whole text. */
+/** Large lists in JSON go out piece by piece. YAML is made of one whole text; protobuf begins with the length of the whole. */
 export function isStreamed(how: Presentation, list: ListResult): boolean {
-  return isWholeJson(how) && how.negotiated.encoding === 'json' && isLargeList(list.records)
+  if (how.negotiated.encoding !== 'json') return false
+  return isWholeJson(how) ? isLargeList(list.records) : list.records.length > KEPT_MAX
 }
 
-export function wholeListPieces(row: KindRow, list: ListResult): Pieces {
-  const head = { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: listMetadata(list) }
-  return listPieces(JSON.stringify(head).slice(0, -1), list.records)
+export function piecesOfList(row: KindRow, how: Presentation, list: ListResult): Pieces {
+  if (isWholeJson(how)) {
+    const head = { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: listMetadata(list) }
+    return listPieces(JSON.stringify(head).slice(0, -1), list.records)
+  }
+  const pieces = (): AsyncGenerator<Uint8Array> => formedPieces(formOf(row, how, list), list.records)
+  return { [Symbol.asyncIterator]: pieces, inTurns: pieces }
+}
+
+/** A list whose items are made of the objects, in JSON. */
+interface ListForm {
+  readonly head: object
+  readonly items: 'rows' | 'items'
+  item(object: KubernetesObject): unknown
+}
+
+function formOf(row: KindRow, { negotiated, nowMs, includeObject }: Presentation, list: ListResult): ListForm {
+  const { metaVersion } = negotiated
+  const apiVersion = `meta.k8s.io/${metaVersion}`
+  const metadata = listMetadata(list)
+  if (negotiated.form === 'table')
+    return {
+      head: { kind: 'Table', apiVersion, metadata, columnDefinitions: columnDefinitions(row) },
+      items: 'rows',
+      item: (object) => tableRow(row, object, nowMs, includeObject, metaVersion),
+    }
+  return {
+    head: { kind: 'PartialObjectMetadataList', apiVersion, metadata },
+    items: 'items',
+    item: (object) => partialOf(object, metaVersion),
+  }
+}
+
+async function* formedPieces(form: ListForm, records: readonly StoredRecord[]): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(form.head).slice(0, -1)},"${form.items}":[`)
+  let isFirst = true
+  for await (const slice of slicesOf(records)) {
+    const inside = stringifyJson(slice.map((record) => form.item(record.object))).slice(1, -1)
+    yield Buffer.from(isFirst ? inside : `,${inside}`)
+    isFirst = false
+  }
+  yield listEnd
 }
 
 function listMetadata(list: ListResult): Json {
@@ -63,57 +103,33 @@ function listMetadata(list: ListResult): Json {
 
 /** Objects that are made into their form in one go; a few milliseconds. */
 const SLICE = 100
+/** The objects of longer lists are not kept parsed: who reads them whole is seldom followed by another at once. */
+const KEPT_MAX = 1000
 
 /** Long lists are made in slices, so that others get their turn. */
 export async function presentList(row: KindRow, how: Presentation, list: ListResult): Promise<Uint8Array> {
-  const metadata = {
-    resourceVersion: list.resourceVersion,
-    ...(list.continueToken === '' ? {} : { continue: list.continueToken }),
-    ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
-  }
+  const metadata = listMetadata(list)
   if (isWholeJson(how)) return wholeList(row, metadata, list.records)
-  const { form, encoding, metaVersion } = how.negotiated
-  if (encoding === 'protobuf') {
+  if (how.negotiated.encoding === 'protobuf') {
     const { message, type } = protobufForm(row, how, 'List')
-    const pieces = await inSlices(list.records, (records) =>
-      how.protobuf.encodeItems(message, records.map((record) => record.object) as unknown as readonly Json[]),
-    )
+    const pieces: Buffer[] = []
+    for await (const slice of slicesOf(list.records))
+      pieces.push(how.protobuf.encodeItems(message, slice.map((record) => record.object) as unknown as readonly Json[]))
     return how.protobuf.listOf(type, metadata, pieces)
   }
-  const apiVersion = `meta.k8s.io/${metaVersion}`
-  if (form === 'table') {
-    const rows = await inSlices(list.records, (records) =>
-      jsonItems(records.map((record) => tableRow(row, record.object, how.nowMs, how.includeObject, metaVersion))),
-    )
-    const head = { kind: 'Table', apiVersion, metadata, columnDefinitions: columnDefinitions(row) }
-    return jsonList(head, 'rows', rows)
-  }
-  const items = await inSlices(list.records, (records) =>
-    jsonItems(records.map((record) => partialOf(record.object, metaVersion))),
-  )
-  return jsonList({ kind: 'PartialObjectMetadataList', apiVersion, metadata }, 'items', items)
+  const pieces: Uint8Array[] = []
+  for await (const piece of formedPieces(formOf(row, how, list), list.records)) pieces.push(piece)
+  return Buffer.concat(pieces)
 }
 
-async function inSlices<T>(
-  records: readonly StoredRecord[],
-  make: (records: readonly StoredRecord[]) => T,
-): Promise<readonly T[]> {
-  const made: T[] = []
+/** Others get their turn between two slices; in long lists a slice is forgotten when it is done with. */
+async function* slicesOf(records: readonly StoredRecord[]): AsyncGenerator<readonly StoredRecord[]> {
   for (let at = 0; at < records.length; at += SLICE) {
     if (at > 0) await new Promise<void>((resolve) => setImmediate(resolve))
-    made.push(make(records.slice(at, at + SLICE)))
+    const slice = records.slice(at, at + SLICE)
+    yield slice
+    if (records.length > KEPT_MAX) for (const record of slice) record.forget()
   }
-  return made
-}
-
-/** The inside of a list. */
-function jsonItems(values: readonly unknown[]): Buffer {
-  return Buffer.from(stringifyJson(values).slice(1, -1))
-}
-
-function jsonList(head: object, name: string, pieces: readonly Buffer[]): Uint8Array {
-  const start = Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${name}":[`)
-  return Buffer.concat([start, ...pieces.flatMap((piece, at) => (at === 0 ? [piece] : [comma, piece])), listEnd])
 }
 
 /** Throws NotAcceptable for tables: they have no protobuf. */

@@ -72,6 +72,13 @@ export class StoredRecord {
     return this.#value.byteLength
   }
 
+  /** Lets go of the parsed form, twice as large as the bytes; it is made again for whoever asks. For those who go through many. */
+  forget(): void {
+    this.#object = undefined
+    this.#fields = undefined
+    this.#labels = undefined
+  }
+
   /** Of a label, undefined where there is none; or of a field. */
   valueOf(kind: 'label' | 'field', key: string, fieldsOf: FieldsOf): string | undefined {
     if (kind === 'field') return this.selectableFields(fieldsOf)[key] ?? ''

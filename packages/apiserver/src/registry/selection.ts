@@ -10,6 +10,8 @@ import { meetsFields, parseFieldSelector, type FieldTerm } from './selectors.ts'
 export interface Selection {
   /** Undefined: everything. */
   readonly matches: ((record: StoredRecord) => boolean) | undefined
+  /** Whether `matches` must parse objects. Labels are read from the bytes. */
+  readonly readsFields: boolean
   /** The one name that the field selector allows, if it does. */
   readonly name: string
   /** Labels and fields that everything selected has. */
@@ -26,9 +28,10 @@ export function selectionOf(row: KindRow, query: URLSearchParams): Selection {
       fields.map((term) => term.field),
     )
   const name = fields.find((term) => term.field === 'metadata.name' && term.equal)?.value ?? ''
-  if (labels === undefined && fields.length === 0) return { matches: undefined, name, terms: [] }
+  if (labels === undefined && fields.length === 0) return { matches: undefined, readsFields: false, name, terms: [] }
   return {
     name,
+    readsFields: fields.length > 0,
     terms: [...labelTermsOf(query.get('labelSelector') ?? ''), ...fieldTermsOf(fields)],
     matches: (record) =>
       (labels === undefined || labels(record.labels)) &&

@@ -18,17 +18,18 @@ import { bodyTypeOf } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
 import { watchOptionsOf } from './list-options.ts'
+import { gather } from './gather.ts'
 import { listRecords, tooLarge } from './list.ts'
 import { appliedObject, configurationOf } from './apply.ts'
 import { applyMediaType, decodePatched, patched, patchTypeOf, readPatch } from './patch.ts'
 import {
   isStreamed,
+  piecesOfList,
   isWholeJson,
   type Presentation,
   presentEvents,
   presentList,
   presentObject,
-  wholeListPieces,
 } from './present.ts'
 import { bodyObject, bodyReader, decodeSettings } from './read-body.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
@@ -123,7 +124,7 @@ export async function listVerb(tools: VerbTools, context: ResourceCall): Promise
   const how = presentationOf(tools, context)
   const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
   if (isStreamed(how, list))
-    return { ...encoded(200, how.negotiated, nothing), body: wholeListPieces(row, list), isLarge: true }
+    return { ...encoded(200, how.negotiated, nothing), body: piecesOfList(row, how, list), isLarge: true }
   return encoded(200, how.negotiated, await presentList(row, how, list))
 }
 
@@ -140,17 +141,16 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
   if (asked !== undefined && !(await records.has(asked))) throw tooLarge(asked, records.revision)
   // Without a version, or from "any", a watch begins with what is there, unless it says otherwise.
   const withInitial = sendInitialEvents ?? (asked === undefined || asked === 0)
-  const page = withInitial ? await records.page(row, { namespace: row.namespaced ? info.namespace : '' }) : undefined
-  const initial =
-    page === undefined ? [] : selection.matches === undefined ? page.records : page.records.filter(selection.matches)
-  const afterRevision = page?.revision ?? (asked === undefined || asked === 0 ? records.revision : asked)
+  const namespace = row.namespaced ? info.namespace : ''
+  const found = withInitial ? await gather(records, row, { namespace }, selection) : undefined
+  const afterRevision = found?.revision ?? (asked === undefined || asked === 0 ? records.revision : asked)
   const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? 0
   const body = watchBody(records, scope.clock, {
     row,
-    namespace: row.namespaced ? info.namespace : '',
+    namespace,
     selection,
     afterRevision,
-    initial,
+    initial: found?.records ?? [],
     endsInitialEvents: sendInitialEvents === true && allowBookmarks,
     bookmarks: allowBookmarks,
     timeoutMs: (timeoutSeconds > 0 ? timeoutSeconds : WATCH_MIN_SECONDS * (1 + fraction(scope.random))) * 1000,

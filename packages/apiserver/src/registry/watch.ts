@@ -43,19 +43,22 @@ export function watchBody(records: RecordStore, clock: Clock, request: WatchRequ
 class WatchSession {
   readonly #records: RecordStore
   readonly #clock: Clock
-  readonly #request: WatchRequest
+  readonly #request: Omit<WatchRequest, 'initial'>
   readonly #sink: Sink
   readonly #stop = new AbortController()
   readonly #timers: Timer[] = []
+  /** Let go of when it is sent: a watch lasts. */
+  #initial: readonly StoredRecord[]
   #revision: number
   #bookmarked: number
   #endsAtMs = 0
 
-  constructor(records: RecordStore, clock: Clock, request: WatchRequest, sink: Sink) {
+  constructor(records: RecordStore, clock: Clock, { initial, ...request }: WatchRequest, sink: Sink) {
     this.#records = records
     this.#clock = clock
     this.#request = request
     this.#sink = sink
+    this.#initial = initial
     this.#revision = request.afterRevision
     this.#bookmarked = request.afterRevision
   }
@@ -69,16 +72,22 @@ class WatchSession {
     this.#sendInitial(0)
   }
 
-  /** In slices, so that a long list holds up nobody; changes follow when it is sent. */
+  /** In slices, each when the one before was taken: a long list holds up nobody and fills no buffer. Changes follow when it is sent. */
   #sendInitial(from: number): void {
-    const { initial, encoder, endsInitialEvents, bookmarks } = this.#request
+    const { encoder, endsInitialEvents, bookmarks } = this.#request
     if (this.#stop.signal.aborted) return
+    const initial = this.#initial
     const until = Math.min(from + INITIAL_SLICE, initial.length)
-    for (let at = from; at < until; at += 1) this.#sink.write(encoder.event('ADDED', initial[at]!))
+    for (let at = from; at < until; at += 1) {
+      const record = initial[at]!
+      this.#sink.write(encoder.event('ADDED', record))
+      if (initial.length > INITIAL_SLICE) record.forget()
+    }
     if (until < initial.length) {
-      setImmediate(() => this.#sendInitial(until))
+      this.#sink.whenTaken(() => this.#sendInitial(until))
       return
     }
+    this.#initial = []
     if (endsInitialEvents) this.#sink.write(encoder.bookmark(String(this.#revision), true))
     if (bookmarks) this.#armBookmark()
     this.#follow()
