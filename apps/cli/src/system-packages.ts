@@ -15,13 +15,16 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'util-linux', file: '/usr/bin/nsenter' },
   { name: 'mount', file: '/usr/sbin/losetup' },
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
+  { name: 'perl-base', file: '/usr/bin/perl' },
 ]
 
-/** What the tests want besides: a real etcd, a client of DNS for their image, a registry, a database. */
+/** What the tests want besides: a real etcd, clients of DNS and HTTP for their images, a registry, a database. */
 const testPackages: typeof packages = [
   { name: 'etcd-server', file: '/usr/bin/etcd' },
   { name: 'etcd-client', file: '/usr/bin/etcdctl' },
   { name: 'bind9-dnsutils', file: '/usr/bin/dig' },
+  { name: 'dnsperf', file: '/usr/bin/dnsperf' },
+  { name: 'curl', file: '/usr/bin/curl' },
   { name: 'docker-registry', file: '/usr/bin/docker-registry' },
   // Sandboxed pods; who wants them installs it, as the refusal says.
   { name: 'runsc', file: '/usr/bin/runsc' },

@@ -10,7 +10,9 @@ import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
 import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Ledger } from '@aksel/host/ledger'
+import type { CustomNews } from '@aksel/network/dns/custom-servers'
 import { runDns } from '@aksel/network/dns/dns-server'
+import { parseSearch } from '@aksel/network/dns/upstream'
 import { InteractiveNft } from '@aksel/network/nft/interactive'
 import { NetworkPolicies } from '@aksel/network/policy/network-policies'
 import { runServiceProxy } from '@aksel/network/service-proxy/service-proxy'
@@ -27,7 +29,9 @@ import { createAttachUrls } from '@aksel/node/streams/attach'
 import { createStreamsHandler } from '@aksel/node/streams/handler'
 import { createCaches } from '@aksel/runtime/caches'
 import type { Caches } from '@aksel/runtime/controller'
-import { services } from '@aksel/api/resources'
+import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
+import { Informer } from '@aksel/runtime/informer'
+import { configMaps, services } from '@aksel/api/resources'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { parseKubeconfig } from '@aksel/runtime/kubeconfig'
 import type { ClusterAccess } from '@aksel/runtime/kubeconfig'
@@ -69,7 +73,12 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
   powerOff.addEventListener('abort', () => void shutDown(scope, options, agent), { once: true })
   const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
-  await Promise.all([agent.ended, proxy(scope, options, caches, nft), dns(scope, options, caches), guarding])
+  await Promise.all([
+    agent.ended,
+    proxy(scope, options, caches, nft),
+    dns(scope, { options, caches, client, agent }),
+    guarding,
+  ])
   scope.log.info('the agent has ended; containers go on')
 }
 
@@ -176,9 +185,40 @@ function proxy(scope: Scope, options: NodeOptions, caches: Caches, nft: Interact
   })
 }
 
-function dns(scope: Scope, options: NodeOptions, caches: Caches): Promise<void> {
-  const { clusterDns: address, clusterDomain } = options
-  return runDns(childScope(scope, { part: 'dns' }), { caches, clusterDomain, address })
+async function dns(
+  scope: Scope,
+  parts: {
+    readonly options: NodeOptions
+    readonly caches: Caches
+    readonly client: Client
+    readonly agent: RunningAgent
+  },
+): Promise<void> {
+  const { options, caches, client, agent } = parts
+  const { clusterDns: address, clusterDomain, nodeName } = options
+  const own = childScope(scope, { part: 'dns' })
+  const sockets = options.sockets.get(`${address}:53`)
+  const resolvConf = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
+  const only = { namespace: 'kube-system', fieldSelector: 'metadata.name=coredns-custom' }
+  const custom = new Informer(own, client, configMaps, only)
+  const watching = custom.run()
+  const tell = ({ configMap, ...news }: CustomNews): void =>
+    void recordEvent(own, client, {
+      ...news,
+      about: referenceTo(configMaps, configMap),
+      source: 'coredns',
+      host: nodeName,
+    })
+  await runDns(own, {
+    caches,
+    clusterDomain,
+    address,
+    custom: { configMaps: custom, tell },
+    namespaceOf: (client) => agent.namespaceOf(client),
+    nodeSearches: parseSearch(resolvConf),
+    ...(sockets === undefined ? {} : { sockets }),
+  })
+  await watching
 }
 
 async function diskBytes(path: string): Promise<number> {

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
+import type { HandedSockets } from '@aksel/network/dns/listen'
 import { readKubeletConfig } from '@aksel/node/kubelet-config'
 import type { KubeletConfig, NodeSettings } from '@aksel/node/kubelet-config'
 
@@ -38,6 +39,8 @@ export interface NodeOptions {
   readonly ledgerDir: string
   readonly machineKey: string
   readonly logLevel: string
+  /** Sockets that whoever started the agent holds open, by `address:port`. */
+  readonly sockets: ReadonlyMap<string, HandedSockets>
   /** How the node looks after itself; as AKS sets it where the file says nothing. */
   readonly settings: NodeSettings
 }
@@ -49,7 +52,8 @@ export async function readOptions(
   const { values } = parseArgs({ args: [...argv], options: { config: { type: 'string' } } })
   if (values.config === undefined) throw new Error('Say where the options are: --config /…/agent.json')
   const text = await readFile(values.config, 'utf8')
-  return parseOptions(values.config, JSON.parse(text), environment['AKSEL_LOG_LEVEL'] ?? 'info')
+  const options = parseOptions(values.config, JSON.parse(text), environment['AKSEL_LOG_LEVEL'] ?? 'info')
+  return { ...options, sockets: readSockets(environment['AKSEL_SOCKETS'] ?? '') }
 }
 
 /** Throws an error that names the file and the field. */
@@ -93,8 +97,15 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     ledgerDir: read.text('ledgerDir'),
     machineKey: read.text('machineKey'),
     logLevel,
+    sockets: new Map(),
     settings: settingsOf(read),
   }
+}
+
+/** `10.0.0.10:53=20,21`: descriptors for UDP and TCP, with blanks between addresses. */
+function readSockets(text: string): ReadonlyMap<string, HandedSockets> {
+  const rows = text.matchAll(/(\S+)=(\d+),(\d+)/g)
+  return new Map(Array.from(rows, ([, place, udp, tcp]) => [place!, { udp: Number(udp), tcp: Number(tcp) }] as const))
 }
 
 /** The field `kubelet` holds fields of a KubeletConfiguration. */

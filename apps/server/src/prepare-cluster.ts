@@ -5,6 +5,8 @@ import {
   clusterRoles,
   configMaps,
   csiDrivers,
+  roleBindings,
+  roles,
   services,
   storageClasses,
 } from '@aksel/api/resources'
@@ -36,6 +38,8 @@ export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, clus
     ...(agent === undefined ? [] : [create(cluster.client, clusterRoles, agent.role)]),
     ...(agent === undefined ? [] : [create(cluster.client, clusterRoleBindings, agent.binding)]),
     create(cluster.client, services, dns.service),
+    create(cluster.client, roles, dns.role),
+    create(cluster.client, roleBindings, dns.binding),
     ...builtInCsiDrivers().map((object) => create(cluster.client, csiDrivers, object)),
     ...dns.configMaps.map((object) => create(cluster.client, configMaps, object)),
     ...builtInStorageClasses({ kubernetesVersion }).map((object) => create(cluster.client, storageClasses, object)),

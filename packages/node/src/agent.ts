@@ -10,7 +10,7 @@ import { run } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
 import { mountsBelow } from '@aksel/host/mount-table'
 import type { Cache } from '@aksel/runtime/controller'
-import type { Service } from '@aksel/api/types/core-v1'
+import type { Pod, Service } from '@aksel/api/types/core-v1'
 import { Informer } from '@aksel/runtime/informer'
 import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { Snapshots } from './containerd/snapshots.ts'
@@ -85,6 +85,8 @@ export interface RunningAgent {
   readonly pods: PodLookup
   /** `/healthz`, `/pods`: what the tunnel is asked besides streams. */
   readonly endpoints: TunnelHandler
+  /** Of the pod with this address; undefined for others', and for the node's own. */
+  namespaceOf(address: string): string | undefined
   /** Resolves when the node stands in the API. */
   readonly registered: Promise<void>
   /** Resolves when what earlier agents left of pods that are gone is removed. */
@@ -195,11 +197,16 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   return {
     pods: podLookup(host, pods),
     endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods)),
+    namespaceOf: (address) => living().find(({ pod }) => hasAddress(pod, address))?.pod.metadata.namespace,
     registered,
     cleaned: pods.cleaned,
     shutDown: () => shutdown.begin(),
     ended: Promise.allSettled(loops).then((results) => throwUnlessAborted(scope, results)),
   }
+}
+
+function hasAddress({ spec, status }: Pod, address: string): boolean {
+  return spec.hostNetwork !== true && status?.podIP === address
 }
 
 /** Pods may use what the node evicts at: eviction comes before the kernel. */

@@ -63,6 +63,7 @@ export interface MachineProgramsOptions {
 }
 
 const SOCKET_DEADLINE_MS = 20_000
+const DNS_PORT = 53
 const IMPORT_TIMEOUT_MS = 120_000
 
 export function createMachinePrograms(options: MachineProgramsOptions): MachinePrograms {
@@ -130,6 +131,7 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   await ensureRunning(scope, options, machine, {
     argv: [...options.agentArgv, '--config', paths.agentConfig],
     environment: options.agentEnvironment,
+    sockets: [{ address: spec.boot.clusterDns, port: DNS_PORT }],
     pidPath: `${paths.root}/agent.pid`,
     restartDelaySeconds: 0.2,
   })

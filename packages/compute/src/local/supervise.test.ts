@@ -17,3 +17,10 @@ test('supervisedArgv() enters the namespace, and names the process that runs', (
   assert.match(argv[4]!, /export K='v w'/)
   assert.match(argv[4]!, /prog 'a b' &\n {2}echo \$! > \/p/)
 })
+
+test('supervisedArgv() opens sockets before the loop, and tells the program their descriptors', () => {
+  const sockets = [{ address: '10.0.0.10', port: 53 }]
+  const argv = supervisedArgv({ argv: ['prog'], restartDelaySeconds: 1, pidPath: '/p', sockets }, 'ns1')
+  assert.deepEqual([argv[2], argv.slice(5, 10)], ['perl', ['20', '1', '10.0.0.10', '53', '/bin/sh']])
+  assert.match(argv.at(-1)!, /export AKSEL_SOCKETS='?10\.0\.0\.10:53=20,21/)
+})

@@ -1,6 +1,8 @@
 // Keeps a machine's programs running when the server is gone: a small shell loop per program, in the machine's
 // network namespace and cgroup, in the part that systemd plays on an AKS node.
 
+import { describeHeld, holding, type HeldSocket } from './held-sockets.ts'
+
 export interface SupervisedProgram {
   readonly argv: readonly string[]
   /** Set in the program's environment. */
@@ -8,11 +10,17 @@ export interface SupervisedProgram {
   /** Takes the program's process id, rewritten at each start. */
   readonly pidPath: string
   readonly restartDelaySeconds: number
+  /** Sockets that it inherits at each start; told in AKSEL_SOCKETS. */
+  readonly sockets?: readonly HeldSocket[]
 }
 
 /** The argv of the loop. It is started in the machine's cgroup and writes to its parent's output. */
 export function supervisedArgv(program: SupervisedProgram, networkNamespace: string): readonly string[] {
-  const environment = Object.entries(program.environment ?? {}).map(([name, value]) => `export ${name}=${quote(value)}`)
+  const sockets = program.sockets ?? []
+  const told = sockets.length === 0 ? {} : { AKSEL_SOCKETS: describeHeld(sockets) }
+  const environment = Object.entries({ ...program.environment, ...told }).map(
+    ([name, value]) => `export ${name}=${quote(value)}`,
+  )
   const script = [
     ...environment,
     'while :; do',
@@ -22,7 +30,7 @@ export function supervisedArgv(program: SupervisedProgram, networkNamespace: str
     `  sleep ${program.restartDelaySeconds}`,
     'done',
   ].join('\n')
-  return ['nsenter', `--net=/run/netns/${networkNamespace}`, '/bin/sh', '-c', script]
+  return ['nsenter', `--net=/run/netns/${networkNamespace}`, ...holding(sockets), '/bin/sh', '-c', script]
 }
 
 /** One word for a POSIX shell, whatever it holds. */

@@ -4,7 +4,8 @@ import { endpointSlices, services } from '@aksel/api/resources'
 import type { Service } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import type { Cache, Caches } from '@aksel/runtime/controller'
-import type { ZoneView } from './zone.ts'
+import { canonicalAddress } from './reverse.ts'
+import { clusterAddresses, type ZoneView } from './zone.ts'
 
 const BY_ADDRESS = 'dns-address'
 const BY_SERVICE = 'dns-service'
@@ -12,13 +13,19 @@ const SERVICE_NAME = 'kubernetes.io/service-name'
 
 export interface CacheView extends ZoneView {
   synced(signal: AbortSignal): Promise<void>
+  /** Calls back when what was answered may no longer be so. */
+  onChange(changed: () => void): Disposable
 }
 
 export function viewOfCaches(caches: Caches): CacheView {
   const serviceCache: Cache<Service> = caches.of(services)
   const sliceCache: Cache<EndpointSlice> = caches.of(endpointSlices)
-  serviceCache.addIndex(BY_ADDRESS, (service) => service.spec.clusterIPs ?? [service.spec.clusterIP ?? 'None'])
-  sliceCache.addIndex(BY_ADDRESS, (slice) => (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses))
+  serviceCache.addIndex(BY_ADDRESS, (service) => clusterAddresses(service).map(canonicalAddress))
+  sliceCache.addIndex(BY_ADDRESS, (slice) =>
+    slice.addressType === 'FQDN'
+      ? []
+      : (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses.map(canonicalAddress)),
+  )
   sliceCache.addIndex(BY_SERVICE, (slice) => {
     const name = slice.metadata.labels?.[SERVICE_NAME]
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
@@ -29,6 +36,10 @@ export function viewOfCaches(caches: Caches): CacheView {
     hasServices: (namespace) => serviceCache.list(namespace).length > 0,
     serviceAt: (address) => serviceCache.byIndex(BY_ADDRESS, address)[0],
     slicesAt: (address) => sliceCache.byIndex(BY_ADDRESS, address),
+    onChange(changed) {
+      const both = [serviceCache.subscribe(changed), sliceCache.subscribe(changed)]
+      return { [Symbol.dispose]: () => both.forEach((each) => each[Symbol.dispose]()) }
+    },
     async synced(signal) {
       await Promise.all([serviceCache.synced(signal), sliceCache.synced(signal)])
     },

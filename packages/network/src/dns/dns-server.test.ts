@@ -5,12 +5,13 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { decode, encode, RECURSION_DESIRED, type Answer, type DecodedPacket, type Question } from 'dns-packet'
+import { decode, encode, type Answer, type DecodedPacket } from 'dns-packet'
 import { endpointSlices, services } from '@aksel/api/resources'
+import { dataOf, edns, query, rcodeOf } from '../testing/dns-queries.ts'
 import { MemoryCaches } from '../testing/memory-caches.ts'
 import { endpoint, service, slice } from '../testing/objects.ts'
 import { testScope } from '../testing/host-bench.ts'
-import { runDns } from './dns-server.ts'
+import { runDns, type DnsOptions } from './dns-server.ts'
 import { frame, FrameReader } from './framing.ts'
 import { parseResolvConf } from './upstream.ts'
 
@@ -21,7 +22,7 @@ interface Bench {
   readonly tcp: (query: Buffer) => Promise<DecodedPacket>
 }
 
-async function withServer(work: (bench: Bench) => Promise<void>): Promise<void> {
+async function withServer(work: (bench: Bench) => Promise<void>, more: Partial<DnsOptions> = {}): Promise<void> {
   const outside = createSocket('udp4')
   outside.on('message', (message, from) => {
     const query = decode(message)
@@ -38,7 +39,8 @@ async function withServer(work: (bench: Bench) => Promise<void>): Promise<void> 
     clusterDomain: 'cluster.local',
     address: '127.0.0.1',
     port: 0,
-    upstream: [`127.0.0.1:${outside.address().port}`],
+    upstream: [{ address: '127.0.0.1', port: outside.address().port }],
+    ...more,
     onReady: ready.resolve,
   })
   try {
@@ -72,13 +74,6 @@ async function askTcp(port: number, query: Buffer): Promise<DecodedPacket> {
   throw new Error('closed without an answer')
 }
 
-const query = (name: string, type: Question['type'] = 'A', additionals: Answer[] = []): Buffer =>
-  encode({ type: 'query', id: 4711, flags: RECURSION_DESIRED, questions: [{ type, name }], additionals })
-
-const dataOf = (packet: DecodedPacket): unknown[] =>
-  (packet.answers ?? []).map((answer) => ('data' in answer ? answer.data : undefined))
-const rcodeOf = (packet: DecodedPacket): number => (packet.flags ?? 0) & 15
-
 test('a service that appears is answered at once, over UDP and TCP', () =>
   withServer(async ({ caches, udp, tcp }) => {
     const before = await udp(query('web.default.svc.cluster.local'))
@@ -99,19 +94,10 @@ test('an answer that does not fit is marked truncated, and comes whole over TCP 
     const name = 'many.default.svc.cluster.local'
     const short = await udp(query(name))
     assert.equal(short.flag_tc, true)
-    assert.deepEqual(short.answers, [])
+    // With names as pointers, so many records of 16 bytes fit behind the question.
+    assert.equal(short.answers!.length, 28)
     assert.equal((await tcp(query(name))).answers!.length, 40)
-    const edns: Answer = {
-      type: 'OPT',
-      name: '.',
-      udpPayloadSize: 4096,
-      extendedRcode: 0,
-      ednsVersion: 0,
-      flags: 0,
-      flag_do: false,
-      options: [],
-    }
-    const long = await udp(query(name, 'A', [edns]))
+    const long = await udp(query(name, 'A', [edns(4096)]))
     assert.equal(long.answers!.length, 40)
     assert.equal(long.additionals![0]!.type, 'OPT')
   }))
@@ -150,3 +136,41 @@ test('resolv.conf is read as the resolver reads it', () => {
     '10.1.1.2',
   ])
 })
+
+test('a version of EDNS that is not known is refused with the one that is, other classes are refused', () =>
+  withServer(async ({ caches, udp }) => {
+    caches.of(services).put(service('web', { clusterIP: '10.0.0.80' }))
+    const answer = await udp(query('web.default.svc.cluster.local', 'A', [edns(4096, 1)]))
+    const [opt] = answer.additionals!
+    assert.ok(opt?.type === 'OPT')
+    assert.deepEqual([opt.extendedRcode, opt.ednsVersion, answer.answers], [1, 0, []])
+    const chaos = query('version.bind', 'TXT')
+    chaos.writeUInt16BE(3, chaos.length - 2)
+    assert.equal(rcodeOf(await udp(chaos)), 5)
+  }))
+
+test('clients that take the first address are spread over all, and a change is seen by the next question', () =>
+  withServer(async ({ caches, udp }) => {
+    caches.of(services).put(service('db', { clusterIP: 'None' }))
+    const many = Array.from({ length: 12 }, (_, n) => `10.244.0.${n + 1}`)
+    caches.of(endpointSlices).put(
+      slice(
+        'db',
+        many.map((address) => endpoint(address)),
+      ),
+    )
+    const first = new Set<unknown>()
+    for (let asked = 0; asked < 64; asked += 1) first.add(dataOf(await udp(query('db.default.svc.cluster.local')))[0])
+    // Orders are drawn: all the same eight times in a row would come once in 36 million runs.
+    assert.ok(first.size > 1)
+    caches.of(endpointSlices).put(slice('db', [endpoint('10.244.0.7')]))
+    assert.deepEqual(dataOf(await udp(query('db.default.svc.cluster.local'))), ['10.244.0.7'])
+  }))
+
+test('a name comes back in the letters that it was asked in', () =>
+  withServer(async ({ caches, udp }) => {
+    caches.of(services).put(service('web', { clusterIP: '10.0.0.80' }))
+    const answer = await udp(query('wEb.default.SVC.cluster.local'))
+    assert.equal(answer.questions![0]!.name, 'wEb.default.SVC.cluster.local')
+    assert.deepEqual(dataOf(answer), ['10.0.0.80'])
+  }))

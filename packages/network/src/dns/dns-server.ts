@@ -1,16 +1,20 @@
 // The node's DNS server. It listens on the cluster's DNS address itself, added to the node's own loopback, so that a
 // pod's question never leaves its node.
 
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
 import type { Scope } from '@aksel/base/scope'
 import { run, type CommandRunner } from '@aksel/host/command'
 import type { Caches } from '@aksel/runtime/controller'
+import { ClusterServer, type AnsweringServer } from './answering-server.ts'
 import { viewOfCaches } from './cache-view.ts'
-import { frame, FrameReader } from './framing.ts'
-import { respond, type Responder } from './respond.ts'
-import { readUpstreamServers, upstreamServers } from './upstream.ts'
+import { clusterNames } from './cluster-names.ts'
+import { followCustom, type CustomOptions } from './custom-servers.ts'
+import { listen, type HandedSockets } from './listen.ts'
+import { cache } from './plugins/cache.ts'
+import { forward } from './plugins/forward.ts'
+import { reply } from './query.ts'
+import { readUpstreamServers, type Server } from './upstream.ts'
+import { rcodes } from './wire.ts'
 
 export interface DnsOptions {
   readonly caches: Caches
@@ -18,107 +22,81 @@ export interface DnsOptions {
   readonly clusterDomain: string
   /** Address of the Service kube-dns. */
   readonly address: string
-  /** Servers for all other names, `10.1.2.3` or `10.1.2.3:5353`; the node's own when absent. */
-  readonly upstream?: readonly string[]
+  /** Servers for all other names; those of the node's resolv.conf when absent. */
+  readonly upstream?: readonly Server[]
   /** 53 when absent. */
   readonly port?: number
+  /** Bound already, by whoever watches over the node's programs. */
+  readonly sockets?: HandedSockets
   readonly ttlSeconds?: number
+  /** The user's own server blocks; nobody's when absent. */
+  readonly custom?: CustomOptions
+  /** The namespace of the node's pod with this address: its search path is gone through here. */
+  readonly namespaceOf?: (address: string) => string | undefined
+  readonly nodeSearches?: readonly string[]
   readonly run?: CommandRunner
   /** Called when questions are answered, and the cluster's objects are known. */
   readonly onReady?: (bound: { readonly port: number }) => void
 }
 
-/** What the AKS Corefile says. */
+/** What the AKS Corefile says: of records, and of answers from elsewhere. */
 const TTL_SECONDS = 30
+const CACHE_SECONDS = 30
+const CACHE_ENTRIES = 9984
 const PORT = 53
-/** A connection that asks nothing is closed after this time. */
-const IDLE_MS = 10_000
-const CONNECTIONS_MAX = 1000
 
 /** Runs until the scope aborts. Questions that come before the first list of services wait for it. */
 export async function runDns(scope: Scope, options: DnsOptions): Promise<void> {
   const runner = options.run ?? run
-  const port = options.port ?? PORT
   // The address goes with the node's network namespace; a loopback address is there anyway.
   if (!options.address.startsWith('127.'))
     await runner(scope, ['ip', 'addr', 'replace', `${options.address}/32`, 'dev', 'lo'])
   const view = viewOfCaches(options.caches)
-  const responder: Responder = {
-    view,
-    upstream: upstreamServers(options.upstream ?? (await readUpstreamServers())),
-    clusterDomain: options.clusterDomain,
-    address: options.address,
-    ttlSeconds: options.ttlSeconds ?? TTL_SECONDS,
-  }
+  const nodeServers = options.upstream ?? (await readUpstreamServers())
+  const server = new ClusterServer(
+    clusterNames({ ...options, ...zoneOptions(options), view, elsewhere: outside(nodeServers) }),
+  )
+  using _objects = view.onChange(() => server.forget())
+  using _custom =
+    options.custom === undefined
+      ? undefined
+      : followCustom(scope, options.custom, nodeServers, (custom) => server.use(custom))
   const synced = view.synced(scope.signal)
-  const reply = async (message: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer | undefined> => {
-    await synced
-    return respond(scope, responder, message, transport)
+  let isSynced = false
+  const waiting: AnsweringServer = {
+    respond(own, message, client, transport) {
+      if (isSynced) return server.respond(own, message, client, transport)
+      return synced.then(
+        async () =>
+          (await server.respond(own, message, client, transport)) ?? Promise.reject(new Error('It was no question')),
+      )
+    },
   }
-  const tcp = await listenTcp(scope, options.address, port, (message) => reply(message, 'tcp'))
-  const bound = (tcp.address() as { readonly port: number }).port
-  const udp = await listenUdp(scope, options.address, bound, (message) => reply(message, 'udp'))
+  await using bound = await listen(scope, waiting, {
+    address: options.address,
+    port: options.port ?? PORT,
+    ...(options.sockets === undefined ? {} : { sockets: options.sockets }),
+  })
   try {
     await synced
-    options.onReady?.({ port: bound })
+    isSynced = true
+    options.onReady?.({ port: bound.port })
     if (!scope.signal.aborted) await once(scope.signal, 'abort')
   } catch (error) {
     if (!scope.signal.aborted) throw error
-  } finally {
-    udp.close()
-    tcp.close()
   }
 }
 
-type Reply = (message: Buffer) => Promise<Buffer | undefined>
-
-async function listenUdp(scope: Scope, address: string, port: number, reply: Reply): Promise<UdpSocket> {
-  const socket = createSocket('udp4')
-  socket.on('message', (message, from) => {
-    reply(message).then(
-      (answer) => {
-        if (answer !== undefined && !scope.signal.aborted) socket.send(answer, from.port, from.address, () => {})
-      },
-      (error: unknown) => scope.log.debug('a DNS question was not answered', { error }),
-    )
-  })
-  socket.bind(port, address)
-  await once(socket, 'listening')
-  socket.on('error', (error) => scope.log.warn('the DNS socket failed', { error }))
-  return socket
+function zoneOptions({ clusterDomain, address, ttlSeconds = TTL_SECONDS }: DnsOptions) {
+  return { clusterDomain, address, ttlSeconds }
 }
 
-async function listenTcp(scope: Scope, address: string, port: number, reply: Reply): Promise<Server> {
-  const open = new Set<Socket>()
-  const server = createServer((socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
-    serve(scope, socket, reply)
-  })
-  server.maxConnections = CONNECTIONS_MAX
-  server.listen(port, address)
-  await once(server, 'listening')
-  server.on('error', (error) => scope.log.warn('the DNS listener failed', { error }))
-  scope.signal.addEventListener('abort', () => open.forEach((socket) => socket.destroy()), { once: true })
-  return server
-}
-
-function serve(scope: Scope, socket: Socket, reply: Reply): void {
-  const reader = new FrameReader()
-  socket.setTimeout(IDLE_MS, () => socket.destroy())
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (chunk: Buffer) => {
-    for (const message of reader.push(chunk)) {
-      reply(message).then(
-        (answer) => {
-          if (answer === undefined) socket.destroy()
-          else if (socket.writable) socket.write(frame(answer))
-        },
-        (error: unknown) => {
-          scope.log.debug('a DNS question was not answered', { error })
-          socket.destroy()
-        },
-      )
-    }
-  })
+/** Other servers' answers, kept for as long as the AKS Corefile says. */
+function outside(servers: readonly Server[]) {
+  const asked = forward(
+    { servers, from: '.', except: [], policy: 'sequential', isTcpOnly: false, prefersUdp: false, concurrentMax: 1000 },
+    (_scope, query) => reply(query, { rcode: rcodes.serverFailure }),
+  )
+  const kept = { zones: ['.'], capacity: CACHE_ENTRIES, stale: 'none', staleSeconds: 0 } as const
+  return cache({ ...kept, successTtlSeconds: CACHE_SECONDS, denialTtlSeconds: CACHE_SECONDS }, asked).answer
 }

@@ -1,13 +1,18 @@
 // The objects that people know cluster DNS by. What answers behind them is in each node's agent.
 
 import type { ConfigMap, Service } from '@aksel/api/types/core-v1'
+import type { Role, RoleBinding } from '@aksel/api/types/rbac-v1'
 
 export interface KubeDnsObjects {
   readonly service: Service
   readonly configMaps: readonly ConfigMap[]
+  /** What answers on the nodes may read the user's own part. */
+  readonly role: Role
+  readonly binding: RoleBinding
 }
 
 const NAMESPACE = 'kube-system'
+const CUSTOM = 'coredns-custom'
 
 /** For the cluster's bootstrap. `address` is the cluster's DNS service IP, `10.0.0.10`. */
 export function kubeDnsObjects(options: { readonly address: string; readonly clusterDomain: string }): KubeDnsObjects {
@@ -36,8 +41,17 @@ export function kubeDnsObjects(options: { readonly address: string; readonly clu
     service,
     configMaps: [
       configMap('coredns', { ...labels }, { Corefile: corefile(options.clusterDomain) }),
-      configMap('coredns-custom', { 'addonmanager.kubernetes.io/mode': 'EnsureExists', 'k8s-app': 'kube-dns' }),
+      configMap(CUSTOM, { 'addonmanager.kubernetes.io/mode': 'EnsureExists', 'k8s-app': 'kube-dns' }),
     ],
+    role: {
+      metadata: { name: 'coredns', namespace: NAMESPACE },
+      rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [CUSTOM], verbs: ['get', 'list', 'watch'] }],
+    },
+    binding: {
+      metadata: { name: 'coredns', namespace: NAMESPACE },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'coredns' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
+    },
   }
 }
 
@@ -64,8 +78,18 @@ function corefile(clusterDomain: string): string {
         fallthrough in-addr.arpa
         ttl 30
     }
-    forward . /etc/resolv.conf
+    autopath @kubernetes
+    cache 30 {
+        disable success ${clusterDomain}
+        disable denial ${clusterDomain}
+    }
+    forward . /etc/resolv.conf {
+        policy sequential
+        max_concurrent 1000
+    }
     loadbalance
+    import custom/*.override
 }
+import custom/*.server
 `
 }

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Question } from 'dns-packet'
 import { endpointSlices, services } from '@aksel/api/resources'
+import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { MemoryCaches } from '../testing/memory-caches.ts'
 import { endpoint, service, slice } from '../testing/objects.ts'
 import { viewOfCaches } from './cache-view.ts'
 import { answerFromZone } from './zone.ts'
 
-function ask(type: Question['type'], name: string): unknown {
+function ask(type: string, name: string): unknown {
   const caches = new MemoryCaches()
   const view = viewOfCaches(caches)
   caches.of(services).put(service('web', { clusterIP: '10.0.0.80' }))
@@ -25,6 +25,9 @@ function ask(type: Question['type'], name: string): unknown {
         endpoint('10.244.1.7', { hostname: 'db-2', conditions: { ready: false } }),
       ]),
     )
+  caches.of(services).put(service('dual', { clusterIP: '10.0.0.90', clusterIPs: ['10.0.0.90', 'fd00::90'] }))
+  caches.of(endpointSlices).put(slice('web', [endpoint('10.244.0.9', { hostname: 'web-0' })]))
+  caches.of(endpointSlices).put(ipv6Slice('db', 'fd00:0:0:1::5'))
   const options = { clusterDomain: 'cluster.local', address: '10.0.0.10', ttlSeconds: 30 }
   const found = answerFromZone(view, { type, name }, options)
   if (found.kind === 'alias') return `alias ${found.target}`
@@ -32,7 +35,12 @@ function ask(type: Question['type'], name: string): unknown {
   return found.answers.map((answer) => ('data' in answer ? answer.data : undefined))
 }
 
-const rows: readonly (readonly [Question['type'], string, unknown])[] = [
+function ipv6Slice(name: string, address: string): EndpointSlice {
+  const made = slice(name, [endpoint(address)])
+  return { ...made, metadata: { ...made.metadata, name: `${name}-v6` }, addressType: 'IPv6' }
+}
+
+const rows: readonly (readonly [string, string, unknown])[] = [
   ['A', 'web.default.svc.cluster.local', ['10.0.0.80']],
   ['A', 'WEB.Default.svc.cluster.LOCAL', ['10.0.0.80']],
   ['AAAA', 'web.default.svc.cluster.local', []],
@@ -45,7 +53,16 @@ const rows: readonly (readonly [Question['type'], string, unknown])[] = [
   ['A', 'db-0.db.default.svc.cluster.local', ['10.244.0.5']],
   ['A', '10-244-1-6.db.default.svc.cluster.local', ['10.244.1.6']],
   ['A', 'db-2.db.default.svc.cluster.local', 'absent'],
+  ['A', 'web-0.web.default.svc.cluster.local', ['10.244.0.9']],
   ['A', 'db-0.web.default.svc.cluster.local', 'absent'],
+  ['A', 'dual.default.svc.cluster.local', ['10.0.0.90']],
+  ['AAAA', 'dual.default.svc.cluster.local', ['fd00::90']],
+  ['PTR', `${'0.9.0.0.'}${'0.'.repeat(24)}0.0.d.f.ip6.arpa`, ['dual.default.svc.cluster.local']],
+  ['AAAA', 'db.default.svc.cluster.local', ['fd00:0:0:1::5']],
+  ['AAAA', 'fd00-0-0-1--5.db.default.svc.cluster.local', ['fd00:0:0:1::5']],
+  ['AAAA', 'db-0.db.default.svc.cluster.local', []],
+  ['AAAA', 'fd00--7.default.pod.cluster.local', ['fd00::7']],
+  ['MX', 'web.default.svc.cluster.local', []],
   ['A', 'idle.default.svc.cluster.local', 'absent'],
   ['A', 'out.default.svc.cluster.local', 'alias example.org'],
   ['A', '10-244-1-7.default.pod.cluster.local', ['10.244.1.7']],
@@ -69,8 +86,9 @@ const rows: readonly (readonly [Question['type'], string, unknown])[] = [
     'SRV',
     '_http._tcp.db.default.svc.cluster.local',
     [
-      { priority: 0, weight: 50, port: 8080, target: 'db-0.db.default.svc.cluster.local' },
-      { priority: 0, weight: 50, port: 8080, target: '10-244-1-6.db.default.svc.cluster.local' },
+      { priority: 0, weight: 33, port: 8080, target: 'db-0.db.default.svc.cluster.local' },
+      { priority: 0, weight: 33, port: 8080, target: '10-244-1-6.db.default.svc.cluster.local' },
+      { priority: 0, weight: 33, port: 8080, target: 'fd00-0-0-1--5.db.default.svc.cluster.local' },
     ],
   ],
 ]

@@ -1,19 +1,20 @@
 // Answers for the names of one cluster, as the Kubernetes DNS specification (1.1.0) has them. Pure: a view on the
 // objects and a question in, an answer out.
 
-import type { Answer, Question } from 'dns-packet'
+import { isIPv4, isIPv6 } from 'node:net'
+import type { Answer } from 'dns-packet'
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { Endpoint, EndpointSlice } from '@aksel/api/types/discovery-v1'
-import { isAddress } from '../ipv4.ts'
+import { canonicalAddress, reverseAddress } from './reverse.ts'
 
 export interface ZoneView {
   service(namespace: string, name: string): Service | undefined
   slices(namespace: string, name: string): readonly EndpointSlice[]
   /** Whether the namespace has any service. */
   hasServices(namespace: string): boolean
-  /** The service with this cluster address. */
+  /** The service with this cluster address; IPv6 in eight full groups. */
   serviceAt(address: string): Service | undefined
-  /** Slices that hold an endpoint of this address. */
+  /** Slices that hold an endpoint of this address; IPv6 in eight full groups. */
   slicesAt(address: string): readonly EndpointSlice[]
 }
 
@@ -40,16 +41,22 @@ const empty: ZoneAnswer = { kind: 'found', answers: [], additionals: [] }
 /** The version of the specification, which clients may ask for. */
 const DNS_VERSION = '1.1.0'
 
+export interface ZoneQuestion {
+  readonly name: string
+  /** `A`, `AAAA`, `SRV`, … */
+  readonly type: string
+}
+
 interface Asked {
   readonly view: ZoneView
   readonly options: ZoneOptions
-  readonly question: Question
+  readonly question: ZoneQuestion
 }
 
-export function answerFromZone(view: ZoneView, question: Question, options: ZoneOptions): ZoneAnswer {
+export function answerFromZone(view: ZoneView, question: ZoneQuestion, options: ZoneOptions): ZoneAnswer {
   const asked: Asked = { view, options, question }
   const name = question.name.toLowerCase().replace(/\.$/, '')
-  if (name.endsWith('.in-addr.arpa')) return answerReverse(asked, name)
+  if (name.endsWith('.in-addr.arpa') || name.endsWith('.ip6.arpa')) return answerReverse(asked, name)
   const zone = options.clusterDomain.toLowerCase()
   if (name === zone) return answerApex(asked)
   if (!name.endsWith(`.${zone}`)) return { kind: 'elsewhere' }
@@ -61,7 +68,7 @@ export function answerFromZone(view: ZoneView, question: Question, options: Zone
   if (kind === 'svc') return answerServices(asked, rest)
   if (kind === 'pod') return answerPod(asked, rest)
   if (labels.length === 1 && kind === 'dns-version') return records(asked, 'TXT', [DNS_VERSION])
-  if (labels.length === 2 && kind === 'dns' && rest[0] === 'ns') return records(asked, 'A', [options.address])
+  if (labels.length === 2 && kind === 'dns' && rest[0] === 'ns') return addresses(asked, [options.address])
   return absent
 }
 
@@ -107,25 +114,25 @@ function answerServices(asked: Asked, labels: readonly string[]): ZoneAnswer {
   if (service.spec.type === 'ExternalName') return before.length === 0 ? answerExternal(asked, service) : absent
   const isHeadless = service.spec.clusterIP === 'None'
   if (before.length === 2) return answerPort(asked, service, { protocol: before[0]!, port: before[1]! })
-  if (before.length === 1) return isHeadless ? answerEndpoint(asked, service, before[0]!) : absent
+  if (before.length === 1) return answerEndpoint(asked, service, before[0]!)
   if (asked.question.type === 'SRV') return answerPort(asked, service)
-  return isHeadless ? answerHeadless(asked, service) : records(asked, 'A', clusterAddresses(service))
+  return isHeadless ? answerHeadless(asked, service) : addresses(asked, clusterAddresses(service))
 }
 
-function clusterAddresses(service: Service): readonly string[] {
-  return (service.spec.clusterIPs ?? [service.spec.clusterIP ?? '']).filter(isAddress)
+export function clusterAddresses(service: Service): readonly string[] {
+  return (service.spec.clusterIPs ?? [service.spec.clusterIP ?? '']).filter((each) => isIPv4(each) || isIPv6(each))
 }
 
 function answerExternal(asked: Asked, service: Service): ZoneAnswer {
   const target = (service.spec.externalName ?? '').replace(/\.$/, '')
-  if (isAddress(target)) return records(asked, 'A', [target])
+  if (isIPv4(target) || isIPv6(target)) return addresses(asked, [target])
   const { question, options } = asked
   return { kind: 'alias', alias: { type: 'CNAME', name: question.name, ttl: options.ttlSeconds, data: target }, target }
 }
 
 function answerHeadless(asked: Asked, service: Service): ZoneAnswer {
-  const addresses = new Set(readyEndpoints(asked.view, service).map(({ address }) => address))
-  return addresses.size === 0 ? absent : records(asked, 'A', [...addresses])
+  const found = new Set(readyEndpoints(asked.view, service).map(({ address }) => address))
+  return found.size === 0 ? absent : addresses(asked, [...found])
 }
 
 /** `web-0.web.default.svc`: an endpoint by its host name, or by its address with dashes when it has none. */
@@ -133,12 +140,12 @@ function answerEndpoint(asked: Asked, service: Service, host: string): ZoneAnswe
   const found = readyEndpoints(asked.view, service).filter(
     ({ endpoint, address }) => hostOf(endpoint, address) === host,
   )
-  const addresses = new Set(found.map(({ address }) => address))
-  return addresses.size === 0 ? absent : records(asked, 'A', [...addresses])
+  const known = new Set(found.map(({ address }) => address))
+  return known.size === 0 ? absent : addresses(asked, [...known])
 }
 
 function hostOf(endpoint: Endpoint, address: string): string {
-  return endpoint.hostname ?? address.replaceAll('.', '-')
+  return endpoint.hostname ?? address.replaceAll(/[.:]/g, '-')
 }
 
 interface ReadyEndpoint {
@@ -151,7 +158,7 @@ function readyEndpoints(view: ZoneView, service: Service): readonly ReadyEndpoin
   const { namespace, name } = service.metadata
   return view
     .slices(namespace!, name)
-    .filter((slice) => slice.addressType === 'IPv4')
+    .filter((slice) => slice.addressType !== 'FQDN')
     .flatMap((slice) =>
       (slice.endpoints ?? [])
         .filter((endpoint) => endpoint.conditions?.ready !== false && endpoint.addresses[0] !== undefined)
@@ -194,21 +201,27 @@ function answerPort(
       ttl,
       data: { priority: 0, weight, port, target },
     })),
-    additionals: [...hosts.values()].map(({ target, address }) => ({ type: 'A', name: target, ttl, data: address })),
+    additionals: [...hosts.values()].map(({ target, address }) => ({
+      type: isIPv6(address) ? 'AAAA' : 'A',
+      name: target,
+      ttl,
+      data: address,
+    })),
   }
 }
 
 /** `10-244-1-7.default.pod`: the address stands in the name; no pod is looked up, as AKS has it (`pods insecure`). */
 function answerPod(asked: Asked, labels: readonly string[]): ZoneAnswer {
   if (labels.length < 2) return empty
-  const address = labels[1]!.replaceAll('-', '.')
-  return labels.length === 2 && isAddress(address) ? records(asked, 'A', [address]) : absent
+  const [ipv4, ipv6] = [labels[1]!.replaceAll('-', '.'), labels[1]!.replaceAll('-', ':')]
+  const address = [ipv4, ipv6].find((each) => isIPv4(each) || isIPv6(each))
+  return labels.length === 2 && address !== undefined ? addresses(asked, [address]) : absent
 }
 
 /** Addresses that the cluster does not know are somebody else's. */
 function answerReverse(asked: Asked, name: string): ZoneAnswer {
-  const address = name.slice(0, -'.in-addr.arpa'.length).split('.').toReversed().join('.')
-  if (!isAddress(address)) return { kind: 'elsewhere' }
+  const address = reverseAddress(name)
+  if (address === undefined) return { kind: 'elsewhere' }
   const { view, options } = asked
   const service = view.serviceAt(address)
   const names = new Set<string>()
@@ -216,14 +229,30 @@ function answerReverse(asked: Asked, name: string): ZoneAnswer {
     names.add(`${service.metadata.name}.${service.metadata.namespace}.svc.${options.clusterDomain}`)
   for (const slice of service === undefined ? view.slicesAt(address) : []) {
     const owner = slice.metadata.labels?.['kubernetes.io/service-name']
-    const endpoint = slice.endpoints.find((candidate) => candidate.addresses[0] === address)
+    const endpoint = slice.endpoints.find((candidate) => canonicalAddress(candidate.addresses[0] ?? '') === address)
     if (owner === undefined || endpoint === undefined) continue
-    names.add(`${hostOf(endpoint, address)}.${owner}.${slice.metadata.namespace}.svc.${options.clusterDomain}`)
+    names.add(
+      `${hostOf(endpoint, endpoint.addresses[0]!)}.${owner}.${slice.metadata.namespace}.svc.${options.clusterDomain}`,
+    )
   }
   return names.size === 0 ? { kind: 'elsewhere' } : records(asked, 'PTR', [...names])
 }
 
-function records(asked: Asked, type: 'A' | 'PTR' | 'TXT', values: readonly string[]): ZoneAnswer {
+/** Of one family each: the other one's records are none of this type. */
+function addresses(asked: Asked, values: readonly string[]): ZoneAnswer {
+  const { question, options } = asked
+  const wanted = values.filter((value) =>
+    question.type === 'AAAA' ? isIPv6(value) : question.type === 'A' && isIPv4(value),
+  )
+  const type = question.type as 'A' | 'AAAA'
+  return {
+    kind: 'found',
+    answers: wanted.map((data) => ({ type, name: question.name, ttl: options.ttlSeconds, data })),
+    additionals: [],
+  }
+}
+
+function records(asked: Asked, type: 'PTR' | 'TXT', values: readonly string[]): ZoneAnswer {
   const { question, options } = asked
   if (question.type !== type) return empty
   return {

@@ -1,0 +1,174 @@
+// Cluster DNS as an operator meets it: dig and dnsperf in a pod, `coredns-custom`, and an agent that is killed meanwhile.
+
+import assert from 'node:assert/strict'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Aksel, repositoryRoot, runProgram } from './aksel.ts'
+
+let aksel: Aksel
+const pod = { image: 'docker.io/library/network-tools:1', imagePullPolicy: 'IfNotPresent' }
+const timeout = 120_000
+
+before(async () => {
+  aksel = await Aksel.inNewFolder()
+  const folder = join(aksel.dataDir, 'images', 'extra')
+  await mkdir(folder, { recursive: true })
+  const build = [process.execPath, join(repositoryRoot, 'tools/images/build.ts'), '--network-tools', '--out', folder]
+  const built = await runProgram(build)
+  assert.equal(built.code, 0, built.stderr)
+  await aksel.ok(['up', '--nodes', '1'])
+  await apply([
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'tools', labels: { app: 'tools' } },
+      spec: { hostname: 'tools', subdomain: 'peers', containers: [{ name: 'tools', ...pod }] },
+    },
+    service('web', { ports: [{ name: 'http', port: 80 }], selector: { app: 'nobody' } }),
+    service('peers', { clusterIP: 'None', ports: [{ name: 'http', port: 8080 }], selector: { app: 'tools' } }),
+    service('early', {
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+      ports: [{ port: 80 }],
+      selector: { app: 'never-ready' },
+    }),
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'never-ready', labels: { app: 'never-ready' } },
+      spec: {
+        hostname: 'early-0',
+        subdomain: 'early',
+        containers: [{ name: 'tools', ...pod, readinessProbe: { exec: { command: ['false'] }, periodSeconds: 1 } }],
+      },
+    },
+  ])
+  await aksel.kubectl('wait pod/tools --for=condition=Ready --timeout=120s', { timeoutMs: 140_000 })
+  await aksel.kubectl('wait pod/never-ready --for=jsonpath={.status.phase}=Running --timeout=120s', {
+    timeoutMs: 140_000,
+  })
+})
+
+after(() => aksel[Symbol.asyncDispose]())
+
+const service = (name: string, spec: object) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec })
+
+async function apply(items: readonly object[]): Promise<void> {
+  await aksel.kubectl('apply -f -', { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
+}
+
+const shell = (script: string): Promise<string> => aksel.kubectl(['exec', 'tools', '--', 'sh', '-c', script])
+
+/** What dig says, asked again for half a minute at most until it is so: objects reach a node a moment after the API has them. */
+async function digs(question: string, expected: RegExp): Promise<void> {
+  const deadline = AbortSignal.timeout(30_000)
+  let said = await shell(`dig ${question}`)
+  while (!expected.test(said) && !deadline.aborted) said = await shell(`dig ${question}`)
+  assert.match(said, expected, question)
+}
+
+async function custom(data: Readonly<Record<string, string>> | null): Promise<void> {
+  const patch = JSON.stringify({ data })
+  await aksel.kubectl(['patch', 'configmap', 'coredns-custom', '-n', 'kube-system', '--type=merge', '-p', patch])
+}
+
+/** The newest event of that reason on the ConfigMap, once there is one with this text. */
+async function told(reason: string, text: RegExp): Promise<void> {
+  const of = `reason=${reason},involvedObject.name=coredns-custom`
+  const columns = 'jsonpath={.involvedObject.kind} {.type} {.source.component} {.message}{"\\n"}'
+  await using watching = aksel.start([
+    'kubectl',
+    'get',
+    'events',
+    '-n',
+    'kube-system',
+    '--watch',
+    '--field-selector',
+    of,
+    '-o',
+    columns,
+  ])
+  assert.match(await watching.says(text), /^ConfigMap (Warning|Normal) coredns /m)
+}
+
+test(
+  'dig sees the specification: names, ports, pods, versions, and the difference between no name and no record',
+  { timeout },
+  async () => {
+    const zone = 'default.svc.cluster.local'
+    await digs(`+short tools.peers.${zone}`, /^10\.244\.\d+\.\d+$/m)
+    await digs(`+short early-0.early.${zone}`, /^10\.244\.\d+\.\d+$/m)
+    await digs(`+short SRV _http._tcp.peers.${zone}`, /^0 100 8080 tools\.peers\.default\.svc\.cluster\.local\.$/m)
+    await digs('+short TXT dns-version.cluster.local', /^"1\.1\.0"$/m)
+    await digs('+short 10-244-9-9.default.pod.cluster.local', /^10\.244\.9\.9$/m)
+    await digs(`web.${zone} AAAA`, /status: NOERROR[\s\S]*ANSWER: 0, AUTHORITY: 1/)
+    await digs(`nothing.${zone}`, /status: NXDOMAIN[\s\S]*ANSWER: 0, AUTHORITY: 1/)
+    await digs(`+tcp web.${zone}`, /^web\.default\.svc\.cluster\.local\.\s+30\s+IN\s+A\s+10\.0\./m)
+    await digs(`+edns=1 +noednsneg web.${zone}`, /status: BADVERS/)
+    await digs(`CH TXT version.bind`, /status: REFUSED/)
+  },
+)
+
+test('a name that a search path leads to is answered at its first step', { timeout }, async () => {
+  await digs(
+    '+noall +answer kube-dns.kube-system.default.svc.cluster.local',
+    /CNAME\s+kube-dns\.kube-system\.svc\.cluster\.local\.\n.*\sA\s+10\.0\.0\.10/,
+  )
+})
+
+test('dnsperf loses nothing', { timeout }, async () => {
+  const questions = [
+    'web.default.svc.cluster.local A',
+    'peers.default.svc.cluster.local A',
+    'web.default.svc.cluster.local AAAA',
+  ]
+  const report = await shell(
+    `printf '%s\\n' ${questions.map((each) => `'${each}'`).join(' ')} > /tmp/q; dnsperf -s 10.0.0.10 -d /tmp/q -l 2 -c 4 -q 50`,
+  )
+  assert.match(report, /Queries lost:\s+0 \(0\.00%\)/)
+  assert.match(report, /Response codes:\s+NOERROR \d+ \(100\.00%\)/)
+})
+
+test(
+  'coredns-custom: hosts and rewrite as AKS documents them; what cannot be done is told, and nothing of it is in force',
+  { timeout: 2 * timeout },
+  async () => {
+    await custom({
+      'hosts.override': 'hosts {\n  10.1.2.3 db.corp.example\n  fallthrough\n}\n',
+      'shop.server':
+        'shop.example:53 {\n  log\n  errors\n  rewrite stop {\n    name regex (.*)\\.shop\\.example {1}.default.svc.cluster.local\n    answer name (.*)\\.default\\.svc\\.cluster\\.local {1}.shop.example\n  }\n  forward . 10.0.0.10\n}\n',
+    })
+    await told('CorefileApplied', /own server blocks: shop\.example/)
+    await digs('+short db.corp.example', /^10\.1\.2\.3$/m)
+    await digs('+noall +answer web.shop.example', /^web\.shop\.example\.\s+\d+\s+IN\s+A\s+10\.0\./)
+    const [machine] = await readdir(join(aksel.dataDir, 'machines'))
+    const log = await readFile(join(aksel.dataDir, 'machines', machine!, 'agent.log'), 'utf8')
+    assert.match(log, /A IN web\.shop\.example\. udp \d+ false \d+\\" NOERROR qr/)
+    await custom({ 'hosts.override': 'hosts {\n  10.9.9.9 db.corp.example\n  fallthrough\n}\nnsid aksel\n' })
+    await told(
+      'InvalidCorefile',
+      /Nothing of it is in force, what held before goes on: .*nsid: this directive is not supported/,
+    )
+    await digs('+short db.corp.example', /^10\.1\.2\.3$/m)
+    await custom(null)
+    await digs('db.corp.example', /status: (SERVFAIL|NXDOMAIN)/)
+    await digs('+short web.default.svc.cluster.local', /^10\.0\./)
+  },
+)
+
+test('questions that come while the agent is killed and starts again are answered', { timeout }, async () => {
+  const [machine] = await readdir(join(aksel.dataDir, 'machines'))
+  const pid = Number(await readFile(join(aksel.dataDir, 'machines', machine!, 'agent.pid'), 'utf8'))
+  // In the background: the session that starts it ends with the agent.
+  const loop = (count: number, flags: string): string =>
+    `for i in $(seq ${count}); do dig +short ${flags} +tries=1 +time=15 web.default.svc.cluster.local || echo FAILED; done`
+  await shell(`(${loop(200, '')}; ${loop(20, '+tcp')}; echo done) > /tmp/said 2>&1 &`)
+  process.kill(pid, 'SIGKILL')
+  await aksel.kubectl('wait pod/tools --for=condition=Ready --timeout=60s')
+  const deadline = AbortSignal.timeout(100_000)
+  let said = ''
+  while (!said.endsWith('done\n') && !deadline.aborted)
+    said = (await aksel.run(['kubectl', 'exec', 'tools', '--', 'cat', '/tmp/said'])).stdout
+  assert.equal(said.match(/^10\.0\.\d+\.\d+$/gm)?.length, 220, said)
+})
