@@ -42,3 +42,20 @@ export async function checkSwitches(switches: ApiSwitches, kubernetesVersion?: s
   }
   throw refusals.at(-1)
 }
+
+/** Those that mean something to the minor: a version that it no longer knows went away with the older one. */
+export async function switchesKnownTo(kubernetesVersion: string, switches: ApiSwitches): Promise<ApiSwitches> {
+  const { runtimeConfig = {}, ...rest } = switches
+  const kept: Record<string, boolean> = {}
+  for (const [name, value] of Object.entries(runtimeConfig)) {
+    const known = checkSwitches({ runtimeConfig: { [name]: value } }, kubernetesVersion)
+    if (
+      await known.then(
+        () => true,
+        () => false,
+      )
+    )
+      kept[name] = value
+  }
+  return Object.keys(kept).length === 0 ? rest : { ...rest, runtimeConfig: kept }
+}

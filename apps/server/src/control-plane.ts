@@ -10,6 +10,7 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
 import { isLoopUser, loopUserAgent } from '@aksel/controllers/identities'
+import type { DeprecatedUse } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
@@ -33,6 +34,8 @@ export interface ControlPlaneParts {
   readonly openApi?: OpenApiLibrary
   /** The kinds, shared by all clusters of this server. Absent: each loads its own. */
   readonly catalogs?: Catalogs
+  /** Told of writes through API versions that go away. */
+  readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -143,6 +146,7 @@ async function openServer(
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     audit: options.audit,
+    onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),
     debug: options.debug,
     ...(record.fork === undefined ? {} : { egress: 'off' as const }),
   })

@@ -22,6 +22,51 @@ import { readServerOptions } from './options.ts'
 
 clusterEngineContract('embedded', openEngine)
 
+test('an upgrade changes what is served; watches begin anew, and writes through an API that goes away are remembered', async () => {
+  await using opened = await openEngine()
+  const { engine, scope, dataDir, store } = opened
+  const one = { ...specOf('one'), kubernetesVersion: '1.34.10' }
+  await engine[Symbol.asyncDispose]()
+  const alpha = { runtimeConfig: { 'storage.k8s.io/v1alpha1': true } }
+  const open = (): Promise<EmbeddedEngine> =>
+    EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {}, switches: alpha })
+  const ask = async (from: EmbeddedEngine, path: string, body?: string): Promise<string> => {
+    const headers = { accept: 'application/json', 'content-type': 'application/json' }
+    const call =
+      body === undefined ? { path, headers } : { path, headers, method: 'POST' as const, body: Buffer.from(body) }
+    return new TextDecoder().decode(await readBody((await from.client(one.id).send(call)).body))
+  }
+  const classes = '/apis/storage.k8s.io/v1alpha1/volumeattributesclasses'
+  {
+    await using first = await open()
+    await first.create(scope, one)
+    await ask(first, classes)
+    assert.deepEqual(first.deprecatedUses(one.id), [], 'reads do not count')
+    const gold = { apiVersion: 'storage.k8s.io/v1alpha1', kind: 'VolumeAttributesClass', metadata: { name: 'gold' } }
+    await ask(first, classes, JSON.stringify({ ...gold, driverName: 'disk.csi.azure.com', parameters: { a: 'b' } }))
+    assert.match(await ask(first, classes), /"gold"/)
+  }
+  await using second = await open()
+  await second.resume()
+  assert.deepEqual(
+    second.deprecatedUses(one.id).map(({ version, resource, removedIn }) => ({ version, resource, removedIn })),
+    [{ version: 'v1alpha1', resource: 'volumeattributesclasses', removedIn: '1.35' }],
+  )
+  const events = second.client(one.id).watch(configMaps, { namespace: 'default' })
+  const ended = (async () => {
+    for await (const event of events) void event
+  })().catch(() => {})
+  await second.upgrade(scope, one.id, '1.35.7')
+  await ended
+  assert.match(await ask(second, '/version'), /"gitVersion": "v1\.35\.7"/)
+  assert.doesNotMatch(await ask(second, '/apis'), /storage\.k8s\.io\/v1alpha1/)
+  assert.match(await ask(second, '/apis/storage.k8s.io/v1/volumeattributesclasses'), /"gold"/)
+  const resources = '/apis/admissionregistration.k8s.io/v1'
+  assert.doesNotMatch(await ask(second, resources), /mutatingadmissionpolicies/)
+  await second.upgrade(scope, one.id, '1.36.3')
+  assert.match(await ask(second, resources), /mutatingadmissionpolicies/)
+})
+
 test('betas and alphas are switched on for every cluster of a server, remembered with it, and kept by a fork', async () => {
   await using opened = await openEngine()
   const { engine, scope, dataDir, store } = opened

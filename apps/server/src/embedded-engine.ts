@@ -13,11 +13,12 @@ import type {
   ControlPlaneSpec,
   ControlPlaneStatus,
   CredentialRole,
+  DeprecatedUse,
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import type { Store } from '@aksel/store/store'
-import { checkSwitches, type ApiSwitches } from './api-switches.ts'
+import { checkSwitches, switchesKnownTo, type ApiSwitches } from './api-switches.ts'
 import { Archives } from './archives.ts'
 import {
   FileRecords,
@@ -28,6 +29,7 @@ import {
   type ClusterRecords,
 } from './cluster-record.ts'
 import { issuerOf, type ControlPlane } from './control-plane.ts'
+import { DeprecatedUses } from './deprecated-uses.ts'
 import { issueNodeCredentials } from './node-credentials.ts'
 import { OwnStores } from './own-stores.ts'
 import { Places } from './places.ts'
@@ -50,6 +52,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   readonly #files: ClusterRecords
   readonly #own: OwnStores
   readonly #archives: Archives
+  readonly #uses: DeprecatedUses
   readonly #places: Places
   readonly #planes: RunningPlanes
   readonly #records = new Map<string, ClusterRecord>()
@@ -62,14 +65,20 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     this.#own = new OwnStores(this.#scope, options.dataDir)
     this.#archives = new Archives(this.#own, options)
     this.#places = new Places(options)
-    this.#planes = new RunningPlanes(this.#scope, options, {
-      places: this.#places,
-      records: {
-        current: (id) => this.#records.get(id),
-        keyspace: (record) => this.#keyspace(record),
-        closeKeyspace: (record) => this.#own.close(record.key),
+    this.#uses = new DeprecatedUses(this.#scope, options.dataDir)
+    const onDeprecatedUse = (record: ClusterRecord, use: DeprecatedUse): void => this.#uses.note(record.key, use)
+    this.#planes = new RunningPlanes(
+      this.#scope,
+      { ...options, onDeprecatedUse },
+      {
+        places: this.#places,
+        records: {
+          current: (id) => this.#records.get(id),
+          keyspace: (record) => this.#keyspace(record),
+          closeKeyspace: (record) => this.#own.close(record.key),
+        },
       },
-    })
+    )
     this.#files = options.sharedAs === undefined ? new FileRecords(options.dataDir) : new StoreRecords(options.store)
   }
 
@@ -128,6 +137,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     this.#records.set(id, record)
     this.#places.know(record.index)
     this.#planes.find(id)?.configureAuthentication(record.authentication ?? {})
+    await this.#planes.haltOlder(record)
     for (let attempt = 1; record.state === 'Running' && !this.#scope.signal.aborted; attempt++) {
       try {
         return void (await this.#planes.ensure(record))
@@ -161,12 +171,27 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return this.#statusOf(record)
   }
 
+  async upgrade(_scope: Scope, id: string, kubernetesVersion: string): Promise<ControlPlaneStatus> {
+    const record = this.#known(id)
+    if (record.spec.kubernetesVersion !== kubernetesVersion) {
+      const switches = await switchesKnownTo(kubernetesVersion, record.switches ?? {})
+      await this.#save({ ...record, switches, spec: { ...record.spec, kubernetesVersion } })
+    }
+    await this.#planes.renew(this.#known(id))
+    return this.#statusOf(this.#known(id))
+  }
+
+  deprecatedUses(id: string): readonly DeprecatedUse[] {
+    return this.#uses.of(this.#known(id).key)
+  }
+
   async delete(_scope: Scope, id: string): Promise<void> {
     await this.#planes.halt(id)
     const record = this.#records.get(id)
     if (record === undefined) return
     await this.#archives.remove(record)
     await this.#files.remove(record.key)
+    await this.#uses.forget(record.key)
     this.#records.delete(id)
     this.#places.free(record.index)
   }
@@ -269,6 +294,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#planes.ids.map((id) => this.#planes.halt(id)))
+    await this.#uses.flushed()
     this.#places.close()
   }
 

@@ -112,6 +112,18 @@ export class RunningPlanes {
     }
   }
 
+  /** Runs as the record says now: one of another version ends first. */
+  async renew(record: ClusterRecord): Promise<void> {
+    await this.haltOlder(record)
+    if (record.state === 'Running') await this.ensure(record)
+  }
+
+  async haltOlder({ spec }: ClusterRecord): Promise<void> {
+    const running = this.#alive.get(spec.id)
+    if (running !== undefined && running.record.spec.kubernetesVersion !== spec.kubernetesVersion)
+      await this.halt(spec.id)
+  }
+
   async halt(id: string): Promise<void> {
     this.#failures.delete(id)
     const starting = this.#starting.get(id)

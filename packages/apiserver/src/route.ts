@@ -9,7 +9,7 @@ import { connect, isConnect } from './connect-route.ts'
 import { overWebSocket } from './connect/watch-socket.ts'
 import type { Documents } from './discovery/documents.ts'
 import { healthAnswer, isHealthPath, type HealthParts } from './health.ts'
-import { deprecationWarning } from './deprecation.ts'
+import { deprecationWarning, type ObservedDeprecation } from './deprecation.ts'
 import { encodings, negotiateObject, offeredTypes } from './http/accept.ts'
 import { errorAnswer, jsonAnswer, textAnswer } from './http/answer.ts'
 import type { MetricsRegistry } from './metrics.ts'
@@ -36,6 +36,7 @@ export interface RouteParts extends HealthParts {
   readonly reviews: Readonly<Record<string, ReviewHandler>>
   readonly connect: ConnectHandler | undefined
   readonly debug?: DebugAnswers | undefined
+  readonly onDeprecatedUse?: ((use: ObservedDeprecation) => void) | undefined
 }
 
 export function routeOf(parts: RouteParts): Route {
@@ -93,14 +94,21 @@ async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promis
 }
 
 /** The caller is told, and so are who reads the audit log and who reads the metrics. */
-function noteDeprecation({ requests }: RouteParts, { row, info, warnings, annotations }: ResourceCall): void {
+function noteDeprecation(
+  { requests, onDeprecatedUse, scope }: RouteParts,
+  { row, info, warnings, annotations }: ResourceCall,
+): void {
   const warning = row.deprecated === undefined ? row.custom?.deprecation : deprecationWarning(row, row.deprecated)
   if (warning === undefined) return
   const { removedIn } = row.deprecated ?? {}
   warnings.add(warning)
   requests.useDeprecated(row, info.subresource, removedIn ?? '')
   annotations?.set('k8s.io/deprecated', 'true')
-  if (removedIn !== undefined) annotations?.set('k8s.io/removed-release', removedIn)
+  if (removedIn === undefined) return
+  annotations?.set('k8s.io/removed-release', removedIn)
+  if (['get', 'list', 'watch'].includes(info.verb)) return
+  const { group, version, plural: resource } = row
+  onDeprecatedUse?.({ group, version, resource, removedIn, lastSeenMs: scope.clock.now() })
 }
 
 function refuseMethod(): never {

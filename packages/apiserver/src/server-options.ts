@@ -5,6 +5,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Store } from '@aksel/store/store'
 import type { FrontProxy } from './aggregation/front-proxy.ts'
 import type { AuditSink } from './audit.ts'
+import type { ObservedDeprecation } from './deprecation.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { SigningKey } from './authentication/tokens.ts'
 import type { NodeConnector } from './connect-handler.ts'
@@ -48,6 +49,8 @@ export interface ApiServerOptions {
   /** What GET of a path below /debug/ answers. */
   readonly debug?: DebugAnswers
   readonly audit?: AuditSink
+  /** Told of every write through an API version that a later minor no longer serves. */
+  readonly onDeprecatedUse?: (use: ObservedDeprecation) => void
   /** Other parts of the control plane, for componentstatuses. */
   readonly components?: readonly HealthCheck[]
   readonly nodePorts?: { readonly from: number; readonly to: number }

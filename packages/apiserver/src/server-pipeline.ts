@@ -84,6 +84,7 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
       '/componentstatuses': componentStatuses([{ name: 'etcd-0', check: storage }, ...(options.components ?? [])]),
     },
     debug: options.debug,
+    onDeprecatedUse: options.onDeprecatedUse,
     connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
   })
   return new Pipeline({

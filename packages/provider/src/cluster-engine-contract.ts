@@ -122,6 +122,24 @@ function lifetime(open: () => Promise<OpenedEngine>): void {
     assert.equal(await remembers(engine, spec('c1').id, 'kept'), true)
   })
 
+  test('an upgraded control plane keeps its objects and its address, and upgrading it again changes nothing', async () => {
+    await using opened = await open()
+    const { engine, scope } = opened
+    const { id } = spec('c1')
+    const before = await engine.create(scope, { ...spec('c1'), kubernetesVersion: '1.34.10' })
+    await remember(engine, id, 'kept')
+    for (const version of ['1.35.7', '1.36.3', '1.36.3']) {
+      const after = await engine.upgrade(scope, id, version)
+      assert.deepEqual([after.state, after.kubernetesVersion, after.localUrl], ['Running', version, before.localUrl])
+      assert.equal(await remembers(engine, id, 'kept'), true)
+    }
+    await engine.stop(scope, id)
+    await engine.start(scope, id)
+    assert.equal(engine.status(id)?.kubernetesVersion, '1.36.3')
+    assert.deepEqual(engine.deprecatedUses(id), [])
+    await assert.rejects(async () => engine.upgrade(scope, 'nothing', '1.36.3'))
+  })
+
   test('a deleted control plane is gone with its objects, and deleting it again is fine', async () => {
     await using opened = await open()
     const { engine, scope } = opened

@@ -40,6 +40,18 @@ export interface ControlPlaneStatus {
   readonly failure?: string
 }
 
+/** Somebody wrote through an API version that goes away. Reads do not count. */
+export interface DeprecatedUse {
+  readonly group: string
+  readonly version: string
+  /** `cronjobs`. */
+  readonly resource: string
+  /** The minor that no longer serves it: `1.35`. */
+  readonly removedIn: string
+  /** Milliseconds since 1970. */
+  readonly lastSeenMs: number
+}
+
 export const credentialRoles = ['admin', 'user'] as const
 export type CredentialRole = (typeof credentialRoles)[number]
 
@@ -59,6 +71,10 @@ export interface ClusterEngine {
   /** Objects are kept, nothing is served and no loop runs. */
   stop(scope: Scope, id: string): Promise<void>
   start(scope: Scope, id: string): Promise<ControlPlaneStatus>
+  /** Another Kubernetes version from now on: objects and addresses stay, open watches end and are begun anew. Idempotent. */
+  upgrade(scope: Scope, id: string, kubernetesVersion: string): Promise<ControlPlaneStatus>
+  /** What was written through API versions that a later minor no longer serves, and when last; remembered over restarts. */
+  deprecatedUses(id: string): readonly DeprecatedUse[]
   /** Idempotent; data is gone afterwards. */
   delete(scope: Scope, id: string): Promise<void>
   /** A kubeconfig in YAML. */

@@ -9,6 +9,7 @@ import type {
   ControlPlaneSpec,
   ControlPlaneStatus,
   CredentialRole,
+  DeprecatedUse,
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
@@ -26,6 +27,8 @@ const pem = (label: string): string => `-----BEGIN ${label}-----\nZmFrZQ==\n----
 export class FakeClusterEngine implements ClusterEngine {
   readonly clusters = new Map<string, FakeControlPlane>()
   readonly authentication = new Map<string, AuthenticationConfiguration>()
+  /** Of every cluster, as a test sets it. */
+  uses: readonly DeprecatedUse[] = []
   readonly #options: { readonly clock: Clock; readonly random: Random }
   readonly #interference: Interference
   #made = 0
@@ -65,6 +68,20 @@ export class FakeClusterEngine implements ClusterEngine {
 
   start(_scope: Scope, id: string): Promise<ControlPlaneStatus> {
     return interfered(this.#interference, 'engine.start', () => this.#set(id, 'Running'))
+  }
+
+  upgrade(_scope: Scope, id: string, kubernetesVersion: string): Promise<ControlPlaneStatus> {
+    return interfered(this.#interference, 'engine.upgrade', () => {
+      const known = this.#known(id)
+      const status = { ...known.status, kubernetesVersion }
+      this.clusters.set(id, { ...known, status, spec: { ...known.spec, kubernetesVersion } })
+      return status
+    })
+  }
+
+  deprecatedUses(id: string): readonly DeprecatedUse[] {
+    this.#known(id)
+    return this.uses
   }
 
   delete(_scope: Scope, id: string): Promise<void> {
