@@ -5,6 +5,7 @@ import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from
 import { digitsOf } from './plan.ts'
 import { documentId } from './resource-id.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
+import { versionsOf } from './upgrade-plan.ts'
 import { isSandboxed, sandboxLabels } from './resource-providers/container-service/pod-sandboxing.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.ts'
@@ -44,6 +45,7 @@ export function machineSpec(parts: {
   const networkPolicy = policyEngineOf(cluster)
   const size = findVmSize(pool.properties.vmSize)
   if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${pool.properties.vmSize}"`)
+  const versions = versionsOf(machine, pool)
   const kubelet = kubeletOf(pool.properties['kubeletConfig'])
   return {
     name: machine.name,
@@ -52,7 +54,7 @@ export function machineSpec(parts: {
     vcpus: size.vcpus,
     memoryBytes: size.memoryBytes,
     ...(machine.zone === undefined ? {} : { zone: machine.zone }),
-    nodeImage: pool.nodeImageVersion,
+    nodeImage: versions.image,
     maxPods: pool.properties.maxPods,
     labels: { ...nodeLabels(cluster, pool, machine), ...machine.labels },
     taints: machine.taints.map(parseTaint),
@@ -60,7 +62,7 @@ export function machineSpec(parts: {
     ...(isSandboxed(pool.properties) ? { sandboxing: true } : {}),
     subnetId: subnetId.toLowerCase(),
     boot: {
-      kubernetesVersion: pool.version,
+      kubernetesVersion: versions.kubernetes,
       nodeUrl: controlPlane.nodeUrl,
       tunnelSocket: controlPlane.tunnelSocket,
       clusterDns: cluster.properties.networkProfile.dnsServiceIP,
@@ -101,7 +103,7 @@ function nodeLabels(cluster: ClusterRecord, pool: PoolRecord, machine: MachineRe
     [`${ours}/mode`]: properties.mode.toLowerCase(),
     [`${ours}/role`]: 'agent',
     [`${ours}/managedby`]: 'aks',
-    [`${ours}/node-image-version`]: pool.nodeImageVersion,
+    [`${ours}/node-image-version`]: versionsOf(machine, pool).image,
     [`${ours}/nodepool-type`]: 'VirtualMachineScaleSets',
     [`${ours}/os-sku`]: properties.osSKU,
     [`${ours}/storageprofile`]: 'managed',

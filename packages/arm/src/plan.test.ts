@@ -92,6 +92,8 @@ function factsOf(row: Row): PoolFacts {
     pool: {
       name: 'a',
       clusterId: 'c',
+      version: '1.35.7',
+      nodeImageVersion: 'image-1',
       nextInstance: row.nextInstance ?? machines.length,
       progress: { provisioningState: 'Updating', ...(row.deleting === true ? { deleting: true } : {}) },
       properties: {

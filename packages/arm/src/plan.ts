@@ -2,6 +2,7 @@
 
 import { firstFreePart } from './ip-ranges.ts'
 import type { MachineRecord, PoolRecord } from './records.ts'
+import { goalOf, isBlueGreen, isCurrent } from './upgrade-plan.ts'
 
 /** What is known of a machine beyond its record, for choosing whom to let go. */
 export interface MachineFacts {
@@ -10,7 +11,10 @@ export interface MachineFacts {
 }
 
 export interface PoolFacts {
-  readonly pool: Pick<PoolRecord, 'name' | 'clusterId' | 'properties' | 'nextInstance' | 'progress'>
+  readonly pool: Pick<
+    PoolRecord,
+    'name' | 'clusterId' | 'properties' | 'nextInstance' | 'progress' | 'version' | 'nodeImageVersion' | 'upgrade'
+  >
   /** Digits that nodes of the cluster share. */
   readonly clusterDigits: string
   /** Range that nodes get their pod ranges from; each node a /24. */
@@ -20,6 +24,8 @@ export interface PoolFacts {
   readonly usedPodCidrs: ReadonlySet<string>
   readonly factsOf: (name: string) => MachineFacts
   readonly nowMs: number
+  /** Extra machines for the time of an upgrade. */
+  readonly surge?: number
 }
 
 export interface PoolPlan {
@@ -34,29 +40,44 @@ export interface PoolPlan {
 const podPrefixLength = 24
 
 export function planPool(facts: PoolFacts): PoolPlan {
-  const { pool, machines } = facts
-  const wanted = pool.progress.deleting === true ? 0 : pool.properties.count
+  const { pool, machines, surge = 0 } = facts
+  const deleting = pool.progress.deleting === true
   const staying = machines.filter(({ leavingSinceMs }) => leavingSinceMs === undefined)
-  const surplus = staying.length - wanted
-  if (surplus > 0) {
-    const leave = chooseLeavers(staying, surplus, facts.factsOf)
-    return {
-      add: [],
-      leave: leave.map((machine) => ({ ...machine, leavingSinceMs: facts.nowMs })),
-      nextInstance: pool.nextInstance,
-      withoutPodCidr: 0,
-    }
+  const extra = staying.filter((machine) => machine.surge === true)
+  // While old and new nodes stand side by side, only those of the new versions are counted.
+  const isCounted = (machine: MachineRecord): boolean =>
+    deleting || pool.upgrade === undefined || !isBlueGreen(pool) || isCurrent(machine, pool)
+  const own = staying.filter((machine) => machine.surge !== true && isCounted(machine))
+  const kinds = [
+    { present: own, wanted: deleting ? 0 : pool.properties.count, isSurge: false },
+    { present: extra, wanted: deleting ? 0 : surge, isSurge: true },
+  ]
+  const leave = kinds.flatMap(({ present, wanted }) =>
+    chooseLeavers(present, Math.max(0, present.length - wanted), facts.factsOf),
+  )
+  let plan: PoolPlan = {
+    add: [],
+    leave: leave.map((machine) => ({ ...machine, leavingSinceMs: facts.nowMs })),
+    nextInstance: pool.nextInstance,
+    withoutPodCidr: 0,
   }
-  return planAdditions(facts, staying, wanted - staying.length)
+  for (const { present, wanted, isSurge } of kinds) {
+    plan = withAdditions(facts, plan, { staying, missing: Math.max(0, wanted - present.length), isSurge })
+  }
+  return plan
 }
 
-function planAdditions(facts: PoolFacts, staying: readonly MachineRecord[], missing: number): PoolPlan {
+function withAdditions(
+  facts: PoolFacts,
+  plan: PoolPlan,
+  wish: { readonly staying: readonly MachineRecord[]; readonly missing: number; readonly isSurge: boolean },
+): PoolPlan {
   const { pool } = facts
-  const used = new Set(facts.usedPodCidrs)
-  const present = [...staying]
+  const used = new Set([...facts.usedPodCidrs, ...plan.add.map(({ podCidr }) => podCidr)])
+  const present = [...wish.staying, ...plan.add]
   const add: MachineRecord[] = []
-  let instance = pool.nextInstance
-  while (add.length < missing) {
+  let instance = plan.nextInstance
+  while (add.length < wish.missing) {
     const podCidr = firstFreePart(facts.podCidr, podPrefixLength, used)
     if (podCidr === undefined) break
     used.add(podCidr)
@@ -71,12 +92,19 @@ function planAdditions(facts: PoolFacts, staying: readonly MachineRecord[], miss
       podCidr,
       labels: pool.properties.nodeLabels ?? {},
       taints: pool.properties.nodeTaints ?? [],
+      versions: goalOf(pool),
+      ...(wish.isSurge ? { surge: true } : {}),
     }
     add.push(machine)
     present.push(machine)
     instance += 1
   }
-  return { add, leave: [], nextInstance: instance, withoutPodCidr: missing - add.length }
+  return {
+    ...plan,
+    add: [...plan.add, ...add],
+    nextInstance: instance,
+    withoutPodCidr: plan.withoutPodCidr + wish.missing - add.length,
+  }
 }
 
 /** `aks-nodepool1-12345678-vmss00000a`: the number in base 36, six digits. */

@@ -31,6 +31,8 @@ export interface Progress {
   readonly operationId?: string
   /** Set once a delete was accepted; there is no way back. */
   readonly deleting?: boolean
+  /** An abort was asked for: what is half done is put in order, and nothing new is begun. */
+  readonly canceling?: boolean
   readonly error?: ArmErrorBody
 }
 
@@ -107,6 +109,21 @@ export interface PoolProperties {
   readonly [name: string]: unknown
 }
 
+/** What a node runs. */
+export interface NodeVersions {
+  /** `1.35.7`. */
+  readonly kubernetes: string
+  /** `AKSUbuntu-2404gen2containerd-202611.23.0`. */
+  readonly image: string
+}
+
+/** Machines are being brought from one pair of versions to another, or were until that failed or was aborted. */
+export interface PoolUpgrade {
+  readonly from: NodeVersions
+  /** Blue-green: when the last batch of old nodes was drained, milliseconds since 1970. */
+  readonly finalSoakSinceMs?: number
+}
+
 export interface PoolRecord {
   readonly kind: 'pool'
   readonly id: string
@@ -119,6 +136,10 @@ export interface PoolRecord {
   readonly simulated: boolean
   readonly version: string
   readonly nodeImageVersion: string
+  /** Absent once every machine has the versions above. */
+  readonly upgrade?: PoolUpgrade
+  /** What it had before, newest first. */
+  readonly recentlyUsed?: readonly (NodeVersions & { readonly atMs: number })[]
   /** The number of the next machine; numbers are never used twice. */
   readonly nextInstance: number
   /** A delete was asked to go ahead in spite of disruption budgets. */
@@ -137,6 +158,14 @@ export interface JwtAuthenticatorRecord {
   readonly progress: Progress
 }
 
+export const machineSteps = ['Draining', 'Soaking', 'Reimaging', 'Drained'] as const
+
+export interface MachineStep {
+  readonly kind: (typeof machineSteps)[number]
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number
+}
+
 export interface MachineRecord {
   readonly kind: 'machine'
   readonly name: string
@@ -148,6 +177,14 @@ export interface MachineRecord {
   /** Labels and taints of the pool that this machine's node was last given. */
   readonly labels: Tags
   readonly taints: readonly string[]
+  /** What it was made with; absent in records that are older than upgrades. */
+  readonly versions?: NodeVersions
+  /** It is there for the time of an upgrade only. */
+  readonly surge?: boolean
+  /** Where its own upgrade stands. */
+  readonly step?: MachineStep
+  /** The operation in which it could not be drained: it stays cordoned, as it was. */
+  readonly quarantinedBy?: string
   /** Milliseconds since 1970 when it was told to leave; absent while it is wanted. */
   readonly leavingSinceMs?: number
 }

@@ -373,13 +373,12 @@ const updates: readonly Row[] = [
     /already exists in location 'eastus'/,
   ],
   [
-    'a version that skips',
+    'a version that goes back',
     body({ kubernetesVersion: '1.34' }),
     409,
     'OperationNotAllowed',
     /Upgrading Kubernetes version 1\.35\.7 to 1\.34\.10 is not allowed/,
   ],
-  ['an upgrade', body({ kubernetesVersion: '1.36' }), 409, 'OperationNotAllowed', /not available in this release/],
   ['no system pool left', pool({ mode: 'User' }), 400, 'InvalidParameter', /at least one system pool/],
 ]
 

@@ -1,12 +1,16 @@
 // Clusters and pools as clients read them: what was written, and what the service tells of its own.
 
+import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import type { ClusterRecord, Json, PoolRecord, Progress, Tags } from '../../records.ts'
 
 /** Read by people and tools in the resource itself: hollow nodes stand behind it. */
 export const simulatedTag = 'aksel.simulated'
 
-/** `failure`: why its control plane does not answer at this moment. */
-export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[], failure?: string): Json {
+/** What its control plane says of itself at this moment. */
+export type Seen = Partial<Pick<ControlPlaneStatus, 'failure' | 'kubernetesVersion'>>
+
+export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[], seen: Seen = {}): Json {
+  const { failure } = seen
   const { properties } = cluster
   const progress = failure === undefined ? cluster.progress : failed(cluster.progress, failure)
   const simulated = pools.length > 0 && pools.every((pool) => pool.simulated)
@@ -25,7 +29,7 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
       provisioningState: progress.provisioningState,
       powerState: { code: 'Running' },
       ...withoutSecrets(properties),
-      currentKubernetesVersion: cluster.version,
+      currentKubernetesVersion: seen.kubernetesVersion ?? cluster.version,
       fqdn: cluster.fqdn,
       azurePortalFQDN: cluster.fqdn.replace('.hcp.', '.portal.hcp.'),
       agentPoolProfiles: pools.map((pool) => ({ name: pool.name, ...poolProperties(pool) })),
@@ -64,8 +68,8 @@ function poolProperties(pool: PoolRecord): Json {
     ...(tags === undefined ? {} : { tags }),
     provisioningState: progress.provisioningState,
     powerState: { code: 'Running' },
-    currentOrchestratorVersion: pool.version,
-    nodeImageVersion: pool.nodeImageVersion,
+    currentOrchestratorVersion: pool.upgrade?.from.kubernetes ?? pool.version,
+    nodeImageVersion: pool.upgrade?.from.image ?? pool.nodeImageVersion,
     eTag: pool.eTag,
     ...(progress.error === undefined ? {} : { status: { provisioningError: progress.error } }),
     aksel: { simulated: pool.simulated, recorded: pool.recorded },

@@ -6,13 +6,16 @@ import { endOf } from '../../operations.ts'
 import { networkOf } from '../../machine-spec.ts'
 import { groupId, groupOfId } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
-import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord } from '../../records.ts'
+import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord, Progress } from '../../records.ts'
+import { isUpgrading } from '../../upgrade-plan.ts'
 import { machinesOf, poolsOf } from './cluster-store.ts'
 import { ensureFoundation } from './foundation.ts'
 import { authenticatorsOf } from './jwt-authenticators.ts'
 import { failAuthenticators, reconcileAuthenticators } from './jwt-authenticator-passes.ts'
 import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
-import { forgetMachine, planMachines, reconcilePool } from './pool-passes.ts'
+import { forgetMachine } from './machine-passes.ts'
+import { planMachines, reconcilePool } from './pool-passes.ts'
+import { upgradePool } from './pool-upgrade.ts'
 
 /** Some pools failed; the others are as they should be. */
 export class PoolsFailed extends Error {
@@ -42,9 +45,12 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
   if (pools === undefined) return 'again'
   const failures = new Map<string, unknown>()
   const finished = await Promise.all(
-    pools.map(async (pool) => {
+    pools.map(async ({ pool, turn }) => {
       try {
         await reconcilePool(scoped, cluster, pool, controlPlane)
+        if (turn) await upgradePool(scoped, { cluster, pool, controlPlane })
+        // Another pool of the same operation is upgraded first.
+        else if (isUpgrading(pool)) return false
         return await finishPool(scoped, pool)
       } catch (error) {
         failures.set(pool.id, error)
@@ -67,7 +73,7 @@ async function finishPool(pass: Pass, pool: PoolRecord): Promise<boolean> {
   if (pool.progress.deleting === true) {
     return commitEnd(pass, pool.id, operationId, { kind: 'delete', key, expected: current.modRevision })
   }
-  const value: PoolRecord = { ...current.value, progress: { provisioningState: 'Succeeded' } }
+  const value: PoolRecord = { ...current.value, progress: endedProgress(pool.progress) }
   return commitEnd(pass, pool.id, operationId, { kind: 'put', key, value, expected: current.modRevision })
 }
 
@@ -77,8 +83,20 @@ async function finishCluster(pass: Pass, cluster: ClusterRecord): Promise<boolea
   const key = keys.resource(cluster.id)
   const current = await pass.store.get<ClusterRecord>(key)
   if (current === undefined || current.value.progress.operationId !== operationId) return false
-  const value: ClusterRecord = { ...current.value, progress: { provisioningState: 'Succeeded' } }
+  const value = endedCluster(pass, current.value)
   return commitEnd(pass, cluster.id, operationId, { kind: 'put', key, value, expected: current.modRevision })
+}
+
+function endedProgress({ canceling }: Progress): Progress {
+  return { provisioningState: canceling === true ? 'Canceled' : 'Succeeded' }
+}
+
+/** After an abort it says which version it really has. */
+function endedCluster(pass: Pass, cluster: ClusterRecord): ClusterRecord {
+  const ended: ClusterRecord = { ...cluster, progress: endedProgress(cluster.progress) }
+  const running = pass.suppliers.engine.status(engineId(cluster))?.kubernetesVersion ?? cluster.version
+  if (cluster.progress.canceling !== true || running === cluster.version) return ended
+  return { ...ended, version: running, properties: { ...ended.properties, kubernetesVersion: running } }
 }
 
 /** Writes the resource's end, and the operation's where the operation is its own. */
@@ -148,7 +166,12 @@ export async function failCluster(
   for (const { value } of await poolsOf(pass.store, id)) {
     if (value.progress.operationId === undefined) continue
     ended = true
-    const own = failures === undefined ? reason : failures.has(value.id) ? bodyOf(failures.get(value.id)) : undefined
+    const own =
+      failures?.has(value.id) === true
+        ? bodyOf(failures.get(value.id))
+        : unfinished(value, failures)
+          ? reason
+          : undefined
     await endPool(pass, value, own)
   }
   const { operationId, deleting } = stored.value.progress
@@ -156,6 +179,11 @@ export async function failCluster(
   const progress = { provisioningState: 'Failed', error: reason, ...(deleting === true ? { deleting } : {}) }
   await endWith(pass, stored.value.id, operationId, progress, reason)
   return true
+}
+
+/** Its part was not done: nothing was, or its upgrade was still to come. */
+function unfinished(pool: PoolRecord, failures: ReadonlyMap<string, unknown> | undefined): boolean {
+  return failures === undefined || pool.upgrade !== undefined
 }
 
 async function endPool(pass: Pass, pool: PoolRecord, error: ArmErrorBody | undefined): Promise<void> {

@@ -129,7 +129,7 @@ function without(from: Json, name: string): Json {
   return Object.fromEntries(Object.entries(from).filter(([known]) => known !== name))
 }
 
-/** The full version after a write. A cluster keeps its patch while the alias stands; upgrades are told apart here. */
+/** The full version after a write. A cluster keeps its patch while the alias stands; minors are not skipped, and nothing goes back. */
 export function nextVersion(properties: ClusterProperties, existing: ClusterRecord | undefined): string {
   const asked = properties.kubernetesVersion
   if (existing !== undefined && (asked === existing.properties.kubernetesVersion || asked === existing.version)) {
@@ -143,9 +143,7 @@ export function nextVersion(properties: ClusterProperties, existing: ClusterReco
       `Upgrading Kubernetes version ${existing.version} to ${version} is not allowed. Available upgrades: [${upgradesOf(existing.version).join(' ')}]. Please see https://aka.ms/aks-supported-k8s-ver for version details.`,
     )
   }
-  throw notAllowed(
-    `Upgrading Kubernetes version ${existing.version} to ${version} is not available in this release: nothing was changed.`,
-  )
+  return version
 }
 
 function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {

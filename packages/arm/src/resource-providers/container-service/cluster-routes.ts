@@ -62,7 +62,7 @@ async function bodyOf(hub: Hub, cluster: ClusterRecord): Promise<Json> {
   return clusterBody(
     cluster,
     pools.map(({ value }) => value),
-    hub.suppliers.engine.status(engineId(cluster))?.failure,
+    hub.suppliers.engine.status(engineId(cluster)),
   )
 }
 
@@ -86,7 +86,7 @@ async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   hub.wake(cluster.id)
   return {
     status: created ? 201 : 200,
-    body: clusterBody(cluster, pools),
+    body: clusterBody(cluster, pools, hub.suppliers.engine.status(engineId(cluster))),
     headers: { ...operationHeaders(operation, request.origin), ...recordedHeaders(recordedOf(cluster, pools)) },
   }
 }

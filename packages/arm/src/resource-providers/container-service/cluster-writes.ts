@@ -149,8 +149,13 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     version,
     ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
     recorded: recordedOfCluster(properties, clusterDefaults(names)),
-    progress: { provisioningState: current === undefined ? 'Creating' : 'Updating', operationId: write.operation.id },
+    progress: { provisioningState: stateOf(current, version), operationId: write.operation.id },
   }
+}
+
+function stateOf(current: ClusterRecord | undefined, version: string): string {
+  if (current === undefined) return 'Creating'
+  return current.version === version ? 'Updating' : 'Upgrading'
 }
 
 function skuOf(value: Json): Json {

@@ -16,14 +16,15 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const { engine } = pass.suppliers
   const id = engineId(cluster)
   const running = engine.status(id)
-  if (running?.state === 'Running' && running.failure === undefined && pass.seen.prepared.has(id)) return running
+  const isSound = running?.state === 'Running' && running.failure === undefined && pass.seen.prepared.has(id)
+  if (isSound && isWanted(running, cluster)) return running
   const network = networkOf(cluster, subscriptionOf(cluster.id))
   pass.tell(id, `Preparing the network of ${cluster.name}`)
   await ensureNodeGroup(pass, cluster, network)
   const fabricAddress = isFork(cluster) ? undefined : await ensureNetwork(pass, network)
   pass.tell(id, `Starting the control plane of ${cluster.name}`)
   const { dnsServiceIP, serviceCidr } = cluster.properties.networkProfile
-  const status = await ensureControlPlane(pass, cluster, {
+  const started = await ensureControlPlane(pass, cluster, {
     id,
     name: cluster.name,
     kubernetesVersion: cluster.version,
@@ -32,6 +33,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     fqdn: cluster.fqdn,
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })
+  const status = await ensureVersion(pass, cluster, started)
   pass.tell(id, `Installing what every cluster has in ${cluster.name}`)
   const networkPolicy = policyEngineOf(cluster)
   await pass.suppliers.prepareCluster(pass.scope, {
@@ -48,6 +50,21 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   )
   pass.seen.prepared.add(id)
   return status
+}
+
+function isWanted({ kubernetesVersion }: ControlPlaneStatus, { version, progress }: ClusterRecord): boolean {
+  return kubernetesVersion === version || progress.canceling === true
+}
+
+/** The control plane goes first: nodes are never newer. */
+async function ensureVersion(
+  pass: Pass,
+  cluster: ClusterRecord,
+  running: ControlPlaneStatus,
+): Promise<ControlPlaneStatus> {
+  if (isWanted(running, cluster)) return running
+  pass.tell(cluster.id, `Upgrading the control plane from ${running.kubernetesVersion} to ${cluster.version}`)
+  return pass.suppliers.engine.upgrade(pass.scope, running.id, cluster.version)
 }
 
 /** Begins with what the cluster was made of; afterwards it is like any other. */

@@ -40,18 +40,3 @@ export function upgradesOf(version: string): readonly string[] {
     return itsMajor === major && newer ? [offered.version] : []
   })
 }
-
-/** Ubuntu means 22.04 up to Kubernetes 1.34 and 24.04 from 1.35. */
-export function nodeImageOf(osSku: string, version: string): string {
-  const release = '202611.01.0'
-  const minor = Number(version.split('.')[1])
-  const ubuntu = minor >= 35 ? '2404' : '2204'
-  const names: Readonly<Record<string, string>> = {
-    ubuntu: `AKSUbuntu-${ubuntu}gen2containerd`,
-    ubuntu2204: 'AKSUbuntu-2204gen2containerd',
-    ubuntu2404: 'AKSUbuntu-2404gen2containerd',
-    azurelinux: 'AKSAzureLinux-V3gen2',
-    azurelinux3: 'AKSAzureLinux-V3gen2',
-  }
-  return `${names[osSku.toLowerCase()] ?? names['ubuntu']!}-${release}`
-}

@@ -10,6 +10,7 @@ import type { ClusterRecord, OperationRecord, PoolRecord } from '../../records.t
 import { clusterBody, poolBody } from './bodies.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { poolsOf, readCluster } from './cluster-store.ts'
+import { engineId } from './pass.ts'
 import { minorOf, offeredVersions, upgradesOf } from './kubernetes-versions.ts'
 
 const location = '/subscriptions/:subscription/providers/Microsoft.ContainerService/locations/:location'
@@ -108,6 +109,7 @@ async function operationResult(hub: Hub, request: ArmRequest): Promise<ArmRespon
     clusterBody(
       stored.value,
       pools.map(({ value }) => value),
+      hub.suppliers.engine.status(engineId(stored.value)),
     ),
   )
 }

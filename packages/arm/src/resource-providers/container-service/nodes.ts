@@ -83,6 +83,8 @@ export interface DrainOptions {
   /** Aborts when the time for a gentle drain is over, or the pass is. */
   readonly signal: AbortSignal
   readonly ignoreDisruptionBudgets: boolean
+  /** Told of every pod whose eviction was refused, and why. */
+  readonly refused?: (pod: string, why: string) => void
 }
 
 /** How long to wait before asking again for an eviction that a disruption budget refused; kubectl waits as long. */
@@ -119,15 +121,15 @@ async function evictAll(client: Client, options: DrainOptions): Promise<boolean>
   let refused = false
   for (const pod of items.filter(mustLeave)) {
     if (pod.metadata.deletionTimestamp !== undefined) continue
-    if (!(await evict(client, pod, options.ignoreDisruptionBudgets))) refused = true
+    if (!(await evict(client, pod, options))) refused = true
   }
   return refused
 }
 
-async function evict(client: Client, pod: Pod, ignoreDisruptionBudgets: boolean): Promise<boolean> {
+async function evict(client: Client, pod: Pod, options: DrainOptions): Promise<boolean> {
   const ref = { name: pod.metadata.name, namespace: pod.metadata.namespace ?? 'default' }
   try {
-    if (ignoreDisruptionBudgets) await client.delete(pods, ref)
+    if (options.ignoreDisruptionBudgets) await client.delete(pods, ref)
     else {
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: ref }
       await client.createSubresource(pods, ref, 'eviction', body)
@@ -135,8 +137,9 @@ async function evict(client: Client, pod: Pod, ignoreDisruptionBudgets: boolean)
     return true
   } catch (error) {
     if (isReason(error, 'NotFound')) return true
-    if (isReason(error, 'TooManyRequests')) return false
-    throw error
+    if (!isReason(error, 'TooManyRequests')) throw error
+    options.refused?.(`${ref.namespace}/${ref.name}`, error instanceof Error ? error.message : String(error))
+    return false
   }
 }
 

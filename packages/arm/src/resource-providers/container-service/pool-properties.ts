@@ -6,6 +6,7 @@ import { isSandboxed, sandboxedRuntimes } from './pod-sandboxing.ts'
 import { readShape } from './shape.ts'
 import { poolShape } from './pool-shape.ts'
 import { judgeKubeletConfig } from './kubelet-config.ts'
+import { judgeUpgradeSettings } from './upgrade-settings.ts'
 import { minorOf, resolveVersion } from './kubernetes-versions.ts'
 import { defaultVmSize, findVmSize, isBurstable, vmSizes } from './vm-sizes.ts'
 import type { Json, PoolProperties } from '../../records.ts'
@@ -28,15 +29,7 @@ const immutable = [
 ] as const
 
 /** Told by the service, never set by a caller. */
-const readOnly = [
-  'provisioningState',
-  'currentOrchestratorVersion',
-  'eTag',
-  'powerState',
-  'nodeImageVersion',
-  'status',
-  'aksel',
-]
+const readOnly = ['provisioningState', 'currentOrchestratorVersion', 'eTag', 'powerState', 'status', 'aksel']
 
 export interface PoolContext {
   /** Full version of the cluster. */
@@ -126,6 +119,7 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   oneOf('type', pool['type'], ['VirtualMachineScaleSets', 'VirtualMachines', 'AvailabilitySet'])
   oneOf('scaleSetPriority', pool['scaleSetPriority'] ?? 'Regular', ['Regular', 'Spot'])
   judgeSandboxing(pool)
+  judgeUpgradeSettings(pool)
   judgeCount(pool)
   if (pool.maxPods < 10 || pool.maxPods > 250) {
     throw invalidParameter(

@@ -9,6 +9,7 @@ import { poolBody, recordedHeaders } from './bodies.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { machinesOf, poolsOf, readParent, readPoolRecord } from './cluster-store.ts'
 import { offeredVersions, upgradesOf } from './kubernetes-versions.ts'
+import { nodeImageOf } from './node-images.ts'
 import { engineId } from './pass.ts'
 import { beginPoolDelete, putPool } from './pool-writes.ts'
 import { ArmError } from '@aksel/base/errors'
@@ -82,7 +83,16 @@ async function upgradeProfile(hub: Hub, request: ArmRequest): Promise<ArmRespons
       kubernetesVersion: value.version,
       osType: value.properties.osType,
       upgrades: upgradesOf(value.version).map((kubernetesVersion) => ({ kubernetesVersion })),
-      latestNodeImageVersion: value.nodeImageVersion,
+      latestNodeImageVersion: nodeImageOf(value.properties.osSKU, value.version, request.scope.clock.now()),
+      ...(value.recentlyUsed === undefined
+        ? {}
+        : {
+            recentlyUsedVersions: value.recentlyUsed.map(({ kubernetes, image, atMs }) => ({
+              orchestratorVersion: kubernetes,
+              nodeImageVersion: image,
+              timestamp: new Date(atMs).toISOString(),
+            })),
+          }),
     },
   })
 }

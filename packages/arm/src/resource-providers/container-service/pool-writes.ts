@@ -8,12 +8,20 @@ import type { Hub } from '../../hub.ts'
 import { newOperation, startOf } from '../../operations.ts'
 import { poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
-import type { ClusterRecord, Json, OperationRecord, PoolProperties, PoolRecord, Tags } from '../../records.ts'
+import type {
+  ClusterRecord,
+  Json,
+  OperationRecord,
+  PoolProperties,
+  PoolRecord,
+  PoolUpgrade,
+  Tags,
+} from '../../records.ts'
 import { objectAt, readObject, textAt } from '../body.ts'
 import { readTags } from '../resources/names.ts'
 import { simulatedTag } from './bodies.ts'
 import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
-import { nodeImageOf, resolveVersion } from './kubernetes-versions.ts'
+import { nextVersions, upgradeAfter } from './pool-versions.ts'
 import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeStrict, recordedOfPool } from './recorded.ts'
@@ -49,31 +57,32 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   if (existing !== undefined && !existing.simulated && (givenTags as Tags | undefined)?.[simulatedTag] === 'true') {
     throw changeNotAllowed(`properties.tags['${simulatedTag}']`)
   }
-  const version = existing?.version ?? resolveVersion(properties.orchestratorVersion)!
-  if (existing !== undefined && resolveVersion(properties.orchestratorVersion) !== version) {
-    throw notAllowed(
-      `Upgrading agent pool '${ref.pool}' from ${version} to ${properties.orchestratorVersion} is not available in this release: nothing was changed.`,
-    )
-  }
+  const { nodeImageVersion: asked, ...kept } = properties
+  const nowMs = scope.clock.now()
+  const goal = nextVersions({ properties, asked, existing, nowMs })
+  const upgrade = upgradeAfter(existing, goal)
   return {
     kind: 'pool',
     id: existing?.id ?? poolId(ref),
     name: existing?.name ?? judgePoolName(ref.pool),
     clusterId: cluster.id.toLowerCase(),
-    properties,
+    properties: kept as PoolProperties,
     ...(tags === undefined ? {} : { tags }),
     eTag: uuid(scope.random),
     simulated: simulated || (existing === undefined && write.simulatedByDefault),
-    version,
-    nodeImageVersion: existing?.nodeImageVersion ?? nodeImageOf(properties.osSKU, version),
+    version: goal.kubernetes,
+    nodeImageVersion: goal.image,
+    ...(upgrade === undefined ? {} : { upgrade }),
+    ...(existing?.recentlyUsed === undefined ? {} : { recentlyUsed: existing.recentlyUsed }),
     nextInstance: existing?.nextInstance ?? 0,
     recorded: recordedOfPool(properties, poolDefaults(context)),
-    progress: { provisioningState: stateOf(existing, properties), operationId: write.operationId },
+    progress: { provisioningState: stateOf(existing, properties, upgrade), operationId: write.operationId },
   }
 }
 
-function stateOf(existing: PoolRecord | undefined, next: PoolProperties): string {
+function stateOf(existing: PoolRecord | undefined, next: PoolProperties, upgrade: PoolUpgrade | undefined): string {
   if (existing === undefined) return 'Creating'
+  if (upgrade !== undefined) return 'Upgrading'
   return existing.properties.count === next.count ? 'Updating' : 'Scaling'
 }
 
