@@ -168,27 +168,28 @@ function writeHooks(schemas: Schemas, fact: ResourceFact, rules: KindRules, meta
     },
     validateCreate(object, context) {
       const own = rules.validateCreate?.(withName(object), context) ?? []
-      return [...validateMetadata(object.metadata, meta), ...own, ...strictErrors(rules, object, undefined, context)]
+      return [...validateMetadata(object.metadata, meta), ...own, ...releaseErrors(rules, object, undefined, context)]
     },
     validateUpdate(next, old, context) {
       const own = rules.validateUpdate?.(next, old, context) ?? rules.validateCreate?.(next, context) ?? []
-      const strict = strictErrors(rules, next, old, context)
+      const strict = releaseErrors(rules, next, old, context)
       return [...validateMetadataUpdate(next.metadata, old.metadata), ...own, ...strict]
     },
   }
   return hooks
 }
 
-function strictErrors(
+function releaseErrors(
   rules: KindRules,
   next: KubernetesObject,
   old: KubernetesObject | undefined,
   { release }: WriteContext,
 ): readonly FieldError[] {
-  if (rules.legacyAddresses === undefined) return []
+  const released = rules.validateRelease?.(next, old, release) ?? []
+  if (rules.legacyAddresses === undefined) return released
   const isStrict = release.gates('StrictIPCIDRValidation')
   const before = old === undefined ? [] : rules.legacyAddresses(old)
-  return strictAddressErrors(rules.legacyAddresses(next), { isStrict, old: before })
+  return [...released, ...strictAddressErrors(rules.legacyAddresses(next), { isStrict, old: before })]
 }
 
 /** Rules of kinds look at the name; that there is none is told by the common rules. */

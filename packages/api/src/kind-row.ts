@@ -176,6 +176,8 @@ export interface KindRules<T extends KubernetesObject = KubernetesObject> {
   warnings?(object: T, old: T | undefined, release: Release): readonly string[]
   /** Addresses in older fields, which take several ways of writing one: warned of, and judged strictly where a gate says so. */
   legacyAddresses?(object: T): readonly LegacyAddress[]
+  /** Rules that a gate or a minor decides; what the old object says already is to stay allowed. */
+  validateRelease?(next: T, old: T | undefined, release: Release): readonly FieldError[]
   readonly subresourceUpdates?: Readonly<Record<string, SubresourceUpdate<T>>>
   readonly subresourceActions?: Readonly<Record<string, SubresourceAction<T>>>
   readonly scale?: ScaleRules<T>

@@ -87,6 +87,57 @@ test('failed liveness restarts a container; hooks run after its start and before
   )
 })
 
+test('an exit that restarts all containers runs the init containers again, and no hook', async () => {
+  using scope = testScope()
+  await using containerd = await startContainerd(scope)
+  await using harness = await startAgent(scope, containerd)
+  const base = busyboxPod('all', sleepForever)
+  const main = { ...base.spec.containers[0]!, volumeMounts: [{ name: 'shared', mountPath: '/shared' }] }
+  const says = (words: string): readonly string[] => ['sh', '-c', words]
+  const pod: Pod = {
+    ...base,
+    spec: {
+      ...base.spec,
+      restartPolicy: 'Never',
+      volumes: [
+        { name: 'shared', hostPath: { path: join(containerd.directory, 'shared'), type: 'DirectoryOrCreate' } },
+      ],
+      initContainers: [{ ...main, name: 'first', command: says('echo first >> /shared/log') }],
+      containers: [
+        {
+          ...main,
+          command: says('echo main >> /shared/log; while :; do sleep 0.1; done'),
+          // Ready once it has written for the second time.
+          readinessProbe: { exec: { command: [...says('test $(grep -c main /shared/log) = 2')] }, periodSeconds: 1 },
+          lifecycle: { preStop: { exec: { command: [...says('echo hook >> /shared/log')] } } },
+        },
+        {
+          ...main,
+          name: 'trigger',
+          command: says('until grep -q main /shared/log; do sleep 0.1; done; mkdir /shared/once && exit 42; sleep 600'),
+          restartPolicy: 'Never',
+          restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }],
+        },
+      ],
+      terminationGracePeriodSeconds: 1,
+    },
+  }
+  await harness.client.create(pods, pod)
+  const counts = (found: Pod | undefined): readonly number[] =>
+    [...(found?.status?.initContainerStatuses ?? []), ...(found?.status?.containerStatuses ?? [])].map(
+      ({ restartCount }) => restartCount ?? 0,
+    )
+  const holds = (found: Pod | undefined): string | undefined =>
+    found?.status?.conditions?.find(({ type }) => type === 'AllContainersRestarting')?.status
+  await harness.podWhen('all', (found) => holds(found) === 'True')
+  const after = await harness.podWhen('all', (found) => isReady(found) && counts(found).join() === '1,1,1')
+  assert.equal(holds(after), 'False')
+  const sandboxes = await containerd.runtime.listPodSandboxes()
+  assert.equal(sandboxes.length, 1, 'the sandbox stays')
+  const log = await readFile(join(containerd.directory, 'shared', 'log'), 'utf8')
+  assert.equal(log, 'first\nmain\nfirst\nmain\n')
+})
+
 test('a second deletion with a shorter grace overtakes the first', async () => {
   using scope = testScope()
   await using containerd = await startContainerd(scope)

@@ -13,6 +13,7 @@ import { csiDriverRules, csiNodeRules, volumeAttachmentRules } from './csi.ts'
 import { daemonSetRules } from './daemon-set.ts'
 import { deploymentRules } from './deployment.ts'
 import { deviceClassRules } from './device-class.ts'
+import { deviceTaintRuleRules } from './device-taint-rule.ts'
 import { endpointSliceRules } from './endpoint-slice.ts'
 import { endpointsRules } from './endpoints.ts'
 import { coreEventRules, newEventRules } from './event.ts'
@@ -59,6 +60,7 @@ export const allRules: readonly KindRules[] = [
   componentStatusRules,
   csiStorageCapacityRules,
   deviceClassRules,
+  ...deviceTaintRuleRules,
   flowSchemaRules,
   ipAddressRules,
   priorityLevelConfigurationRules,

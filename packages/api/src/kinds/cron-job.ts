@@ -14,6 +14,7 @@ import { selectorColumn, workloadCells, workloadWideColumns } from './workload.t
 import { selectorText } from '../validation/selectors.ts'
 import { jobSpecWarnings } from '../warnings/jobs.ts'
 import { nameWarnings, podAddresses } from '../warnings/pod-template.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 const nameMax = 52
 
@@ -83,6 +84,10 @@ export const cronJobRules: KindRules<CronJob> = {
     ...(old === undefined ? nameWarnings(metadata.name, 'Pod names and hostnames') : []),
     ...jobSpecWarnings(spec.jobTemplate.spec ?? { template: {} }, 'spec.jobTemplate.spec'),
   ],
+  validateRelease: releasedPods(
+    ({ spec }) => spec.jobTemplate.spec?.template.spec,
+    'spec.jobTemplate.spec.template.spec',
+  ),
   legacyAddresses: ({ spec }) =>
     podAddresses(spec.jobTemplate.spec?.template.spec, 'spec.jobTemplate.spec.template.spec'),
   columns: [

@@ -11,6 +11,7 @@ import { ageColumn, column, labelsText, nameColumn } from './columns.ts'
 import { defaultTemplate, selectorColumn, validateWorkload, workloadCells, workloadWideColumns } from './workload.ts'
 import { podAddresses } from '../warnings/pod-template.ts'
 import { workloadWarnings } from '../warnings/workloads.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 function setDefaults({ spec }: Draft<DaemonSet>): void {
   spec.updateStrategy ??= {}
@@ -78,6 +79,7 @@ export const daemonSetRules: KindRules<DaemonSet> = {
   default: setDefaults,
   validateCreate: validate,
   warnings: workloadWarnings,
+  validateRelease: releasedPods(({ spec }) => spec?.template?.spec, 'spec.template.spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   validateUpdate: (next, old) => [
     ...validate(next),

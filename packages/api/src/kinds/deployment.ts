@@ -18,6 +18,7 @@ import {
 } from './workload.ts'
 import { podAddresses } from '../warnings/pod-template.ts'
 import { namedWorkloadWarnings } from '../warnings/workloads.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 function setDefaults({ spec }: Draft<Deployment>): void {
   spec.replicas ??= 1
@@ -98,6 +99,7 @@ export const deploymentRules: KindRules<Deployment> = {
   default: setDefaults,
   validateCreate: validateSpec,
   warnings: namedWorkloadWarnings,
+  validateRelease: releasedPods(({ spec }) => spec?.template?.spec, 'spec.template.spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   validateUpdate: (next, old) => [
     ...validateSpec(next),

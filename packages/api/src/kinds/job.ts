@@ -11,6 +11,7 @@ import { defaultTemplate, selectorColumn, workloadCells, workloadWideColumns } f
 import { jobSpecWarnings } from '../warnings/jobs.ts'
 import { nameWarnings, podAddresses } from '../warnings/pod-template.ts'
 import { isRespecified } from '../warnings/workloads.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 /** Also for the template in a cron job. */
 export function setJobDefaults(spec: Draft<JobSpec>): void {
@@ -79,6 +80,7 @@ export const jobRules: KindRules<Job> = {
     ...(old === undefined ? nameWarnings(job.metadata.name, 'Pod names and hostnames') : []),
     ...(isRespecified(job, old) ? jobSpecWarnings(job.spec, 'spec') : []),
   ],
+  validateRelease: releasedPods(({ spec }) => spec.template.spec, 'spec.template.spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec.template.spec, 'spec.template.spec'),
   validateUpdate: validateJobUpdate,
   subresourceUpdates: {

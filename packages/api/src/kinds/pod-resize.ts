@@ -3,13 +3,21 @@
 import type { Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, type FieldError } from '../field-errors.ts'
+import type { Release } from '../kind-row.ts'
 import type { Container, Pod, ResourceRequirements } from '../types/core-v1.ts'
 import { mirrorAnnotation } from '../validation/pod-annotations.ts'
 import { qosClassOf } from './pod-qos.ts'
 
-/** Everything but the containers' resources and resize policies is put back without a word, as upstream does. */
-export function keepAllButResources(next: Draft<Pod>, old: Pod): void {
+/**
+ * Everything but the containers' resources and resize policies, and the pod's own resources where a gate lets them change, is
+ * put back without a word, as upstream does.
+ */
+export function keepAllButResources(next: Draft<Pod>, old: Pod, { gates }: Release): void {
   const spec = structuredClone(old.spec) as Draft<Pod>['spec']
+  if (gates(podLevelGate)) {
+    if (next.spec.resources === undefined) delete spec.resources
+    else spec.resources = next.spec.resources
+  }
   for (const field of ['containers', 'initContainers'] as const) {
     for (const wanted of next.spec[field] ?? []) {
       const container = (spec[field] ?? []).find(({ name }) => name === wanted.name)
@@ -28,17 +36,22 @@ export function keepAllButResources(next: Draft<Pod>, old: Pod): void {
   }
 }
 
+const podLevelGate = 'InPlacePodLevelResourcesVerticalScaling'
+
+function hasOwn({ spec }: Pod): boolean {
+  return Object.keys(spec.resources?.requests ?? {}).length + Object.keys(spec.resources?.limits ?? {}).length > 0
+}
+
 /** Pods that cannot be resized at all. */
-function refusal(next: Pod, old: Pod): FieldError | undefined {
-  const hasOwn = ({ spec }: Pod): boolean =>
-    Object.keys(spec.resources?.requests ?? {}).length + Object.keys(spec.resources?.limits ?? {}).length > 0
-  if (hasOwn(old) || hasOwn(next)) return forbidden('', 'pods with pod-level resources cannot be resized')
+function refusal(next: Pod, old: Pod, { gates }: Release): FieldError | undefined {
+  if (!gates(podLevelGate) && (hasOwn(old) || hasOwn(next)))
+    return forbidden('', 'pods with pod-level resources cannot be resized')
   if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) return forbidden('', 'static pods cannot be resized')
   return old.spec.os?.name === 'windows' ? forbidden('', 'windows pods cannot be resized') : undefined
 }
 
-export function validateResize(next: Pod, old: Pod): readonly FieldError[] {
-  const refused = refusal(next, old)
+export function validateResize(next: Pod, old: Pod, release: Release): readonly FieldError[] {
+  const refused = refusal(next, old, release)
   if (refused !== undefined) return [refused]
   const errors: FieldError[] = []
   const before = old.status?.qosClass ?? qosClassOf(old)
@@ -49,7 +62,21 @@ export function validateResize(next: Pod, old: Pod): readonly FieldError[] {
   const running = (old.status?.containerStatuses ?? []).find(({ state }) => state?.running !== undefined)
   if (running !== undefined && running.resources === undefined)
     errors.push(forbidden('spec', 'Pod running on node without support for resize'))
-  errors.push(...removals(next, old), ...otherChanges(next, old))
+  errors.push(...ownChanges(next, old), ...removals(next, old), ...otherChanges(next, old))
+  return errors
+}
+
+/** Of the resources of the pod as a whole. */
+function ownChanges(next: Pod, old: Pod): readonly FieldError[] {
+  const [now, before] = [next.spec.resources, old.spec.resources]
+  if (before === undefined && now === undefined) return []
+  if (now === undefined) return [forbidden('spec.resources', 'pod-level resources cannot be removed')]
+  const errors: FieldError[] = (['requests', 'limits'] as const).flatMap((part) => {
+    const lost = Object.keys(before?.[part] ?? {}).some((name) => now[part]?.[name] === undefined)
+    return lost ? [forbidden(`spec.resources.${part}`, `pod-level resource ${part} cannot be removed`)] : []
+  })
+  if (!deepEqual(withoutSizes({ resources: now }), withoutSizes({ resources: before ?? {} })))
+    errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'))
   return errors
 }
 
@@ -90,7 +117,7 @@ function isSameBut(next: Container, old: Container | undefined): boolean {
   return deepEqual({ ...next, resources: withoutSizes(next) }, { ...old, resources: withoutSizes(old) })
 }
 
-function withoutSizes({ resources = {} }: Container): ResourceRequirements {
+function withoutSizes({ resources = {} }: Pick<Container, 'resources'>): ResourceRequirements {
   const strip = (list: ResourceRequirements['limits']): Record<string, unknown> => {
     const { cpu: _cpu, memory: _memory, ...others } = list ?? {}
     return others

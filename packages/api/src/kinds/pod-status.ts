@@ -3,6 +3,7 @@
 import { duplicate, forbidden, invalid, type FieldError } from '../field-errors.ts'
 import type { ContainerStatus, Pod, PodCondition, PodResourceClaimStatus, PodSpec } from '../types/core-v1.ts'
 import { ipComplaint, isIpAddress } from '../validation/addresses.ts'
+import { couldRestartAll, restartsAfter } from '../pod-restarts.ts'
 import { dnsSubdomain, qualifiedName } from '../validation/names.ts'
 import { validateAnnotationUpdates } from '../validation/pod-annotations.ts'
 import { complain } from '../validation/values.ts'
@@ -54,10 +55,9 @@ function validateConditions(conditions: readonly PodCondition[]): readonly Field
 }
 
 function mayRestart(spec: PodSpec, status: ContainerStatus, containers: NonNullable<PodSpec['containers']>): boolean {
-  if (spec.restartPolicy === 'Always') return true
-  if (spec.restartPolicy === 'OnFailure' && status.state?.terminated?.exitCode !== 0) return true
+  if (spec.restartPolicy === 'Always' || couldRestartAll(spec)) return true
   const own = containers.find(({ name }) => name === status.name)
-  return own?.restartPolicy !== undefined
+  return own !== undefined && restartsAfter(spec, own, status.state?.terminated?.exitCode ?? 0)
 }
 
 /** Over is over, where nothing restarts a container. */

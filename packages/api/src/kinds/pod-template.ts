@@ -6,6 +6,7 @@ import { validateTemplate } from '../validation/pod-spec.ts'
 import { column, labelsText, nameColumn } from './columns.ts'
 import { defaultTemplate, workloadCells } from './workload.ts'
 import { podAddresses, templateWarnings } from '../warnings/pod-template.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 export const podTemplateRules: KindRules<PodTemplate> = {
   group: '',
@@ -14,6 +15,7 @@ export const podTemplateRules: KindRules<PodTemplate> = {
   generationFields: ['template'],
   default: ({ template }) => defaultTemplate(template),
   warnings: ({ template }) => templateWarnings(template, 'template'),
+  validateRelease: releasedPods(({ template }) => template?.spec, 'template.spec'),
   legacyAddresses: ({ template }) => podAddresses(template?.spec, 'template.spec'),
   validateCreate: ({ template }) => (template === undefined ? [] : validateTemplate(template, 'template')),
   columns: [

@@ -9,6 +9,7 @@ import type { KindRules, SubresourceAction } from '../kind-row.ts'
 import type { Pod, PodSpec } from '../types/core-v1.ts'
 import { mirrorAnnotation, validatePodAnnotations, validateProfileAnnotations } from '../validation/pod-annotations.ts'
 import { validatePodSpec } from '../validation/pod-spec.ts'
+import { takeUpAppArmorAnnotations } from './pod-app-armor.ts'
 import { podCells, podColumns, podRowConditions } from './pod-cells.ts'
 import { setPodDefaults } from './pod-defaults.ts'
 import { qosClassOf } from './pod-qos.ts'
@@ -16,6 +17,7 @@ import { keepAllButResources, validateResize } from './pod-resize.ts'
 import { validatePodStatus } from './pod-status.ts'
 import { validateEphemeralUpdate, validatePodUpdate } from './pod-update.ts'
 import { nameWarnings, podAddresses, specWarnings } from '../warnings/pod-template.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 type PodDraft = Draft<Pod>
 
@@ -108,7 +110,8 @@ export const podRules: KindRules<Pod> = {
   kind: 'Pod',
   generationFields: ['spec'],
   default: setPodDefaults,
-  prepareForCreate(pod) {
+  prepareForCreate(pod, context) {
+    takeUpAppArmorAnnotations(pod, (sentence) => context.warn?.(sentence))
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod as Pod) }
     if ((pod.spec.schedulingGates ?? []).length > 0) {
       pod.status.conditions = [
@@ -128,6 +131,7 @@ export const podRules: KindRules<Pod> = {
     old === undefined
       ? [...nameWarnings(metadata.name, "the Pod's hostname"), ...specWarnings(spec, metadata.annotations ?? {}, '')]
       : [],
+  validateRelease: releasedPods(({ spec }) => spec, 'spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec, 'spec'),
   ignoredFields: {
     status: ['metadata.deletionTimestamp', 'metadata.ownerReferences'],
@@ -136,10 +140,13 @@ export const podRules: KindRules<Pod> = {
   },
   ownedFields: {
     ephemeralcontainers: ['spec.ephemeralContainers'],
-    resize: ['containers', 'initContainers'].flatMap((field) => [
-      `spec.${field}.*.resources`,
-      `spec.${field}.*.resizePolicy`,
-    ]),
+    resize: [
+      'spec.resources',
+      ...['containers', 'initContainers'].flatMap((field) => [
+        `spec.${field}.*.resources`,
+        `spec.${field}.*.resizePolicy`,
+      ]),
+    ],
   },
   subresourceUpdates: {
     status: {
@@ -168,12 +175,12 @@ export const podRules: KindRules<Pod> = {
       validateUpdate: validateVisitors,
     },
     resize: {
-      prepareForUpdate(next, old) {
-        keepAllButResources(next, old)
+      prepareForUpdate(next, old, { release }) {
+        keepAllButResources(next, old, release)
         keepStatus(next, old)
         countGeneration(next, old)
       },
-      validateUpdate: (next, old) => [...validateAlways(next), ...validateResize(next, old)],
+      validateUpdate: (next, old, { release }) => [...validateAlways(next), ...validateResize(next, old, release)],
     },
   },
   subresourceActions: { binding },

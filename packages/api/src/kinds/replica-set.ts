@@ -18,6 +18,7 @@ import {
 } from './workload.ts'
 import { podAddresses } from '../warnings/pod-template.ts'
 import { namedWorkloadWarnings } from '../warnings/workloads.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 function validateSpec({ spec }: ReplicaSet): readonly FieldError[] {
   return [
@@ -69,6 +70,7 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
   },
   validateCreate: validateSpec,
   warnings: namedWorkloadWarnings,
+  validateRelease: releasedPods(({ spec }) => spec?.template?.spec, 'spec.template.spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   validateUpdate: (next, old) => [
     ...validateSpec(next),

@@ -13,6 +13,7 @@ import { validateReplicaCounts } from './replica-set.ts'
 import { defaultTemplate, replicaScale, selectorColumn, workloadCells, workloadWideColumns } from './workload.ts'
 import { podAddresses } from '../warnings/pod-template.ts'
 import { namedWorkloadWarnings } from '../warnings/workloads.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 function setDefaults({ metadata, spec }: Draft<ReplicationController>): void {
   spec.replicas ??= 1
@@ -60,6 +61,7 @@ export const replicationControllerRules: KindRules<ReplicationController> = {
   default: setDefaults,
   validateCreate: validate,
   warnings: namedWorkloadWarnings,
+  validateRelease: releasedPods(({ spec }) => spec?.template?.spec, 'spec.template.spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec?.template?.spec, 'spec.template.spec'),
   subresourceUpdates: {
     status: {

@@ -2,7 +2,7 @@
 
 import type { Draft } from '@aksel/base/draft'
 import { formatTime } from '@aksel/base/clock'
-import { invalid, notSupported, required, tooLong, type FieldError } from '../field-errors.ts'
+import { invalid, required, tooLong, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type {
@@ -10,19 +10,19 @@ import type {
   Device,
   DeviceAttribute,
   DeviceCounterConsumption,
-  DeviceTaint,
   ResourcePool,
   ResourceSlice,
   ResourceSliceSpec,
 } from '../types/resource-v1.ts'
 import {
   validateAttributeName,
+  validateDeviceTaint,
   validateDriverName,
   validateLabelName,
   validatePoolName,
 } from '../validation/device-names.ts'
 import { validateList } from '../validation/lists.ts'
-import { dnsSubdomain, labelValue, qualifiedName } from '../validation/names.ts'
+import { dnsSubdomain, qualifiedName } from '../validation/names.ts'
 import { validateNodeSelector } from '../validation/pod-scheduling.ts'
 import { complain, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
@@ -125,7 +125,7 @@ function validateDevice(device: Device, path: string, choosesNode: boolean): rea
       })
   }
   errors.push(
-    ...validateList(device.taints, `${path}.taints`, { max: taintsMax, item: validateTaint }),
+    ...validateList(device.taints, `${path}.taints`, { max: taintsMax, item: validateDeviceTaint }),
     ...validateList(device.consumesCounters, `${path}.consumesCounters`, {
       item: validateConsumption,
       key: ({ counterSet }) => counterSet,
@@ -182,16 +182,6 @@ function validateAttribute(attribute: DeviceAttribute, path: string): readonly F
   const given = Object.values(attribute).filter((one) => one !== undefined).length
   if (given === 1) return errors
   return [...errors, invalid(path, given === 0 ? '' : attribute, 'exactly one value must be specified')]
-}
-
-const taintEffects = ['NoExecute', 'NoSchedule', 'None']
-
-function validateTaint({ key, value = '', effect }: DeviceTaint, path: string): readonly FieldError[] {
-  const errors: FieldError[] = [...complain(`${path}.key`, key, qualifiedName(key))]
-  errors.push(...complain(`${path}.value`, value, labelValue(value)))
-  if (effect === '') errors.push(required(`${path}.effect`))
-  else if (!taintEffects.includes(effect)) errors.push(notSupported(`${path}.effect`, effect, taintEffects))
-  return errors
 }
 
 function validateCounterSet({ name, counters }: CounterSet, path: string): readonly FieldError[] {

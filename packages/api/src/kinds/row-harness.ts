@@ -1,7 +1,7 @@
 // For tests of rows: takes an object through a row as the request pipeline does, and shows what it says.
 
 import { seededRandom } from '@aksel/base/ids'
-import { catalogOf } from '../catalog.ts'
+import { catalogOf, type CatalogOptions } from '../catalog.ts'
 import type { KindRow, WriteContext } from '../kind-row.ts'
 import type { KubernetesObject } from '../resource.ts'
 import type { Draft } from '@aksel/base/draft'
@@ -44,9 +44,11 @@ export interface RowHarness {
   warnings(kind: string, object: unknown): readonly string[]
 }
 
-export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
-  const catalog = await catalogOf(minor)
+export async function rowHarness(minor: Minor = '1.35', options: CatalogOptions = {}): Promise<RowHarness> {
+  const catalog = await catalogOf(minor, options)
+  const warned: string[] = []
   const context: WriteContext = {
+    warn: (sentence) => void warned.push(sentence),
     release: { minor, gates: catalog.schemas.gates },
     nowMs,
     random: seededRandom(1),
@@ -77,8 +79,11 @@ export async function rowHarness(minor: Minor = '1.35'): Promise<RowHarness> {
     decoded: (of) =>
       catalog.schemas.get(of.message).decode({ metadata: { name: 'a' } }).value as unknown as KubernetesObject,
     create,
-    warnings: (kind, object) =>
-      row(kind).warnings(create(kind, object).object as unknown as KubernetesObject, undefined, context.release),
+    warnings(kind, object) {
+      warned.length = 0
+      const made = create(kind, object).object as unknown as KubernetesObject
+      return [...new Set([...warned, ...row(kind).warnings(made, undefined, context.release)])]
+    },
     update(kind, object, { subresource = '', change, stored }) {
       const old = create(kind, object).object as unknown as KubernetesObject
       stored?.(old as unknown as Draft<Record<string, never>>)

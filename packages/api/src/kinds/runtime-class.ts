@@ -7,6 +7,7 @@ import type { RuntimeClass } from '../types/node-v1.ts'
 import { dnsLabel } from '../validation/names.ts'
 import { validateLabels } from '../validation/metadata.ts'
 import { validateQuantity } from '../validation/resources.ts'
+import { tolerationErrors } from '../validation/released-pods.ts'
 import { validateTolerations } from '../validation/taints.ts'
 import { complain, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
@@ -26,6 +27,13 @@ export const runtimeClassRules: KindRules<RuntimeClass> = {
   version: 'v1',
   kind: 'RuntimeClass',
   validateCreate: validate,
+  validateRelease: ({ scheduling }, old, release) =>
+    tolerationErrors(
+      scheduling?.tolerations ?? [],
+      old?.scheduling?.tolerations ?? [],
+      'scheduling.tolerations',
+      release,
+    ),
   warnings: ({ scheduling }) =>
     Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
       const old = nodeLabelWarning(key)

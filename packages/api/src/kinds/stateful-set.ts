@@ -23,6 +23,7 @@ import {
 import { claimSpecWarnings } from '../warnings/claims.ts'
 import { podAddresses } from '../warnings/pod-template.ts'
 import { workloadWarnings } from '../warnings/workloads.ts'
+import { releasedPods } from '../validation/released-pods.ts'
 
 function setDefaults({ spec }: Draft<StatefulSet>): void {
   spec.podManagementPolicy ??= 'OrderedReady'
@@ -149,6 +150,7 @@ export const statefulSetRules: KindRules<StatefulSet> = {
   default: setDefaults,
   validateCreate: validate,
   warnings: setWarnings,
+  validateRelease: releasedPods(({ spec }) => spec.template.spec, 'spec.template.spec'),
   legacyAddresses: ({ spec }) => podAddresses(spec.template.spec, 'spec.template.spec'),
   validateUpdate,
   subresourceUpdates: {

@@ -35,7 +35,7 @@ export const podFields: readonly Refusal[] = [
   [
     {
       'metadata.annotations': { 'container.apparmor.security.beta.kubernetes.io/main': 'unconfined' },
-      'spec.securityContext': { appArmorProfile: { type: 'RuntimeDefault' } },
+      'spec.containers.0.securityContext': { appArmorProfile: { type: 'RuntimeDefault' } },
     },
     'spec.containers[0].securityContext.appArmorProfile.type: Forbidden: apparmor type in annotation and field must match',
   ],

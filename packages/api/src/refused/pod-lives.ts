@@ -44,8 +44,8 @@ export const podLives: readonly Refusal[] = [
       'spec.containers.0.restartPolicyRules': [{ action: 'Wait' }],
     },
     [
-      'spec.containers[0].restartPolicyRules[0].action: Unsupported value: "Wait": supported values: "Restart"',
       'spec.containers[0].restartPolicyRules[0].exitCodes: Required value: must be specified',
+      'spec.containers[0].restartPolicyRules[0].action: Unsupported value: "Wait": supported values: "Restart"',
     ],
   ],
   [

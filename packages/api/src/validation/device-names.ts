@@ -3,7 +3,7 @@
 import { invalid, notSupported, required, tooLong, type FieldError } from '../field-errors.ts'
 import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from './names.ts'
 import { complain } from './values.ts'
-import type { DeviceConfiguration, DeviceToleration } from '../types/resource-v1.ts'
+import type { DeviceConfiguration, DeviceTaint, DeviceToleration } from '../types/resource-v1.ts'
 import { stringifyJson } from '@aksel/base/json'
 
 const driverNameMax = 63
@@ -76,7 +76,15 @@ export function validateParameters(
   return stringifyJson(parameters).length > maxBytes ? [tooLong(path, maxBytes)] : []
 }
 
-const tolerationEffects = ['NoExecute', 'NoSchedule', 'None']
+const taintEffects = ['NoExecute', 'NoSchedule', 'None']
+
+export function validateDeviceTaint({ key, value = '', effect }: DeviceTaint, path: string): readonly FieldError[] {
+  const errors: FieldError[] = [...complain(`${path}.key`, key, qualifiedName(key))]
+  errors.push(...complain(`${path}.value`, value, labelValue(value)))
+  if (effect === '') errors.push(required(`${path}.effect`))
+  else if (!taintEffects.includes(effect)) errors.push(notSupported(`${path}.effect`, effect, taintEffects))
+  return errors
+}
 
 export function validateDeviceToleration(toleration: DeviceToleration, path: string): readonly FieldError[] {
   const { key = '', operator = '', value = '', effect = '' } = toleration
@@ -88,7 +96,6 @@ export function validateDeviceToleration(toleration: DeviceToleration, path: str
     if (key === '') errors.push(required(`${path}.key`, 'must not be empty when using operator `Equal`'))
   } else if (operator === '') errors.push(required(`${path}.operator`))
   else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))
-  if (effect !== '' && !tolerationEffects.includes(effect))
-    errors.push(notSupported(`${path}.effect`, effect, tolerationEffects))
+  if (effect !== '' && !taintEffects.includes(effect)) errors.push(notSupported(`${path}.effect`, effect, taintEffects))
   return errors
 }

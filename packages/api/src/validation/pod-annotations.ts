@@ -8,7 +8,7 @@ import { localPath } from './paths.ts'
 type Annotations = Readonly<Record<string, string>>
 
 export const mirrorAnnotation = 'kubernetes.io/config.mirror'
-const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/'
+export const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/'
 const seccompPod = 'seccomp.security.alpha.kubernetes.io/pod'
 const seccompPrefix = 'container.seccomp.security.alpha.kubernetes.io/'
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost'

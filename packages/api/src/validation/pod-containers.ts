@@ -175,10 +175,10 @@ function validateRestart(container: Container, path: string): readonly FieldErro
   return [...errors, ...rules.flatMap((rule, index) => validateRule(rule, `${path}.restartPolicyRules[${index}]`))]
 }
 
-function validateRule({ action, exitCodes }: ContainerRestartRule, path: string): readonly FieldError[] {
+/** Its action is judged with the gates: released-pods.ts. */
+function validateRule({ exitCodes }: ContainerRestartRule, path: string): readonly FieldError[] {
   const errors: FieldError[] = []
-  if (action !== 'Restart') errors.push(notSupported(`${path}.action`, action, ['Restart']))
-  if (exitCodes === undefined) return [...errors, required(`${path}.exitCodes`, 'must be specified')]
+  if (exitCodes === undefined) return [required(`${path}.exitCodes`, 'must be specified')]
   const { operator, values = [] } = exitCodes
   if (operator !== 'In' && operator !== 'NotIn')
     errors.push(notSupported(`${path}.exitCodes.operator`, operator, ['In', 'NotIn']))

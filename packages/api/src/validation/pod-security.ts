@@ -43,11 +43,11 @@ export function validatePodSecurity(spec: PodSpec, path: string): readonly Field
   return errors
 }
 
-/** Users of their own do not go with the namespaces of the host. Names and paths are upstream's. */
+/** Users of their own do not go with the host's namespaces; its network is judged with the gates. Paths are upstream's. */
 function validateHostUsers(spec: PodSpec, path: string): readonly FieldError[] {
   if (spec.hostUsers !== false) return []
-  const names = { hostNetwork: 'hostNetwork', hostPID: 'HostPID', hostIPC: 'HostIPC' } as const
-  return (['hostNetwork', 'hostPID', 'hostIPC'] as const)
+  const names = { hostPID: 'HostPID', hostIPC: 'HostIPC' } as const
+  return (['hostPID', 'hostIPC'] as const)
     .filter((field) => spec[field] === true)
     .map((field) => forbidden(`${path}.${names[field]}`, 'when `pod.Spec.HostUsers` is false'))
 }
@@ -99,7 +99,7 @@ function validateSeccomp(profile: SeccompProfile | undefined, path: string): rea
   return errors
 }
 
-function validateAppArmor(profile: AppArmorProfile | undefined, path: string): readonly FieldError[] {
+export function validateAppArmor(profile: AppArmorProfile | undefined, path: string): readonly FieldError[] {
   if (profile === undefined) return []
   const { type, localhostProfile: name } = profile
   const at = `${path}.localhostProfile`

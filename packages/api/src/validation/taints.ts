@@ -49,7 +49,8 @@ function validateToleration(
     errors.push(...joined(`${path}.operator`, value, labelValue(value)))
   } else if (operator === 'Exists') {
     if (value !== '') errors.push(invalid(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
-  } else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))
+  }
+  // Others are judged with the gates: released-pods.ts.
   if (effect !== undefined && effect !== '') errors.push(...validateEffect(effect, `${path}.effect`))
   return errors
 }

@@ -5,7 +5,7 @@ import type { DaemonSet } from '@aksel/api/types/apps-v1'
 import type { Node, NodeSelector, Pod, Taint, Toleration } from '@aksel/api/types/core-v1'
 import { matchesNode } from '@aksel/runtime/node-selectors'
 import { matchesLabels } from '@aksel/runtime/selectors'
-import { tolerates } from '../node-lifecycle/evict.ts'
+import { toleratesTaint } from '@aksel/runtime/tolerations'
 import { podFromTemplate } from '../pod-control.ts'
 import type { PodOwner } from '../pod-control.ts'
 
@@ -29,7 +29,7 @@ export function judgePlacement({ spec }: DaemonSet, node: Node): Placement {
     (required === undefined || matchesNode(required, node))
   if (isNamed || !isSelected) return { shouldRun: false, mayStay: false }
   const tolerations = withDaemonTolerations(template?.tolerations ?? [], template?.hostNetwork === true)
-  const keepsOff = (taint: Taint): boolean => !tolerations.some((toleration) => tolerates(toleration, taint))
+  const keepsOff = (taint: Taint): boolean => !tolerations.some((toleration) => toleratesTaint(toleration, taint))
   const taints = node.spec?.taints ?? []
   const isKeptOff = taints.some((taint) => taint.effect !== 'PreferNoSchedule' && keepsOff(taint))
   const isDrivenOff = taints.some((taint) => taint.effect === 'NoExecute' && keepsOff(taint))

@@ -5,6 +5,7 @@ import { nodes, pods } from '@aksel/api/resources'
 import type { Node, Pod, Taint, Toleration } from '@aksel/api/types/core-v1'
 import { done, again } from '@aksel/runtime/controller'
 import type { Controller, Source } from '@aksel/runtime/controller'
+import { toleratesTaint } from '@aksel/runtime/tolerations'
 import { isSame } from '../canonical.ts'
 import { disrupt } from '../disrupt-pod.ts'
 import type { LoopParts } from '../parts.ts'
@@ -87,7 +88,7 @@ export function judgeEviction(pod: Pod, taints: readonly Taint[], nowMs: number)
   const createdMs = Date.parse(pod.metadata.creationTimestamp ?? '') || 0
   let dueMs: number | undefined
   for (const taint of taints) {
-    const matching = tolerations.filter((toleration) => tolerates(toleration, taint))
+    const matching = tolerations.filter((toleration) => toleratesTaint(toleration, taint))
     if (matching.length === 0) return nowMs
     const seconds = matching.flatMap(({ tolerationSeconds }) => tolerationSeconds ?? [])
     if (seconds.length === 0) continue
@@ -97,14 +98,4 @@ export function judgeEviction(pod: Pod, taints: readonly Taint[], nowMs: number)
     dueMs = Math.min(dueMs ?? leaveMs, leaveMs)
   }
   return dueMs
-}
-
-export function tolerates(
-  { key = '', operator = 'Equal', value = '', effect = '' }: Toleration,
-  taint: Taint,
-): boolean {
-  if (effect !== '' && effect !== taint.effect) return false
-  if (key !== '' && key !== taint.key) return false
-  if (operator === 'Exists') return true
-  return key !== '' && value === (taint.value ?? '')
 }

@@ -131,6 +131,9 @@ test('a pod is limited where all its containers are', () => {
   const both = podLimits(podOf({ containers: [limited, { ...limited, name: 'b' }], initContainers: [init] }), capacity)
   assert.deepEqual(both, { cpuShares: 204, memoryBytes: 256 * 2 ** 20 })
   assert.deepEqual(podLimits(podOf({ containers: [limited, { name: 'c' }] }), capacity), { cpuShares: 102 })
+  const resources = { requests: { cpu: '500m' }, limits: { memory: '1Gi' } }
+  const whole = podLimits(podOf({ containers: [limited, { name: 'c' }], resources }), capacity)
+  assert.deepEqual(whole, { cpuShares: 512, memoryBytes: 2 ** 30 })
 })
 
 test('what a pod says for itself bounds it as a whole, and what its runtime costs comes on top', () => {

@@ -59,7 +59,9 @@ function judge(pod: Pod, view: Partial<RuntimeView>, more: Partial<PodFacts> = {
       case 'start-container':
         return `start ${action.container.name} ${action.attempt}`
       case 'stop-container':
-        return `stop ${action.run.id}: ${action.message}`
+        return `stop ${action.run.id}${action.isAbrupt === true ? ' abruptly' : ''}: ${action.message}`
+      case 'forget-containers':
+        return `forget ${action.runs.map(({ id }) => id).join(' ')}`
       default:
         return action satisfies never
     }
@@ -187,4 +189,40 @@ test('an ephemeral container is run once', () => {
 
 test('formatDelay() writes durations as Go does', () => {
   assert.deepEqual([10_000, 80_000, 300_000].map(formatDelay), ['10s', '1m20s', '5m0s'])
+})
+
+const exits = (action: string, ...values: number[]) => ({ action, exitCodes: { operator: 'In', values } })
+
+test('a container’s own policy and rules stand before the pod’s', () => {
+  const tried: Container = { ...main, restartPolicy: 'Never', restartPolicyRules: [exits('Restart', 42)] }
+  const never = podOf({ restartPolicy: 'Never', containers: [tried] })
+  assert.deepEqual(judge(never, { containers: [ended('main', 42)] }), ['start main 1'])
+  assert.equal(isFinished(never, { sandboxes: [sandbox], containers: [ended('main', 1)] }), true)
+  const once = podOf({ containers: [{ ...main, restartPolicy: 'Never' }] })
+  assert.equal(isFinished(once, { sandboxes: [sandbox], containers: [ended('main', 1)] }), true)
+  const other = { action: 'Restart', exitCodes: { operator: 'NotIn', values: [1] } }
+  const allBut = podOf({ containers: [{ ...main, restartPolicy: 'Never', restartPolicyRules: [other] }] })
+  assert.deepEqual(judge(allBut, { containers: [ended('main', 7)] }), ['start main 1'])
+  assert.equal(isFinished(allBut, { sandboxes: [sandbox], containers: [ended('main', 1)] }), true)
+})
+
+test('an exit that restarts all containers stops them at once, forgets them and begins with the init containers', () => {
+  const trigger: Container = {
+    name: 'trigger',
+    image: 'busybox:1.36',
+    restartPolicy: 'Never',
+    restartPolicyRules: [exits('RestartAllContainers', 42)],
+  }
+  const first: Container = { name: 'first', image: 'busybox:1.36' }
+  const pod = podOf({ restartPolicy: 'Never', initContainers: [first], containers: [main, trigger] })
+  const begun = [run('main'), ended('trigger', 42), ended('first', 0)]
+  assert.deepEqual(judge(pod, { containers: begun }), [
+    'stop main-0 abruptly: Stopping container main: container trigger ended, and all containers restart',
+  ])
+  const down = [ended('main', 137), ended('trigger', 42), ended('first', 0)]
+  assert.equal(isFinished(pod, { sandboxes: [sandbox], containers: down }), false)
+  assert.deepEqual(judge(pod, { containers: down }, { restartDelayMs: () => 10_000 }), [])
+  assert.deepEqual(judge(pod, { containers: down }), ['forget main-0 trigger-0 first-0'])
+  assert.deepEqual(judge(pod, {}), ['start first 0'])
+  assert.equal(isFinished(pod, { sandboxes: [sandbox], containers: [ended('main', 0), ended('trigger', 0)] }), true)
 })

@@ -3,6 +3,7 @@
 
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import { containerHash, displayName, identityOf, isSidecar } from './names.ts'
+import { hasFailedInit, mayRestart, restartAllCause } from './restarts.ts'
 import { currentSandbox, isRunning, latestRun } from './runtime-view.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 
@@ -31,7 +32,11 @@ export type PodAction =
       readonly run: ContainerRun
       readonly message: string
       readonly graceSeconds?: number
+      /** Its preStop hook is left out. */
+      readonly isAbrupt?: boolean
     }
+  /** All runs of these containers are forgotten: they start as if for the first time, but for their count. */
+  | { readonly kind: 'forget-containers'; readonly runs: readonly ContainerRun[]; readonly cause: ContainerRun }
 
 export interface PodVerdict {
   readonly actions: readonly PodAction[]
@@ -55,21 +60,21 @@ export function judgePod(facts: PodFacts): PodVerdict {
   for (const extra of view.sandboxes.slice(1)) {
     if (extra.ready) judged.actions.push({ kind: 'stop-sandbox', id: extra.id })
   }
+  const cause = restartAllCause(pod, view)
+  if (cause !== undefined) return judged.restartAll(cause)
   if (judged.initialize(sandbox.id)) judged.runContainers()
   return judged.verdict(false)
 }
 
 /** Whether nothing of the pod will run again: its containers have ended and may not restart, or its start failed for good. */
 export function isFinished(pod: Pod, view: RuntimeView): boolean {
-  const policy = restartPolicyOf(pod)
-  if (policy === 'Always') return false
-  const initFailed = (pod.spec.initContainers ?? []).some((container) => {
+  if (restartAllCause(pod, view) !== undefined) return false
+  const { containers } = pod.spec
+  if (hasFailedInit(pod, view) && !containers.some(({ name }) => isRunning(latestRun(view, name)))) return true
+  return containers.every((container) => {
     const run = latestRun(view, container.name)
-    return policy === 'Never' && !isSidecar(container) && hasEnded(run) && run.exitCode !== 0
+    return hasEnded(run) && !mayRestart(pod, container, run)
   })
-  const mains = pod.spec.containers.map(({ name }) => latestRun(view, name))
-  if (initFailed && !mains.some(isRunning)) return true
-  return mains.every((run) => hasEnded(run) && !mayRestart(policy, run))
 }
 
 export function restartPolicyOf(pod: Pod): RestartPolicy {
@@ -78,12 +83,6 @@ export function restartPolicyOf(pod: Pod): RestartPolicy {
 
 function hasEnded(run: ContainerRun | undefined): run is ContainerRun {
   return run?.state === 'CONTAINER_EXITED'
-}
-
-/** A container that was made and never started, or whose state is lost, starts again whatever the policy. */
-function mayRestart(policy: RestartPolicy, run: ContainerRun): boolean {
-  if (run.state !== 'CONTAINER_EXITED') return true
-  return policy === 'Always' || (policy === 'OnFailure' && run.exitCode !== 0)
 }
 
 class Judgement {
@@ -127,6 +126,20 @@ class Judgement {
     return this.verdict(false)
   }
 
+  /** Stops what runs at once, then rests as the container whose end was the cause would, and begins anew in the same sandbox. */
+  restartAll(cause: ContainerRun): PodVerdict {
+    const { pod, view } = this.#facts
+    const names = new Set([...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(({ name }) => name))
+    const runs = view.containers.filter(({ name }) => names.has(name))
+    for (const run of runs.filter(isRunning)) {
+      const message = `Stopping container ${run.name}: container ${cause.name} ended, and all containers restart`
+      this.actions.push({ kind: 'stop-container', run, message, isAbrupt: true })
+    }
+    if (this.actions.length === 0 && !this.#rests(cause.name, cause))
+      this.actions.push({ kind: 'forget-containers', runs, cause })
+    return this.verdict(false)
+  }
+
   /** True when the init containers have done their work in this sandbox; otherwise the next of them is on its way. */
   initialize(sandboxId: string): boolean {
     const { pod, view } = this.#facts
@@ -136,7 +149,7 @@ class Judgement {
       const run = latest?.sandboxId === sandboxId ? latest : undefined
       if (isSidecar(container)) {
         // Once the containers have begun, a sidecar that restarts holds nobody up.
-        if (!this.#keepRunning(container, run, 'Always') && !mainsBegan) return false
+        if (!this.#keepRunning(container, run) && !mainsBegan) return false
         continue
       }
       if (mainsBegan || (hasEnded(run) && run.exitCode === 0)) continue
@@ -148,7 +161,7 @@ class Judgement {
 
   runContainers(): void {
     for (const container of this.#facts.pod.spec.containers) {
-      this.#keepRunning(container, latestRun(this.#facts.view, container.name), this.#policy)
+      this.#keepRunning(container, latestRun(this.#facts.view, container.name))
     }
     // Each is run once and never again.
     for (const container of this.#facts.pod.spec.ephemeralContainers ?? []) {
@@ -158,13 +171,13 @@ class Judgement {
   }
 
   /** Starts, restarts or stops one container as its state and probes ask; true when it runs and has started up. */
-  #keepRunning(container: Container, run: ContainerRun | undefined, policy: RestartPolicy): boolean {
+  #keepRunning(container: Container, run: ContainerRun | undefined): boolean {
     if (run === undefined) {
       this.#start(container, undefined, latestRun(this.#facts.view, container.name))
       return false
     }
     if (!isRunning(run)) {
-      if (mayRestart(policy, run)) this.#start(container, run, run)
+      if (mayRestart(this.#facts.pod, container, run)) this.#start(container, run, run)
       return false
     }
     const { startup, liveness } = this.#facts.probes(run)
@@ -183,22 +196,24 @@ class Judgement {
   }
 
   #start(container: Container, run: ContainerRun | undefined, latest: ContainerRun | undefined): void {
-    const { pod, nowMs, restartDelayMs } = this.#facts
-    if (run !== undefined && run.finishedAtMs > 0) {
-      const delayMs = restartDelayMs(container.name)
-      const startAtMs = run.finishedAtMs + delayMs
-      if (nowMs < startAtMs) {
-        const seconds = formatDelay(delayMs)
-        const name = displayName(identityOf(pod))
-        this.#resting.set(
-          container.name,
-          `back-off ${seconds} restarting failed container=${container.name} pod=${name}`,
-        )
-        this.#recheckAtMs = Math.min(this.#recheckAtMs ?? Infinity, startAtMs)
-        return
-      }
-    }
+    if (run !== undefined && this.#rests(container.name, run)) return
     this.actions.push({ kind: 'start-container', container, attempt: latest === undefined ? 0 : latest.attempt + 1 })
+  }
+
+  /** True while the container must rest after this end. */
+  #rests(container: string, { finishedAtMs }: ContainerRun): boolean {
+    const { pod, nowMs, restartDelayMs } = this.#facts
+    if (finishedAtMs === 0) return false
+    const delayMs = restartDelayMs(container)
+    const startAtMs = finishedAtMs + delayMs
+    if (nowMs >= startAtMs) return false
+    const name = displayName(identityOf(pod))
+    this.#resting.set(
+      container,
+      `back-off ${formatDelay(delayMs)} restarting failed container=${container} pod=${name}`,
+    )
+    this.#recheckAtMs = Math.min(this.#recheckAtMs ?? Infinity, startAtMs)
+    return true
   }
 
   #stop(run: ContainerRun, message: string, graceSeconds?: number): void {

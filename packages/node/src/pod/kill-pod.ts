@@ -20,6 +20,8 @@ export interface KillRequest {
   readonly graceSeconds: number
   readonly message: string
   readonly podIp: string
+  /** No hook is run. */
+  readonly isAbrupt?: boolean
 }
 
 /** Resolves when the container is down. Idempotent. */
@@ -28,7 +30,8 @@ export async function killContainer(scope: Scope, host: PodHost, request: KillRe
   tellPod(scope, host, { pod, type: 'Normal', reason: 'Killing', message, container: run.name })
   const beganMs = scope.clock.monotonicMs()
   const container = allContainers(pod).find(({ name }) => name === run.name)
-  if (container !== undefined && graceSeconds > 0) await preStop(scope, host, request, container)
+  if (container !== undefined && graceSeconds > 0 && request.isAbrupt !== true)
+    await preStop(scope, host, request, container)
   const spentSeconds = Math.floor((scope.clock.monotonicMs() - beganMs) / 1000)
   const rest = spentSeconds === 0 ? graceSeconds : Math.max(GRACE_SECONDS_MIN, graceSeconds - spentSeconds)
   await unlessGone(host.runtime.stopContainer(run.id, rest))

@@ -31,4 +31,10 @@ export function isRelevant(before: Pod, now: Pod): boolean {
   return part(before) !== part(now)
 }
 
-const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'])
+const ownConditions = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'AllContainersRestarting',
+])

@@ -33,6 +33,8 @@ export interface ActFacts {
   readonly signal: AbortSignal
 }
 
+type StopContainer = Extract<PodAction, { readonly kind: 'stop-container' }>
+
 /** Dead runs of a container that are kept: the last one, whose logs `--previous` shows. */
 const DEAD_RUNS_KEPT = 1
 
@@ -43,6 +45,8 @@ export class PodActions {
   readonly #volumes: PodVolumesState
   readonly #delays = new RestartDelays()
   readonly #holds = new Map<string, Hold>()
+  /** Of containers whose runs were forgotten: the attempt of the last. */
+  readonly #attempts = new Map<string, number>()
 
   constructor(scope: Scope, host: PodHost, parts: { readonly objects: PodObjects; readonly volumes: PodVolumesState }) {
     this.#scope = scope
@@ -77,7 +81,9 @@ export class PodActions {
       case 'stop-sandbox':
         return unlessGone(this.#host.runtime.stopPodSandbox(action.id))
       case 'stop-container':
-        return this.#stopContainer(facts, action.run, action.message, action.graceSeconds)
+        return this.#stopContainer(facts, action)
+      case 'forget-containers':
+        return this.#forgetContainers(action.runs, action.cause)
       case 'start-container':
         return this.#startContainer(facts, action.container, action.attempt)
       default:
@@ -121,9 +127,11 @@ export class PodActions {
     })
   }
 
-  async #startContainer({ pod, view, signal }: ActFacts, container: Container, attempt: number): Promise<void> {
+  async #startContainer({ pod, view, signal }: ActFacts, container: Container, judged: number): Promise<void> {
     const sandbox = currentSandbox(view)
     if (sandbox === undefined) return
+    const forgotten = this.#attempts.get(container.name)
+    const attempt = forgotten === undefined ? judged : Math.max(judged, forgotten + 1)
     if (latestRun(view, container.name) !== undefined) this.#delays.restarted(container.name, this.#scope.clock.now())
     const [ip] = sandbox.ips
     if (pod.spec.hostNetwork !== true && ip !== undefined) await this.#host.guards?.guard(pod, ip, signal)
@@ -143,6 +151,7 @@ export class PodActions {
         ...(target === undefined ? {} : { targetId: target }),
       })
       this.#holds.delete(container.name)
+      this.#attempts.delete(container.name)
     } catch (error) {
       if (!(error instanceof StartError)) throw error
       this.#holds.set(container.name, { reason: error.reason, message: error.message, untilMs: error.retryAtMs })
@@ -151,15 +160,18 @@ export class PodActions {
     await this.#forgetOldSandboxes(view)
   }
 
-  async #stopContainer(
-    { pod, view }: ActFacts,
-    run: ContainerRun,
-    message: string,
-    graceSeconds: number | undefined,
-  ): Promise<void> {
-    const grace = graceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
+  async #stopContainer({ pod, view }: ActFacts, action: StopContainer): Promise<void> {
+    const { run, message, isAbrupt = false } = action
+    const graceSeconds = action.graceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
     const podIp = currentSandbox(view)?.ips[0] ?? this.#host.nodeAddress
-    await killContainer(this.#scope, this.#host, { pod, run, graceSeconds: grace, message, podIp })
+    await killContainer(this.#scope, this.#host, { pod, run, graceSeconds, message, podIp, isAbrupt })
+  }
+
+  /** How often each had started is kept: the count goes on. */
+  async #forgetContainers(runs: readonly ContainerRun[], cause: ContainerRun): Promise<void> {
+    this.#delays.restarted(cause.name, this.#scope.clock.now())
+    for (const { name, attempt } of runs) this.#attempts.set(name, Math.max(attempt, this.#attempts.get(name) ?? 0))
+    for (const { id } of runs) await unlessGone(this.#host.runtime.removeContainer(id))
   }
 
   async #forgetOldRuns(view: RuntimeView, name: string): Promise<void> {

@@ -7,7 +7,7 @@ import { resourcesAnnotation } from './names.ts'
 import { makePodCgroup } from './pod-cgroup.ts'
 import { tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
-import { judgeRoom, resizesOf, type Amounts, type ContainerResize, type Refusal } from './resize.ts'
+import { changedResources, judgeRoom, resizesOf, type Amounts, type ContainerResize, type Refusal } from './resize.ts'
 import { linuxResources } from './resources.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 import { requestOf } from './totals.ts'
@@ -22,6 +22,7 @@ export class PodResizes {
   readonly #scope: Scope
   readonly #host: PodHost
   readonly #inForce = new Map<string, Amounts>()
+  #whole: Amounts | undefined
   #state: ResizeState = { refused: undefined, going: undefined }
 
   constructor(scope: Scope, host: PodHost) {
@@ -42,11 +43,17 @@ export class PodResizes {
     return amounts
   }
 
+  /** What the kernel holds the pod as a whole to: what its cgroup was made with, or what the last agent said. */
+  wholeInForce(pod: Pod): Amounts {
+    return (this.#whole ??= amountsOf(pod.status?.resources ?? pod.spec.resources ?? {}))
+  }
+
   /** Resizes what can be resized while it runs, and returns the containers that must restart for it. */
   async bring(pod: Pod, view: RuntimeView): Promise<readonly ContainerResize[]> {
     this.#forgetAllBut(view)
     const wanted = resizesOf(pod, view, (run) => this.inForce(pod, run))
-    if (wanted.length === 0) {
+    const isWhole = changedResources(this.wholeInForce(pod), pod.spec.resources ?? {}).length > 0
+    if (wanted.length === 0 && !isWhole) {
       this.#state = { refused: undefined, going: undefined }
       return []
     }
@@ -87,7 +94,10 @@ export class PodResizes {
       await runtime.updateContainerResources(run.id, resources)
       this.#inForce.set(run.id, amountsOf(container.resources ?? {}))
     }
-    if (wanted.every(({ how }) => how === 'update')) await makePodCgroup(cgroupRoot, pod, capacity)
+    if (wanted.every(({ how }) => how === 'update')) {
+      await makePodCgroup(cgroupRoot, pod, capacity)
+      this.#whole = amountsOf(pod.spec.resources ?? {})
+    }
   }
 
   #takenByOthers(pod: Pod): { readonly cpu: number; readonly memory: number } {
@@ -119,6 +129,7 @@ function amountsOf({ requests, limits }: Amounts): Amounts {
 
 function summaryOf(pod: Pod): object {
   return {
+    ...(pod.spec.resources === undefined ? {} : { resources: amountsOf(pod.spec.resources) }),
     containers: pod.spec.containers.map(({ name, resources }) => ({ name, resources: amountsOf(resources ?? {}) })),
   }
 }

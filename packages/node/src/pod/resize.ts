@@ -41,7 +41,8 @@ function policyOf(policies: readonly ContainerResizePolicy[], name: string): str
   return policies.find(({ resourceName }) => resourceName === name)?.restartPolicy ?? 'NotRequired'
 }
 
-function changedResources(before: Amounts, after: Amounts): readonly string[] {
+/** Names of what differs. */
+export function changedResources(before: Amounts, after: Amounts): readonly string[] {
   return resizable.filter((name) =>
     (['requests', 'limits'] as const).some((list) => !equal(before[list]?.[name], after[list]?.[name])),
   )

@@ -95,7 +95,7 @@ export interface PodLimits {
   readonly pidsMax?: number
 }
 
-/** What the pod's own cgroup holds its containers to together; a limit counts only where every container has one. */
+/** What the pod's own cgroup holds its containers to together: what the pod says, else the sum where every container has a limit. */
 export function podLimits(pod: Pod, node: NodeCapacity): PodLimits {
   const [cpu, memoryBytes] = [limitOf(pod, 'cpu'), limitOf(pod, 'memory')]
   return {

@@ -52,6 +52,7 @@ function statusOf(pod: Pod, containers: readonly ContainerRun[], more: Partial<S
     probes: () => ({ started: true, ready: true }),
     waiting: new Map(),
     inForce: () => ({}),
+    wholeInForce: {},
     resize: { refused: undefined, going: undefined },
     terminationMessage: () => '',
     ...more,
@@ -180,4 +181,30 @@ test('what the runtime has forgotten is not invented anew', () => {
   const status = statusOf(podOf({ restartPolicy: 'Never' }, known), [], { view: { sandboxes: [], containers: [] } })
   assert.equal(status.phase, 'Succeeded')
   assert.equal(status.containerStatuses?.[0]?.state?.terminated?.reason, 'Completed')
+})
+
+test('while all containers restart a condition says so, and the phase stays', () => {
+  const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }]
+  const containers = [{ name: 'main', image: 'busybox:1.36', restartPolicy: 'Never', restartPolicyRules: rules }]
+  const pod = podOf({ restartPolicy: 'Never', containers }, { phase: 'Running' })
+  const during = statusOf(pod, [ended('main', 42)])
+  assert.equal(during.phase, 'Running')
+  assert.equal(conditionOf(during, 'AllContainersRestarting'), 'True')
+  assert.equal(conditionOf(statusOf(pod, [run('main')]), 'AllContainersRestarting'), 'False')
+  const over = statusOf(pod, [ended('main', 1)])
+  assert.equal(over.phase, 'Failed')
+  assert.equal(conditionOf(over, 'AllContainersRestarting'), 'False | PodFailed')
+  assert.equal(conditionOf(statusOf(podOf(), [run('main')]), 'AllContainersRestarting'), '')
+})
+
+test('a pod that says what it needs as a whole shows what is in force', () => {
+  const pod = podOf({ resources: { requests: { cpu: '2' }, limits: { cpu: '2' } } })
+  const wholeInForce = { requests: { cpu: '1' }, limits: { cpu: '2' } }
+  const refused = { reason: 'Deferred', message: '' } as const
+  const { resources, allocatedResources } = statusOf(pod, [run('main')], {
+    wholeInForce,
+    resize: { refused, going: undefined },
+  })
+  assert.deepEqual([resources, allocatedResources], [wholeInForce, { cpu: '1' }])
+  assert.equal(statusOf(podOf(), [run('main')]).resources, undefined)
 })

@@ -1,6 +1,7 @@
 // The status of a pod as the API shows it, made from its specification and what the runtime and the probes say. Pure:
 // the same facts give the same status, and nothing is remembered but what stands in the old one.
 
+import { couldRestartAll } from '@aksel/api/pod-restarts'
 import type { Container, Pod, PodCondition, PodStatus } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { containerStatus } from './container-status.ts'
@@ -9,6 +10,7 @@ import type { PodFailure } from './failure.ts'
 import { isSidecar } from './names.ts'
 import type { Amounts } from './resize.ts'
 import type { ResizeState } from './pod-resizes.ts'
+import { hasFailedInit, mayRestart, restartAllCause } from './restarts.ts'
 import { currentSandbox, latestRun } from './runtime-view.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 
@@ -22,6 +24,8 @@ export interface StatusFacts {
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message?: string }>
   /** What a running container is held to, and how far a resize has come. */
   readonly inForce: (run: ContainerRun) => Amounts
+  /** What the pod as a whole is held to; meant only where the pod says so itself. */
+  readonly wholeInForce: Amounts
   readonly resize: ResizeState
   /** Text that a container left when it ended. */
   readonly terminationMessage: (run: ContainerRun) => string
@@ -55,6 +59,7 @@ export function podStatus(facts: StatusFacts): PodStatus {
     hostIPs: [{ ip: facts.hostIp }],
     startTime: old.startTime ?? formatTime(nowMs),
     ...(facts.failure?.isRefusal === true ? {} : { containerStatuses: statuses }),
+    ...wholeResources(facts),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     ...(initStatuses.length === 0 || facts.failure?.isRefusal === true ? {} : { initContainerStatuses: initStatuses }),
     ...(ips.length === 0 ? {} : { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) }),
@@ -66,6 +71,17 @@ export function podStatus(facts: StatusFacts): PodStatus {
     return rest
   }
   return next
+}
+
+/** An API server that does not resize pods as a whole drops these. */
+function wholeResources({
+  pod,
+  wholeInForce,
+  resize,
+}: StatusFacts): Pick<PodStatus, 'resources' | 'allocatedResources'> {
+  if (pod.spec.resources === undefined) return {}
+  const allocated = resize.refused === undefined ? pod.spec.resources.requests : wholeInForce.requests
+  return { resources: wholeInForce, ...(allocated === undefined ? {} : { allocatedResources: allocated }) }
 }
 
 /** A pod that was turned away at the door: nothing of it was ever here to tell of. */
@@ -123,7 +139,8 @@ export function phaseOf(facts: StatusFacts): string {
   const known = pod.status?.phase
   if (known === 'Failed' || known === 'Succeeded') return known
   if (failure !== undefined) return 'Failed'
-  const policy = pod.spec.restartPolicy ?? 'Always'
+  // While all containers restart, the pod is where it was.
+  if (restartAllCause(pod, view) !== undefined) return known ?? 'Pending'
   const runs = pod.spec.containers.map(({ name }) => latestRun(view, name))
   const count = (state: (run: ContainerRun) => boolean): number =>
     runs.filter((run) => run !== undefined && state(run)).length
@@ -131,18 +148,13 @@ export function phaseOf(facts: StatusFacts): string {
   const stopped = count((run) => run.state === 'CONTAINER_EXITED')
   const succeeded = count((run) => run.state === 'CONTAINER_EXITED' && run.exitCode === 0)
   if (ended === true) return succeeded === runs.length ? 'Succeeded' : 'Failed'
-  const initFailed = (pod.spec.initContainers ?? []).some((container) => {
-    const run = latestRun(view, container.name)
-    return !isSidecar(container) && run?.state === 'CONTAINER_EXITED' && run.exitCode !== 0
-  })
-  if (initFailed && policy === 'Never' && running === 0) return 'Failed'
+  if (hasFailedInit(pod, view) && running === 0) return 'Failed'
   if (!isInitialized(facts)) return 'Pending'
   if (runs.some((run) => run === undefined)) return 'Pending'
   if (running > 0 && runs.every((run) => run !== undefined)) return 'Running'
   if (stopped === runs.length) {
-    if (policy === 'Always') return 'Running'
-    if (succeeded === stopped) return 'Succeeded'
-    return policy === 'Never' ? 'Failed' : 'Running'
+    const again = pod.spec.containers.some((container, index) => mayRestart(pod, container, runs[index]!))
+    return again ? 'Running' : succeeded === stopped ? 'Succeeded' : 'Failed'
   }
   return 'Pending'
 }
@@ -168,6 +180,7 @@ function conditionsOf(
     ['Initialized', initialized(facts, phase, initStatuses)],
     ['Ready', ready],
     ['ContainersReady', containersReady],
+    ...restarting(facts, phase),
     ...resizing(facts.resize),
     ...disrupted(facts.failure),
   ]
@@ -178,6 +191,15 @@ function conditionsOf(
     ? []
     : [condition(facts, 'PodScheduled', { status: 'True' })]
   return [...made, ...scheduled, ...old.filter(({ type }) => !names.has(type))]
+}
+
+/** Only of pods where it can happen. */
+function restarting({ pod, view }: StatusFacts, phase: string): readonly (readonly [string, Verdict])[] {
+  if (!couldRestartAll(pod.spec)) return []
+  const over = { Succeeded: 'PodCompleted', Failed: 'PodFailed' }[phase]
+  if (over !== undefined) return [['AllContainersRestarting', { status: 'False', reason: over }]]
+  const isOn = restartAllCause(pod, view) !== undefined
+  return [['AllContainersRestarting', { status: isOn ? 'True' : 'False' }]]
 }
 
 /** Only there while there is something to say. */

@@ -12,15 +12,12 @@ import { wasAdmitted } from './admission.ts'
 import { endPod, releasePod } from './end-pod.ts'
 import { isStaticPod } from './critical.ts'
 import { graceOf, isEnding, revisionOf } from './ending.ts'
-import { refusedBy } from './failure.ts'
-import type { PodFailure } from './failure.ts'
-import { isFinished, judgePod } from './judge.ts'
-import type { PodVerdict } from './judge.ts'
+import { refusedBy, type PodFailure } from './failure.ts'
+import { isFinished, judgePod, type PodVerdict } from './judge.ts'
 import { unlessGone } from './kill-pod.ts'
 import { displayName, identityOf, podLogDirectory } from './names.ts'
 import { PodActions } from './pod-actions.ts'
-import { podFolders, tellPod } from './pod-host.ts'
-import type { PodHost } from './pod-host.ts'
+import { podFolders, tellPod, type PodHost } from './pod-host.ts'
 import { PodProbes } from './pod-probes.ts'
 import { PodVolumesState } from './pod-volumes-state.ts'
 import { currentSandbox, emptyView, isRunning, observePod } from './runtime-view.ts'
@@ -341,6 +338,7 @@ export class PodWorker {
       probes: (run) => this.#probes.status(run),
       waiting: this.#waiting(),
       inForce: (run) => this.#resizes.inForce(pod, run),
+      wholeInForce: this.#resizes.wholeInForce(pod),
       resize: this.#resizes.state,
       terminationMessage: (run) => this.#messages.get(run.id) ?? '',
       ended,
