@@ -2,7 +2,7 @@
 
 import { keyOf } from '@aksel/api/resource'
 import { nodes, pods } from '@aksel/api/resources'
-import type { Node, Pod, Taint, Toleration } from '@aksel/api/types/core-v1'
+import type { Node, Pod, Taint } from '@aksel/api/types/core-v1'
 import { done, again } from '@aksel/runtime/controller'
 import type { Controller, Source } from '@aksel/runtime/controller'
 import { toleratesTaint } from '@aksel/runtime/tolerations'
