@@ -1,5 +1,6 @@
 // The commands that are our own, with their flags.
 
+import { addApiServerFlags } from './api-server-flags.ts'
 import { Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
 import { readOptions } from './options.ts'
@@ -39,7 +40,7 @@ Other commands:
 }
 
 function addUp(program: Command, environment: Environment): void {
-  program
+  const command = program
     .command('up')
     .description('Start the server, and make sure that resource group "aksel" and cluster "demo" exist and are Ready.')
     .option('--simulated', 'simulated nodes: no containers run')
@@ -61,6 +62,7 @@ function addUp(program: Command, environment: Environment): void {
       const { up } = await import('./commands/up.ts')
       await up(readOptions(environment, flags.data), flags)
     })
+  addApiServerFlags(command)
 }
 
 function addDown(program: Command, environment: Environment): void {

@@ -1,17 +1,18 @@
 // The audit log on a disk that takes its lines, and on one that is full.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { logTo, silentLog, type LogLine } from '@aksel/base/log'
+import { logTo, silentLog, type Log, type LogLine } from '@aksel/base/log'
+import { systemClock, shiftedClock, type Clock } from '@aksel/base/clock'
 import { openAuditLog } from './audit-log.ts'
 
 test('entries stand in the audit log in their order, whatever was being written when they came', async () => {
   await using directory = await temporary()
   const path = join(directory.path, 'audit.jsonl')
-  const log = await openAuditLog(silentLog(), path)
+  const log = await openAuditLog(own(silentLog()), path)
   for (let round = 0; round < 20; round += 1) {
     for (let i = 0; i < 10; i += 1) log.write({ number: round * 10 + i, text: 'é\n' })
     await new Promise((resolve) => setImmediate(resolve))
@@ -26,10 +27,7 @@ test('entries stand in the audit log in their order, whatever was being written 
 
 test('a disk that is full is complained of once, and writing an entry does not throw', async () => {
   const lines: LogLine[] = []
-  const log = await openAuditLog(
-    logTo((line) => void lines.push(line)),
-    '/dev/full',
-  )
+  const log = await openAuditLog(own(logTo((line) => void lines.push(line))), '/dev/full')
   log.write({ number: 1 })
   await new Promise((resolve) => setImmediate(resolve))
   log.write({ number: 2 })
@@ -37,6 +35,46 @@ test('a disk that is full is complained of once, and writing an entry does not t
   assert.equal(lines.length, 1)
   assert.match(JSON.stringify(lines[0]), /audit entries could not be written/)
 })
+
+test('a file that is full is put aside, and only so many of them are kept, and none that is too old', async () => {
+  await using directory = await temporary()
+  const path = join(directory.path, 'audit.jsonl')
+  const limits = { fileMaxBytes: 200, backupsMax: 3, ageMaxDays: 30 }
+  const write = async (log: Awaited<ReturnType<typeof openAuditLog>>, from: number, until: number): Promise<void> => {
+    for (let at = from; at < until; at++) {
+      log.write({ at, text: 'x'.repeat(120) })
+      while ((await readFile(path, 'utf8')).includes(`"at":${at},`) === false) await new Promise(setImmediate)
+    }
+  }
+  const lines = async (): Promise<readonly number[]> => {
+    const names = (await readdir(directory.path)).filter((name) => name.startsWith('audit-')).sort()
+    const texts = await Promise.all(
+      [...names, 'audit.jsonl'].map((name) => readFile(join(directory.path, name), 'utf8')),
+    )
+    return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => (JSON.parse(line) as { at: number }).at)
+  }
+  const log = await openAuditLog(own(silentLog(), steps()), path, limits)
+  await write(log, 0, 7)
+  await log[Symbol.asyncDispose]()
+  // Three backups and the file itself, one line each: the older ones went.
+  assert.deepEqual(await lines(), [3, 4, 5, 6])
+  assert.equal((await stat(path)).mode & 0o777, 0o600)
+  const later = shiftedClock(steps(), 40 * 86_400_000)
+  const second = await openAuditLog(own(silentLog(), later), path, limits)
+  await write(second, 7, 8)
+  await second[Symbol.asyncDispose]()
+  assert.deepEqual(await lines(), [6, 7])
+})
+
+function own(log: Log, clock: Clock = systemClock()): { readonly log: Log; readonly clock: Clock } {
+  return { log, clock }
+}
+
+/** Each look is a second later. */
+function steps(): Clock {
+  let atMs = Date.UTC(2030, 0, 1)
+  return { ...systemClock(), now: () => (atMs += 1000) }
+}
 
 async function temporary(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'aksel-audit-'))

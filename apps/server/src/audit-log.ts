@@ -1,32 +1,70 @@
-// The audit log: one JSON line per request, appended in order and never in the way of an answer. Lines that come while others are
-// being written go together in the next write.
+// The audit log: one JSON line per entry, appended in order and never in the way of an answer. Lines that come while others are
+// being written go together in the next write. A file that is full is put aside under the time at which it was.
 
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import { stringifyJson } from '@aksel/base/json'
+import type { Clock } from '@aksel/base/clock'
 import type { Log } from '@aksel/base/log'
 
 export interface AuditLog extends AsyncDisposable {
   readonly write: (entry: Readonly<Record<string, unknown>>) => void
 }
 
+/** By upstream's `--audit-log-maxsize`, `--audit-log-maxbackup` and `--audit-log-maxage`. 0: without a bound. */
+export interface AuditLogLimits {
+  readonly fileMaxBytes: number
+  readonly backupsMax: number
+  readonly ageMaxDays: number
+}
+
+/** What the CIS benchmark asks for. */
+export const defaultAuditLogLimits: AuditLogLimits = {
+  fileMaxBytes: 100 * 1024 * 1024,
+  backupsMax: 10,
+  ageMaxDays: 30,
+}
+
 /** What a full disk does not take is gone: the server's own log says so, once until it takes lines again. */
-export async function openAuditLog(log: Log, path: string): Promise<AuditLog> {
-  const appender = new Appender(log, await open(path, 'a', 0o600))
+export async function openAuditLog(
+  scope: { readonly log: Log; readonly clock: Clock },
+  path: string,
+  limits: AuditLogLimits = defaultAuditLogLimits,
+): Promise<AuditLog> {
+  const appender = await Appender.open(scope, path, limits)
   return {
-    write: (entry) => appender.add(`${JSON.stringify(entry)}\n`),
+    write: (entry) => appender.add(`${stringifyJson(entry)}\n`),
     [Symbol.asyncDispose]: () => appender.close(),
   }
 }
 
 class Appender {
-  readonly #log: Log
-  readonly #file: FileHandle
+  readonly #scope: { readonly log: Log; readonly clock: Clock }
+  readonly #path: string
+  readonly #limits: AuditLogLimits
+  #file: FileHandle
+  #bytes: number
   #waiting = ''
   #writing: Promise<void> | undefined
   #hasFailed = false
 
-  constructor(log: Log, file: FileHandle) {
-    this.#log = log
+  private constructor(
+    scope: { log: Log; clock: Clock },
+    path: string,
+    limits: AuditLogLimits,
+    file: FileHandle,
+    bytes: number,
+  ) {
+    this.#scope = scope
+    this.#path = path
+    this.#limits = limits
     this.#file = file
+    this.#bytes = bytes
+  }
+
+  static async open(scope: { log: Log; clock: Clock }, path: string, limits: AuditLogLimits): Promise<Appender> {
+    const file = await open(path, 'a', 0o600)
+    return new Appender(scope, path, limits, file, (await file.stat()).size)
   }
 
   add(line: string): void {
@@ -38,17 +76,50 @@ class Appender {
     // What this turn of the event loop answers goes with the first write.
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting !== '') {
-      const text = this.#waiting
+      const bytes = Buffer.from(this.#waiting)
       this.#waiting = ''
       try {
-        await this.#file.appendFile(text)
+        const { fileMaxBytes } = this.#limits
+        if (fileMaxBytes > 0 && this.#bytes > 0 && this.#bytes + bytes.length > fileMaxBytes) await this.#rotate()
+        await this.#file.appendFile(bytes)
+        this.#bytes += bytes.length
         this.#hasFailed = false
       } catch (error) {
-        if (!this.#hasFailed) this.#log.error('audit entries could not be written', { error })
+        if (!this.#hasFailed) this.#scope.log.error('audit entries could not be written', { error })
         this.#hasFailed = true
       }
     }
     this.#writing = undefined
+  }
+
+  async #rotate(): Promise<void> {
+    const extension = extname(this.#path)
+    const stem = basename(this.#path, extension)
+    const stamp = new Date(this.#scope.clock.now()).toISOString().replaceAll(':', '-').replace('Z', '')
+    const next = await open(`${this.#path}.next`, 'a', 0o600)
+    await rename(this.#path, join(dirname(this.#path), `${stem}-${stamp}${extension}`))
+    await rename(`${this.#path}.next`, this.#path)
+    await this.#file.close()
+    this.#file = next
+    this.#bytes = 0
+    await this.#prune(stem, extension)
+  }
+
+  /** Backups carry their time in their name, so that age and order are read from it. */
+  async #prune(stem: string, extension: string): Promise<void> {
+    const { backupsMax, ageMaxDays } = this.#limits
+    const form = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3})$/
+    const backups = (await readdir(dirname(this.#path)))
+      .filter((name) => name.startsWith(`${stem}-`) && name.endsWith(extension))
+      .map((name) => ({ name, at: form.exec(name.slice(stem.length + 1, name.length - extension.length)) }))
+      .flatMap(({ name, at }) =>
+        at === null ? [] : [{ name, atMs: Date.parse(`${at[1]}${at[2]}:${at[3]}:${at[4]}Z`) }],
+      )
+      .sort((a, b) => b.atMs - a.atMs)
+    const oldestMs = ageMaxDays === 0 ? -Infinity : this.#scope.clock.now() - ageMaxDays * 86_400_000
+    const kept = backupsMax === 0 ? backups.length : backupsMax
+    for (const [at, { name, atMs }] of backups.entries())
+      if (at >= kept || atMs < oldestMs) await rm(join(dirname(this.#path), name), { force: true })
   }
 
   async close(): Promise<void> {

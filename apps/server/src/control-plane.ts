@@ -1,6 +1,7 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
 import type { Server } from 'node:net'
+import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
@@ -38,6 +39,8 @@ export interface ControlPlaneParts {
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
+  /** What of a request stands in it. */
+  readonly auditPolicy?: AuditPolicy
 }
 
 export interface ControlPlaneOptions extends ControlPlaneParts {
@@ -147,6 +150,7 @@ async function openServer(
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     audit: options.audit,
     onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),
+    ...(options.auditPolicy === undefined ? {} : { auditPolicy: options.auditPolicy }),
     debug: options.debug,
     ...(record.fork === undefined ? {} : { egress: 'off' as const }),
   })

@@ -40,7 +40,7 @@ const scope: Scope = {
 }
 await mkdir(join(dataDir, 'server'), { recursive: true, mode: 0o700 })
 const store = await openStore(scope, { store: checkStoreName(values.store), dataDir })
-const audit = await openAuditLog(scope.log, join(dataDir, 'server', 'audit.jsonl'))
+const audit = await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'))
 const engine = await EmbeddedEngine.open(scope, {
   store,
   dataDir,

@@ -4,6 +4,8 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { apiServerFlags, type ApiServerFlags } from './api-server-files.ts'
+import { defaultAuditLogLimits, type AuditLogLimits } from './audit-log.ts'
 import { parseSwitches, type ApiSwitches } from './api-switches.ts'
 import { checkStoreName } from './open-store.ts'
 
@@ -24,6 +26,8 @@ export interface ServerOptions {
   readonly strict: boolean
   /** Of every cluster of this server, now and later; what is absent stays as each cluster has it. */
   readonly switches: ApiSwitches
+  readonly apiServer: ApiServerFlags
+  readonly auditLog: AuditLogLimits
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -43,6 +47,10 @@ export function readServerOptions(
       'runtime-config': { type: 'string' },
       'feature-gates': { type: 'string' },
       strict: { type: 'boolean' },
+      'audit-log-maxsize': { type: 'string' },
+      'audit-log-maxbackup': { type: 'string' },
+      'audit-log-maxage': { type: 'string' },
+      ...apiServerFlags,
     },
   })
   const isRoot = process.getuid?.() === 0
@@ -62,7 +70,33 @@ export function readServerOptions(
     ...historyOf(values['etcd-compaction-interval']),
     strict: values.strict === true,
     switches: switchesOf(values['runtime-config'], values['feature-gates']),
+    apiServer: {
+      ...path('auditPolicyFile', values['audit-policy-file']),
+      ...path('auditWebhookConfigFile', values['audit-webhook-config-file']),
+      ...(values['audit-webhook-truncate-enabled'] === true ? { auditWebhookTruncate: true } : {}),
+    },
+    auditLog: auditLogOf(values),
     environment,
+  }
+}
+
+function path<Key extends string>(key: Key, value: string | undefined): { readonly [K in Key]?: string } {
+  return value === undefined ? {} : ({ [key]: resolve(value) } as { readonly [K in Key]?: string })
+}
+
+/** Sizes in megabytes and ages in days, as upstream's flags. */
+function auditLogOf(values: Readonly<Record<string, unknown>>): AuditLogLimits {
+  const count = (flag: string): number | undefined => {
+    const value = values[flag] as string | undefined
+    if (value !== undefined && !/^\d+$/.test(value))
+      throw new Error(`Cannot read "--${flag} ${value}": a number is expected`)
+    return value === undefined ? undefined : Number(value)
+  }
+  const megabytes = count('audit-log-maxsize')
+  return {
+    fileMaxBytes: megabytes === undefined ? defaultAuditLogLimits.fileMaxBytes : megabytes * 1024 * 1024,
+    backupsMax: count('audit-log-maxbackup') ?? defaultAuditLogLimits.backupsMax,
+    ageMaxDays: count('audit-log-maxage') ?? defaultAuditLogLimits.ageMaxDays,
   }
 }
 

@@ -4,8 +4,10 @@ import { Catalogs } from '@aksel/apiserver/catalogs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
+import type { AuditSink } from '@aksel/apiserver/audit/event'
 import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
 import type { Scope } from '@aksel/base/scope'
+import { openApiServerFiles } from './api-server-files.ts'
 import { openAuditLog } from './audit-log.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
@@ -30,14 +32,16 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   await chmod(dataDir, 0o700)
   const chosen = await chosenStore(dataDir, options.store, (await new FileRecords(dataDir).readAll()).length > 0)
   const store = started.use(await openStore(scope, { store: chosen, dataDir, historyMs: options.historyMs }))
-  const audit = started.use(await openAuditLog(scope.log, join(dataDir, 'server', 'audit.jsonl')))
+  const files = started.use(await openApiServerFiles(scope, options.apiServer))
+  const log = started.use(await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const engine = started.use(
     await EmbeddedEngine.open(scope, {
       store,
       dataDir,
       privileged: options.isRoot,
-      audit: audit.write,
+      audit: bothSinks(log.write, files.auditWebhook),
+      ...(files.auditPolicy === undefined ? {} : { auditPolicy: files.auditPolicy }),
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),
@@ -82,6 +86,14 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   await frontDoor.resume()
   const resources = started.move()
   return { armUrl, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+function bothSinks(log: AuditSink, webhook: AuditSink | undefined): AuditSink {
+  if (webhook === undefined) return log
+  return (event) => {
+    log(event)
+    webhook(event)
+  }
 }
 
 /** The usual port; another one when a second server on this host has it already. */

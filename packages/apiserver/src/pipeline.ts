@@ -2,14 +2,15 @@
 
 import type { Scope } from '@aksel/base/scope'
 import { ApiError } from '@aksel/base/errors'
-import { auditEntry, type AuditSink } from './audit.ts'
-import { authenticate, type Authenticators } from './authentication/authenticate.ts'
-import { masters, type UserInfo } from './authentication/user-info.ts'
-import { attributesOf, type Authorizer } from './authorization/attributes.ts'
-import { assertAllowed } from './authorization/authorize.ts'
+import { uuid } from '@aksel/base/ids'
+import type { Auditor, AuditTrail } from './audit/auditor.ts'
+import { attemptsOf, authenticate, type Authenticators } from './authentication/authenticate.ts'
+import { anonymous, masters, type UserInfo } from './authentication/user-info.ts'
+import { attributesOf, type Attributes, type Authorizer } from './authorization/attributes.ts'
+import { deniedError } from './authorization/authorize.ts'
 import { impersonated } from './authorization/impersonation.ts'
 import { inWantedForm } from './http/answer-form.ts'
-import { compressed, errorAnswer, textAnswer, withWarnings } from './http/answer.ts'
+import { compressed, errorAnswer, headerText, textAnswer, withHeader, withWarnings } from './http/answer.ts'
 import { isPushed, type Answer, type IncomingCall } from './http/message.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ProtobufEncoder } from './protobuf/encode.ts'
@@ -28,18 +29,21 @@ export interface PipelineOptions {
   readonly authorizer: Authorizer
   readonly seats: Seats
   readonly metrics: RequestMetrics
-  readonly audit: AuditSink | undefined
+  readonly audit: Auditor | undefined
   readonly protobuf: ProtobufEncoder
   readonly route: Route
 }
 
-/** What the stages found so far, for the audit entry of a request that failed in the middle. */
+/** Upstream's bound for what a client may call its request. */
+const AUDIT_ID_MAX = 64
+
+/** What the stages found so far, for the audit entries of a request that fails in the middle. */
 interface Progress {
+  readonly auditId: string
+  readonly receivedMs: number
   readonly annotations: Map<string, string>
   readonly waits: Waits
-  user: UserInfo | undefined
-  actor: UserInfo | undefined
-  reason: string
+  trail: AuditTrail | undefined
 }
 
 export class Pipeline {
@@ -52,14 +56,13 @@ export class Pipeline {
   /** Never rejects: every error is an answer. */
   async run(call: IncomingCall): Promise<Outcome> {
     const { scope } = this.#options
-    const receivedMs = scope.clock.now()
     const startMs = scope.clock.monotonicMs()
     const progress: Progress = {
+      auditId: (call.headers['audit-id'] ?? uuid(scope.random)).slice(0, AUDIT_ID_MAX),
+      receivedMs: scope.clock.now(),
       annotations: new Map(),
       waits: { webhookMs: 0 },
-      user: undefined,
-      actor: undefined,
-      reason: '',
+      trail: undefined,
     }
     const warnings = new Set<string>()
     let info: RequestInfo | undefined
@@ -68,44 +71,71 @@ export class Pipeline {
       info = requestInfoOf(call.method, call.url)
       outcome = await this.#stages(call, info, progress, warnings)
     } catch (error) {
-      outcome = this.#failure(error, call)
+      outcome = this.#failure(error, call, progress)
     }
-    if (info !== undefined) this.#record(call, info, progress, outcome, { receivedMs, startMs })
+    if (info !== undefined) this.#measure(call, info, progress, outcome, startMs)
+    outcome = progress.trail?.answered(outcome) ?? outcome
     if (outcome === 'upgraded') return outcome
-    const wanted = await inWantedForm(outcome, call, this.#options.protobuf)
+    const wanted = withHeader(
+      await inWantedForm(outcome, call, this.#options.protobuf),
+      'audit-id',
+      headerText(progress.auditId),
+    )
     return await compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
   }
 
-  async #stages(call: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
-    const { authenticators, authorizer, seats, route } = this.#options
-    const actor = await authenticate(call, authenticators)
-    progress.user = actor
+  async #stages(first: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
+    const { authorizer, seats, route } = this.#options
+    const actor = await this.#authenticated(first, info, progress)
+    const asked = attributesOf(actor, info)
+    const trail = this.#options.audit?.begin(asked, { ...progress, call: first, info, actor })
+    progress.trail = trail
+    trail?.received()
+    const call = trail?.followed(first) ?? first
     const user = await impersonated(authorizer, actor, call)
-    progress.user = user
-    if (user !== actor) progress.actor = actor
-    const decision = await assertAllowed(authorizer, attributesOf(user, info))
-    progress.reason = decision.reason
+    if (trail !== undefined && user !== actor) trail.impersonated = user
+    await this.#allowed(user === actor ? asked : attributesOf(user, info), progress)
     using _seat = isLongRunning(info) || user.groups.includes(masters) ? undefined : seats.take(mutates(info))
     const { annotations, waits } = progress
     const outcome = await route({ call, info, user, authorizer, warnings, annotations, waits })
     return outcome ?? textAnswer(404, '404 page not found\n')
   }
 
-  #failure(error: unknown, call: IncomingCall): Answer {
-    if (error instanceof ApiError) return errorAnswer(error)
-    if (call.signal.aborted) return errorAnswer(new ApiError('Timeout', 'the client went away'))
-    this.#options.scope.log.error('request failed', { method: call.method, url: call.url, error })
-    return errorAnswer(new ApiError('InternalError', `Internal error occurred: ${(error as Error).message}`))
+  /** Throws Unauthorized; the log has that too. */
+  async #authenticated(call: IncomingCall, info: RequestInfo, progress: Progress): Promise<UserInfo> {
+    const { authenticators, audit } = this.#options
+    try {
+      return await authenticate(call, authenticators)
+    } catch (error) {
+      const asked = { ...attributesOf(anonymous, info), user: undefined }
+      audit?.begin(asked, { ...progress, call, info, actor: undefined })?.refused(401, attemptsOf(call))
+      throw error
+    }
   }
 
-  #record(
-    call: IncomingCall,
-    info: RequestInfo,
-    progress: Progress,
-    outcome: Outcome,
-    times: { receivedMs: number; startMs: number },
-  ): void {
-    const { scope, metrics, audit } = this.#options
+  /** Throws Forbidden. */
+  async #allowed(attributes: Attributes, { annotations }: Progress): Promise<void> {
+    const { verdict, reason } = await this.#options.authorizer.authorize(attributes)
+    annotations.set('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid')
+    annotations.set('authorization.k8s.io/reason', reason)
+    if (verdict !== 'allow') throw deniedError(attributes, reason)
+  }
+
+  #failure(error: unknown, call: IncomingCall, { trail }: Progress): Answer {
+    const told = this.#told(error, call)
+    if (trail !== undefined) trail.status = told.toStatus()
+    return errorAnswer(told)
+  }
+
+  #told(error: unknown, call: IncomingCall): ApiError {
+    if (error instanceof ApiError) return error
+    if (call.signal.aborted) return new ApiError('Timeout', 'the client went away')
+    this.#options.scope.log.error('request failed', { method: call.method, url: call.url, error })
+    return new ApiError('InternalError', `Internal error occurred: ${(error as Error).message}`)
+  }
+
+  #measure(call: IncomingCall, info: RequestInfo, progress: Progress, outcome: Outcome, startMs: number): void {
+    const { scope, metrics } = this.#options
     const status = outcome === 'upgraded' ? 101 : outcome.status
     const { group, version, resource, subresource } = info
     const scopeWord = !info.isResource
@@ -115,7 +145,7 @@ export class Pipeline {
         : info.namespace === ''
           ? 'cluster'
           : 'namespace'
-    const seconds = (scope.clock.monotonicMs() - times.startMs) / 1000
+    const seconds = (scope.clock.monotonicMs() - startMs) / 1000
     const verb = metricVerb(info, call.headers['content-type'])
     const measured = { verb, group, version, resource, subresource, scope: scopeWord }
     const body = outcome === 'upgraded' ? undefined : outcome.body
@@ -128,16 +158,6 @@ export class Pipeline {
       sizeBytes: body instanceof Uint8Array ? body.length : undefined,
     })
     if (body !== undefined && isPushed(body)) metrics.follow(measured, call.signal)
-    audit?.(
-      auditEntry(scope.random, {
-        call,
-        info,
-        ...progress,
-        status,
-        receivedMs: times.receivedMs,
-        nowMs: scope.clock.now(),
-      }),
-    )
   }
 }
 

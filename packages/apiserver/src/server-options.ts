@@ -4,8 +4,9 @@ import type { Catalog } from '@aksel/api/catalog'
 import type { Scope } from '@aksel/base/scope'
 import type { Store } from '@aksel/store/store'
 import type { FrontProxy } from './aggregation/front-proxy.ts'
-import type { AuditSink } from './audit.ts'
 import type { ObservedDeprecation } from './deprecation.ts'
+import type { AuditPolicy } from '@aksel/api/audit-policy'
+import type { AuditSink } from './audit/event.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { SigningKey } from './authentication/tokens.ts'
 import type { NodeConnector } from './connect-handler.ts'
@@ -51,6 +52,8 @@ export interface ApiServerOptions {
   readonly audit?: AuditSink
   /** Told of every write through an API version that a later minor no longer serves. */
   readonly onDeprecatedUse?: (use: ObservedDeprecation) => void
+  /** What of it is recorded; upstream's Metadata for every request when absent. */
+  readonly auditPolicy?: AuditPolicy
   /** Other parts of the control plane, for componentstatuses. */
   readonly components?: readonly HealthCheck[]
   readonly nodePorts?: { readonly from: number; readonly to: number }

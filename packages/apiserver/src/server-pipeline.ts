@@ -5,6 +5,8 @@ import type { Scope } from '@aksel/base/scope'
 import type { Authorities } from './authorities.ts'
 import type { Aggregation } from './aggregation/aggregation.ts'
 import { clientName, type FrontProxy } from './aggregation/front-proxy.ts'
+import { Auditor } from './audit/auditor.ts'
+import { defaultAuditPolicy } from './audit/policy.ts'
 import { certificateAuthenticator } from './authentication/client-certificate.ts'
 import { requestHeaderAuthenticator } from './authentication/request-header.ts'
 import { customSource } from './custom-resources/custom-discovery.ts'
@@ -101,7 +103,16 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
     authorizer: auth.authorizer,
     seats,
     metrics: requests,
-    audit: options.audit,
+    audit:
+      options.audit === undefined
+        ? undefined
+        : new Auditor({
+            clock: scope.clock,
+            policy: options.auditPolicy ?? defaultAuditPolicy,
+            sink: options.audit,
+            forms: { decoder: registry.protobuf, encoder: registry.protobufEncoder },
+            metrics,
+          }),
     protobuf: registry.protobufEncoder,
     route,
   })

@@ -1,5 +1,6 @@
 // `aksel up`: from nothing to a cluster whose nodes are Ready. Every step finds what is there already and leaves it.
 
+import { apiServerArguments } from '../api-server-flags.ts'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, openSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
@@ -56,9 +57,10 @@ export async function up(options: CliOptions, request: UpRequest): Promise<void>
       'A server with real nodes runs already. Stop it with "./aksel down", or use another folder with --data.',
     )
   }
-  if (running !== undefined && (request.runtimeConfig ?? request.featureGates) !== undefined) {
+  const switches = request.runtimeConfig ?? request.featureGates ?? apiServerArguments(request)[0]
+  if (running !== undefined && switches !== undefined) {
     throw new CommandError(
-      'A server runs already: API versions and feature gates are chosen when it starts. Stop it with "./aksel down" first.',
+      'A server runs already: API versions, feature gates and the API server\'s files are chosen when it starts. Stop it with "./aksel down" first.',
     )
   }
   if (request.foreground === true) {
@@ -95,7 +97,7 @@ function serverArgv(options: CliOptions, request: UpRequest & { readonly simulat
   if (request.strict === true) flags.push('--strict')
   if (runtimeConfig !== undefined) flags.push('--runtime-config', runtimeConfig)
   if (featureGates !== undefined) flags.push('--feature-gates', featureGates)
-  return ['--disable-warning=ExperimentalWarning', program, ...flags]
+  return ['--disable-warning=ExperimentalWarning', program, ...flags, ...apiServerArguments(request)]
 }
 
 async function runInForeground(options: CliOptions, request: UpRequest, simulated: boolean): Promise<void> {

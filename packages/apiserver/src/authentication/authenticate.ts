@@ -61,6 +61,20 @@ export function unauthorized(): ApiError {
   return new ApiError('Unauthorized', 'Unauthorized')
 }
 
+/** What a caller showed that nobody believed, for the audit log: in upstream's words. */
+export function attemptsOf({ headers, peer, url }: IncomingCall): string {
+  const authorization = headers['authorization'] ?? ''
+  const methods = [
+    /^basic /i.test(authorization) ? 'basic' : '',
+    /^bearer /i.test(authorization) ? 'bearer' : '',
+    /[?&]access_token=./.test(url) ? 'access_token' : '',
+    peer.kind === 'tls' && peer.certificate !== undefined ? 'x509' : '',
+  ].filter((method) => method !== '')
+  return methods.length === 0
+    ? 'Authentication failed, no credentials provided'
+    : `Authentication failed, attempted: ${methods.join(', ')}`
+}
+
 const protocolToken = /^base64url\.bearer\.authorization\.k8s\.io\.(.+)$/
 
 function bearerToken(headers: Readonly<Record<string, string>>): string | undefined {

@@ -32,7 +32,8 @@ export async function assertAllowed(authorizer: Authorizer, attributes: Attribut
   throw deniedError(attributes, decision.reason)
 }
 
-function deniedError(attributes: Attributes, reason: string): ApiError {
+/** Forbidden, in upstream's words. */
+export function deniedError(attributes: Attributes, reason: string): ApiError {
   const sentence = sentenceOf(attributes)
   const text = reason === '' ? sentence : `${sentence}: ${reason}`
   if (!attributes.isResource) return new ApiError('Forbidden', `forbidden: ${text}`, { details: {} })

@@ -48,8 +48,12 @@ export function withWarnings(answer: Answer, warnings: ReadonlySet<string>): Ans
   return { ...answer, headers: { ...answer.headers, warning: values.join(', ') } }
 }
 
+export function withHeader(answer: Answer, name: string, value: string): Answer {
+  return { ...answer, headers: { ...answer.headers, [name]: value } }
+}
+
 /** Quotes and backslashes escaped, nothing outside printable ASCII. */
-function headerText(text: string): string {
+export function headerText(text: string): string {
   return text.replaceAll(/["\\]/g, (found) => `\\${found}`).replaceAll(/[^\x20-\x7e]/g, '?')
 }
 

@@ -50,6 +50,28 @@ export class ProtobufDecoder {
     return { ...typed, ...(this.#message(message)(raw) as JsonObject) }
   }
 
+  /** What the envelope says of its content. Throws WireError. */
+  typeOf(bytes: Buffer): { readonly apiVersion?: string; readonly kind?: string } {
+    for (const { number, value } of readFields(bytes.subarray(magic.length)))
+      if (number === 1) return typeMetaOf(bytesOf(value))
+    return {}
+  }
+
+  /** A list in its envelope whose items are `message`. Throws WireError. */
+  decodeList(bytes: Buffer, message: string): JsonObject {
+    const typed: JsonObject = {}
+    const items: unknown[] = []
+    for (const { number, value } of readFields(bytes.subarray(magic.length))) {
+      if (number === 1) Object.assign(typed, typeMetaOf(bytesOf(value)))
+      if (number !== 2) continue
+      for (const inner of readFields(bytesOf(value))) {
+        if (inner.number === 1) typed['metadata'] = this.#message('meta/v1.ListMeta')(inner.value)
+        if (inner.number === 2) items.push(this.#message(message)(inner.value))
+      }
+    }
+    return { ...typed, items }
+  }
+
   #message(reference: string): Read {
     const known = this.#messages.get(reference)
     if (known !== undefined) return known

@@ -1,0 +1,45 @@
+// Flags of upstream's API server that "aksel up" hands to the server as they are; what they say holds for every cluster of it.
+
+import type { Command } from 'commander'
+
+interface ApiServerFlag {
+  readonly name: string
+  /** `<file>`; '' where the flag alone says it. */
+  readonly value: string
+  readonly description: string
+}
+
+const flags: readonly ApiServerFlag[] = [
+  {
+    name: 'audit-policy-file',
+    value: '<file>',
+    description: 'audit.k8s.io/v1 Policy: what of which request is recorded',
+  },
+  {
+    name: 'audit-webhook-config-file',
+    value: '<file>',
+    description: 'kubeconfig of a service that gets audit events too',
+  },
+  { name: 'audit-webhook-truncate-enabled', value: '', description: 'cut events that are too large for the service' },
+  { name: 'audit-log-maxsize', value: '<megabytes>', description: 'of the audit log, before it is put aside (100)' },
+  { name: 'audit-log-maxbackup', value: '<count>', description: 'audit logs that were put aside and are kept (10)' },
+  { name: 'audit-log-maxage', value: '<days>', description: 'for which they are kept at most (30)' },
+]
+
+export function addApiServerFlags(command: Command): void {
+  for (const { name, value, description } of flags)
+    command.option(value === '' ? `--${name}` : `--${name} ${value}`, description)
+}
+
+/** The flags that were given, as the server reads them. `given` has them by their names in camel case. */
+export function apiServerArguments(given: object): readonly string[] {
+  return flags.flatMap(({ name }) => {
+    const value = (given as Readonly<Record<string, string | boolean | undefined>>)[camelCase(name)]
+    if (value === undefined) return []
+    return value === true ? [`--${name}`] : [`--${name}`, String(value)]
+  })
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/-(\w)/g, (_found, letter: string) => letter.toUpperCase())
+}

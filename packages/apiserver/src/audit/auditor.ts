@@ -1,0 +1,183 @@
+// The trail of one request through the audit log: which of its stages are recorded, and with how much of it, the policy says.
+
+import type { AuditPolicy, AuditStage } from '@aksel/api/audit-policy'
+import type { Clock } from '@aksel/base/clock'
+import type { Status } from '@aksel/base/errors'
+import type { UserInfo } from '../authentication/user-info.ts'
+import { isPushed, type Answer, type IncomingCall } from '../http/message.ts'
+import { labelText, type Counter, type MetricsRegistry } from '../metrics.ts'
+import type { Outcome } from '../pipeline.ts'
+import type { RequestInfo } from '../request-info.ts'
+import { bodyAsJson, identityOf, KeptPieces, withoutManagedFields, type BodyForms } from './bodies.ts'
+import { auditEvent, type AuditSink } from './event.ts'
+import { auditJudge, type AuditedAttributes, type AuditVerdict, type JudgeAudit } from './policy.ts'
+
+export interface AuditorParts {
+  readonly clock: Clock
+  readonly policy: AuditPolicy
+  readonly sink: AuditSink
+  readonly forms: BodyForms
+  readonly metrics: MetricsRegistry
+}
+
+/** The request as the trail sees it, found when it came. */
+export interface AuditBegin {
+  readonly auditId: string
+  readonly call: IncomingCall
+  readonly info: RequestInfo
+  /** Milliseconds since the Unix epoch. */
+  readonly receivedMs: number
+  /** Undefined where nobody was authenticated. */
+  readonly actor: UserInfo | undefined
+  readonly annotations: ReadonlyMap<string, string>
+}
+
+export class Auditor {
+  readonly parts: AuditorParts
+  readonly #judge: JudgeAudit
+  readonly #events: Counter
+  readonly #levels: Counter
+
+  constructor(parts: AuditorParts) {
+    this.parts = parts
+    this.#judge = auditJudge(parts.policy)
+    this.#events = parts.metrics.counter(
+      'apiserver_audit_event_total',
+      'Counter of audit events generated and sent to the audit backend.',
+    )
+    this.#levels = parts.metrics.counter(
+      'apiserver_audit_level_total',
+      'Counter of policy levels for audit events (1 per request).',
+    )
+  }
+
+  /** Undefined where the policy records nothing of it. */
+  begin(attributes: AuditedAttributes, request: AuditBegin): AuditTrail | undefined {
+    const verdict = this.#judge(attributes)
+    this.#levels.add(labelText({ level: verdict.level }))
+    return verdict.level === 'None' ? undefined : new AuditTrail(this, verdict, request)
+  }
+
+  record(event: Parameters<typeof auditEvent>[0]): void {
+    this.#events.add('')
+    this.parts.sink(auditEvent(event))
+  }
+}
+
+export class AuditTrail {
+  readonly #auditor: Auditor
+  readonly #verdict: AuditVerdict
+  readonly #request: AuditBegin
+  readonly #sent: KeptPieces | undefined
+  impersonated: UserInfo | undefined
+  /** Of an answer that is an error. */
+  status: Status | undefined
+
+  constructor(auditor: Auditor, verdict: AuditVerdict, request: AuditBegin) {
+    this.#auditor = auditor
+    this.#verdict = verdict
+    this.#request = request
+    const { info } = request
+    const isKept = verdict.level !== 'Metadata' && info.isResource && hasBody.has(info.verb)
+    this.#sent = isKept ? new KeptPieces() : undefined
+  }
+
+  /** The request is known by now, and nothing has been done about it. */
+  received(): void {
+    this.#emit('RequestReceived', {})
+  }
+
+  /** The call to go on with: its body is read along where the log is to have it. */
+  followed(call: IncomingCall): IncomingCall {
+    return this.#sent === undefined ? call : { ...call, body: this.#sent.through(call.body) }
+  }
+
+  /** Nobody was authenticated: all there will be is this one answer. */
+  refused(code: number, message: string): void {
+    this.#emit('ResponseStarted', { code, status: { message } })
+  }
+
+  /** Records the stage that the answer makes, now and when it is over; returns the answer to be sent. */
+  answered(outcome: Outcome): Outcome {
+    if (outcome === 'upgraded') return this.#longRunning(101, outcome)
+    if (isPushed(outcome.body)) return this.#longRunning(outcome.status, outcome)
+    if (this.#verdict.level === 'Metadata') {
+      this.#emit('ResponseComplete', { code: outcome.status, status: this.status })
+      return outcome
+    }
+    return this.#withBodies(outcome)
+  }
+
+  #longRunning(code: number, outcome: Outcome): Outcome {
+    this.#emit('ResponseStarted', { code })
+    const { signal } = this.#request.call
+    const over = (): void => this.#emit('ResponseComplete', { code })
+    if (signal.aborted) over()
+    else signal.addEventListener('abort', over, { once: true })
+    return outcome
+  }
+
+  #withBodies(answer: Answer): Answer {
+    const { body } = answer
+    const isAnswerKept = this.#verdict.level === 'RequestResponse' && this.#request.info.isResource
+    if (body instanceof Uint8Array || !isAnswerKept || isPushed(body)) {
+      const bytes = isAnswerKept && body instanceof Uint8Array ? Buffer.from(body) : undefined
+      void this.#complete(answer, bytes, true)
+      return answer
+    }
+    const kept = new KeptPieces()
+    const complete = (): void => void this.#complete(answer, kept.bytes, kept.isWhole)
+    return { ...answer, body: finishing(kept.through(body), complete) }
+  }
+
+  /** Never rejects: a body that cannot be read is left out. */
+  async #complete({ status: code, headers }: Answer, answered: Buffer | undefined, isWhole: boolean): Promise<void> {
+    const { forms } = this.#auditor.parts
+    const { call } = this.#request
+    const sent = this.#sent && (await bodyAsJson(forms, this.#sent.bytes, call.headers['content-type']))
+    const shown = answered && isWhole ? await bodyAsJson(forms, answered, headers['content-type']) : undefined
+    const object = (value: unknown): unknown => (this.#verdict.omitManagedFields ? withoutManagedFields(value) : value)
+    this.#emit('ResponseComplete', {
+      code,
+      status: this.status ?? statusIn(shown),
+      identity: identityOf(sent),
+      ...(sent === undefined ? {} : { requestObject: object(sent) }),
+      ...(shown === undefined ? {} : { responseObject: object(shown) }),
+      isTruncated: !isWhole,
+    })
+  }
+
+  #emit(
+    stage: AuditStage,
+    known: Omit<Partial<Parameters<typeof auditEvent>[0]>, 'annotations'> & { readonly isTruncated?: boolean },
+  ): void {
+    const { omitStages, level } = this.#verdict
+    if (omitStages.has(stage)) return
+    const { isTruncated = false, ...rest } = known
+    const { annotations, ...request } = this.#request
+    this.#auditor.record({
+      ...request,
+      level,
+      stage,
+      nowMs: this.#auditor.parts.clock.now(),
+      impersonated: this.impersonated,
+      ...rest,
+      annotations: isTruncated ? new Map([...annotations, ['audit.k8s.io/truncated', 'true']]) : annotations,
+    })
+  }
+}
+
+const hasBody: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
+
+async function* finishing(body: AsyncIterable<Uint8Array>, done: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } finally {
+    done()
+  }
+}
+
+function statusIn(value: unknown): Partial<Status> | undefined {
+  const status = value as Partial<Status> | undefined
+  return status?.kind === 'Status' ? status : undefined
+}

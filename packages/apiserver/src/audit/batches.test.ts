@@ -1,0 +1,110 @@
+// Audit events on their way to a webhook: batched, tried again, cut and counted.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '@aksel/base/clock'
+import { logTo } from '@aksel/base/log'
+import { Counter } from '../metrics.ts'
+import { AuditBatches, defaultAuditBatches, type AuditBatchOptions, type SendAudit } from './batches.ts'
+
+/** Time that passes as soon as somebody waits for it. */
+function hastyClock(): Clock & { waitedMs: number } {
+  const clock = {
+    waitedMs: 0,
+    now: () => clock.waitedMs,
+    monotonicMs: () => clock.waitedMs,
+    after(delayMs: number, fire: () => void) {
+      const handle = setImmediate(() => {
+        clock.waitedMs += delayMs
+        fire()
+      })
+      return { pending: true, [Symbol.dispose]: () => clearImmediate(handle) }
+    },
+  }
+  return clock
+}
+
+interface Rig extends AsyncDisposable {
+  readonly batches: AuditBatches
+  readonly bodies: { readonly items: readonly Readonly<Record<string, unknown>>[] }[]
+  readonly clock: ReturnType<typeof hastyClock>
+  lostCount(): number
+}
+
+function rig(options: Partial<AuditBatchOptions>, answers: Awaited<ReturnType<SendAudit>>[] = []): Rig {
+  const clock = hastyClock()
+  const bodies: Rig['bodies'] = []
+  const lost = new Counter()
+  const batches = new AuditBatches({
+    clock,
+    log: logTo(() => {}),
+    options: { ...defaultAuditBatches, ...options },
+    lost,
+    send: async (body) => {
+      bodies.push(JSON.parse(Buffer.from(body).toString()) as Rig['bodies'][number])
+      return answers.shift() ?? 'sent'
+    },
+  })
+  return {
+    batches,
+    bodies,
+    clock,
+    lostCount: () => Number(lost.lines('lost')[0]?.split(' ').at(-1) ?? 0),
+    [Symbol.asyncDispose]: () => batches[Symbol.asyncDispose](),
+  }
+}
+
+test('events go in batches of at most the size, in their order, and all of them', async () => {
+  const one = rig({ batchMaxSize: 3 })
+  for (let at = 0; at < 8; at++) one.batches.add({ at })
+  await one[Symbol.asyncDispose]()
+  const { bodies } = one
+  assert.deepEqual(
+    bodies.flatMap(({ items }) => items.map(({ at }) => at)),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  )
+  assert.ok(bodies.every(({ items }) => items.length <= 3))
+})
+
+test('a batch is tried five times, with longer and longer waits, where the other side may get well', async () => {
+  const one = rig({ batchMaxSize: 1, initialBackoffMs: 100 }, ['may repeat', 'may repeat', 'sent'])
+  one.batches.add({ at: 1 })
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([one.bodies.length, one.clock.waitedMs, one.lostCount()], [3, 250, 0])
+  await one[Symbol.asyncDispose]()
+  const dead = rig(
+    { batchMaxSize: 1 },
+    Array.from({ length: 9 }, () => 'may repeat' as const),
+  )
+  dead.batches.add({ at: 1 })
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([dead.bodies.length, dead.lostCount()], [5, 1])
+  await dead[Symbol.asyncDispose]()
+})
+
+test('what was refused is not sent again, and what does not fit in the buffer is counted', async () => {
+  const one = rig({ batchMaxSize: 10, bufferSize: 2 }, ['refused'])
+  for (let at = 0; at < 5; at++) one.batches.add({ at })
+  await one[Symbol.asyncDispose]()
+  assert.deepEqual([one.bodies.length, one.lostCount()], [1, 5])
+})
+
+test('an event that is too large loses its bodies and says so; one that is too large without them is lost', async () => {
+  const one = rig({ truncate: { eventMaxBytes: 200, batchMaxBytes: 1000 } })
+  one.batches.add({ verb: 'create', requestObject: 'x'.repeat(300), annotations: { a: 'b' } })
+  one.batches.add({ verb: 'x'.repeat(300) })
+  await one[Symbol.asyncDispose]()
+  assert.deepEqual(one.bodies[0]!.items, [
+    { verb: 'create', annotations: { a: 'b', 'audit.k8s.io/truncated': 'true' } },
+  ])
+  assert.equal(one.lostCount(), 1)
+})
+
+test('batches keep to their pace', async () => {
+  const one = rig({ batchMaxSize: 1, throttleQps: 2, throttleBurst: 1 })
+  for (let at = 0; at < 5; at++) one.batches.add({ at })
+  for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(one.bodies.length, 5)
+  assert.ok(one.clock.waitedMs >= 2000, String(one.clock.waitedMs))
+  await one[Symbol.asyncDispose]()
+})
