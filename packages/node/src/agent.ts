@@ -15,6 +15,7 @@ import { Informer } from '@aksel/runtime/informer'
 import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { Snapshots } from './containerd/snapshots.ts'
 import type { ContainerRuntime } from './cri/types.ts'
+import { ImageRoots } from './images/image-root.ts'
 import { ImagePuller } from './images/pull.ts'
 import { PulledImages } from './images/pulled-images.ts'
 import { readKubeletConfig } from './kubelet-config.ts'
@@ -30,6 +31,8 @@ import { aksReserved } from './node/node-object.ts'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
 import { ObjectWatches } from './object-watches.ts'
 import { readNodeDns } from './pod/dns.ts'
+import { removeUnownedNetworks } from './garbage/sandbox-networks.ts'
+import { repeated } from './garbage/repeated.ts'
 import { judgeSupport, readHostSupport } from './pod/host-support.ts'
 import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
@@ -136,9 +139,13 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     onDevices: () => registration.tell(),
     pods: () => living().map(({ pod }) => pod),
   })
+  const sandboxRequests = new Set<Promise<unknown>>()
   const host: PodHost = {
     client,
     runtime,
+    sandboxRequests,
+    runtimeReturned: () => void cleaning.again(),
+    imageRoots: new ImageRoots(runtime, options.snapshots),
     images: new ImagePuller(scope, runtime, (id) => pulled.add(id)),
     volumes: {
       client,
@@ -183,6 +190,11 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     devices: plugins.devices.manager.amounts,
   }))
   const pods = new NodePods(scope, host, options.taskEvents, exits)
+  const cleaning = repeated(scope, 'what the runtime had begun was not looked for', async () => {
+    await removeUnownedNetworks(scope, { runtime, pending: sandboxRequests })
+    await pods.synced()
+    await pods.removeOrphans()
+  })
   const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })
   Object.assign(late, { pods, care })
   qosChanged()

@@ -48,6 +48,7 @@ export class NodePods {
   readonly #informer: Informer<Pod>
   readonly #cleaned = Promise.withResolvers<void>()
   readonly #static: StaticWorkers
+  #removing: Promise<unknown> = Promise.resolve()
 
   constructor(scope: Scope, host: PodHost, events: TaskEvents, exits: RecentExits) {
     this.#scope = scope
@@ -144,6 +145,7 @@ export class NodePods {
     while (!signal.aborted) {
       try {
         this.wakeAll()
+        this.#host.runtimeReturned?.()
         for await (const event of this.#events(signal)) this.#onEvent(event)
       } catch (error) {
         if (signal.aborted) return
@@ -185,7 +187,14 @@ export class NodePods {
   }
 
   /** Those that are still there. */
-  async #removeOrphans(orphans: readonly PodIdentity[]): Promise<readonly PodIdentity[]> {
+  #removeOrphans(orphans: readonly PodIdentity[]): Promise<readonly PodIdentity[]> {
+    // One after the other: several have reasons to ask for the same.
+    const removal = this.#removing.then(() => this.#removeEach(orphans))
+    this.#removing = removal.catch(() => {})
+    return removal
+  }
+
+  async #removeEach(orphans: readonly PodIdentity[]): Promise<readonly PodIdentity[]> {
     const left: PodIdentity[] = []
     for (const identity of orphans) {
       try {

@@ -1,9 +1,11 @@
 // The container runtime behind a CRI socket.
 
 import type { Scope } from '@aksel/base/scope'
-import { createGrpcClient } from '../containerd/grpc.ts'
+import { createGrpcClient, isGrpcCode } from '../containerd/grpc.ts'
 import type { GrpcClient } from '../containerd/grpc.ts'
 import { criProto } from './proto.ts'
+import { namespaceIn, networkIn } from './verbose-info.ts'
+import type { Info } from './verbose-info.ts'
 import type * as Cri from './types.ts'
 
 /** Long enough for a sandbox on a machine that is busy starting a hundred. */
@@ -54,6 +56,19 @@ class CriClient implements Cri.ContainerRuntime {
 
   async podSandboxStatus(id: string): Promise<Cri.SandboxStatus> {
     return (await this.#runtime.unary<{ status: Cri.SandboxStatus }>('PodSandboxStatus', { podSandboxId: id })).status
+  }
+
+  async sandboxNamespace(id: string): Promise<string | undefined> {
+    const asked = this.#runtime.unary<{ info: Info }>('PodSandboxStatus', { podSandboxId: id, verbose: true })
+    const answer = await asked.catch((error: unknown) => {
+      if (isGrpcCode(error, 'NotFound')) return undefined
+      throw error
+    })
+    return answer === undefined ? undefined : namespaceIn(answer.info)
+  }
+
+  async network(): Promise<Cri.RuntimeNetwork | undefined> {
+    return networkIn((await this.#runtime.unary<{ info: Info }>('Status', { verbose: true })).info)
   }
 
   async listPodSandboxes(labels?: Cri.Labels): Promise<readonly Cri.Sandbox[]> {

@@ -9,6 +9,10 @@ export interface ContainerRuntime {
   stopPodSandbox(id: string): Promise<void>
   removePodSandbox(id: string): Promise<void>
   podSandboxStatus(id: string): Promise<SandboxStatus>
+  /** Undefined where the sandbox has none of its own, or is gone. */
+  sandboxNamespace(id: string): Promise<string | undefined>
+  /** How pods get their network; undefined where the runtime does not tell, or has no configuration yet. */
+  network(): Promise<RuntimeNetwork | undefined>
   listPodSandboxes(labels?: Labels): Promise<readonly Sandbox[]>
   createContainer(sandboxId: string, config: ContainerConfig, sandboxConfig: PodSandboxConfig): Promise<string>
   startContainer(id: string): Promise<void>
@@ -242,4 +246,20 @@ export interface ImageAuth {
   readonly password?: string
   readonly auth?: string
   readonly identityToken?: string
+}
+
+/** How a runtime gives pods their network. */
+export interface RuntimeNetwork {
+  /** Holds nothing but this runtime's; undefined where it shares a folder with others. */
+  readonly namespacesDirectory: string | undefined
+  readonly pluginsDirectory: string
+  readonly name: string
+  readonly cniVersion: string
+  /** In the order in which they are called. */
+  readonly plugins: readonly CniPlugin[]
+}
+
+export interface CniPlugin {
+  readonly type: string
+  readonly ipam?: { readonly type?: string; readonly dataDir?: string }
 }

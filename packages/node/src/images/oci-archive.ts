@@ -18,8 +18,8 @@ export interface ImageSpec {
   /** Full names, `docker.io/library/busybox:1.36`; all lead to the one image. */
   readonly references: readonly string[]
   readonly architecture: 'amd64' | 'arm64'
-  /** From the lowest to the highest. */
-  readonly layers: readonly (readonly ImageFile[])[]
+  /** From the lowest to the highest; bytes are a tar archive already. */
+  readonly layers: readonly (readonly ImageFile[] | Uint8Array)[]
   readonly config: ImageConfig
 }
 
@@ -53,7 +53,10 @@ export async function ociArchive(spec: ImageSpec): Promise<{ readonly bytes: Buf
   const addJson = (mediaType: string, value: object): Descriptor => add(mediaType, Buffer.from(JSON.stringify(value)))
 
   const layers: Descriptor[] = []
-  for (const files of spec.layers) layers.push(add('application/vnd.oci.image.layer.v1.tar', await layerTar(files)))
+  for (const layer of spec.layers) {
+    const bytes = layer instanceof Uint8Array ? Buffer.from(layer) : await layerTar(layer)
+    layers.push(add('application/vnd.oci.image.layer.v1.tar', bytes))
+  }
   const config = addJson('application/vnd.oci.image.config.v1+json', {
     created: EPOCH.toISOString(),
     architecture: spec.architecture,

@@ -100,7 +100,9 @@ export class PodActions {
     try {
       const handler = await this.#runtimeHandler(pod)
       checkSandboxSupport(pod, handler)
-      await this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), handler)
+      const request = this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), handler)
+      this.#host.sandboxRequests.add(request)
+      await request.finally(() => this.#host.sandboxRequests.delete(request))
     } catch (error) {
       tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`)
       throw error

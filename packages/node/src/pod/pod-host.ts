@@ -8,6 +8,7 @@ import type { Client } from '@aksel/client/client'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import type { ContainerRuntime, DnsConfig, LinuxResources } from '../cri/types.ts'
 import type { ContainerDevices } from '../devices/container-devices.ts'
+import type { ImageRoots } from '../images/image-root.ts'
 import type { ImagePuller } from '../images/pull.ts'
 import type { ObjectWatches } from '../object-watches.ts'
 import type { PodFolders } from '../volumes/pod-volumes.ts'
@@ -19,7 +20,10 @@ import type { NodeCapacity } from './resources.ts'
 export interface PodHost {
   readonly client: Client
   readonly runtime: ContainerRuntime
+  /** Requests for sandboxes that the runtime has not answered. */
+  readonly sandboxRequests: Set<Promise<unknown>>
   readonly images: ImagePuller
+  readonly imageRoots: ImageRoots
   readonly volumes: VolumeHost
   readonly objects: ObjectWatches
   /** All services; waits for the first list. */
@@ -28,6 +32,8 @@ export interface PodHost {
   pods(): readonly Pod[]
   /** Of CPUs and memory nodes, where the node's policies pin containers to some. */
   readonly managers?: ResourceManagers
+  /** The runtime may have been away: what it forgot of what it had begun is to be looked for. */
+  runtimeReturned?(): void
   /** What classes of service have together is to be counted again. */
   qosChanged?(): void
   /** What stands in the API under a static pod's name. */

@@ -86,6 +86,7 @@ async function prepare(
 ): Promise<ReturnType<typeof containerConfig>> {
   const pullSecrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => objects.secret(name ?? '') ?? [])
   const image = await host.images.ensure({ pod, container, pullSecrets, tell, signal })
+  await host.imageRoots.check(image.id)
   await objects.synced(signal)
   const hostNetwork = pod.spec.hostNetwork === true
   const addresses = { podIps: hostNetwork ? [host.nodeAddress] : podIps, hostIps: [host.nodeAddress] }

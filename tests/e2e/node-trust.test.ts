@@ -1,0 +1,162 @@
+// A node whose agent and containerd are killed, or which is cut off, while pods with volumes come and go: what runs goes on,
+// and of what is gone nothing is left.
+
+import assert from 'node:assert/strict'
+import { mkdir, rmdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fraction, seededRandom } from '@aksel/base/ids'
+import { sized } from '@aksel/testing/test-size'
+import type { V1Pod, V1PodSpec } from '@kubernetes/client-node'
+import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
+import { podsIn, type Pods } from '../conformance/pods.ts'
+import { runProgram } from './aksel.ts'
+import { added, heldForPods, machineOf, nothingAdded, pidOf, type TestMachine } from './machine-leftovers.ts'
+
+let cluster: ConformanceCluster
+let pods: Pods
+let machine: TestMachine
+let empty: readonly string[]
+
+const SURVIVORS = 6
+const CLEAN_MS = 60_000
+
+before(async () => {
+  cluster = await conformanceCluster({ nodes: 'real', count: 1 })
+  pods = await podsIn(cluster, 'killed')
+  const { core } = cluster
+  const { namespace } = pods
+  await core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'words' }, data: { word: 'hello' } } })
+  await core.createNamespacedSecret({ namespace, body: { metadata: { name: 'key' }, stringData: { key: 's3cret' } } })
+  const [node] = (await core.listNode()).items
+  machine = await machineOf(cluster.aksel.dataDir, node!.metadata!.name!)
+  // The first pod makes what all share: cgroups of the classes of service, folders, a claim's storage class in use.
+  await pods.create('first', podSpec(0))
+  await pods.ready('first')
+  await pods.delete('first')
+  await pods.gone('first')
+  empty = await heldForPods(machine)
+})
+after(() => cluster[Symbol.asyncDispose]())
+
+/** With every kind of volume that leaves something on a node; every fifth with a disk of its own. */
+function podSpec(index: number): V1PodSpec {
+  const names = ['memory', 'work', 'words', 'key', 'about', ...(index % 5 === 0 ? ['disk'] : [])]
+  return {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: 'main',
+        image: busybox,
+        command: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.2; done'],
+        volumeMounts: [
+          ...names.map((name) => ({ name, mountPath: `/${name}` })),
+          { name: 'work', mountPath: '/inner', subPath: 'inner' },
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+      { name: 'work', emptyDir: {} },
+      { name: 'words', configMap: { name: 'words' } },
+      { name: 'key', secret: { secretName: 'key' } },
+      { name: 'about', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+      ...(index % 5 === 0 ? [{ name: 'disk', ephemeral: { volumeClaimTemplate: { spec: claim } } }] : []),
+    ],
+  }
+}
+
+const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+
+async function startSurvivors(): Promise<() => Promise<void>> {
+  const names = Array.from({ length: SURVIVORS }, (_, index) => `survivor-${index}`)
+  await Promise.all(names.map((name, index) => pods.create(name, podSpec(index))))
+  const runs = async (): Promise<readonly string[]> => {
+    const found = await Promise.all(names.map((name) => pods.ready(name)))
+    return found.map(runOf)
+  }
+  const expected = await runs()
+  return async () => {
+    assert.deepEqual(await runs(), expected, 'what ran goes on')
+    for (const name of names) assert.equal(await pods.exec(name, ['cat', '/words/word', '/key/key']), 'hellos3cret')
+    await end(names)
+  }
+}
+
+function isRunning({ status }: V1Pod): boolean {
+  return status?.phase === 'Running'
+}
+
+function runOf({ metadata, status }: V1Pod): string {
+  const [own] = status!.containerStatuses!
+  return `${metadata!.name} ${own!.containerID} restarts ${own!.restartCount} at ${status!.podIP}`
+}
+
+async function end(names: readonly string[]): Promise<void> {
+  await Promise.all(names.map((name) => pods.delete(name, 1)))
+  await Promise.all(names.map((name) => pods.gone(name, CLEAN_MS)))
+}
+
+async function kill(program: 'agent' | 'containerd'): Promise<void> {
+  process.kill(await pidOf(machine.folder, program), 'SIGKILL')
+}
+
+test('what is planted is found: mounts, namespaces, links, cgroups, addresses, folders', async () => {
+  const { folder, networkNamespace, cgroup } = machine
+  const pod = join(folder, 'kubelet/pods/planted')
+  const tree = join('/sys/fs/cgroup/pids', cgroup, 'kubepods/podplanted')
+  const address = join(folder, 'cni-state/aksel/10.244.250.250')
+  await mkdir(pod)
+  await mkdir(tree)
+  await writeFile(address, 'planted')
+  const program = async (...argv: readonly string[]): Promise<void> => assert.equal((await runProgram(argv)).code, 0)
+  await program('mount', '-t', 'tmpfs', 'tmpfs', pod)
+  await program('ip', 'netns', 'add', 'cni-planted')
+  await program('ip', '-n', networkNamespace, 'link', 'add', 'vethplanted', 'type', 'veth', 'peer', 'name', 'planted')
+  const kinds = new Set(added(empty, await heldForPods(machine)).map((line) => line.split(' ')[0]))
+  await program('ip', '-n', networkNamespace, 'link', 'del', 'vethplanted')
+  await program('ip', 'netns', 'del', 'cni-planted')
+  await program('umount', pod)
+  await rm(address)
+  await rmdir(tree)
+  await rmdir(pod)
+  assert.deepEqual([...kinds].sort(), ['address', 'cgroup', 'folder', 'link', 'mount', 'namespace'])
+  assert.deepEqual(added(empty, await heldForPods(machine)), [])
+})
+
+test(
+  'an agent and a containerd that are killed again and again under thirty pods stop none, and leave nothing of those that go',
+  { timeout: sized({ gate: 240_000, full: 900_000 }) },
+  async (t) => {
+    const random = seededRandom(20261127)
+    const check = await startSurvivors()
+    const kills = sized({ gate: { agent: 5, containerd: 1 }, full: { agent: 20, containerd: 5 } })
+    const rounds = kills.agent
+    const size = 30 - SURVIVORS
+    for (let round = 0; round < rounds; round += 1) {
+      const names = Array.from({ length: Math.ceil(size / 3) }, (_, index) => `r${round}-${index}`)
+      const churn = (async () => {
+        await Promise.all(names.map((name, index) => pods.create(name, podSpec(index))))
+        const [some, others] = [names.slice(0, names.length / 2), names.slice(names.length / 2)]
+        // Some are deleted while they start, and forced out of the API: maybe while no agent sees it.
+        await Promise.all(others.map((name) => pods.delete(name, 0)))
+        await Promise.all(some.map((name) => pods.until(name, isRunning, 120_000)))
+        await end(some)
+      })()
+      // A moment, not a wait for something: any is as good as another.
+      await new Promise((resolve) => setTimeout(resolve, fraction(random) * 3000))
+      await kill('agent')
+      if (round % Math.ceil(rounds / kills.containerd) === 1) await kill('containerd')
+      await churn
+    }
+    const names = Array.from({ length: size }, (_, index) => `last-${index}`)
+    await Promise.all(names.map((name, index) => pods.create(name, podSpec(index))))
+    await Promise.all(names.map((name) => pods.until(name, isRunning, 120_000)))
+    await kill('agent')
+    await end(names)
+    await check()
+    const startMs = Date.now()
+    await nothingAdded(machine, empty, CLEAN_MS)
+    t.diagnostic(`clean after ${Date.now() - startMs} ms`)
+  },
+)
