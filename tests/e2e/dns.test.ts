@@ -1,7 +1,7 @@
 // Cluster DNS as an operator meets it: dig and dnsperf in a pod, `coredns-custom`, and an agent that is killed meanwhile.
 
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Aksel, repositoryRoot, runProgram } from './aksel.ts'
@@ -66,6 +66,29 @@ async function digs(question: string, expected: RegExp): Promise<void> {
   let said = await shell(`dig ${question}`)
   while (!expected.test(said) && !deadline.aborted) said = await shell(`dig ${question}`)
   assert.match(said, expected, question)
+}
+
+interface RunningMachine {
+  readonly folder: string
+  readonly pool: string
+  readonly networkNamespace: string
+  readonly agentPid: number
+}
+
+/** What stands behind the nodes on this host. */
+async function machines(): Promise<readonly RunningMachine[]> {
+  const root = join(aksel.dataDir, 'machines')
+  return Promise.all(
+    (await readdir(root)).map(async (key) => {
+      const folder = join(root, key)
+      const { spec, attachment } = JSON.parse(await readFile(join(folder, 'machine.json'), 'utf8')) as {
+        readonly spec: { readonly labels: Readonly<Record<string, string>> }
+        readonly attachment: { readonly networkNamespace: string }
+      }
+      const agentPid = Number(await readFile(join(folder, 'agent.pid'), 'utf8'))
+      return { folder, pool: spec.labels['agentpool']!, networkNamespace: attachment.networkNamespace, agentPid }
+    }),
+  )
 }
 
 async function custom(data: Readonly<Record<string, string>> | null): Promise<void> {
@@ -157,14 +180,87 @@ test(
   },
 )
 
+/** Rules of which some differ from AKS's own: a short memory, to see what has run out. */
+const profile = {
+  mode: 'Required',
+  vnetDNSOverrides: { '.': { queryLogging: 'Log' } },
+  kubeDNSOverrides: { 'cluster.local': { cacheDurationInSeconds: 1 } },
+}
+
+test(
+  'LocalDNS answers on its node, over TCP to the cluster, and goes on with what it knows while nobody else answers',
+  { timeout: 2 * timeout },
+  async () => {
+    const file = join(aksel.dataDir, 'localdns.json')
+    await writeFile(file, JSON.stringify(profile))
+    const pool = ['az', 'aks', 'nodepool', 'add', '-g', 'aksel', '--cluster-name', 'demo', '-n', 'localdns', '-c', '1']
+    const refused = await aksel.fails([...pool, '-s', 'Standard_D2s_v5', '--localdns-config', file])
+    assert.match(refused, /LocalDNS mode Required needs a VM size with at least 4 vCPUs, 'Standard_D2s_v5' has 2/)
+    await aksel.ok([...pool, '-s', 'Standard_D4s_v5', '--localdns-config', file], { timeoutMs: 180_000 })
+    const shown = JSON.parse(await aksel.ok(['az', 'aks', 'nodepool', 'show', ...pool.slice(4, 10), '-o', 'json'])) as {
+      localDnsProfile?: object
+      localDNSProfile?: object
+    }
+    assert.deepEqual(shown.localDnsProfile ?? shown.localDNSProfile, { ...profile, state: 'Enabled' })
+    const on = (name: string, dnsPolicy: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: { dnsPolicy, nodeSelector: { agentpool: 'localdns' }, containers: [{ name: 'tools', ...pod }] },
+    })
+    await apply([on('first', 'ClusterFirst'), on('node', 'Default')])
+    await aksel.kubectl('wait pod/first pod/node --for=condition=Ready --timeout=120s', { timeoutMs: 140_000 })
+    const inPod = (name: string, script: string): Promise<string> =>
+      aksel.kubectl(['exec', name, '--', 'sh', '-c', script])
+    assert.match(await inPod('first', 'cat /etc/resolv.conf'), /^nameserver 169\.254\.10\.11$/m)
+    assert.match(await inPod('node', 'cat /etc/resolv.conf'), /^nameserver 169\.254\.10\.10$/m)
+    const question = 'dig +short web.default.svc.cluster.local'
+    assert.match(await inPod('node', question), /^10\.0\./)
+    assert.match(await inPod('first', question), /^10\.0\./)
+    const nodes = await aksel.json<{ items: { status: { addresses: { address: string }[] } }[] }>(
+      'get nodes -l agentpool=localdns',
+    )
+    const address = nodes.items[0]!.status.addresses[0]!.address
+    const metrics = await inPod('first', `curl -s http://${address}:9253/metrics`)
+    assert.match(
+      metrics,
+      /^coredns_cache_misses_total\{server="dns:\/\/169\.254\.10\.11:53",zones="cluster\.local\."\} [1-9]/m,
+    )
+    // The agent, which is the cluster's DNS on this node, stands still; so does exec, and dig runs where the pods' questions go.
+    const machine = (await machines()).find(({ pool }) => pool === 'localdns')!
+    const dig = async (name: string): Promise<string> => {
+      const argv = [
+        'nsenter',
+        `--net=/run/netns/${machine.networkNamespace}`,
+        'dig',
+        '@169.254.10.11',
+        '+tries=1',
+        '+time=10',
+        name,
+      ]
+      return (await runProgram(argv)).stdout
+    }
+    process.kill(machine.agentPid, 'SIGSTOP')
+    try {
+      const deadline = AbortSignal.timeout(30_000)
+      let stale = await dig('web.default.svc.cluster.local')
+      while (!/\s0\s+IN\s+A\s+10\.0\./.test(stale) && !deadline.aborted)
+        stale = await dig('web.default.svc.cluster.local')
+      assert.match(stale, /status: NOERROR[^]*web\.default\.svc\.cluster\.local\.\s+0\s+IN\s+A\s+10\.0\./)
+      assert.match(await dig('never-asked.default.svc.cluster.local'), /status: SERVFAIL/)
+    } finally {
+      process.kill(machine.agentPid, 'SIGCONT')
+    }
+  },
+)
+
 test('questions that come while the agent is killed and starts again are answered', { timeout }, async () => {
-  const [machine] = await readdir(join(aksel.dataDir, 'machines'))
-  const pid = Number(await readFile(join(aksel.dataDir, 'machines', machine!, 'agent.pid'), 'utf8'))
+  const machine = (await machines()).find(({ pool }) => pool === 'nodepool1')
   // In the background: the session that starts it ends with the agent.
   const loop = (count: number, flags: string): string =>
     `for i in $(seq ${count}); do dig +short ${flags} +tries=1 +time=15 web.default.svc.cluster.local || echo FAILED; done`
   await shell(`(${loop(200, '')}; ${loop(20, '+tcp')}; echo done) > /tmp/said 2>&1 &`)
-  process.kill(pid, 'SIGKILL')
+  process.kill(machine!.agentPid, 'SIGKILL')
   await aksel.kubectl('wait pod/tools --for=condition=Ready --timeout=60s')
   const deadline = AbortSignal.timeout(100_000)
   let said = ''

@@ -37,6 +37,7 @@ import { parseKubeconfig } from '@aksel/runtime/kubeconfig'
 import type { ClusterAccess } from '@aksel/runtime/kubeconfig'
 import { dialTunnel } from '@aksel/runtime/tunnel'
 import { nodeDisks } from '@aksel/storage/node-disks'
+import { localDnsAddresses } from '@aksel/provider/local-dns'
 import { jsonLog } from './json-log.ts'
 import { unlessPartitioned } from './partition-tunnel.ts'
 import type { NodeOptions } from './options.ts'
@@ -127,7 +128,7 @@ async function startAgent(
     osImage: await hostSystem(),
     providerId: options.providerId,
     podCidr: options.podCidr,
-    clusterDns: options.clusterDns,
+    ...(await podDns(options)),
     clusterDomain: options.clusterDomain,
     rootDirectory: options.rootDir,
     podLogsDirectory: options.podLogsDir,
@@ -219,6 +220,18 @@ async function dns(
     ...(sockets === undefined ? {} : { sockets }),
   })
   await watching
+}
+
+/** Whom pods ask: with LocalDNS its two listeners, in a resolv.conf of the node's own for those that use it. */
+async function podDns(
+  options: NodeOptions,
+): Promise<{ readonly clusterDns: string; readonly resolvConfPaths?: readonly string[] }> {
+  if (options.localDns === undefined) return { clusterDns: options.clusterDns }
+  const own = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
+  const others = own.split('\n').filter((line) => !/^\s*nameserver\b/.test(line))
+  const path = join(options.rootDir, 'resolv.conf')
+  await writeFile(path, `nameserver ${localDnsAddresses.vnetDns}\n${others.join('\n')}`)
+  return { clusterDns: localDnsAddresses.kubeDns, resolvConfPaths: [path] }
 }
 
 async function diskBytes(path: string): Promise<number> {

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { HandedSockets } from '@aksel/network/dns/listen'
 import { readKubeletConfig } from '@aksel/node/kubelet-config'
@@ -23,6 +24,8 @@ export interface NodeOptions {
   readonly nonMasqueradeCidrs: readonly string[]
   /** Who enforces NetworkPolicies; nobody when absent. */
   readonly networkPolicy?: NetworkPolicyEngine
+  /** Rules of the node's own LocalDNS, which its pods then ask; absent where it has none. */
+  readonly localDns?: LocalDnsConfig
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   readonly maxPods: number
@@ -40,6 +43,8 @@ export interface NodeOptions {
   readonly machineKey: string
   readonly logLevel: string
   /** Sockets that whoever started the agent holds open, by `address:port`. */
+  /** This program is the node's LocalDNS, not its agent. */
+  readonly isLocalDns: boolean
   readonly sockets: ReadonlyMap<string, HandedSockets>
   /** How the node looks after itself; as AKS sets it where the file says nothing. */
   readonly settings: NodeSettings
@@ -49,11 +54,13 @@ export async function readOptions(
   argv: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<NodeOptions> {
-  const { values } = parseArgs({ args: [...argv], options: { config: { type: 'string' } } })
+  const flags = { config: { type: 'string' }, 'local-dns': { type: 'boolean' } } as const
+  const { values } = parseArgs({ args: [...argv], options: flags })
   if (values.config === undefined) throw new Error('Say where the options are: --config /…/agent.json')
   const text = await readFile(values.config, 'utf8')
   const options = parseOptions(values.config, JSON.parse(text), environment['AKSEL_LOG_LEVEL'] ?? 'info')
-  return { ...options, sockets: readSockets(environment['AKSEL_SOCKETS'] ?? '') }
+  const isLocalDns = values['local-dns'] === true
+  return { ...options, isLocalDns, sockets: readSockets(environment['AKSEL_SOCKETS'] ?? '') }
 }
 
 /** Throws an error that names the file and the field. */
@@ -65,7 +72,9 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
   const storage = capacity.optionalNumber('ephemeralStorageBytes')
   const reserved = read.field('reserved') === undefined ? undefined : read.record('reserved')
   const networkPolicy = read.oneOf('networkPolicy', networkPolicyEngines)
+  const localDns = read.field('localDns') as LocalDnsConfig | undefined
   return {
+    ...(localDns === undefined ? {} : { localDns }),
     ...(networkPolicy === undefined ? {} : { networkPolicy }),
     nodeName: read.text('nodeName'),
     nodeAddress: read.text('nodeAddress'),
@@ -98,6 +107,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     machineKey: read.text('machineKey'),
     logLevel,
     sockets: new Map(),
+    isLocalDns: false,
     settings: settingsOf(read),
   }
 }

@@ -4,6 +4,7 @@ import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
 import { documentId } from './resource-id.ts'
+import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
 import { versionsOf } from './upgrade-plan.ts'
 import { isSandboxed, sandboxLabels } from './resource-providers/container-service/pod-sandboxing.ts'
@@ -46,6 +47,7 @@ export function machineSpec(parts: {
   const size = findVmSize(pool.properties.vmSize)
   if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${pool.properties.vmSize}"`)
   const versions = versionsOf(machine, pool)
+  const localDns = localDnsOf(pool.properties)
   const kubelet = kubeletOf(pool.properties['kubeletConfig'])
   return {
     name: machine.name,
@@ -59,6 +61,7 @@ export function machineSpec(parts: {
     labels: { ...nodeLabels(cluster, pool, machine), ...machine.labels },
     taints: machine.taints.map(parseTaint),
     ...(kubelet === undefined ? {} : { kubelet }),
+    ...(localDns === undefined ? {} : { localDns }),
     ...(isSandboxed(pool.properties) ? { sandboxing: true } : {}),
     subnetId: subnetId.toLowerCase(),
     boot: {

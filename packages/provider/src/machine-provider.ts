@@ -1,6 +1,7 @@
 // The seam between node pools and whatever machines are: network namespaces on this host, hollow nodes, other hosts.
 
 import type { Scope } from '@aksel/base/scope'
+import type { LocalDnsConfig } from './local-dns.ts'
 import type { MachineOrder, OrderOptions } from './machine-orders.ts'
 
 export interface MachineSpec {
@@ -22,6 +23,8 @@ export interface MachineSpec {
   readonly kubelet?: Readonly<Record<string, unknown>>
   /** Pods may ask for a kernel of their own here, by the handler `kata`. */
   readonly sandboxing?: boolean
+  /** The machine answers names itself, by these rules; its pods ask it. */
+  readonly localDns?: LocalDnsConfig
   /** The subnet the machine's address comes from. */
   readonly subnetId: string
   readonly boot: BootData

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { ArmError } from '@aksel/base/errors'
 import { AzError } from './az-error.ts'
 import { addLeaf, parseCount, required } from './command.ts'
-import { poolFlags, poolProperties, splitTaints, type PoolFlags } from './pool-body.ts'
+import { localDnsFlag, poolFlags, poolProperties, splitTaints, type PoolFlags } from './pool-body.ts'
 import { flatten, parsePairs, present, type ArmResource, type FlatResource } from './resources.ts'
 import { follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
 
@@ -30,6 +30,7 @@ interface AddFlags extends NameFlags, PoolFlags {
 }
 
 interface UpdateFlags extends NameFlags {
+  readonly localdnsConfig?: Readonly<Record<string, unknown>>
   readonly mode?: string
   readonly tags?: readonly string[]
   readonly labels?: readonly string[]
@@ -158,6 +159,7 @@ function addUpdate(nodepool: Command, session: Session): void {
         .option('--tags <key=value...>', 'tags of the node pool')
         .option('--labels <key=value...>', 'labels of the nodes')
         .option('--node-taints <taints>', 'taints of the nodes, joined by commas; empty removes them')
+        .option(...localDnsFlag)
         .option('-e, --enable-cluster-autoscaler', 'enable the cluster autoscaler')
         .option('-d, --disable-cluster-autoscaler', 'disable the cluster autoscaler')
         .option('-u, --update-cluster-autoscaler', 'change the counts of the cluster autoscaler')
@@ -168,7 +170,7 @@ function addUpdate(nodepool: Command, session: Session): void {
       const changes = updateOf(flags)
       if (Object.keys(changes).length === 0) {
         throw new AzError(
-          'Please specify one or more of "--enable-cluster-autoscaler" or "--disable-cluster-autoscaler" or "--update-cluster-autoscaler" or "--tags" or "--mode" or "--labels" or "--node-taints"',
+          'Please specify one or more of "--enable-cluster-autoscaler" or "--disable-cluster-autoscaler" or "--update-cluster-autoscaler" or "--tags" or "--mode" or "--labels" or "--node-taints" or "--localdns-config"',
           2,
         )
       }
@@ -188,6 +190,7 @@ function updateOf(flags: UpdateFlags): Readonly<Record<string, unknown>> {
   }
   return present({
     mode: flags.mode,
+    localDNSProfile: flags.localdnsConfig,
     tags: parsePairs(flags.tags),
     nodeLabels: parsePairs(flags.labels),
     nodeTaints: flags.nodeTaints === undefined ? undefined : splitTaints(flags.nodeTaints),

@@ -1,5 +1,6 @@
 // From flags to an agent pool's properties, shared by `az aks create` and `az aks nodepool add`.
 
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { AzError } from './az-error.ts'
 import { parseCount } from './command.ts'
@@ -16,6 +17,7 @@ export interface PoolFlags {
   readonly minCount?: number
   readonly maxCount?: number
   readonly nodeOsdiskSize?: number
+  readonly localdnsConfig?: Readonly<Record<string, unknown>>
   readonly simulated?: boolean
 }
 
@@ -31,8 +33,12 @@ export function poolFlags(command: Command): Command {
     .option('--enable-cluster-autoscaler', 'enable the cluster autoscaler')
     .option('--min-count <count>', 'least number of nodes for the autoscaler', parseCount)
     .option('--max-count <count>', 'greatest number of nodes for the autoscaler', parseCount)
+    .option(...localDnsFlag)
     .option('--simulated', 'hollow nodes: no container runs')
 }
+
+/** Shared by `add` and `update`. */
+export const localDnsFlag = ['--localdns-config <path>', 'JSON file with the LocalDNS profile', readJsonFile] as const
 
 export const simulatedTag = 'aksel.simulated'
 
@@ -61,11 +67,22 @@ export function poolProperties(
     osSKU: flags.osSku,
     workloadRuntime: flags.workloadRuntime,
     osDiskSizeGB: flags.nodeOsdiskSize,
+    localDNSProfile: flags.localdnsConfig,
     nodeLabels: parsePairs(more.labels),
     nodeTaints: more.taints === undefined ? undefined : splitTaints(more.taints),
     tags: flags.simulated === true ? { ...tags, [simulatedTag]: 'true' } : tags,
     ...(autoscaled ? { enableAutoScaling: true, minCount: flags.minCount, maxCount: flags.maxCount } : {}),
   })
+}
+
+function readJsonFile(path: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
+    throw new Error('expected a JSON object')
+  } catch (error) {
+    throw new AzError(`${path} is not a valid file, or not valid JSON: ${(error as Error).message}`, 2)
+  }
 }
 
 /** Taints stand in one word, joined by commas. */

@@ -1,6 +1,7 @@
 // What the node agent of a machine is told: who it is, what it has, where its things are.
 
 import type { Attachment } from '@aksel/provider/fabric'
+import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import type { MachinePaths } from './machine-files.ts'
 
@@ -23,6 +24,8 @@ export interface AgentConfig {
   readonly podCidr: string
   /** Absent where nobody enforces NetworkPolicies. */
   readonly networkPolicy?: string
+  /** Absent where the machine has no LocalDNS. */
+  readonly localDns?: LocalDnsConfig
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   readonly maxPods: number
@@ -74,6 +77,7 @@ export function agentConfig(request: {
     nodeAddress: attachment.address,
     podCidr: spec.boot.podCidr,
     ...(spec.boot.networkPolicy === undefined ? {} : { networkPolicy: spec.boot.networkPolicy }),
+    ...(spec.localDns === undefined ? {} : { localDns: spec.localDns }),
     labels: spec.labels,
     taints: spec.taints,
     maxPods: spec.maxPods,

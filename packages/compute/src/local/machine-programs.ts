@@ -14,6 +14,7 @@ import { startProcess } from '@aksel/host/process-start'
 import { undoEntry } from '@aksel/host/undo'
 import { connect } from 'node:net'
 import type { Attachment } from '@aksel/provider/fabric'
+import { localDnsAddresses } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { agentConfig } from './agent-config.ts'
 import { changeBelow } from './folder-change.ts'
@@ -128,6 +129,15 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   })
   await socketAnswers(scope, paths.containerdSocket)
   await importImages(scope, options, paths)
+  if (spec.localDns !== undefined) {
+    await ensureRunning(scope, options, machine, {
+      argv: [...options.agentArgv, '--local-dns', '--config', paths.agentConfig],
+      environment: options.agentEnvironment,
+      sockets: Object.values(localDnsAddresses).map((address) => ({ address, port: DNS_PORT })),
+      pidPath: `${paths.root}/local-dns.pid`,
+      restartDelaySeconds: 0.2,
+    })
+  }
   await ensureRunning(scope, options, machine, {
     argv: [...options.agentArgv, '--config', paths.agentConfig],
     environment: options.agentEnvironment,
@@ -151,7 +161,7 @@ async function ensureRunning(
     ledger: options.ledger,
     owner: ownerOf(paths),
     argv: supervisedArgv(program, attachment.networkNamespace),
-    logFile: name === 'agent' ? paths.agentLog : paths.containerdLog,
+    logFile: logFileOf(paths, name),
     cgroup: `${paths.cgroup}/system`,
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
   })
@@ -161,6 +171,11 @@ async function ensureRunning(
     0o600,
   )
   scope.log.info('machine program started', { machine: paths.key, program: name, pid: started.pid })
+}
+
+function logFileOf(paths: MachinePaths, name: string): string {
+  if (name === 'local-dns') return `${paths.root}/local-dns.log`
+  return name === 'agent' ? paths.agentLog : paths.containerdLog
 }
 
 async function loopRuns(paths: MachinePaths, name: string): Promise<boolean> {

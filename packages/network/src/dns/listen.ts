@@ -24,7 +24,7 @@ export interface ListenOptions {
 const IDLE_MS = 10_000
 const CONNECTIONS_MAX = 1000
 
-/** Answers until the scope aborts; resolves once it listens. */
+/** Answers until the scope aborts or it is disposed of; resolves once it listens. */
 export async function listen(
   scope: Scope,
   server: AnsweringServer,
@@ -34,11 +34,16 @@ export async function listen(
   const bound = tcp.address()
   const port = bound !== null && typeof bound === 'object' ? bound.port : options.port
   const udp = await listenUdp(scope, server, { ...options, port })
+  const close = (): void => {
+    udp.close()
+    tcp.close()
+  }
+  scope.signal.addEventListener('abort', close, { once: true })
   return {
     port,
     [Symbol.asyncDispose]() {
-      udp.close()
-      tcp.close()
+      if (!scope.signal.aborted) close()
+      scope.signal.removeEventListener('abort', close)
       return Promise.resolve()
     },
   }
@@ -58,9 +63,11 @@ async function listenUdp(scope: Scope, server: AnsweringServer, options: ListenO
       (error: unknown) => scope.log.debug('a DNS question was not answered', { error }),
     )
   })
+  // A handed socket says that it listens at once.
+  const listening = once(socket, 'listening')
   if (options.sockets === undefined) socket.bind(options.port, options.address)
   else socket.bind({ fd: options.sockets.udp })
-  await once(socket, 'listening')
+  await listening
   socket.on('error', (error) => scope.log.warn('the DNS socket failed', { error }))
   return socket
 }

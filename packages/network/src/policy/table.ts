@@ -1,5 +1,6 @@
 // The node's nftables table for network policies: who is restricted is a row in a map, what may pass is a chain.
 
+import { localDnsAddresses } from '@aksel/provider/local-dns'
 import type { TableShape } from '../nft/table.ts'
 
 export const POLICY_TABLE = 'ip aksel-policy'
@@ -9,7 +10,7 @@ const EGRESS_PRIORITY = -20
 const INGRESS_PRIORITY = -19
 
 export interface PolicyTableOptions {
-  /** Where the node itself answers for cluster DNS; judged like the DNS pods that stand behind it elsewhere. */
+  /** Where the node itself answers for cluster DNS, beside the addresses of LocalDNS; judged like the DNS pods that stand behind it elsewhere. */
   readonly clusterDns: string
 }
 
@@ -49,6 +50,7 @@ export function policyTable({ clusterDns }: PolicyTableOptions): TableShape {
   chain input-dns {
     type filter hook input priority ${EGRESS_PRIORITY};
     ip daddr ${clusterDns} ct state new ip saddr vmap @egress
+    ip daddr { ${Object.values(localDnsAddresses).join(', ')} } ip saddr vmap @egress
   }`,
   }
 }

@@ -1,6 +1,7 @@
 // Clusters and pools as clients read them: what was written, and what the service tells of its own.
 
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
+import { shownLocalDns } from './local-dns.ts'
 import type { ClusterRecord, Json, PoolRecord, Progress, Tags } from '../../records.ts'
 
 /** Read by people and tools in the resource itself: hollow nodes stand behind it. */
@@ -65,6 +66,7 @@ function poolProperties(pool: PoolRecord): Json {
   const tags = withSimulatedTag(pool.tags, pool.simulated)
   return {
     ...properties,
+    ...shownLocalDns(properties),
     ...(tags === undefined ? {} : { tags }),
     provisioningState: progress.provisioningState,
     powerState: { code: 'Running' },

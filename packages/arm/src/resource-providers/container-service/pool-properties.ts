@@ -7,6 +7,7 @@ import { readShape } from './shape.ts'
 import { poolShape } from './pool-shape.ts'
 import { judgeKubeletConfig } from './kubelet-config.ts'
 import { judgeUpgradeSettings } from './upgrade-settings.ts'
+import { judgeLocalDns } from './local-dns.ts'
 import { minorOf, resolveVersion } from './kubernetes-versions.ts'
 import { defaultVmSize, findVmSize, isBurstable, vmSizes } from './vm-sizes.ts'
 import type { Json, PoolProperties } from '../../records.ts'
@@ -130,6 +131,7 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   if (existing?.vmSize !== pool.vmSize) judgeVmSize(pool, context.location)
   judgeDisk(pool)
   judgeKubeletConfig(pool['kubeletConfig'])
+  judgeLocalDns(pool, existing)
   judgeVersion(pool, context)
   judgeLabels(pool)
   judgeTaints(pool.nodeTaints ?? [])

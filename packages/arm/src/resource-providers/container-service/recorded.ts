@@ -81,6 +81,9 @@ export const poolEffects: Effects = {
   'kubeletConfig.containerLogMaxSizeMB': true,
   'kubeletConfig.containerLogMaxFiles': true,
   'kubeletConfig.podMaxPids': true,
+  'localDNSProfile.mode': true,
+  'localDNSProfile.vnetDNSOverrides': true,
+  'localDNSProfile.kubeDNSOverrides': true,
 }
 
 export const recordedOfCluster = (given: Json, defaults: Json): readonly string[] =>
