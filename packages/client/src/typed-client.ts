@@ -116,8 +116,7 @@ class TypedClient implements Client {
       timeoutSeconds: options.timeoutSeconds,
     }
     const response = await this.#send({ method: 'GET', path: pathOf(type, options), query, signal: options.signal })
-    for await (const line of readLines(response.body)) {
-      const event = parseJson(line) as { readonly type: string; readonly object: unknown }
+    for await (const event of response.events ?? eventsOf(response.body)) {
       if (event.type === 'ERROR') throw ApiError.fromStatus(event.object as Status)
       yield event as WatchEvent<T>
     }
@@ -130,7 +129,7 @@ class TypedClient implements Client {
 
   async #json<R>(call: Call): Promise<R> {
     const response = await this.#send(call)
-    return parseJson(await readBody(response.body)) as R
+    return (response.value === undefined ? parseJson(await readBody(response.body)) : response.value()) as R
   }
 
   async #send({ method, path, query = {}, body, contentType, signal }: Call): Promise<ApiResponse> {
@@ -148,6 +147,12 @@ class TypedClient implements Client {
     if (response.status < 300) return response
     throw await refusalOf(response)
   }
+}
+
+async function* eventsOf(
+  body: ApiResponse['body'],
+): AsyncGenerator<{ readonly type: string; readonly object: unknown }> {
+  for await (const line of readLines(body)) yield parseJson(line) as { readonly type: string; readonly object: unknown }
 }
 
 /** What a response of 300 or more says; a body that is no Status becomes the message. */

@@ -13,7 +13,7 @@ type Typed = Readonly<Record<string, unknown>> & { readonly apiVersion: string; 
 export async function inWantedForm(answer: Answer, call: IncomingCall, protobuf: ProtobufEncoder): Promise<Answer> {
   const type = answer.headers['content-type']
   if (!(answer.body instanceof Uint8Array)) return answer
-  if (type === mediaTypes.yaml) return { ...answer, body: await writeYamlBody(answer.body) }
+  if (type === mediaTypes.yaml) return withBody(answer, type, await writeYamlBody(answer.body))
   const { accept } = call.headers
   if (type !== mediaTypes.json || accept === undefined || !/yaml|protobuf/.test(accept)) return answer
   // OpenAPI and the like negotiate by themselves.
@@ -29,5 +29,6 @@ export async function inWantedForm(answer: Answer, call: IncomingCall, protobuf:
 }
 
 function withBody(answer: Answer, contentType: string, body: Uint8Array): Answer {
-  return { ...answer, headers: { ...answer.headers, 'content-type': contentType }, body }
+  const { value: _, ...rest } = answer
+  return { ...rest, headers: { ...answer.headers, 'content-type': contentType }, body }
 }

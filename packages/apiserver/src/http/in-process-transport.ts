@@ -1,12 +1,13 @@
 // A call inside the process: no TLS and no framing, everything else as over the wire.
 
+import { parseJson } from '@aksel/base/json'
 import { AsyncQueue } from '@aksel/base/queue'
 import type { ApiRequest, ApiResponse, Transport } from '@aksel/client/transport'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import type { UserInfo } from '../authentication/user-info.ts'
 import type { Outcome } from '../pipeline.ts'
 import type { LiveCalls } from './live-calls.ts'
-import { isPushed, type AnswerBody, type IncomingCall, type Sink } from './message.ts'
+import { isPushed, type AnswerBody, type IncomingCall, type PushedBody, type Sink } from './message.ts'
 
 export function inProcessTransport(
   run: (call: IncomingCall) => Promise<Outcome>,
@@ -35,10 +36,21 @@ export function inProcessTransport(
         ...(fence === undefined ? {} : { fence }),
       })
       if (outcome === 'upgraded') throw new Error('Cannot upgrade a call inside the process: it has no connection')
-      const { status, headers, body } = outcome
-      if (!(body instanceof Uint8Array)) return { status, headers, body: readable(body, over, request.signal) }
-      over()
-      return { status, headers, body: once(body) }
+      const { status, headers, body, value } = outcome
+      const shared = value === undefined ? {} : { value }
+      if (body instanceof Uint8Array) {
+        over()
+        return { status, headers, body: once(body), ...shared }
+      }
+      const pieces = readable(body, over, request.signal)
+      if (isPushed(body) && body.tellsEvents === true)
+        return { status, headers, body: pieces, events: eventsOf(body, over, request.signal) }
+      if (value === undefined) return { status, headers, body: pieces }
+      const whole = (): unknown => {
+        over()
+        return value()
+      }
+      return { status, headers, body: pieces, value: whole }
     },
   }
 }
@@ -68,10 +80,45 @@ async function* readable(
   }
 }
 
-class QueueSink implements Sink {
-  readonly queue = new AsyncQueue<Uint8Array>()
+interface WatchEvent {
+  readonly type: string
+  readonly object: unknown
+}
+
+/** A watch without bytes: what the server has parsed once is shared by all who watch in this process. */
+async function* eventsOf(
+  body: PushedBody,
+  over: () => void,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<WatchEvent> {
+  try {
+    const sink = new EventSink()
+    body.start(sink)
+    for await (const { type, record } of sink.queue) {
+      sink.taken(record.sizeBytes)
+      yield { type, object: record.object }
+    }
+    signal?.throwIfAborted()
+  } finally {
+    over()
+  }
+}
+
+interface ToldEvent {
+  readonly type: string
+  readonly record: { readonly object: unknown; readonly sizeBytes: number }
+}
+
+/** What a reader has not taken yet. */
+class Inbox<T> {
+  readonly queue = new AsyncQueue<T>()
   bufferedBytes = 0
   #waiting: (() => void) | undefined
+
+  put(value: T, sizeBytes: number): void {
+    this.bufferedBytes += sizeBytes
+    this.queue.push(value)
+  }
 
   whenTaken(done: () => void): void {
     if (this.bufferedBytes === 0) setImmediate(done)
@@ -86,12 +133,25 @@ class QueueSink implements Sink {
     setImmediate(done)
   }
 
-  write(piece: Uint8Array): void {
-    this.bufferedBytes += piece.length
-    this.queue.push(piece)
-  }
-
   end(): void {
     this.queue.end()
+  }
+}
+
+class QueueSink extends Inbox<Uint8Array> implements Sink {
+  write(piece: Uint8Array): void {
+    this.put(piece, piece.length)
+  }
+}
+
+class EventSink extends Inbox<ToldEvent> implements Sink {
+  event(type: string, record: ToldEvent['record']): void {
+    this.put({ type, record }, record.sizeBytes)
+  }
+
+  /** Bookmarks and errors, a line each. */
+  write(piece: Uint8Array): void {
+    const { type, object } = parseJson(piece) as WatchEvent
+    this.event(type, { object, sizeBytes: piece.length })
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { X509Certificate } from 'node:crypto'
+import type { KubernetesObject } from '@aksel/api/resource'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import type { UserInfo } from '../authentication/user-info.ts'
 
@@ -53,6 +54,8 @@ export interface Sink {
   write(piece: Uint8Array): void
   /** Calls back, later, when the other side has room again; never, when it is gone. */
   whenTaken(done: () => void): void
+  /** An event of a watch, for a reader in this process: it needs no bytes. The object is shared and must never be changed. */
+  event?(type: string, record: { readonly object: KubernetesObject; readonly sizeBytes: number }): void
   /** No more is written after this. */
   end(): void
 }
@@ -60,6 +63,8 @@ export interface Sink {
 /** A body that is pushed: watches share the pieces between many sinks. The signal of the call stops it. */
 export interface PushedBody {
   start(sink: Sink): void
+  /** Lines of JSON, of whole objects: a sink that takes events is handed those. */
+  readonly tellsEvents?: boolean
 }
 
 /** A long body in pieces. Whoever iterates over it may keep them. */
@@ -78,6 +83,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: AnswerBody
+  /** What the body is the JSON of, for a reader in this process. Shared: never change it. */
+  readonly value?: () => unknown
   /** A body in pieces that is worth compressing for those who take it. */
   readonly isLarge?: boolean
 }

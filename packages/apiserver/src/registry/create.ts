@@ -3,7 +3,7 @@
 import { invalidError } from '@aksel/api/field-errors'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { nameSuffix, uuid } from '@aksel/base/ids'
 import { admissionRequestOf } from '../admission/request.ts'
@@ -37,7 +37,7 @@ export async function createObject(
   matchNamespace(object, row.namespaced ? namespace : '')
   const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== ''
   for (let tries = 1; ; tries += 1) {
-    const attempt = generated && tries < GENERATE_TRIES ? structuredClone(object) : object
+    const attempt = generated && tries < GENERATE_TRIES ? (draftOf(object) as Draft<KubernetesObject>) : object
     if (generated)
       attempt.metadata.name =
         metadata.generateName!.slice(0, GENERATED_NAME_PREFIX_MAX) + nameSuffix(registry.scope.random)
@@ -146,15 +146,17 @@ export function writtenRecord(record: StoredRecord, created: boolean): Written {
     },
     json: () => record.json(),
     created,
+    isStored: true,
   }
 }
 
 /** `resourceVersion`: the one that stays, where a dry run updates. */
 export function writtenDry(object: KubernetesObject, created: boolean, resourceVersion?: string): Written {
-  if (resourceVersion === undefined) return { object, json: () => encodeForStore(object), created }
+  if (resourceVersion === undefined) return { object, json: () => encodeForStore(object), created, isStored: false }
   return {
     object: { ...object, metadata: { ...object.metadata, resourceVersion } },
     json: () => jsonWithVersion(encodeForStore(object), resourceVersion),
     created,
+    isStored: false,
   }
 }

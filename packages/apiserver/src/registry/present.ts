@@ -93,6 +93,12 @@ async function* formedPieces(form: ListForm, records: readonly StoredRecord[]): 
   yield listEnd
 }
 
+/** What the list's JSON says, of the objects that the server has parsed. */
+export function wholeListValue(row: KindRow, list: ListResult): Json {
+  const items = list.records.map((record) => record.object)
+  return { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: listMetadata(list), items }
+}
+
 function listMetadata(list: ListResult): Json {
   return {
     resourceVersion: list.resourceVersion,

@@ -60,6 +60,8 @@ export interface Written {
   /** The JSON to answer with. */
   json(): Uint8Array
   readonly created: boolean
+  /** The object is that of the record, as its JSON has it; a dry run's is not. */
+  readonly isStored: boolean
 }
 
 export function releaseOf({ schemas }: Registry): Release {

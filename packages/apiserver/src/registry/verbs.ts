@@ -1,5 +1,6 @@
 // The verbs on whole objects: get, list, watch, create, update, patch, delete, deletecollection.
 
+import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { patchSchemaOf } from '@aksel/api/patch/patch-schema'
 import type { Draft } from '@aksel/base/draft'
@@ -13,7 +14,7 @@ import { parseBody, readRequestBody } from '../http/request-body.ts'
 import { attributesOf } from '../authorization/attributes.ts'
 import { assertAllowed } from '../authorization/authorize.ts'
 import { conflictError, methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
-import { createObject, matchNamespace } from './create.ts'
+import { createObject, matchNamespace, writtenRecord } from './create.ts'
 import { bodyTypeOf } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
@@ -30,6 +31,7 @@ import {
   presentEvents,
   presentList,
   presentObject,
+  wholeListValue,
 } from './present.ts'
 import { bodyObject, bodyReader, decodeSettings } from './read-body.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
@@ -115,17 +117,17 @@ export async function getVerb(tools: VerbTools, context: ResourceCall): Promise<
   if (wanted !== undefined && !(await records.has(wanted))) throw tooLarge(wanted, records.revision)
   const record = await records.get(row, info.namespace, info.name)
   if (record === undefined) throw notFoundError(row, info.name)
-  const body = isWholeJson(how) ? record.json() : presentObject(row, how, record.object, () => record.json())
-  return encoded(200, how.negotiated, body)
+  return presented(200, row, how, writtenRecord(record, false))
 }
 
 export async function listVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
   const list = await listRecords(tools.registry.records, row, info.namespace, info.query)
+  const value = isWholeJson(how) ? { value: () => wholeListValue(row, list) } : {}
   if (isStreamed(how, list))
-    return { ...encoded(200, how.negotiated, nothing), body: piecesOfList(row, how, list), isLarge: true }
-  return encoded(200, how.negotiated, await presentList(row, how, list))
+    return { ...encoded(200, how.negotiated, nothing), ...value, body: piecesOfList(row, how, list), isLarge: true }
+  return { ...encoded(200, how.negotiated, await presentList(row, how, list)), ...value }
 }
 
 const nothing = Buffer.alloc(0)
@@ -157,6 +159,7 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
     // The watch of a custom kind ends when its definition changes, so that the client reads again what it means now.
     signal: row.custom === undefined ? call.signal : AbortSignal.any([call.signal, row.custom.retired]),
     encoder: presentEvents(row, how, () => scope.clock.now(), tools.encoder),
+    isWholeJson: isWholeJson(how),
   })
   return {
     status: 200,
@@ -348,8 +351,19 @@ async function readDeleteOptions(tools: VerbTools, context: ResourceCall): Promi
 }
 
 export function written(context: ResourceCall, how: Presentation, result: Written): Answer {
-  const body = isWholeJson(how) ? result.json() : presentObject(context.row, how, result.object, () => result.json())
-  return encoded(result.created ? 201 : 200, how.negotiated, body)
+  return presented(result.created ? 201 : 200, context.row, how, result)
+}
+
+/** Whoever reads in this process gets the object that the server has. */
+function presented(status: number, row: KindRow, how: Presentation, shown: Written): Answer {
+  if (!isWholeJson(how))
+    return encoded(
+      status,
+      how.negotiated,
+      presentObject(row, how, shown.object, () => shown.json()),
+    )
+  const answer = encoded(status, how.negotiated, shown.json())
+  return shown.isStored ? { ...answer, value: () => shown.object } : answer
 }
 
 export function encoded(status: number, how: Negotiated, body: Uint8Array): Answer {

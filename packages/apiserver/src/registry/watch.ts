@@ -23,6 +23,8 @@ export interface WatchRequest {
   readonly timeoutMs: number
   readonly signal: AbortSignal
   readonly encoder: EventEncoder
+  /** The encoder writes whole objects as JSON. */
+  readonly isWholeJson: boolean
 }
 
 const BOOKMARK_EVERY_MS = 60_000
@@ -34,6 +36,7 @@ const BUFFER_MAX_BYTES = 16 * 1024 * 1024
 
 export function watchBody(records: RecordStore, clock: Clock, request: WatchRequest): PushedBody {
   return {
+    tellsEvents: request.isWholeJson,
     start(sink) {
       new WatchSession(records, clock, request, sink).run()
     },
@@ -80,7 +83,7 @@ class WatchSession {
     const until = Math.min(from + INITIAL_SLICE, initial.length)
     for (let at = from; at < until; at += 1) {
       const record = initial[at]!
-      this.#sink.write(encoder.event('ADDED', record))
+      this.#send('ADDED', record)
       if (initial.length > INITIAL_SLICE) record.forget()
     }
     if (until < initial.length) {
@@ -114,9 +117,14 @@ class WatchSession {
     for (const change of changes) {
       const seen = seenAs(change, this.#request.selection)
       if (seen === undefined) continue
-      this.#sink.write(this.#request.encoder.event(seen.type, seen.record))
+      this.#send(seen.type, seen.record)
     }
     if (this.#sink.bufferedBytes > BUFFER_MAX_BYTES) this.#end()
+  }
+
+  #send(type: WatchEventType, record: StoredRecord): void {
+    if (this.#sink.event !== undefined && this.#request.isWholeJson) this.#sink.event(type, record)
+    else this.#sink.write(this.#request.encoder.event(type, record))
   }
 
   /** Every minute, and shortly before the watch ends, so that the next one begins where this one was. */

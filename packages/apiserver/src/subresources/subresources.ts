@@ -1,5 +1,6 @@
 // Which code answers a subresource: the row's own rules for most, a handler of its own for the few that do more than write.
 
+import { draftOf } from '@aksel/base/draft'
 import type { ResourceCall } from '../call-context.ts'
 import type { Answer } from '../http/message.ts'
 import { jsonAnswer, successStatus } from '../http/answer.ts'
@@ -79,7 +80,7 @@ async function applyAction(tools: VerbTools, context: ResourceCall, body: object
     },
     ownership: 'kept',
     next(current) {
-      const object = structuredClone(current!) as Parameters<typeof action.apply>[0]
+      const object = draftOf(current!) as Parameters<typeof action.apply>[0]
       action.apply(object, body as Readonly<Record<string, unknown>>, writeContext(tools.registry, call))
       delete object.metadata.resourceVersion
       return object

@@ -98,10 +98,12 @@ export class SimulatedNetwork {
     const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal])
     const response = await server().send({ ...request, signal })
     this.#watches.set(stop, process)
-    return { ...response, body: this.#pieces(response.body, stop) }
+    const { events } = response
+    const faulty = events === undefined ? {} : { events: this.#pieces(events, stop) }
+    return { ...response, body: this.#pieces(response.body, stop), ...faulty }
   }
 
-  async *#pieces(body: AsyncIterable<Uint8Array>, stop: AbortController): AsyncGenerator<Uint8Array> {
+  async *#pieces<T>(body: AsyncIterable<T>, stop: AbortController): AsyncGenerator<T> {
     try {
       for await (const piece of body) {
         if (stop.signal.aborted || this.#happens(this.faults.brokenWatches)) throw broken()
