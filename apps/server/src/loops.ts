@@ -33,6 +33,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
   const client = options.client(managerUser)
   const clientOf = (account: string): Client => options.client(systemAccount(account))
   const loadBalancers = loadBalancersOf(options)
+  const { podCidr, serviceCidr } = options.record.spec
   const controllers: Controller[] = [
     ...controllersFor({
       client,
@@ -42,6 +43,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       authority: options.record.authority,
       tokenKey: options.record.signingKey,
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
+      ...(podCidr === undefined ? {} : { nodeIpam: { clusterCidrs: [podCidr], serviceCidrs: [serviceCidr] } }),
     }),
     ...(options.diskImages === undefined
       ? []

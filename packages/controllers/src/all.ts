@@ -3,6 +3,8 @@
 import type { KeyPair, SigningKey } from '@aksel/runtime/pki'
 import type { Controller } from '@aksel/runtime/controller'
 import { attachDetachController } from './attach-detach/controller.ts'
+import { bootstrapTokenCleaner } from './bootstrap-token/cleaner.ts'
+import { bootstrapSigner } from './bootstrap-token/signer.ts'
 import { certificateApprovingController } from './certificates/approve.ts'
 import { certificateCleaner } from './certificates/clean.ts'
 import { certificateSigningController } from './certificates/sign.ts'
@@ -22,10 +24,13 @@ import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/c
 import type { ClientOf, LoopAccount } from './identities.ts'
 import { jobController } from './job/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
+import { nodeIpamController, type NodeIpamParts } from './node-ipam/controller.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
 import { taintEvictionController } from './node-lifecycle/evict.ts'
+import { nodeTtlController } from './node-ttl/controller.ts'
 import type { LoopParts } from './parts.ts'
 import { persistentVolumeController } from './persistent-volume/binder.ts'
+import { expandController } from './persistent-volume/expand.ts'
 import {
   attributesClassProtectionController,
   claimProtectionController,
@@ -39,6 +44,7 @@ import { rootCaController } from './root-ca/controller.ts'
 import { legacyTokenCleaner } from './service-account/token-cleaner.ts'
 import { tokensController } from './service-account/tokens.ts'
 import { serviceAccountController } from './service-account/controller.ts'
+import { serviceCidrController } from './service-cidr/controller.ts'
 import { serviceLoadBalancerController } from './service-load-balancer/controller.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import type { LoadBalancers } from './service-load-balancer/load-balancers.ts'
@@ -59,6 +65,8 @@ export interface ControllerOptions extends LoopParts {
   readonly tokenKey?: SigningKey
   /** Absent: services of type LoadBalancer wait for an address for ever. */
   readonly loadBalancers?: LoadBalancers
+  /** The pod ranges that nodes get their own out of. Absent: nobody gives nodes ranges. */
+  readonly nodeIpam?: Pick<NodeIpamParts, 'clusterCidrs' | 'serviceCidrs' | 'masks'>
   /** Kinds of custom resources, for garbage collection; from the definitions where absent. */
   readonly customKinds?: KindSource
   /** How long a node may be silent before it counts as lost. Default 40 s. */
@@ -77,7 +85,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     loadBalancers,
     customKinds,
   } = options
-  const { nodeGracePeriodMs } = options
+  const { nodeGracePeriodMs, nodeIpam } = options
   const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
     namespaceController(as('namespace-controller')),
@@ -96,6 +104,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     horizontalPodAutoscalerController(as('horizontal-pod-autoscaler')),
     endpointSliceController(as('endpointslice-controller')),
     endpointsController(as('endpoint-controller')),
+    serviceCidrController(as('service-cidrs-controller')),
     endpointSliceMirroringController(as('endpointslicemirroring-controller')),
     ephemeralVolumeController(as('ephemeral-volume-controller')),
     clusterRoleAggregationController(as('clusterrole-aggregation-controller')),
@@ -105,8 +114,11 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
       ...(nodeGracePeriodMs === undefined ? {} : { gracePeriodMs: nodeGracePeriodMs }),
     }),
     taintEvictionController(as('node-controller')),
+    nodeTtlController(as('ttl-controller')),
+    ...(nodeIpam === undefined ? [] : [nodeIpamController({ ...as('node-controller'), ...nodeIpam })]),
     podGcController(as('pod-garbage-collector')),
     persistentVolumeController(as('persistent-volume-binder')),
+    expandController(as('expand-controller')),
     claimProtectionController(as('pvc-protection-controller')),
     volumeProtectionController(as('pv-protection-controller')),
     attributesClassProtectionController(as('volumeattributesclass-protection-controller')),
@@ -115,6 +127,8 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     resourceClaimController(as('resource-claim-controller')),
     // Upstream's, too, acts as the manager itself: it is what gives accounts their tokens.
     ...(tokenKey === undefined ? [] : [tokensController({ client, caches, rootCaPem, tokenKey })]),
+    bootstrapSigner(as('bootstrap-signer')),
+    bootstrapTokenCleaner(as('token-cleaner')),
     legacyTokenCleaner(as('legacy-service-account-token-cleaner')),
     certificateApprovingController(as('certificate-controller')),
     certificateCleaner(as('certificate-controller')),

@@ -7,7 +7,7 @@ import { ignoreReason } from '@aksel/base/errors'
 import type { Client } from '@aksel/client/client'
 import type { Cache } from '@aksel/runtime/controller'
 
-/** Accounts of the loops; the bootstrap policy has a role `system:controller:NAME` for each. */
+/** Accounts of the loops; the bootstrap policy has a role `system:controller:NAME` for each, within a namespace for two. */
 export const loopAccounts = [
   'namespace-controller',
   'service-account-controller',
@@ -40,6 +40,11 @@ export const loopAccounts = [
   'attachdetach-controller',
   'legacy-service-account-token-cleaner',
   'resource-claim-controller',
+  'service-cidrs-controller',
+  'expand-controller',
+  'ttl-controller',
+  'bootstrap-signer',
+  'token-cleaner',
 ] as const
 export type LoopAccount = (typeof loopAccounts)[number]
 

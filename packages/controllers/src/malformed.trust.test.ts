@@ -57,7 +57,13 @@ const scope = testScope()
 const authority = await createAuthority(scope, { commonName: 'ca', years: 1 })
 const loadBalancers = { ensure: () => Promise.resolve({ address: '100.66.0.1' }), remove: () => Promise.resolve() }
 /** So that no loop is left out. */
-const keys = { rootCaPem: 'PEM', authority, tokenKey: await createServiceAccountKey(), loadBalancers }
+const keys = {
+  rootCaPem: 'PEM',
+  authority,
+  tokenKey: await createServiceAccountKey(),
+  loadBalancers,
+  nodeIpam: { clusterCidrs: ['10.0.0.0/8'], masks: { 4: 24 } },
+}
 
 test('every kind that wakes a loop has a row below', () => {
   const cluster = new TestCluster(() => [])

@@ -15,6 +15,8 @@ export interface ControlPlaneSpec {
   /** `10.0.0.0/16`. */
   readonly serviceCidr: string
   readonly dnsServiceIp: string
+  /** The range that nodes get their pod ranges out of, a /24 each. Absent: none are given to nodes that bring none. */
+  readonly podCidr?: string
   /** Host name of the API server in its certificate, besides the addresses. */
   readonly fqdn: string
   /** Address on the fabric that nodes and pods reach the API server at, if there is a fabric. */

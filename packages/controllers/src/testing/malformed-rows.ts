@@ -13,6 +13,7 @@ import {
   endpointSlices,
   endpoints,
   horizontalPodAutoscalers,
+  ipAddresses,
   jobs,
   leases,
   namespaces,
@@ -28,6 +29,7 @@ import {
   resourceQuotas,
   secrets,
   serviceAccounts,
+  serviceCidrs,
   services,
   statefulSets,
   storageClasses,
@@ -335,6 +337,29 @@ export const malformedRows: readonly (readonly [ResourceType<never> | ResourceTy
         versions: [{ name: 'v1', served: true, storage: true }],
       },
       status: { conditions: [{ type: 'Established', status: 'True' }], acceptedNames: { kind: 'X', plural: 'xs' } },
+    },
+  ],
+  [
+    serviceCidrs,
+    {
+      metadata: { name: 'x', finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
+      spec: { cidrs: ['10.1.0.0/16', 'fd00::/112'] },
+      status: { conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+    },
+  ],
+  [
+    ipAddresses,
+    {
+      metadata: { name: 'x', labels: { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' } },
+      spec: { parentRef: { resource: 'services', namespace: 'shop', name: 'web' } },
+    },
+  ],
+  [
+    secrets,
+    {
+      metadata: { name: 'x', namespace: 'kube-system' },
+      type: 'bootstrap.kubernetes.io/token',
+      data: { 'token-id': 'eA==', expiration: 'eA==', 'usage-bootstrap-signing': 'eA==' },
     },
   ],
 ]

@@ -218,6 +218,7 @@ export class SimulatedCluster implements AsyncDisposable {
       clientOf,
       caches,
       rootCaPem: this.#options.keys.clientAuthority,
+      nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
     })
     await Promise.all([runControllers(scope, { controllers, caches }), scheduler.run()])
   }

@@ -23,13 +23,14 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   await ensureNodeGroup(pass, cluster, network)
   const fabricAddress = isFork(cluster) ? undefined : await ensureNetwork(pass, network)
   pass.tell(id, `Starting the control plane of ${cluster.name}`)
-  const { dnsServiceIP, serviceCidr } = cluster.properties.networkProfile
+  const { dnsServiceIP, serviceCidr, podCidr } = cluster.properties.networkProfile
   const started = await ensureControlPlane(pass, cluster, {
     id,
     name: cluster.name,
     kubernetesVersion: cluster.version,
     serviceCidr,
     dnsServiceIp: dnsServiceIP,
+    ...(podCidr === undefined ? {} : { podCidr }),
     fqdn: cluster.fqdn,
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })

@@ -24,7 +24,7 @@ export interface PlannedPool {
 
 /** Writes down which machines each pool is to have. The pools as they were planned for; undefined where one was written anew meanwhile. */
 export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<readonly PlannedPool[] | undefined> {
-  const facts = await machineFacts(pass, cluster)
+  const { facts, podCidrs } = await machineFacts(pass, cluster)
   const planned: PlannedPool[] = []
   const pools = await poolsOf(pass.store, cluster.id)
   const all = pools.map(({ value }) => value)
@@ -70,12 +70,19 @@ export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<
   return planned
 }
 
-async function machineFacts(pass: Pass, cluster: ClusterRecord): Promise<ReadonlyMap<string, MachineFacts>> {
+/** What is known of the machines, and the pod ranges of all nodes: those that others made got theirs from the cluster itself. */
+async function machineFacts(
+  pass: Pass,
+  cluster: ClusterRecord,
+): Promise<{ readonly facts: ReadonlyMap<string, MachineFacts>; readonly podCidrs: readonly string[] }> {
   const id = engineId(cluster)
   const { items } = await pass.suppliers.engine.client(id).list(nodes, { signal: pass.signal })
   const ready = new Set(items.filter(isReady).map((node) => node.metadata.name))
   const machines = [false, true].flatMap((simulated) => listMachines(pass, simulated, id))
-  return new Map(machines.map(({ name, state }) => [name, { failed: state === 'Failed', ready: ready.has(name) }]))
+  const facts = new Map(
+    machines.map(({ name, state }) => [name, { failed: state === 'Failed', ready: ready.has(name) }]),
+  )
+  return { facts, podCidrs: items.flatMap(({ spec }) => spec?.podCIDRs ?? []) }
 }
 
 function listMachines(pass: Pass, simulated: boolean, id: string): readonly Machine[] {
