@@ -46,7 +46,7 @@ export function wantsRoom({ spec, status }: PersistentVolumeClaim): boolean {
   return status?.phase === 'Bound' && compare(spec?.resources?.requests?.['storage'], status.capacity?.['storage']) > 0
 }
 
-/** Which amount is larger; one that cannot be read is as large as any. */
+/** Which amount is larger; one that cannot be read equals every other. */
 function compare(one: string | number = '', other: string | number = ''): number {
   const [left, right] = [tryParseQuantity(one), tryParseQuantity(other)]
   return left === undefined || right === undefined ? 0 : compareQuantities(left, right)
