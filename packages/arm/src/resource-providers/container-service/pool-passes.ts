@@ -38,7 +38,7 @@ export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<
       clusterDigits: digitsOf(cluster.uid),
       podCidr: cluster.properties.networkProfile.podCidr ?? defaultPodCidr,
       machines: own,
-      usedPodCidrs: new Set(machines.map(({ value }) => value.podCidr)),
+      usedPodCidrs: new Set([...machines.map(({ value }) => value.podCidr), ...podCidrs]),
       factsOf: (name) => facts.get(name) ?? { failed: false, ready: false },
       nowMs: pass.scope.clock.now(),
     })
