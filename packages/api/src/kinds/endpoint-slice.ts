@@ -5,7 +5,7 @@ import { duplicate, invalid, required, tooMany, type FieldError } from '../field
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Endpoint, EndpointSlice } from '../types/discovery-v1.ts'
-import { ipComplaint, isIpv4, isLegacyIp } from '../validation/addresses.ts'
+import { ipComplaint, isIpv4, isLegacyIp, standardAddress } from '../validation/addresses.ts'
 import { dnsLabel, dnsSubdomain, qualifiedName } from '../validation/names.ts'
 import { complain, requiredOneOf, unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
@@ -67,7 +67,8 @@ function validateEndpoint(endpoint: Endpoint, type: string, path: string): reado
 function validateAddress(address: string, type: string, path: string): readonly FieldError[] {
   if (type === 'FQDN') return complain(path, address, dnsSubdomain(address))
   if (!isLegacyIp(address)) return [invalid(path, address, ipComplaint)]
-  if (isIpv4(address) !== (type === 'IPv4')) return [invalid(path, address, `must be an ${type} address`)]
+  if (isIpv4(standardAddress(address)) !== (type === 'IPv4'))
+    return [invalid(path, address, `must be an ${type} address`)]
   return validateReachable(address, path)
 }
 
@@ -83,8 +84,7 @@ export const endpointSliceRules: KindRules<EndpointSlice> = {
       ? []
       : endpoints.flatMap(({ addresses }, index) =>
           addresses.map(
-            (text, place) =>
-              ({ path: `endpoints[${index}].addresses[${place}]`, kind: 'ip', isRouted: true, text }) as const,
+            (text, place) => ({ path: `endpoints[${index}].addresses[${place}]`, kind: 'ip', text }) as const,
           ),
         ),
   validateUpdate: (next, old) => [...validate(next), ...unchanged(next.addressType, old.addressType, 'addressType')],

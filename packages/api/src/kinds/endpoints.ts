@@ -80,12 +80,11 @@ export const endpointsRules: KindRules<Endpoints> = {
   legacyAddresses: ({ subsets = [] }) =>
     subsets.flatMap(({ addresses = [], notReadyAddresses = [] }, index) => [
       ...addresses.map(
-        ({ ip }, place) =>
-          ({ path: `subsets[${index}].addresses[${place}].ip`, kind: 'ip', isRouted: true, text: ip }) as const,
+        ({ ip }, place) => ({ path: `subsets[${index}].addresses[${place}].ip`, kind: 'ip', text: ip }) as const,
       ),
       ...notReadyAddresses.map(
         ({ ip }, place) =>
-          ({ path: `subsets[${index}].notReadyAddresses[${place}].ip`, kind: 'ip', isRouted: true, text: ip }) as const,
+          ({ path: `subsets[${index}].notReadyAddresses[${place}].ip`, kind: 'ip', text: ip }) as const,
       ),
     ]),
   warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],

@@ -106,11 +106,10 @@ function blockAddresses(peers: readonly NetworkPolicyPeer[], path: string): read
     if (ipBlock === undefined) return []
     const at = `${path}[${index}].ipBlock`
     return [
-      { path: `${at}.cidr`, kind: 'cidr' as const, isRouted: true, text: ipBlock.cidr },
+      { path: `${at}.cidr`, kind: 'cidr' as const, text: ipBlock.cidr },
       ...(ipBlock.except ?? []).map((text, place) => ({
         path: `${at}.except[${place}]`,
         kind: 'cidr' as const,
-        isRouted: true,
         text,
       })),
     ]

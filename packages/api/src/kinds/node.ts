@@ -117,7 +117,6 @@ export const nodeRules: KindRules<Node> = {
     (spec?.podCIDRs ?? []).map((text, index) => ({
       path: `spec.podCIDRs[${index}]`,
       kind: 'cidr',
-      isRouted: true,
       text,
     })),
   validateUpdate,

@@ -3,7 +3,14 @@
 import { deepEqual } from '../deep-equal.ts'
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { Service, ServicePort } from '../types/core-v1.ts'
-import { cidrComplaint, ipComplaint, isIpAddress, isLegacyCidr, isLegacyIp } from '../validation/addresses.ts'
+import {
+  cidrComplaint,
+  ipComplaint,
+  isIpAddress,
+  isLegacyCidr,
+  isLegacyIp,
+  standardAddress,
+} from '../validation/addresses.ts'
 import { validateLabels } from '../validation/metadata.ts'
 import { dnsLabel, dnsSubdomain, portName, portNumber, qualifiedName } from '../validation/names.ts'
 import { complain, oneOf, requiredOneOf } from '../validation/values.ts'
@@ -117,7 +124,7 @@ function validateAddresses(spec: Spec): readonly FieldError[] {
     if (address === 'None') {
       if (addresses.length > 1)
         errors.push(invalid('spec.clusterIPs', addresses, "'None' must be the first and only value"))
-    } else if (!isIpAddress(address)) errors.push(invalid(path, address, ipComplaint))
+    } else if (!isLegacyIp(address)) errors.push(invalid(path, address, ipComplaint))
   }
   for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
     if (family !== 'IPv4' && family !== 'IPv6')
@@ -140,12 +147,13 @@ function validateAddresses(spec: Spec): readonly FieldError[] {
   }
   for (const [index, address] of (spec.externalIPs ?? []).entries()) {
     const path = `spec.externalIPs[${index}]`
+    const plain = standardAddress(address)
     if (!isLegacyIp(address)) errors.push(invalid(path, address, ipComplaint))
-    else if (/^127\.|^::1$/.test(address))
+    else if (/^127\.|^::1$/.test(plain))
       errors.push(invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'))
-    else if (/^0\.0\.0\.0$|^::$/.test(address))
+    else if (/^0\.0\.0\.0$|^::$/.test(plain))
       errors.push(invalid(path, address, 'may not be unspecified (0.0.0.0 or ::)'))
-    else if (address.startsWith('169.254.'))
+    else if (plain.startsWith('169.254.'))
       errors.push(invalid(path, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'))
   }
   return errors
@@ -235,7 +243,7 @@ export function validateServiceStatus({ spec, status }: Service): readonly Field
   }
   for (const [index, { ip, hostname, ipMode }] of ingresses.entries()) {
     const path = `status.loadBalancer.ingress[${index}]`
-    if (ip !== undefined && !isIpAddress(ip)) errors.push(invalid(`${path}.ip`, ip, ipComplaint))
+    if (ip !== undefined && !isLegacyIp(ip)) errors.push(invalid(`${path}.ip`, ip, ipComplaint))
     if (ip !== undefined && ipMode === undefined)
       errors.push(required(`${path}.ipMode`, 'must be specified when `ip` is set'))
     else if (ip === undefined && ipMode !== undefined)

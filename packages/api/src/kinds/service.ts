@@ -4,6 +4,7 @@ import type { Draft } from '@aksel/base/draft'
 import type { AllocationNeed, AllocationRules, KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Service, ServicePort } from '../types/core-v1.ts'
+import { standardAddress } from '../validation/addresses.ts'
 import { label1035Name, labelName } from '../validation/names.ts'
 import { ageColumn, column, labelsText, nameColumn, orNone, wide } from './columns.ts'
 import {
@@ -114,7 +115,7 @@ function needsHealthPort(spec: Service['spec']): boolean {
 function needsOf({ spec }: Service): readonly AllocationNeed[] {
   const needs: AllocationNeed[] = []
   if (spec.type !== 'ExternalName' && !isHeadless(spec)) {
-    const value = spec.clusterIPs?.[0] ?? spec.clusterIP ?? ''
+    const value = standardAddress(spec.clusterIPs?.[0] ?? spec.clusterIP ?? '')
     needs.push({ pool: 'clusterIP', field: 'spec.clusterIPs[0]', ...(value === '' ? {} : { value }) })
   }
   const withPorts = usesNodePorts(spec) || (spec.ports ?? []).some(({ nodePort = 0 }) => nodePort > 0)
@@ -141,9 +142,11 @@ const allocations: AllocationRules<Service> = {
     for (const [index, { pool, field }] of needs.entries()) {
       const value = values[index]!
       const port = /^spec\.ports\[(\d+)\]/.exec(field)
-      if (pool === 'clusterIP')
-        [spec.clusterIP, spec.clusterIPs] = [value, [value, ...(spec.clusterIPs ?? []).slice(1)]]
-      else if (port === null) spec.healthCheckNodePort = Number(value)
+      // What was asked for stays as its writer wrote it.
+      if (pool === 'clusterIP') {
+        if (standardAddress(spec.clusterIPs?.[0] ?? '') === value) continue
+        ;[spec.clusterIP, spec.clusterIPs] = [value, [value, ...(spec.clusterIPs ?? []).slice(1)]]
+      } else if (port === null) spec.healthCheckNodePort = Number(value)
       else spec.ports![Number(port[1])]!.nodePort = Number(value)
     }
   },

@@ -47,6 +47,16 @@ export function plainAddress(text: string): string | undefined {
   return [high >> 8, high & 255, tail >> 8, tail & 255].join('.')
 }
 
+/** What rules of packets, names and pools are made of: the address as it is written today, or the text that is none. */
+export function standardAddress(text: string): string {
+  return plainAddress(text) ?? text
+}
+
+/** The range as it is written today, or the text that is none. */
+export function standardCidr(text: string): string {
+  return legacyCidr(text)?.plain ?? text
+}
+
 /** Older fields take what `plainAddress` reads. */
 export function isLegacyIp(text: string): boolean {
   return plainAddress(text) !== undefined

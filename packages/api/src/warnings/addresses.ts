@@ -16,8 +16,6 @@ export interface LegacyAddress {
   readonly path: string
   readonly kind: 'ip' | 'cidr'
   readonly text: string
-  /** Rules of packets are made of it: what those cannot read is refused in every minor. */
-  readonly isRouted?: boolean
 }
 
 const ambiguousBits = 'must not have bits set beyond the prefix length'
@@ -25,7 +23,6 @@ const ambiguousBits = 'must not have bits set beyond the prefix length'
 export interface Strictness {
   /** Texts in these stay allowed. */
   readonly old?: readonly LegacyAddress[]
-  /** False: only what cannot be routed is refused. */
   readonly isStrict: boolean
 }
 
@@ -34,9 +31,10 @@ export function strictAddressErrors(
   addresses: readonly LegacyAddress[],
   { old = [], isStrict }: Strictness,
 ): readonly FieldError[] {
+  if (!isStrict) return []
   const known = new Set(old.map(({ text }) => text))
-  return addresses.flatMap(({ path, kind, text, isRouted = false }) => {
-    if (known.has(text) || (!isStrict && !(isRouted && hasLeadingZeroes(text)))) return []
+  return addresses.flatMap(({ path, kind, text }) => {
+    if (known.has(text)) return []
     const why = kind === 'ip' ? strictIp(text) : strictCidr(text)
     return why === undefined ? [] : [invalid(path, text, why)]
   })
@@ -89,10 +87,6 @@ function cidrWarnings(path: string, text: string): readonly string[] {
   if (warnings.length === 0 && !isIpv4(address) && network !== text)
     warnings.push(`${path}: IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${network}")`)
   return warnings
-}
-
-function hasLeadingZeroes(text: string): boolean {
-  return /(^|[./:])0\d/.test(text) && /^[0-9./]+$/.test(text.replace(/^.*:/, ''))
 }
 
 function isMapped(text: string): boolean {

@@ -43,16 +43,15 @@ function deprecatesExternal(minor: Release['minor']): boolean {
 export function serviceAddresses({ spec }: Service): readonly LegacyAddress[] {
   const ips = (field: 'clusterIPs' | 'externalIPs'): readonly LegacyAddress[] =>
     (spec[field] ?? [])
-      .map((text, index) => ({ path: `spec.${field}[${index}]`, kind: 'ip', isRouted: true, text }) as const)
+      .map((text, index) => ({ path: `spec.${field}[${index}]`, kind: 'ip', text }) as const)
       .filter(({ text }) => text !== 'None' && text !== '')
   const balancer = spec.loadBalancerIP ?? ''
   return [
     ...ips('clusterIPs'),
     ...ips('externalIPs'),
-    ...(balancer === '' ? [] : [{ path: 'spec.loadBalancerIP', kind: 'ip' as const, isRouted: true, text: balancer }]),
+    ...(balancer === '' ? [] : [{ path: 'spec.loadBalancerIP', kind: 'ip' as const, text: balancer }]),
     ...(spec.loadBalancerSourceRanges ?? []).map(
-      (text, index) =>
-        ({ path: `spec.loadBalancerSourceRanges[${index}]`, kind: 'cidr', isRouted: true, text: text.trim() }) as const,
+      (text, index) => ({ path: `spec.loadBalancerSourceRanges[${index}]`, kind: 'cidr', text: text.trim() }) as const,
     ),
   ]
 }

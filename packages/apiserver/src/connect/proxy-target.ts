@@ -2,6 +2,7 @@
 
 import { endpointSlices, pods, services } from '@aksel/api/resources'
 import type { Pod, Service } from '@aksel/api/types/core-v1'
+import { standardAddress } from '@aksel/api/validation/addresses'
 import { ApiError } from '@aksel/base/errors'
 import type { Random } from '@aksel/base/ids'
 import { fraction } from '@aksel/base/ids'
@@ -79,7 +80,13 @@ async function serviceTarget(
   const candidates = slices.items.flatMap((slice) => {
     const port = (slice.ports ?? []).find(({ name }) => (name ?? '') === (found.name ?? ''))?.port
     const ready = (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false)
-    return port === undefined ? [] : ready.map(({ addresses, nodeName }) => ({ host: addresses[0], port, nodeName }))
+    return port === undefined
+      ? []
+      : ready.map(({ addresses, nodeName }) => ({
+          host: addresses[0] === undefined ? undefined : standardAddress(addresses[0]),
+          port,
+          nodeName,
+        }))
   })
   const chosen = candidates[Math.floor(fraction(random) * candidates.length)]
   if (chosen?.host === undefined) {

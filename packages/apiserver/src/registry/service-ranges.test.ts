@@ -42,6 +42,30 @@ void suite('service addresses', () => {
     assert.deepEqual(await holders(server), { '10.0.0.1': 'kubernetes', '10.0.7.7': 'other' })
   })
 
+  void test('are what they mean, however they were written, and stay as they were written', async () => {
+    await using server = await startTestServer()
+    const body = service('web', '010.0.7.7')
+    const made = await server.ask(services, { body })
+    assert.equal(made.status, 201, made.text)
+    assert.match(
+      String(made.headers['warning']),
+      /non-standard IP address \\"010.0.7.7\\" is invalid: use \\"10.0.7.7\\"/,
+    )
+    const { spec } = made.json as unknown as { spec: { clusterIP: string; clusterIPs: readonly string[] } }
+    assert.deepEqual([spec.clusterIP, spec.clusterIPs], ['010.0.7.7', ['010.0.7.7']])
+    assert.deepEqual(await holders(server), { '10.0.0.1': 'kubernetes', '10.0.7.7': 'web' })
+    const taken = await server.ask(services, { body: service('other', '10.0.7.7') })
+    assert.match(taken.text, /provided IP is already allocated/)
+    const again = await server.ask(`${services}/web`, {
+      method: 'PATCH',
+      body,
+      headers: { 'content-type': 'application/merge-patch+json' },
+    })
+    assert.equal(again.status, 200, again.text)
+    await server.ask(`${services}/web`, { method: 'DELETE' })
+    assert.deepEqual(await holders(server), { '10.0.0.1': 'kubernetes' })
+  })
+
   void test('leave no object behind a dry run or a refusal', async () => {
     await using server = await startTestServer()
     await server.ask(`${services}?dryRun=All`, { body: service('dry', '10.0.7.7') })

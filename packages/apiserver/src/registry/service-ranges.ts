@@ -6,6 +6,7 @@ import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Service } from '@aksel/api/types/core-v1'
 import type { IPAddress, ServiceCIDR } from '@aksel/api/types/networking-v1'
+import { standardAddress } from '@aksel/api/validation/addresses'
 import { formatTime } from '@aksel/base/clock'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
@@ -202,7 +203,7 @@ export class ServiceRanges {
 
 /** IPv4 addresses of a service. */
 function addressesOf(service: KubernetesObject): readonly string[] {
-  return ((service as Service).spec.clusterIPs ?? []).filter((address) => isIP(address) === 4)
+  return ((service as Service).spec.clusterIPs ?? []).map(standardAddress).filter((address) => isIP(address) === 4)
 }
 
 /** The holder as the pools name it: `namespace/name` for a service. */

@@ -2,6 +2,7 @@
 
 import type { Node, Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
+import { standardAddress, standardCidr } from '@aksel/api/validation/addresses'
 import type { LoadBalancerRequest, LoadBalancerRule } from './load-balancers.ts'
 
 const annotations = {
@@ -41,7 +42,7 @@ export function planLoadBalancer(
 /** The address that the user asks for; the one in force is no wish. */
 export function wantedAddress({ metadata, spec }: Service): string | undefined {
   const wanted = metadata.annotations?.[annotations.address] ?? spec.loadBalancerIP
-  return wanted === '' ? undefined : wanted
+  return wanted === undefined || wanted === '' ? undefined : standardAddress(wanted)
 }
 
 function ruleOf(
@@ -61,7 +62,10 @@ function ruleOf(
 
 function rangesOf(listed: readonly string[], annotated: string | undefined): readonly string[] {
   const extra = (annotated ?? '').split(',').map((range) => range.trim())
-  return [...listed.map((range) => range.trim()), ...extra].filter((range) => range !== '').toSorted()
+  return [...listed.map((range) => range.trim()), ...extra]
+    .filter((range) => range !== '')
+    .map(standardCidr)
+    .toSorted()
 }
 
 /** Sorted, so that the same nodes always make the same request. */

@@ -1,6 +1,7 @@
 // The zone's view on the cluster, from the caches that the node keeps anyway.
 
 import { endpointSlices, services } from '@aksel/api/resources'
+import { standardAddress } from '@aksel/api/validation/addresses'
 import type { Service } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import type { Cache, Caches } from '@aksel/runtime/controller'
@@ -24,7 +25,7 @@ export function viewOfCaches(caches: Caches): CacheView {
   sliceCache.addIndex(BY_ADDRESS, (slice) =>
     slice.addressType === 'FQDN'
       ? []
-      : (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses.map(canonicalAddress)),
+      : (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses.map(standardAddress).map(canonicalAddress)),
   )
   sliceCache.addIndex(BY_SERVICE, (slice) => {
     const name = slice.metadata.labels?.[SERVICE_NAME]

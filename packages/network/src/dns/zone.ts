@@ -5,6 +5,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import type { Answer } from 'dns-packet'
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { Endpoint, EndpointSlice } from '@aksel/api/types/discovery-v1'
+import { standardAddress } from '@aksel/api/validation/addresses'
 import { canonicalAddress, reverseAddress } from './reverse.ts'
 
 export interface ZoneView {
@@ -120,7 +121,9 @@ function answerServices(asked: Asked, labels: readonly string[]): ZoneAnswer {
 }
 
 export function clusterAddresses(service: Service): readonly string[] {
-  return (service.spec.clusterIPs ?? [service.spec.clusterIP ?? '']).filter((each) => isIPv4(each) || isIPv6(each))
+  return (service.spec.clusterIPs ?? [service.spec.clusterIP ?? ''])
+    .map(standardAddress)
+    .filter((each) => isIPv4(each) || isIPv6(each))
 }
 
 function answerExternal(asked: Asked, service: Service): ZoneAnswer {
@@ -162,7 +165,7 @@ function readyEndpoints(view: ZoneView, service: Service): readonly ReadyEndpoin
     .flatMap((slice) =>
       (slice.endpoints ?? [])
         .filter((endpoint) => endpoint.conditions?.ready !== false && endpoint.addresses[0] !== undefined)
-        .map((endpoint) => ({ endpoint, address: endpoint.addresses[0]!, ports: slice.ports ?? [] })),
+        .map((endpoint) => ({ endpoint, address: standardAddress(endpoint.addresses[0]!), ports: slice.ports ?? [] })),
     )
 }
 
@@ -229,7 +232,9 @@ function answerReverse(asked: Asked, name: string): ZoneAnswer {
     names.add(`${service.metadata.name}.${service.metadata.namespace}.svc.${options.clusterDomain}`)
   for (const slice of service === undefined ? view.slicesAt(address) : []) {
     const owner = slice.metadata.labels?.['kubernetes.io/service-name']
-    const endpoint = slice.endpoints.find((candidate) => canonicalAddress(candidate.addresses[0] ?? '') === address)
+    const endpoint = slice.endpoints.find(
+      (candidate) => canonicalAddress(standardAddress(candidate.addresses[0] ?? '')) === address,
+    )
     if (owner === undefined || endpoint === undefined) continue
     names.add(
       `${hostOf(endpoint, endpoint.addresses[0]!)}.${owner}.${slice.metadata.namespace}.svc.${options.clusterDomain}`,

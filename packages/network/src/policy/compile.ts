@@ -3,6 +3,7 @@
 
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '@aksel/api/types/networking-v1'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
+import { standardCidr } from '@aksel/api/validation/addresses'
 import { intervalsWithout, parseRange, type Range } from '../ipv4.ts'
 import { everyPod, groupOf, type Group, type GroupSpec, type Protocol } from './groups.ts'
 
@@ -139,10 +140,10 @@ export function protocolOf(protocol: string | undefined): Protocol {
   return (protocol ?? 'TCP').toLowerCase() as Protocol
 }
 
-/** Undefined for IPv6, and for spellings that older servers took: a stored policy must not stop all others. */
+/** Undefined for IPv6, and for what is no range: a stored policy must not stop all others. */
 function ipv4Range(cidr: string): Range | undefined {
   try {
-    return parseRange(cidr)
+    return parseRange(standardCidr(cidr))
   } catch {
     return undefined
   }

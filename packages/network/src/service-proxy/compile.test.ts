@@ -68,6 +68,17 @@ test('node ports and public addresses are masqueraded when any node may answer',
   ])
 })
 
+test('addresses written as 1.35 and older still take them are those that they mean', () => {
+  const odd = rowsOf(
+    balanced({ clusterIP: '010.0.0.80', externalIPs: ['192.000.002.1'], loadBalancerSourceRanges: ['010.0.0.0/8'] }),
+    [slice('web', [endpoint('10.244.001.6', { nodeName: 'n2' })])],
+  )
+  const plain = rowsOf(balanced({ externalIPs: ['192.0.2.1'], loadBalancerSourceRanges: ['10.0.0.0/8'] }), [
+    slice('web', [there]),
+  ])
+  assert.deepEqual(odd, plain)
+})
+
 test('with external policy Local, packets from outside go to endpoints of this node or nowhere', () => {
   const rows = rowsOf(balanced({ externalTrafficPolicy: 'Local' }), [slice('web', [there])])
   assert.ok(rows.includes('outside: 10.224.0.4 . tcp . 30080 -> drop'))

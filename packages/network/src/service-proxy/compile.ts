@@ -3,6 +3,7 @@
 
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
+import { standardAddress, standardCidr } from '@aksel/api/validation/addresses'
 import { isAddress, withoutNested } from '../ipv4.ts'
 import { endpointsOf, isProxied, type Candidate, type PortEndpoints, type ProxyNode } from './endpoints.ts'
 import { chainName, hex, ID_SHIFT, MASQUERADE_BIT, OUTSIDE_BIT, type Spread } from './table.ts'
@@ -43,14 +44,14 @@ export function compileService(
   options: CompileOptions,
 ): ServiceRows {
   const work: Work = { service, options, rows: [], spreads: [] }
-  if (!isProxied(service) || options.servedHere.includes(service.spec.clusterIP!)) return work
+  if (!isProxied(service) || options.servedHere.includes(standardAddress(service.spec.clusterIP!))) return work
   for (const address of clusterAddresses(service)) work.rows.push({ map: 'cluster_ips', key: address, value: '' })
   for (const port of service.spec.ports ?? []) compilePort(work, port, endpointsOf(port, slices, options.node))
   return work
 }
 
 function clusterAddresses(service: Service): readonly string[] {
-  return (service.spec.clusterIPs ?? [service.spec.clusterIP!]).filter(isAddress)
+  return (service.spec.clusterIPs ?? [service.spec.clusterIP!]).map(standardAddress).filter(isAddress)
 }
 
 function compilePort(work: Work, port: ServicePort, endpoints: PortEndpoints): void {
@@ -80,7 +81,7 @@ function compilePort(work: Work, port: ServicePort, endpoints: PortEndpoints): v
 function externalKeys(work: Work, port: ServicePort): readonly string[] {
   const { service, options } = work
   const keys: string[] = []
-  for (const address of service.spec.externalIPs ?? []) {
+  for (const address of (service.spec.externalIPs ?? []).map(standardAddress)) {
     if (isAddress(address)) keys.push(keyOf(address, port.protocol, port.port))
   }
   if (service.spec.type === 'LoadBalancer') {
@@ -168,7 +169,7 @@ function fnv16(text: string): number {
 }
 
 function restrict(work: Work, key: string): void {
-  const texts = (work.service.spec.loadBalancerSourceRanges ?? []).map((text) => text.trim())
+  const texts = (work.service.spec.loadBalancerSourceRanges ?? []).map((text) => standardCidr(text.trim()))
   if (texts.length === 0) return
   work.rows.push({ map: 'restricted', key, value: '' })
   for (const range of withoutNested(texts)) work.rows.push({ map: 'allowed', key: `${key} . ${range}`, value: '' })

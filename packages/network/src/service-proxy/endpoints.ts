@@ -2,6 +2,7 @@
 // that still serve when there is no other, those hinted for this node or zone when every one has a hint.
 
 import type { Endpoint, EndpointSlice } from '@aksel/api/types/discovery-v1'
+import { standardAddress } from '@aksel/api/validation/addresses'
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 
 export interface ProxyNode {
@@ -48,8 +49,8 @@ function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[], nodeN
     )
     if (slicePort?.port === undefined) continue
     for (const endpoint of slice.endpoints ?? []) {
-      const address = endpoint.addresses[0]
-      if (address === undefined) continue
+      if (endpoint.addresses[0] === undefined) continue
+      const address = standardAddress(endpoint.addresses[0])
       const key = `${address}:${slicePort.port}`
       const known = found.get(key)
       // A pod may stand in two slices while it moves between them; the ready entry is the truth.
