@@ -5,6 +5,11 @@ import { textAnswer } from './http/answer.ts'
 import type { Answer } from './http/message.ts'
 import type { RequestInfo } from './request-info.ts'
 
+const healthcheck = 'kubernetes_healthcheck'
+const healthchecksTotal = 'kubernetes_healthchecks_total'
+/** What `/metrics/slis` shows. */
+export const healthFamilies: ReadonlySet<string> = new Set([healthcheck, healthchecksTotal])
+
 export interface HealthCheck {
   readonly name: string
   /** What is wrong, or undefined. */
@@ -17,13 +22,10 @@ export class HealthMetrics {
   readonly #totals: Counter
 
   constructor(registry: MetricsRegistry) {
-    registry.gauge('kubernetes_healthcheck', 'This metric records the result of a single healthcheck.', () => [
+    registry.gauge(healthcheck, 'This metric records the result of a single healthcheck.', () => [
       ...this.#last.values(),
     ])
-    this.#totals = registry.counter(
-      'kubernetes_healthchecks_total',
-      'This metric records the results of all healthcheck.',
-    )
+    this.#totals = registry.counter(healthchecksTotal, 'This metric records the results of all healthcheck.')
   }
 
   observe(name: string, type: string, succeeded: boolean): void {

@@ -132,10 +132,11 @@ export class MetricsRegistry {
     this.#declare({ name, help, type, lines })
   }
 
-  /** Prometheus' text format, families by name. */
-  async text(): Promise<string> {
+  /** Prometheus' text format, families by name; `only`: of these alone. */
+  async text(only?: ReadonlySet<string>): Promise<string> {
     const parts: string[] = []
     for (const name of [...this.#families.keys()].sort()) {
+      if (only?.has(name) === false) continue
       const { help, type, lines } = this.#families.get(name)!
       const samples = await lines()
       if (samples.length > 0) parts.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples)

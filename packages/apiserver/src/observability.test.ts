@@ -285,9 +285,60 @@ describe('metrics', () => {
     const iterator = response.body[Symbol.asyncIterator]()
     await iterator.next()
     assert.equal(samples(await read()).get(watches), 1)
+    const sent = samples(await read())
+    const ofEvents = '{group="",resource="configmaps",version="v1"}'
+    assert.ok(sent.get(`apiserver_watch_events_total${ofEvents}`)! >= 2, 'every initial event counts')
+    assert.equal(
+      sent.get(`apiserver_watch_events_sizes_count${ofEvents}`),
+      sent.get(`apiserver_watch_events_total${ofEvents}`),
+    )
     await iterator.return!()
     assert.equal(samples(await read()).get(watches), 0)
   })
+})
+
+test('the server’s own queues say how they fare', async () => {
+  await using own = await startTestServer()
+  const group = 'apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+  const names = { plural: 'pens', singular: 'pen', kind: 'Pen' }
+  const schema = { openAPIV3Schema: { type: 'object' } }
+  const versions = [{ name: 'v1', served: true, storage: true, schema }]
+  const spec = { group: 'desk.example.com', scope: 'Cluster', names, versions }
+  const made = await own.ask(`/${group}`, { body: { metadata: { name: 'pens.desk.example.com' }, spec } })
+  assert.equal(made.status, 201, made.text)
+  // It is established by the queue, which is done when the kind is served.
+  for await (const { object } of own.client().watch(
+    {
+      group: 'apiextensions.k8s.io',
+      version: 'v1',
+      kind: 'CustomResourceDefinition',
+      plural: 'customresourcedefinitions',
+      namespaced: false,
+    },
+    { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', signal: AbortSignal.timeout(10_000) },
+  )) {
+    const { conditions = [] } =
+      (object as { status?: { conditions?: { type: string; status: string }[] } }).status ?? {}
+    if (conditions.some(({ type, status }) => type === 'Established' && status === 'True')) break
+  }
+  const text = (await own.ask('/metrics')).text
+  const name = '{name="crd_naming_condition_controller"}'
+  const value = (family: string): number =>
+    Number(new RegExp(`^${family}${name.replaceAll(/[{}]/g, '\\$&')} (.*)$`, 'm').exec(text)?.[1])
+  assert.ok(value('workqueue_adds_total') >= 1, text)
+  assert.ok(value('workqueue_queue_duration_seconds_count') >= 1)
+  assert.ok(value('workqueue_work_duration_seconds_count') >= 1 || value('workqueue_unfinished_work_seconds') >= 0)
+  assert.ok(value('workqueue_depth') >= 0)
+  assert.match(text, /^workqueue_depth\{name="validatingadmissionpolicy-status"\} 0$/m)
+})
+
+test('/metrics/slis tells of the checks alone', async () => {
+  await server.ask('/livez')
+  const { status, text } = await server.ask('/metrics/slis')
+  assert.equal(status, 200)
+  assert.match(text, /^kubernetes_healthcheck\{name="etcd",type="livez"\} 1$/m)
+  assert.match(text, /^kubernetes_healthchecks_total\{name="etcd",status="success",type="livez"\} \d+$/m)
+  assert.ok(!text.includes('apiserver_request_total'))
 })
 
 describe('a large answer', () => {

@@ -8,7 +8,7 @@ import type { ConnectHandler } from './connect-handler.ts'
 import { connect, isConnect } from './connect-route.ts'
 import { overWebSocket } from './connect/watch-socket.ts'
 import type { Documents } from './discovery/documents.ts'
-import { healthAnswer, isHealthPath, type HealthParts } from './health.ts'
+import { healthAnswer, healthFamilies, isHealthPath, type HealthParts } from './health.ts'
 import { deprecationWarning, type ObservedDeprecation } from './deprecation.ts'
 import { encodings, negotiateObject, offeredTypes } from './http/accept.ts'
 import { errorAnswer, jsonAnswer, textAnswer } from './http/answer.ts'
@@ -86,8 +86,9 @@ async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promis
     return told === undefined ? undefined : jsonAnswer(200, told)
   }
   if (isHealthPath(info.path)) return healthAnswer(info, parts)
-  if (info.path === '/metrics') {
-    const answer = textAnswer(200, await parts.metrics.text())
+  if (info.path === '/metrics' || info.path === '/metrics/slis') {
+    const only = info.path === '/metrics' ? undefined : healthFamilies
+    const answer = textAnswer(200, await parts.metrics.text(only))
     return { ...answer, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }
   }
   return parts.documents.answer(call, info)

@@ -38,6 +38,8 @@ import { enterEpoch, writeEpoch, type Epoch } from './registry/epoch.ts'
 import { RecordStore } from './registry/record-store.ts'
 import type { Kinds, Registry } from './registry/registry.ts'
 import { StoreMetrics } from './registry/store-metrics.ts'
+import { WatchMetrics } from './registry/watch-metrics.ts'
+import { QueueMetrics } from './queue-metrics.ts'
 import { serverHooks } from './server-checks.ts'
 import { ClientMetrics, measured } from './client-metrics.ts'
 import { OwnClient } from './own-client.ts'
@@ -80,7 +82,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const kinds = customKinds(scope, records, catalog, webhooks)
   await hooks.run('crd-informer-synced', () => kinds.start())
   const dynamic = dynamicPlugins({ records, kinds, client: webhooks, log: scope.log, signal: scope.signal })
-  const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic, new AdmissionMetrics(metrics))
+  const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic, metrics)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
   const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
@@ -204,7 +206,7 @@ function registryOf(
   auth: Authorities,
   kinds: Kinds,
   dynamic: readonly AdmissionPlugin[],
-  metrics: AdmissionMetrics,
+  metrics: MetricsRegistry,
 ): Registry {
   const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic, resourceQuota()]
   const { authorizer } = auth
@@ -225,9 +227,10 @@ function registryOf(
       authorizer,
       clock: scope.clock,
       random: scope.random,
-      metrics,
+      metrics: new AdmissionMetrics(metrics),
     }),
     allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
+    metrics: { watches: new WatchMetrics(metrics), queues: new QueueMetrics(scope.clock, metrics) },
   }
 }
 

@@ -29,6 +29,19 @@ export interface PolicyCheck {
   readonly seconds: number
 }
 
+/** One round of match conditions. */
+export interface ConditionsRound {
+  readonly kind: 'webhook' | 'policy'
+  readonly type: 'admit' | 'validating' | 'validate' | 'mutate'
+  readonly name: string
+  readonly operation: Operation
+  readonly seconds: number
+  /** A condition was false. */
+  readonly excluded: boolean
+  readonly failed: boolean
+}
+
+const conditionBounds = [0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25] as const
 const checkBounds = [0.000_000_5, 0.001, 0.01, 0.1, 1] as const
 
 export class AdmissionMetrics {
@@ -40,6 +53,9 @@ export class AdmissionMetrics {
   readonly #calls: Counter
   readonly #checks: Counter
   readonly #checkDurations: Histogram
+  readonly #conditionErrors: Counter
+  readonly #conditionExclusions: Counter
+  readonly #conditionDurations: Histogram
   /** By plug-in ('' for the whole step), step, operation and outcome. */
   readonly #series = new Map<string, Map<string, Series>>()
 
@@ -81,6 +97,27 @@ export class AdmissionMetrics {
       'Validation admission latency for individual validation expressions in seconds, labeled by policy and further including binding and enforcement action taken.',
       checkBounds,
     )
+    const conditions = (rest: string): string => name(`match_condition_${rest}`)
+    this.#conditionErrors = registry.counter(
+      conditions('evaluation_errors_total'),
+      'Admission match condition evaluation errors count, identified by name of resource containing the match condition and broken out for each kind containing matchConditions (webhook or policy), operation and admission type (validate or admit).',
+    )
+    this.#conditionExclusions = registry.counter(
+      conditions('exclusions_total'),
+      'Admission match condition evaluation exclusions count, identified by name of resource containing the match condition and broken out for each kind containing matchConditions (webhook or policy), operation and admission type (validate or admit).',
+    )
+    this.#conditionDurations = registry.histogram(
+      conditions('evaluation_seconds'),
+      'Admission match condition evaluation time in seconds, identified by name and broken out for each kind containing matchConditions (webhook or policy), operation and type (validate or admit).',
+      conditionBounds,
+    )
+  }
+
+  observeConditions({ kind, type, name, operation, seconds, excluded, failed }: ConditionsRound): void {
+    const labels = labelText({ kind, name, operation, type })
+    this.#conditionDurations.observe(labels, seconds)
+    if (failed) this.#conditionErrors.add(labels)
+    if (excluded) this.#conditionExclusions.add(labels)
   }
 
   /** One decision of a policy through one of its bindings. */

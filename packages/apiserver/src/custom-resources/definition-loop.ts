@@ -44,6 +44,7 @@ export class DefinitionLoop {
     this.#queue = new NameQueue(registry.scope, {
       look: (name) => this.#look(name),
       failed: (name, error) => this.#failed(name, error),
+      measure: registry.metrics.queues.of('crd_naming_condition_controller'),
     })
   }
 

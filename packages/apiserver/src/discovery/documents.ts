@@ -142,6 +142,7 @@ export class Documents {
       '/apis',
       ...(this.#options.otherPaths ?? []),
       '/metrics',
+      '/metrics/slis',
       '/openapi/v2',
       '/openapi/v3',
       '/openapi/v3/',

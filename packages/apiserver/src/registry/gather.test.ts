@@ -93,6 +93,7 @@ void test('the beginning of a watch waits until its reader has taken what was se
     bookmarks: false,
     timeoutMs: 60_000,
     signal: stop.signal,
+    measure: () => {},
     encoder: { event: () => item.value, bookmark: () => item.value, error: () => item.value },
   }
   let followed = false

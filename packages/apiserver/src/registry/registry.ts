@@ -13,11 +13,18 @@ import type { ProtobufEncoder } from '../protobuf/encode.ts'
 import type { ManagedKinds } from './managed-kinds.ts'
 import type { AllocationPools } from './allocation-pools.ts'
 import type { RecordStore } from './record-store.ts'
+import type { WatchMetrics } from './watch-metrics.ts'
+import type { QueueMetrics } from '../queue-metrics.ts'
 
 /** The kinds that are served. */
 export interface Kinds {
   readonly rows: readonly KindRow[]
   find(group: string, version: string, plural: string): KindRow | undefined
+}
+
+export interface RegistryMetrics {
+  readonly watches: WatchMetrics
+  readonly queues: QueueMetrics
 }
 
 export interface Registry {
@@ -30,6 +37,7 @@ export interface Registry {
   readonly admission: AdmissionChain
   readonly managed: ManagedKinds
   readonly allocations: AllocationPools
+  readonly metrics: RegistryMetrics
 }
 
 /** One write as its caller asked for it. */

@@ -158,6 +158,7 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
     timeoutMs: (timeoutSeconds > 0 ? timeoutSeconds : WATCH_MIN_SECONDS * (1 + fraction(scope.random))) * 1000,
     // The watch of a custom kind ends when its definition changes, so that the client reads again what it means now.
     signal: row.custom === undefined ? call.signal : AbortSignal.any([call.signal, row.custom.retired]),
+    measure: tools.registry.metrics.watches.of(row),
     encoder: presentEvents(row, how, () => scope.clock.now(), tools.encoder),
     isWholeJson: isWholeJson(how),
   })

@@ -9,6 +9,7 @@ import type { EventEncoder, WatchEventType } from './event-encoders.ts'
 import type { RecordChange, RecordStore } from './record-store.ts'
 import type { StoredRecord } from './record.ts'
 import type { Selection } from './selection.ts'
+import type { EventMeasure } from './watch-metrics.ts'
 
 export interface WatchRequest {
   readonly row: KindRow
@@ -25,6 +26,8 @@ export interface WatchRequest {
   readonly encoder: EventEncoder
   /** The encoder writes whole objects as JSON. */
   readonly isWholeJson: boolean
+  /** Told of every event that is sent. */
+  readonly measure: EventMeasure
 }
 
 const BOOKMARK_EVERY_MS = 60_000
@@ -123,8 +126,15 @@ class WatchSession {
   }
 
   #send(type: WatchEventType, record: StoredRecord): void {
-    if (this.#sink.event !== undefined && this.#request.isWholeJson) this.#sink.event(type, record)
-    else this.#sink.write(this.#request.encoder.event(type, record))
+    const { encoder, isWholeJson, measure } = this.#request
+    if (this.#sink.event !== undefined && isWholeJson) {
+      measure(record.sizeBytes)
+      this.#sink.event(type, record)
+      return
+    }
+    const event = encoder.event(type, record)
+    measure(event.length)
+    this.#sink.write(event)
   }
 
   /** Every minute, and shortly before the watch ends, so that the next one begins where this one was. */

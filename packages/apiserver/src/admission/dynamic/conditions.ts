@@ -5,6 +5,7 @@ import { CelCostError, CelEvaluationError } from '@aksel/cel/problems'
 import { admissionEnvironment, compileAdmission } from '@aksel/cel/admission'
 import { boolType } from '@aksel/cel/types'
 import type { MatchCondition } from '@aksel/api/types/admissionregistration-v1'
+import type { AdmissionContext } from '../admission.ts'
 import { OutOfBudget, type Evaluation } from './evaluation.ts'
 
 export interface CompiledCondition {
@@ -26,21 +27,50 @@ export function compileConditions(
 
 export type ConditionsVerdict = 'met' | 'not met' | { readonly error: string }
 
-/** `isFailClosed`: an error is told; else it means that the conditions are not met. */
+/** Whose conditions they are, as metrics name it. */
+export interface ConditionsOwner {
+  readonly kind: 'webhook' | 'policy'
+  readonly type: 'admit' | 'validating' | 'validate' | 'mutate'
+  readonly name: string
+  readonly isFailClosed: boolean
+}
+
+/** Where conditions fail closed an error is told; else it means that they are not met. */
 export async function judgeConditions(
   conditions: readonly CompiledCondition[],
   evaluation: Evaluation,
-  isFailClosed: boolean,
+  { isFailClosed, ...owner }: ConditionsOwner,
+  { clock, metrics }: Pick<AdmissionContext, 'clock' | 'metrics'>,
 ): Promise<ConditionsVerdict> {
+  if (conditions.length === 0) return 'met'
+  const startMs = clock.monotonicMs()
   const errors: string[] = []
+  const verdict = await verdictOf(conditions, evaluation, isFailClosed, errors)
+  const { operation } = evaluation
+  const seconds = (clock.monotonicMs() - startMs) / 1000
+  const excluded = verdict === 'not met' && errors.length === 0
+  metrics.observeConditions({ ...owner, operation, seconds, excluded, failed: errors.length > 0 })
+  return verdict
+}
+
+async function verdictOf(
+  conditions: readonly CompiledCondition[],
+  evaluation: Evaluation,
+  isFailClosed: boolean,
+  errors: string[],
+): Promise<ConditionsVerdict> {
   for (const { expression, program, complaint } of conditions) {
     if (program === undefined) {
       errors.push(complaint ?? '')
       continue
     }
     try {
-      if ((await evaluation.evaluate(program)) === false) return 'not met'
+      if ((await evaluation.evaluate(program)) === false) {
+        errors.length = 0
+        return 'not met'
+      }
     } catch (error) {
+      if (error instanceof OutOfBudget) errors.push(error.message)
       if (error instanceof OutOfBudget) return isFailClosed ? { error: error.message } : 'not met'
       errors.push(evaluationError(expression, error))
     }

@@ -99,6 +99,7 @@ export interface Composed {
 export class Evaluation {
   readonly #authorizer: RequestAuthorizer
   readonly #bindings: Record<string, unknown>
+  readonly operation: AdmissionRequest['operation']
   #budget: number
 
   constructor(options: {
@@ -114,6 +115,7 @@ export class Evaluation {
     const { request, row, shown, authorizer } = options
     this.#authorizer = authorizer
     this.#budget = options.budget
+    this.operation = request.operation
     this.#bindings = {
       object: shown.object,
       oldObject: shown.old,

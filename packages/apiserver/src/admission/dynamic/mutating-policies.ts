@@ -117,7 +117,8 @@ async function mutate(
   const verdict = await judgeConditions(
     conditions,
     new Evaluation({ ...see, budget: costPerRequestMax / 4 }),
-    hook.isFailClosed,
+    { kind: 'policy', type: 'mutate', name: hook.policy.metadata.name, isFailClosed: hook.isFailClosed },
+    context,
   )
   if (verdict === 'not met') return false
   if (verdict !== 'met') {

@@ -26,6 +26,7 @@ export class PolicyStatusLoop {
     this.#queue = new NameQueue(registry.scope, {
       look: (name) => this.#look(name),
       failed: (name, error) => this.#failed(name, error),
+      measure: registry.metrics.queues.of('validatingadmissionpolicy-status'),
     })
     this.#kinds = kinds
     this.#row = kinds.find('admissionregistration.k8s.io', 'v1', 'validatingadmissionpolicies')

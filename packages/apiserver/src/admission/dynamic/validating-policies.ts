@@ -105,7 +105,12 @@ async function judge(
   }
   const conditions = new Evaluation({ ...see, budget: costPerRequestMax / 4 })
   const check = checking(invocation, context)
-  const verdict = await judgeConditions(hook.compiled.conditions, conditions, hook.isFailClosed)
+  const verdict = await judgeConditions(
+    hook.compiled.conditions,
+    conditions,
+    { kind: 'policy', type: 'validate', name: hook.policy.metadata.name, isFailClosed: hook.isFailClosed },
+    context,
+  )
   if (verdict === 'not met') return
   if (verdict !== 'met')
     return record(invocation, outcome, request, 0, { message: verdict.error, problem: 'invalid_error' }, check)

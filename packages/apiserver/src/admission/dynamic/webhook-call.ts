@@ -32,6 +32,7 @@ export async function rowFor(
   request: AdmissionRequest,
   context: AdmissionContext,
   authorizer: RequestAuthorizer,
+  type: 'admit' | 'validating',
 ): Promise<KindRow | undefined> {
   const row = await matchingRow(hook.match, request, context)
   if (row === undefined || hook.conditions.length === 0) return row
@@ -42,7 +43,9 @@ export async function rowFor(
     authorizer,
     budget: costOfMatchConditionsMax,
   })
-  const verdict = await judgeConditions(hook.conditions, evaluation, hook.isFailClosed)
+  const { isFailClosed } = hook
+  const owner = { kind: 'webhook', type, name: hook.webhook.name, isFailClosed } as const
+  const verdict = await judgeConditions(hook.conditions, evaluation, owner, context)
   if (verdict === 'met') return row
   if (verdict === 'not met') return undefined
   throw forbiddenError(request.row, nameOf(request), verdict.error)

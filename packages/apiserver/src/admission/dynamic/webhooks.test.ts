@@ -196,6 +196,29 @@ test('what webhooks answered, refused and failed to answer is counted by their n
     assert.ok(lines.includes(line), line)
 })
 
+test('match conditions are timed and counted: what they exclude, and what goes wrong in them', async () => {
+  await using fix = await fixture(() => ({ allowed: true }))
+  const condition = (expression: string) => ({ matchConditions: [{ name: 'c', expression }], failurePolicy: 'Ignore' })
+  await configure(fix, 'validating', [
+    condition('object.metadata.name != "skip"'),
+    condition('object.data["none"] == ""'),
+  ])
+  await fix.api.ask(path, { body: configMap('skip') })
+  await fix.api.ask(path, { body: configMap('good') })
+  const lines = (await fix.api.ask('/metrics')).text.split('\n')
+  const of = (index: number): string =>
+    `{kind="webhook",name="w${index}.example.com",operation="CREATE",type="validating"`
+  const family = 'apiserver_admission_match_condition_'
+  for (const line of [
+    `${family}evaluation_seconds_count${of(0)}} 2`,
+    `${family}evaluation_seconds_bucket${of(0)},le="+Inf"} 2`,
+    `${family}exclusions_total${of(0)}} 1`,
+    `${family}evaluation_errors_total${of(1)}} 2`,
+  ])
+    assert.ok(lines.includes(line), `${line}\n${lines.filter((one) => one.includes('match_condition')).join('\n')}`)
+  assert.ok(!lines.some((line) => line.startsWith(`${family}exclusions_total${of(1)}`)))
+})
+
 test('answers that are none are failures: no response, a foreign uid, a patch from a validating webhook', async () => {
   const wrong = async (judge: () => Answer): Promise<unknown> => {
     await using fix = await fixture(judge)

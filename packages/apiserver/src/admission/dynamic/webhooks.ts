@@ -33,7 +33,7 @@ export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
       const authorizer = new RequestAuthorizer(context.authorizer, request.user)
       const relevant: (readonly [Hook, KindRow])[] = []
       for (const hook of hooks) {
-        const row = await rowFor(hook, request, context, authorizer)
+        const row = await rowFor(hook, request, context, authorizer, 'validating')
         if (row !== undefined) relevant.push([hook, row])
       }
       const outcomes = await Promise.all(
@@ -85,7 +85,7 @@ export function mutatingWebhooks(parts: WebhookParts): AdmissionPlugin {
       for (const [index, hook] of hooks.entries()) {
         // Even a condition is not asked again in a later round, unless the hook is due.
         if (rounds.round > 0 && !own.isDue(hook.id)) continue
-        const row = await rowFor(hook, request, context, authorizer)
+        const row = await rowFor(hook, request, context, authorizer, 'admit')
         if (row === undefined) continue
         const mutated = await mutateWith(parts, hook, row, request, context, { rounds, index })
         if (mutated) {
