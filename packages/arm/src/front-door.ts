@@ -12,12 +12,14 @@ import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
 import type { Hub, PrepareCluster, Subscription } from './hub.ts'
 import { Reconciler } from './reconciler.ts'
+import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
 import { copyRoutes } from './resource-providers/container-service/copies.ts'
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
+import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
@@ -97,7 +99,9 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...groupRoutes(hub),
     ...clusterRoutes(hub),
     ...copyRoutes(hub, clusterPath),
+    ...clusterActionRoutes(hub),
     ...poolRoutes(hub),
+    ...poolActionRoutes(hub),
     ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),

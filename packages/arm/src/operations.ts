@@ -38,16 +38,16 @@ export async function endOf(
   store: ResourceStore,
   subscriptionId: string,
   id: string,
-  error?: ArmErrorBody,
+  failure?: { readonly error: ArmErrorBody; readonly status?: 'Failed' | 'Canceled' },
 ): Promise<Change | undefined> {
   const key = keys.operation(subscriptionId, id)
   const stored = await store.get<OperationRecord>(key)
   if (stored === undefined || stored.value.status !== 'InProgress') return undefined
   const ended: OperationRecord = {
     ...stored.value,
-    status: error === undefined ? 'Succeeded' : 'Failed',
+    status: failure === undefined ? 'Succeeded' : (failure.status ?? 'Failed'),
     endTime: new Date(scope.clock.now()).toISOString(),
-    ...(error === undefined ? {} : { error }),
+    ...(failure === undefined ? {} : { error: failure.error }),
   }
   return { kind: 'put', key, value: ended, expected: stored.modRevision }
 }

@@ -84,6 +84,8 @@ export interface ClusterRecord extends Resource {
   /** 24 hexadecimal digits; names of nodes and networks derive from it. */
   readonly uid: string
   readonly fqdn: string
+  /** Stopped: objects are kept, nothing is served, no machine runs. */
+  readonly power?: 'Stopped'
   /** The full version that runs: `1.35.7`. */
   readonly version: string
   readonly principalId?: string
@@ -140,6 +142,8 @@ export interface PoolRecord {
   readonly upgrade?: PoolUpgrade
   /** What it had before, newest first. */
   readonly recentlyUsed?: readonly (NodeVersions & { readonly atMs: number })[]
+  /** Stopped: its machines are deallocated, and their nodes not Ready. */
+  readonly power?: 'Stopped'
   /** The number of the next machine; numbers are never used twice. */
   readonly nextInstance: number
   /** A delete was asked to go ahead in spite of disruption budgets. */
@@ -181,6 +185,8 @@ export interface MachineRecord {
   readonly versions?: NodeVersions
   /** It is there for the time of an upgrade only. */
   readonly surge?: boolean
+  /** It was told to go by name: nobody drains it. */
+  readonly undrained?: boolean
   /** Where its own upgrade stands. */
   readonly step?: MachineStep
   /** The operation in which it could not be drained: it stays cordoned, as it was. */

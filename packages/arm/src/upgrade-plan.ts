@@ -3,7 +3,10 @@
 
 import type { MachineRecord, NodeVersions, PoolProperties, PoolRecord } from './records.ts'
 
-type Upgraded = Pick<PoolRecord, 'name' | 'version' | 'nodeImageVersion' | 'upgrade' | 'properties' | 'progress'>
+type Upgraded = Pick<
+  PoolRecord,
+  'name' | 'version' | 'nodeImageVersion' | 'upgrade' | 'properties' | 'progress' | 'power'
+>
 
 /** What the machine was made with. */
 export function versionsOf(
@@ -42,9 +45,11 @@ export function isBlueGreen(pool: Pick<PoolRecord, 'properties'>): boolean {
   return pool.properties['upgradeStrategy'] === 'BlueGreen'
 }
 
-/** An operation works on it, and nobody aborted it. */
-export function isUpgrading({ upgrade, progress }: Pick<PoolRecord, 'upgrade' | 'progress'>): boolean {
-  return upgrade !== undefined && progress.operationId !== undefined && progress.canceling !== true
+/** An operation works on it, and nobody aborted it. A pool that stands still is upgraded when it is started. */
+export function isUpgrading({ upgrade, progress, power }: Pick<PoolRecord, 'upgrade' | 'progress' | 'power'>): boolean {
+  return (
+    upgrade !== undefined && power === undefined && progress.operationId !== undefined && progress.canceling !== true
+  )
 }
 
 /** Pools of one operation are upgraded one after the other: system pools first, then by name. */

@@ -8,6 +8,8 @@ import { clusterPath, groupPath, named, provider, type ClusterFlags } from './cl
 import { clusterBody, createFlags, type CreateFlags } from './cluster-body.ts'
 import { addCredentials, forgetCurrent } from './credentials.ts'
 import { addJwtAuthenticator } from './jwt-authenticator.ts'
+import { addClusterOrders, addPoolOrders } from './cluster-orders.ts'
+import { addPoolUpgrade, addUpgrade } from './upgrade.ts'
 import { addNodepool } from './nodepool.ts'
 import { flatten, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
 import { confirm, follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
@@ -37,7 +39,11 @@ export function addAks(az: Command, session: Session): void {
   addDelete(aks, session)
   addVersions(aks, session)
   addCredentials(aks, session)
-  addNodepool(aks, session)
+  addUpgrade(aks, session)
+  addClusterOrders(aks, session)
+  const nodepool = addNodepool(aks, session)
+  addPoolUpgrade(nodepool, session)
+  addPoolOrders(nodepool, session)
   addJwtAuthenticator(aks, session)
 }
 

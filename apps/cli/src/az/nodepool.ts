@@ -42,7 +42,7 @@ interface UpdateFlags extends NameFlags {
   readonly maxCount?: number
 }
 
-const row = (pool: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
+export const poolRow = (pool: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
   Name: pool['name'],
   OsType: pool['osType'],
   KubernetesVersion: pool['currentOrchestratorVersion'] ?? pool['orchestratorVersion'],
@@ -64,12 +64,16 @@ export const inCluster = (command: Command): Command =>
     .addOption(required('-g, --resource-group <name>', 'name of the resource group'))
     .addOption(required('--cluster-name <name>', 'name of the managed cluster'))
 
-const named = (command: Command): Command =>
+export const namedPool = (command: Command): Command =>
   inCluster(command).addOption(required('-n, --name <name>', 'name of the node pool'))
 export const waiting = (command: Command): Command => command.option('--no-wait', 'do not wait for the end')
 
 /** Writes the pool and waits; returns it as it is then. */
-async function put(session: Session, flags: NameFlags, properties: unknown): Promise<FlatResource | undefined> {
+export async function putPool(
+  session: Session,
+  flags: NameFlags,
+  properties: unknown,
+): Promise<FlatResource | undefined> {
   const path = poolPath(session, flags, flags.name)
   const started = await session.arm().send<ArmResource>({ method: 'PUT', path, body: { properties } })
   if (flags.wait === false) return undefined
@@ -77,26 +81,28 @@ async function put(session: Session, flags: NameFlags, properties: unknown): Pro
   return flatten(await get<ArmResource>(session, path))
 }
 
-export function addNodepool(aks: Command, session: Session): void {
+/** Returns the group, for verbs that stand elsewhere. */
+export function addNodepool(aks: Command, session: Session): Command {
   const nodepool = aks.command('nodepool').description('Manage node pools in a managed Kubernetes cluster.')
   addReads(nodepool, session)
   addAdd(nodepool, session)
   addScale(nodepool, session)
   addUpdate(nodepool, session)
   addDelete(nodepool, session)
+  return nodepool
 }
 
 function addReads(nodepool: Command, session: Session): void {
   addLeaf<ClusterFlags>(nodepool, session, 'list', {
     description: 'List the node pools of a cluster.',
     flags: inCluster,
-    row,
+    row: poolRow,
     run: async (_, flags) => (await listAll<ArmResource>(session, poolPath(session, flags))).map(flatten),
   })
   addLeaf<NameFlags>(nodepool, session, 'show', {
     description: 'Show the details of a node pool.',
-    flags: named,
-    row,
+    flags: namedPool,
+    row: poolRow,
     run: async (_, flags) => flatten(await get<ArmResource>(session, poolPath(session, flags, flags.name))),
   })
 }
@@ -105,7 +111,7 @@ function addAdd(nodepool: Command, session: Session): void {
   addLeaf<AddFlags>(nodepool, session, 'add', {
     description: 'Add a node pool to a cluster.',
     flags: (command) =>
-      waiting(poolFlags(named(command)))
+      waiting(poolFlags(namedPool(command)))
         .option('--mode <mode>', 'System or User', 'User')
         .option('--os-type <type>', 'Linux')
         .option('-k, --kubernetes-version <version>', 'Kubernetes version of the nodes')
@@ -113,7 +119,7 @@ function addAdd(nodepool: Command, session: Session): void {
         .option('--tags <key=value...>', 'tags of the node pool')
         .option('--labels <key=value...>', 'labels of the nodes')
         .option('--node-taints <taints>', 'taints of the nodes, joined by commas'),
-    row,
+    row: poolRow,
     run: async (_, flags) => {
       const existing = await listAll<ArmResource>(session, poolPath(session, flags))
       if (existing.some(({ name }) => name === flags.name)) {
@@ -128,7 +134,7 @@ function addAdd(nodepool: Command, session: Session): void {
         orchestratorVersion: flags.kubernetesVersion,
         scaleSetPriority: flags.priority,
       })
-      return put(session, flags, { count: 3, ...more, ...asked })
+      return putPool(session, flags, { count: 3, ...more, ...asked })
     },
   })
 }
@@ -136,8 +142,9 @@ function addAdd(nodepool: Command, session: Session): void {
 function addScale(nodepool: Command, session: Session): void {
   addLeaf<NameFlags & { readonly nodeCount: number }>(nodepool, session, 'scale', {
     description: 'Scale a node pool.',
-    flags: (command) => waiting(named(command)).option('-c, --node-count <count>', 'number of nodes', parseCount, 3),
-    row,
+    flags: (command) =>
+      waiting(namedPool(command)).option('-c, --node-count <count>', 'number of nodes', parseCount, 3),
+    row: poolRow,
     run: async (_, flags) => {
       const { properties } = await get<ArmResource>(session, poolPath(session, flags, flags.name))
       if (properties['enableAutoScaling'] === true)
@@ -145,7 +152,7 @@ function addScale(nodepool: Command, session: Session): void {
       if (properties['count'] === flags.nodeCount) {
         throw new AzError('The new node count is the same as the current node count.')
       }
-      return put(session, flags, { ...properties, count: flags.nodeCount })
+      return putPool(session, flags, { ...properties, count: flags.nodeCount })
     },
   })
 }
@@ -154,7 +161,7 @@ function addUpdate(nodepool: Command, session: Session): void {
   addLeaf<UpdateFlags>(nodepool, session, 'update', {
     description: 'Update properties of a node pool.',
     flags: (command) =>
-      waiting(named(command))
+      waiting(namedPool(command))
         .option('--mode <mode>', 'System or User')
         .option('--tags <key=value...>', 'tags of the node pool')
         .option('--labels <key=value...>', 'labels of the nodes')
@@ -165,7 +172,7 @@ function addUpdate(nodepool: Command, session: Session): void {
         .option('-u, --update-cluster-autoscaler', 'change the counts of the cluster autoscaler')
         .option('--min-count <count>', 'least number of nodes for the autoscaler', parseCount)
         .option('--max-count <count>', 'greatest number of nodes for the autoscaler', parseCount),
-    row,
+    row: poolRow,
     run: async (_, flags) => {
       const changes = updateOf(flags)
       if (Object.keys(changes).length === 0) {
@@ -175,7 +182,7 @@ function addUpdate(nodepool: Command, session: Session): void {
         )
       }
       const { properties } = await get<ArmResource>(session, poolPath(session, flags, flags.name))
-      return put(session, flags, { ...properties, ...changes })
+      return putPool(session, flags, { ...properties, ...changes })
     },
   })
 }
@@ -203,7 +210,7 @@ function addDelete(nodepool: Command, session: Session): void {
   addLeaf<NameFlags & { readonly ignorePdb?: boolean }>(nodepool, session, 'delete', {
     description: 'Delete a node pool.',
     flags: (command) =>
-      waiting(named(command))
+      waiting(namedPool(command))
         .option('-i, --ignore-pdb', 'do not heed disruption budgets')
         .option('-y, --yes', 'accepted for the sake of scripts'),
     run: async (_, flags) => {

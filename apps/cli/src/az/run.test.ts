@@ -218,3 +218,47 @@ test('external identity providers are added from a file, shown, listed and delet
   assert.equal((await bench.az(`aks jwtauthenticator delete ${where} -n acme --yes`)).code, 0)
   assert.equal((await bench.az(`aks jwtauthenticator list ${where}`)).out, '[]\n')
 })
+
+test('a cluster is upgraded, stopped, started and its pools with it, by the flags of az', async () => {
+  await using bench = await open()
+  const { az } = bench
+  const cluster = '-g rg -n c1'
+  const pool = '-g rg --cluster-name c1 -n'
+  assert.equal((await az('group create -n rg -l eastus')).code, 0)
+  const made = await az(`aks create ${cluster} --node-count 1 -k 1.34`)
+  assert.equal(made.code, 0, made.error)
+  const shown = async (query: string): Promise<string> =>
+    (await az(`aks show ${cluster} --query '${query}' -o tsv`)).out.trim()
+  const upgrades = await az(
+    `aks get-upgrades ${cluster} --query controlPlaneProfile.upgrades[].kubernetesVersion -o tsv`,
+  )
+  assert.equal(upgrades.out, '1.35.7\n')
+  const skipped = await az(`aks upgrade ${cluster} -k 1.36 --yes`)
+  assert.match(
+    skipped.error,
+    /\(OperationNotAllowed\) Upgrading Kubernetes version 1\.34\.10 to 1\.36\.3 is not allowed/,
+  )
+  const upgraded = await az(`aks upgrade ${cluster} -k 1.35 --control-plane-only --yes`)
+  assert.equal(upgraded.code, 0, upgraded.error)
+  assert.equal(await shown('currentKubernetesVersion'), '1.35.7')
+  assert.equal(await shown('agentPoolProfiles[0].currentOrchestratorVersion'), '1.34.10')
+  const pooled = await az(`aks nodepool upgrade ${pool} nodepool1 -k 1.35.7 --max-surge 1 --node-soak-duration 0`)
+  assert.equal(pooled.code, 0, pooled.error)
+  assert.equal(await shown('agentPoolProfiles[0].currentOrchestratorVersion'), '1.35.7')
+  const back = await az(`aks nodepool rollback ${pool} nodepool1`)
+  assert.equal(back.code, 0, back.error)
+  assert.equal(await shown('agentPoolProfiles[0].currentOrchestratorVersion'), '1.34.10')
+  assert.match((await az(`aks nodepool add ${pool} two -c 1`)).error, /^$/)
+  assert.equal((await az(`aks nodepool stop ${pool} two`)).code, 0)
+  assert.equal(await shown('agentPoolProfiles[1].powerState.code'), 'Stopped')
+  assert.equal((await az(`aks nodepool start ${pool} two`)).code, 0)
+  assert.match(
+    (await az(`aks operation-abort ${cluster}`)).error,
+    /\(OperationNotAllowed\) There is no operation in progress/,
+  )
+  assert.equal((await az(`aks stop ${cluster}`)).code, 0)
+  assert.equal(await shown('powerState.code'), 'Stopped')
+  assert.match((await az(`aks nodepool scale ${pool} two -c 2`)).error, /only start and delete are allowed/)
+  assert.equal((await az(`aks start ${cluster}`)).code, 0)
+  assert.equal(await shown('powerState.code'), 'Running')
+})

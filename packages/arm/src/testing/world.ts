@@ -104,6 +104,21 @@ export class World {
     }
   }
 
+  /** A server runs for a while and is then killed, wherever it is. */
+  async runFor(ms: number): Promise<void> {
+    this.#process = new AbortController()
+    this.killAt = Number.POSITIVE_INFINITY
+    const reconciler = new Reconciler(this.scope(), {
+      store: new ResourceStore(this.#watched()),
+      suppliers: this.hub().suppliers,
+    })
+    await reconciler.resume()
+    await this.clock.run(ms)
+    this.#process.abort(new Error('killed'))
+    await this.clock.run(1)
+    this.#process = new AbortController()
+  }
+
   async #untilIdle(reconciler: Reconciler): Promise<void> {
     let idle = false
     void reconciler.idle().then(() => (idle = true))

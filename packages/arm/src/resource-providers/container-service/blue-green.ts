@@ -62,6 +62,7 @@ async function finalSoak(pass: Pass, run: UpgradeRun, soakMs: number): Promise<v
       : { ...current, upgrade: { ...current.upgrade, finalSoakSinceMs: now } },
   )
   pass.tell(run.cluster.id, `Pool ${run.pool.name} soaks before its old nodes are removed`)
+  // 0 where somebody ended the soak.
   await wait(pass, (pool?.upgrade?.finalSoakSinceMs ?? now) + soakMs - now)
 }
 

@@ -28,7 +28,7 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
     ...(cluster.identity === undefined ? {} : { identity: cluster.identity }),
     properties: {
       provisioningState: progress.provisioningState,
-      powerState: { code: 'Running' },
+      powerState: { code: cluster.power ?? 'Running' },
       ...withoutSecrets(properties),
       currentKubernetesVersion: seen.kubernetesVersion ?? cluster.version,
       fqdn: cluster.fqdn,
@@ -69,7 +69,7 @@ function poolProperties(pool: PoolRecord): Json {
     ...shownLocalDns(properties),
     ...(tags === undefined ? {} : { tags }),
     provisioningState: progress.provisioningState,
-    powerState: { code: 'Running' },
+    powerState: { code: pool.power ?? 'Running' },
     currentOrchestratorVersion: pool.upgrade?.from.kubernetes ?? pool.version,
     nodeImageVersion: pool.upgrade?.from.image ?? pool.nodeImageVersion,
     eTag: pool.eTag,

@@ -5,12 +5,12 @@ import type { ArmErrorBody } from '@aksel/base/errors'
 import { endOf } from '../../operations.ts'
 import { networkOf } from '../../machine-spec.ts'
 import { groupId, groupOfId } from '../../resource-id.ts'
-import { keys, type Change, type Stored } from '../../store-keyspace.ts'
+import { keys, type Change } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord, Progress } from '../../records.ts'
 import { isUpgrading } from '../../upgrade-plan.ts'
 import { machinesOf, poolsOf } from './cluster-store.ts'
+import { standStill, stopPool } from './power.ts'
 import { ensureFoundation } from './foundation.ts'
-import { authenticatorsOf } from './jwt-authenticators.ts'
 import { failAuthenticators, reconcileAuthenticators } from './jwt-authenticator-passes.ts'
 import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
 import { forgetMachine } from './machine-passes.ts'
@@ -39,6 +39,7 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
     await tearDown(scoped, cluster)
     return 'done'
   }
+  if (cluster.power === 'Stopped') return (await standsStill(scoped, cluster)) ? 'done' : 'again'
   const controlPlane = await ensureFoundation(scoped, cluster)
   if (!(await reconcileAuthenticators(scoped, cluster))) return 'again'
   const pools = await planMachines(scoped, cluster)
@@ -47,7 +48,8 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
   const finished = await Promise.all(
     pools.map(async ({ pool, turn }) => {
       try {
-        await reconcilePool(scoped, cluster, pool, controlPlane)
+        if (pool.power === 'Stopped') await stopPool(scoped, cluster, pool)
+        else await reconcilePool(scoped, cluster, pool, controlPlane)
         if (turn) await upgradePool(scoped, { cluster, pool, controlPlane })
         // Another pool of the same operation is upgraded first.
         else if (isUpgrading(pool)) return false
@@ -61,6 +63,14 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
   if (failures.size > 0) throw new PoolsFailed(failures)
   if (finished.includes(false)) return 'again'
   return (await finishCluster(scoped, cluster)) ? 'done' : 'again'
+}
+
+/** False where something was written anew meanwhile. */
+async function standsStill(pass: Pass, cluster: ClusterRecord): Promise<boolean> {
+  await standStill(pass, cluster)
+  const pools = await poolsOf(pass.store, cluster.id)
+  const finished = await Promise.all(pools.map(({ value }) => finishPool(pass, value)))
+  return !finished.includes(false) && finishCluster(pass, cluster)
 }
 
 /** False where the pool was written anew meanwhile. */
@@ -107,7 +117,13 @@ async function commitEnd(
   change: Change,
   error?: ArmErrorBody,
 ): Promise<boolean> {
-  const end = await endOf(pass.scope, pass.store, subscriptionOf(resourceId), operationId, error)
+  const end = await endOf(
+    pass.scope,
+    pass.store,
+    subscriptionOf(resourceId),
+    operationId,
+    error === undefined ? undefined : { error },
+  )
   const own =
     end?.kind === 'put' &&
     (end.value as { readonly resourceId: string }).resourceId.toLowerCase() === resourceId.toLowerCase()
@@ -130,19 +146,20 @@ async function tearDown(pass: Pass, cluster: ClusterRecord): Promise<void> {
   pass.seen.prepared.delete(id)
   const network = networkOf(cluster, subscriptionOf(cluster.id))
   await pass.suppliers.fabric?.deleteVirtualNetwork(pass.scope, network.virtualNetworkId.toLowerCase())
-  await removeRecords(pass, cluster, pools)
+  await removeRecords(pass, cluster)
 }
 
-async function removeRecords(pass: Pass, cluster: ClusterRecord, pools: readonly Stored<PoolRecord>[]): Promise<void> {
+/** With everything that lies below it: pools, authenticators, maintenance configurations. */
+async function removeRecords(pass: Pass, cluster: ClusterRecord): Promise<void> {
   await pass.store.decide(async () => {
     const stored = await pass.store.get<ClusterRecord>(keys.resource(cluster.id))
     if (stored === undefined) return { changes: [], result: undefined }
     const ref = { subscriptionId: subscriptionOf(cluster.id), resourceGroup: cluster.properties.nodeResourceGroup }
     const group = await pass.store.get<GroupRecord>(keys.resource(groupId(ref)))
     const ours = group?.value.managedBy?.toLowerCase() === cluster.id.toLowerCase()
-    const authenticators = await authenticatorsOf(pass.store, cluster.id)
+    const children = await pass.store.list<unknown>(keys.below(cluster.id))
     const documents = ours ? await pass.store.list<DocumentRecord>(keys.below(groupId(ref))) : []
-    const gone = [stored, ...pools, ...authenticators, ...(ours && group !== undefined ? [group] : []), ...documents]
+    const gone = [stored, ...children, ...(ours && group !== undefined ? [group] : []), ...documents]
     const { operationId } = stored.value.progress
     const end =
       operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)

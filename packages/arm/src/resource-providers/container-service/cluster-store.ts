@@ -1,6 +1,6 @@
 // Reading clusters, their pools and machines from the store.
 
-import { operationInProgress, parentNotFound, poolNotFound, resourceNotFound } from '../../azure-errors.ts'
+import { notAllowed, operationInProgress, parentNotFound, poolNotFound, resourceNotFound } from '../../azure-errors.ts'
 import { clusterId, groupId, poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
 import { keys, type ResourceStore, type Stored } from '../../store-keyspace.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord, Resource } from '../../records.ts'
@@ -65,9 +65,14 @@ export async function machinesOf(store: ResourceStore, id: string): Promise<read
 }
 
 /** Throws where an operation on the cluster or on one of these pools is in progress. */
-export function judgeIdle(cluster: ClusterRecord, pools: readonly PoolRecord[]): void {
+export function judgeIdle(cluster: ClusterRecord, pools: readonly PoolRecord[], mayBeStopped = false): void {
   if (cluster.progress.operationId !== undefined || cluster.progress.deleting === true) {
     throw operationInProgress(cluster.progress.provisioningState)
+  }
+  if (cluster.power === 'Stopped' && !mayBeStopped) {
+    throw notAllowed(
+      `The managed cluster '${cluster.name}' is stopped: only start and delete are allowed until it is started. See https://aka.ms/aks-stopped-cluster for more details.`,
+    )
   }
   const busy = pools.find(({ progress }) => progress.operationId !== undefined || progress.deleting === true)
   if (busy !== undefined) throw operationInProgress(`${busy.name} - ${busy.progress.provisioningState}`)

@@ -330,7 +330,7 @@ async function overtaken(
   }
   const ends: Change[] = []
   for (const id of new Set(ids.filter((known) => known !== undefined))) {
-    const end = await endOf(scope, hub.store, subscriptionId, id, error)
+    const end = await endOf(scope, hub.store, subscriptionId, id, { error })
     if (end !== undefined) ends.push(end)
   }
   return ends

@@ -75,6 +75,7 @@ async function ensureControlPlane(
   spec: ControlPlaneSpec,
 ): Promise<ControlPlaneStatus> {
   const { engine, archives } = suppliers
+  if (engine.status(spec.id)?.state === 'Stopped') return engine.start(scope, spec.id)
   if (origin === undefined || engine.status(spec.id) !== undefined) return engine.create(scope, spec)
   if (archives === undefined) throw new Error(`Cluster "${name}" is a copy, and this engine makes none`)
   switch (origin.kind) {

@@ -38,7 +38,8 @@ async function end(
   progress: Progress,
   error?: ArmErrorBody,
 ): Promise<boolean> {
-  const ended = await endOf(pass.scope, pass.store, subscriptionOf(value.id), value.progress.operationId!, error)
+  const failure = error === undefined ? undefined : { error }
+  const ended = await endOf(pass.scope, pass.store, subscriptionOf(value.id), value.progress.operationId!, failure)
   const isGone = value.progress.deleting === true && error === undefined
   const change: Change = isGone
     ? { kind: 'delete', key, expected: modRevision }

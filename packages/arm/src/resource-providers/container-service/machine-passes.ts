@@ -96,13 +96,13 @@ export async function letGo(
   machine: MachineRecord,
 ): Promise<void> {
   const client = pass.suppliers.engine.client(engineId(cluster))
-  await drainInTime(pass, cluster, pool, machine)
+  if (machine.undrained !== true) await drainInTime(pass, cluster, pool, machine)
   await machinesOfPool(pass, pool).delete(pass.scope, engineId(cluster), machine.name)
   await removeNode(client, machine.name)
   await forgetMachine(pass, cluster, machine.name)
 }
 
-async function drainInTime(
+export async function drainInTime(
   pass: Pass,
   cluster: ClusterRecord,
   pool: PoolRecord,

@@ -30,7 +30,7 @@ const immutable = [
 ] as const
 
 /** Told by the service, never set by a caller. */
-const readOnly = ['provisioningState', 'currentOrchestratorVersion', 'eTag', 'powerState', 'status', 'aksel']
+const readOnly = ['provisioningState', 'currentOrchestratorVersion', 'eTag', 'status', 'aksel']
 
 export interface PoolContext {
   /** Full version of the cluster. */

@@ -2,21 +2,13 @@
 
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
-import { changeNotAllowed, notAllowed, operationInProgress } from '../../azure-errors.ts'
+import { changeNotAllowed, invalidParameter, notAllowed, operationInProgress } from '../../azure-errors.ts'
 import { callerOf, type ArmRequest } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
 import { newOperation, startOf } from '../../operations.ts'
 import { poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
-import type {
-  ClusterRecord,
-  Json,
-  OperationRecord,
-  PoolProperties,
-  PoolRecord,
-  PoolUpgrade,
-  Tags,
-} from '../../records.ts'
+import type { ClusterRecord, Json, OperationRecord, PoolProperties, PoolRecord, Tags } from '../../records.ts'
 import { objectAt, readObject, textAt } from '../body.ts'
 import { readTags } from '../resources/names.ts'
 import { simulatedTag } from './bodies.ts'
@@ -57,7 +49,8 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   if (existing !== undefined && !existing.simulated && (givenTags as Tags | undefined)?.[simulatedTag] === 'true') {
     throw changeNotAllowed(`properties.tags['${simulatedTag}']`)
   }
-  const { nodeImageVersion: asked, ...kept } = properties
+  const { nodeImageVersion: asked, powerState, ...kept } = properties
+  const power = powerAfter(powerState, existing, properties)
   const nowMs = scope.clock.now()
   const goal = nextVersions({ properties, asked, existing, nowMs })
   const upgrade = upgradeAfter(existing, goal)
@@ -72,18 +65,49 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
     simulated: simulated || (existing === undefined && write.simulatedByDefault),
     version: goal.kubernetes,
     nodeImageVersion: goal.image,
+    ...(power === undefined ? {} : { power }),
     ...(upgrade === undefined ? {} : { upgrade }),
     ...(existing?.recentlyUsed === undefined ? {} : { recentlyUsed: existing.recentlyUsed }),
     nextInstance: existing?.nextInstance ?? 0,
     recorded: recordedOfPool(properties, poolDefaults(context)),
-    progress: { provisioningState: stateOf(existing, properties, upgrade), operationId: write.operationId },
+    progress: { provisioningState: stateOf(existing, { properties, upgrade, power }), operationId: write.operationId },
   }
 }
 
-function stateOf(existing: PoolRecord | undefined, next: PoolProperties, upgrade: PoolUpgrade | undefined): string {
+interface NextState {
+  readonly properties: PoolProperties
+  readonly upgrade: PoolRecord['upgrade']
+  readonly power: 'Stopped' | undefined
+}
+
+function stateOf(existing: PoolRecord | undefined, { properties, upgrade, power }: NextState): string {
   if (existing === undefined) return 'Creating'
+  if (power !== existing.power) return power === 'Stopped' ? 'Stopping' : 'Starting'
   if (upgrade !== undefined) return 'Upgrading'
-  return existing.properties.count === next.count ? 'Updating' : 'Scaling'
+  return existing.properties.count === properties.count ? 'Updating' : 'Scaling'
+}
+
+/** A pool is stopped and started by what its `powerState` is to be. Throws what Azure would refuse. */
+function powerAfter(
+  powerState: unknown,
+  existing: PoolRecord | undefined,
+  next: PoolProperties,
+): 'Stopped' | undefined {
+  const code = (powerState as Json | undefined)?.['code'] ?? existing?.power ?? 'Running'
+  if (code === 'Running') return undefined
+  if (code !== 'Stopped') {
+    throw invalidParameter(
+      'agentPoolProfile.powerState.code',
+      `${JSON.stringify(code)} is not one of the allowed values: Running, Stopped`,
+    )
+  }
+  if (next.mode === 'System') throw notAllowed('An agent pool of mode System cannot be stopped.')
+  if (existing?.power === 'Stopped') {
+    if (existing.properties.count === next.count) return 'Stopped'
+    throw notAllowed(`Agent pool '${existing.name}' is stopped: it can be scaled once it is started.`)
+  }
+  if (existing?.progress.provisioningState === 'Succeeded') return 'Stopped'
+  throw notAllowed('An agent pool can be stopped only while it runs and its provisioning state is Succeeded.')
 }
 
 /** Spot pools carry the service's label and taint. */

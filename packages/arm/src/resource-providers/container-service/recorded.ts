@@ -70,6 +70,7 @@ export const poolEffects: Effects = {
   'upgradeSettings.drainTimeoutInMinutes': true,
   'upgradeSettings.nodeSoakDurationInMinutes': true,
   'upgradeSettings.undrainableNodeBehavior': true,
+  'powerState.code': true,
   upgradeStrategy: true,
   'upgradeSettingsBlueGreen.drainBatchSize': true,
   'upgradeSettingsBlueGreen.drainTimeoutInMinutes': true,

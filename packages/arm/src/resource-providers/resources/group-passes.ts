@@ -45,7 +45,7 @@ export async function failGroup(pass: Pass, id: string, error: ArmErrorBody): Pr
     const stored = await pass.store.get<GroupRecord>(keys.resource(id))
     const operationId = stored?.value.progress.operationId
     if (stored === undefined || operationId === undefined) return { changes: [], result: undefined }
-    const end = await endOf(pass.scope, pass.store, groupOfId(id)!.subscriptionId, operationId, error)
+    const end = await endOf(pass.scope, pass.store, groupOfId(id)!.subscriptionId, operationId, { error })
     const value: GroupRecord = { ...stored.value, progress: { provisioningState: 'Succeeded' } }
     const change: Change = { kind: 'put', key: stored.key, value, expected: stored.modRevision }
     return { changes: end === undefined ? [change] : [change, end], result: undefined }
