@@ -28,7 +28,7 @@ import type { IPAddress, NetworkPolicy, ServiceCIDR } from './types/networking-v
 import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
-import type { ResourceClaim, ResourceClaimTemplate } from './types/resource-v1.ts'
+import type { ResourceClaim, ResourceClaimTemplate, ResourceSlice } from './types/resource-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
 import type {
   CSIDriver,
@@ -173,6 +173,12 @@ export const resourceClaimTemplates = resource<ResourceClaimTemplate>(
   'ResourceClaimTemplate',
   'resourceclaimtemplates',
   'Namespaced',
+)
+export const resourceSlices = resource<ResourceSlice>(
+  'resource.k8s.io/v1',
+  'ResourceSlice',
+  'resourceslices',
+  'Cluster',
 )
 export const csiDrivers = resource<CSIDriver>('storage.k8s.io/v1', 'CSIDriver', 'csidrivers', 'Cluster')
 export const csiNodes = resource<CSINode>('storage.k8s.io/v1', 'CSINode', 'csinodes', 'Cluster')

@@ -168,6 +168,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     mirrorOf: (pod) => late.pods?.mirrorOf(pod),
     admit: async (pod) => (await admission.admit(pod)) ?? plugins.devices.manager.admit(pod),
     devices: plugins.devices,
+    dra: plugins.dra,
     hasExited: (id) => exits.has(id),
     ...(options.guards === undefined ? {} : { guards: options.guards }),
     nodeName: options.nodeName,

@@ -179,6 +179,9 @@ export class NodePods {
       if (uid === undefined || this.#workers.has(uid)) continue
       orphans.set(uid, { uid, name: labels[podNameLabel] ?? '', namespace: labels[podNamespaceLabel] ?? '' })
     }
+    for (const uid of this.#host.dra.holders) {
+      if (!this.#workers.has(uid) && !orphans.has(uid)) orphans.set(uid, { uid, name: '', namespace: '' })
+    }
     const folders = await readdir(join(this.#host.rootDirectory, 'pods')).catch(() => [])
     for (const uid of folders) {
       if (!this.#workers.has(uid) && !orphans.has(uid)) orphans.set(uid, { uid, name: '', namespace: '' })
@@ -200,6 +203,7 @@ export class NodePods {
       try {
         this.#scope.log.info('removing an orphaned pod', { ...identity })
         await this.#stopOrphan(identity)
+        await this.#host.dra.release(identity.uid)
         await removePodFolders(this.#scope, this.#host.volumes, podFolders(this.#host, identity.uid))
         await removeFromRuntime(this.#scope, this.#host, identity)
         this.#host.guards?.release(identity.uid)

@@ -25,12 +25,14 @@ export async function startPlugin(pods: Pods, name: string, program: string): Pr
         volumeMounts: [
           { name: 'repo', mountPath: '/repo', readOnly: true },
           { name: 'kubelet', mountPath: folder, mountPropagation: 'Bidirectional' },
+          { name: 'cdi', mountPath: '/var/run/cdi' },
         ],
       },
     ],
     volumes: [
       { name: 'repo', hostPath: { path: repositoryRoot, type: 'Directory' } },
       { name: 'kubelet', hostPath: { path: folder, type: 'Directory' } },
+      { name: 'cdi', hostPath: { path: '/var/run/cdi', type: 'DirectoryOrCreate' } },
     ],
   })
   await pods.logHolds(name, /serving/)

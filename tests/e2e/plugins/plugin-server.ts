@@ -95,13 +95,21 @@ export function register(info: {
   readonly name: string
   readonly endpoint: string
   readonly versions: readonly string[]
+  /** Each time the node has taken the plug-in. */
+  readonly onRegistered?: () => Promise<void>
 }): Promise<grpc.Server> {
   const answer = { type: info.type, name: info.name, endpoint: info.endpoint, supportedVersions: info.versions }
   return serve(`/var/lib/kubelet/plugins_registry/${info.name}-reg.sock`, [
     {
       proto: registration,
       service: 'pluginregistration.Registration',
-      handlers: { GetInfo: () => answer, NotifyRegistrationStatus: () => ({}) },
+      handlers: {
+        GetInfo: () => answer,
+        NotifyRegistrationStatus: async ({ pluginRegistered }: { readonly pluginRegistered: boolean }) => {
+          if (pluginRegistered) await info.onRegistered?.()
+          return {}
+        },
+      },
     },
   ])
 }

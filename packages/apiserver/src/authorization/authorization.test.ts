@@ -203,6 +203,25 @@ void suite('a node', () => {
     assert.match(String(refused.json['message']), /: no relationship found between node 'n1' and this object$/)
   })
 
+  void test('reads the claims for devices of its own pods, and takes away no slices but its own', async () => {
+    const group = '/apis/resource.k8s.io/v1'
+    const claims = `${group}/namespaces/default/resourceclaims`
+    const spec = { devices: { requests: [{ name: 'one', exactly: { deviceClassName: 'lamps' } }] } }
+    for (const name of ['lamp', 'lantern']) await server.ask(claims, { body: { metadata: { name }, spec } })
+    const made = pod('lit', 'n1', []) as { readonly spec: object }
+    const resourceClaims = [{ name: 'light', resourceClaimName: 'lamp' }]
+    const created = await server.ask(pods, { body: { ...made, spec: { ...made.spec, resourceClaims } } })
+    assert.equal(created.status, 201, created.text)
+    assert.equal((await server.ask(`${claims}/lamp`, { user: node })).status, 200)
+    assert.equal((await server.ask(`${claims}/lantern`, { user: node })).status, 403)
+    assert.equal((await server.ask(`${claims}/lamp`, { user: other })).status, 403)
+    const remove = (selector: string): Promise<{ readonly status: number }> =>
+      server.ask(`${group}/resourceslices${selector}`, { method: 'DELETE', user: node })
+    assert.equal((await remove('?fieldSelector=spec.nodeName%3Dn1')).status, 200)
+    assert.equal((await remove('?fieldSelector=spec.nodeName%3Dn2')).status, 403)
+    assert.equal((await remove('')).status, 403)
+  })
+
   void test('loses sight of them when the pod goes', async () => {
     const volumes = [{ name: 's', secret: { secretName: 'unused' } }]
     await server.ask(pods, { body: pod('short', 'n1', volumes) })

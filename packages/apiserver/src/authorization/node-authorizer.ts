@@ -70,6 +70,11 @@ const guardedResources: Readonly<Record<string, Guard>> = {
       ['get', 'create', 'update', 'patch', 'delete'],
       'can only access CSINode with the same name as the requesting node',
     ),
+  'resource.k8s.io/resourceclaims': (attributes, node, graph) =>
+    read(attributes, node, ['get'], (ns, name) => graph.usesResourceClaim(node, ns, name)),
+  'resource.k8s.io/resourceslices': async (attributes, node) =>
+    (attributes.verb === 'deletecollection' && selectsOwn(attributes, 'spec.nodeName', node)) ||
+    'can only deletecollection resourceslices with nodeName field selector',
   'coordination.k8s.io/leases': leases,
 }
 

@@ -50,6 +50,14 @@ export class NodeGraph {
     return (await this.#podsIn(node, namespace)).some((pod) => claimsOf(pod).includes(name))
   }
 
+  async usesResourceClaim(node: string, namespace: string, name: string): Promise<boolean> {
+    return (await this.#podsIn(node, namespace)).some(({ spec, status }) =>
+      [...(spec.resourceClaims ?? []), ...(status?.resourceClaimStatuses ?? [])].some(
+        ({ resourceClaimName }) => resourceClaimName === name,
+      ),
+    )
+  }
+
   async usesVolume(node: string, name: string): Promise<boolean> {
     return (await this.#volumesOf(node)).some((volume) => volume.metadata.name === name)
   }

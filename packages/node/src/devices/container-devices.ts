@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import type { ContainerConfig } from '../cri/types.ts'
 import { hostPathOf } from '../plugins/kubelet-directory.ts'
+import type { DraManager } from '../dra/dra-manager.ts'
 import { cdiGrants } from './cdi.ts'
 import type { DeviceGrant } from './device-proto.ts'
 import type { DeviceManager } from './device-manager.ts'
@@ -14,7 +15,7 @@ export interface ContainerDevices {
   give(pod: Pod, container: Container, config: ContainerConfig): Promise<ContainerConfig>
 }
 
-export function containerDevices(rootDirectory: string, manager: DeviceManager): ContainerDevices {
+export function containerDevices(rootDirectory: string, manager: DeviceManager, dra: DraManager): ContainerDevices {
   const cdiDirectories = ['/etc/cdi', '/var/run/cdi', join(rootDirectory, 'cdi')]
   return {
     manager,
@@ -22,9 +23,11 @@ export function containerDevices(rootDirectory: string, manager: DeviceManager):
       // A pod that was let in by an agent that ended at once may have none yet.
       await manager.allocate(pod)
       const uid = pod.metadata.uid ?? ''
+      await dra.prepare(pod)
       const own = manager.grants(uid, container.name)
-      if (own.length === 0) return config
-      const named = own.flatMap(({ cdiDevices }) => cdiDevices.map(({ name }) => name))
+      const claimed = dra.cdiDevices(pod, container)
+      if (own.length === 0 && claimed.length === 0) return config
+      const named = [...own.flatMap(({ cdiDevices }) => cdiDevices.map(({ name }) => name)), ...claimed]
       const grants = [...own, ...(await cdiGrants(cdiDirectories, named))]
       await manager.preStart(uid, container.name)
       return withGrants(rootDirectory, config, grants)

@@ -11,6 +11,8 @@ import { containerDevices } from '../devices/container-devices.ts'
 import type { ContainerDevices } from '../devices/container-devices.ts'
 import { DeviceManager } from '../devices/device-manager.ts'
 import { servePodResources } from '../devices/pod-resources.ts'
+import { DraDrivers } from '../dra/dra-drivers.ts'
+import { DraManager } from '../dra/dra-manager.ts'
 import { PluginWatcher } from './plugin-watcher.ts'
 
 export interface NodePluginsOptions {
@@ -28,6 +30,7 @@ export interface NodePluginsOptions {
 export interface NodePlugins {
   readonly csi: CsiMounts
   readonly devices: ContainerDevices
+  readonly dra: DraManager
   /** Until the scope aborts; the node must stand in the API. */
   run(): Promise<void>
 }
@@ -43,17 +46,23 @@ export async function startPlugins(parent: Scope, options: NodePluginsOptions): 
     onChange: options.onDevices,
   })
   await manager.load()
+  const draDrivers = new DraDrivers(scope, { ...options, onChange: options.onDriver })
+  const dra = new DraManager({ ...options, drivers: draDrivers })
+  await dra.load()
   const watcher = new PluginWatcher(scope, {
     rootDirectory,
-    handlers: { CSIPlugin: drivers, DevicePlugin: manager },
+    handlers: { CSIPlugin: drivers, DevicePlugin: manager, DRAPlugin: draDrivers },
   })
   return {
     csi: new CsiMounts({ ...options, drivers }),
-    devices: containerDevices(rootDirectory, manager),
+    devices: containerDevices(rootDirectory, manager, dra),
+    dra,
     async run() {
       const socketPath = join(rootDirectory, 'pod-resources', 'kubelet.sock')
-      await using _resources = await servePodResources({ socketPath, manager, pods })
+      await using _resources = await servePodResources({ socketPath, manager, dra, pods })
+      await draDrivers.start()
       await Promise.all([watcher.run(), manager.run()])
+      await draDrivers[Symbol.asyncDispose]()
       await drivers[Symbol.asyncDispose]()
     },
   }

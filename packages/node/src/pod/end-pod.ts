@@ -25,6 +25,7 @@ export async function releasePod(
   const alive = view.containers.some(isRunning) || view.sandboxes.some(({ ready }) => ready)
   if (alive) await killPod(scope, host, { pod, view, graceSeconds })
   const folders = podFolders(host, pod.metadata.uid ?? '')
+  await host.dra.release(pod.metadata.uid ?? '')
   await releasePodVolumes(scope, host.volumes, folders)
   await removeEmptyDirs(folders)
 }
@@ -45,6 +46,7 @@ export async function endPod(scope: Scope, host: PodHost, request: EndRequest): 
   await killPod(scope, host, { pod, view, graceSeconds })
   await request.report()
   const identity = identityOf(pod)
+  await host.dra.release(identity.uid)
   await removePodFolders(scope, host.volumes, podFolders(host, identity.uid))
   await removeFromRuntime(scope, host, identity)
   if (!request.isRemoved()) {

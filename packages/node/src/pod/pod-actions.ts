@@ -98,6 +98,13 @@ export class PodActions {
     this.#host.qosChanged?.()
     if (attempt > 0) tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
     try {
+      await this.#host.dra.prepare(pod)
+    } catch (error) {
+      const message = `prepare dynamic resources: ${(error as Error).message}`
+      tell('Warning', 'FailedPrepareDynamicResources', `Failed to prepare dynamic resources: ${message}`)
+      throw error
+    }
+    try {
       const handler = await this.#runtimeHandler(pod)
       checkSandboxSupport(pod, handler)
       const request = this.#host.runtime.runPodSandbox(this.#sandboxConfig(pod, attempt), handler)

@@ -8,6 +8,7 @@ import type { Client } from '@aksel/client/client'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import type { ContainerRuntime, DnsConfig, LinuxResources } from '../cri/types.ts'
 import type { ContainerDevices } from '../devices/container-devices.ts'
+import type { DraManager } from '../dra/dra-manager.ts'
 import type { ImageRoots } from '../images/image-root.ts'
 import type { ImagePuller } from '../images/pull.ts'
 import type { ObjectWatches } from '../object-watches.ts'
@@ -41,6 +42,7 @@ export interface PodHost {
   /** Why the node does not take the pod; undefined where it does, and from then on the pod counts. */
   admit(pod: Pod): Promise<Refusal | undefined>
   readonly devices: ContainerDevices
+  readonly dra: Pick<DraManager, 'holders' | 'prepare' | 'release'>
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */
   hasExited(id: string): boolean
   /** Who may talk to whom; absent where nothing restricts pods. */

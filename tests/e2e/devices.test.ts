@@ -1,0 +1,120 @@
+// Devices that pods ask for by claim: dynamic resources of a third party's driver on a real node.
+
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import type { V1ResourceSlice } from '@kubernetes/client-node'
+import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
+import { podsIn, type Pods } from '../conformance/pods.ts'
+import { watched } from '../conformance/watched.ts'
+import { machineOf, pidOf } from './machine-leftovers.ts'
+import { callsOf, startPlugin } from './plugins/plugin-pods.ts'
+
+const deadline = { timeout: 180_000 }
+const sleepForever = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+
+void suite('devices', { concurrency: 2 }, () => {
+  let cluster: ConformanceCluster
+  let pods: Pods
+
+  before(async () => {
+    cluster = await conformanceCluster({ nodes: 'real', count: 1, agnhost: true })
+    pods = await podsIn(cluster, 'devices')
+  })
+  after(() => cluster[Symbol.asyncDispose]())
+
+  void test(
+    'a DRA driver prepares a claim once for its pod, through a restart of the agent, and gets it back',
+    deadline,
+    async () => {
+      const { aksel, core } = cluster
+      const { namespace } = pods
+      await aksel.kubectl('create clusterrole lamps --verb=get,create --resource=resourceclaims,resourceslices')
+      await aksel.kubectl(`create clusterrolebinding lamps --clusterrole=lamps --serviceaccount=${namespace}:default`)
+      await startPlugin(pods, 'lamps', 'dra-driver.ts')
+      const slice = (await watched<V1ResourceSlice>(cluster.config, {
+        path: '/apis/resource.k8s.io/v1/resourceslices',
+        isWanted: (each) => each?.spec?.driver === 'lamps.example.com',
+        waitMs: 60_000,
+      })) as V1ResourceSlice
+      const claim = {
+        apiVersion: 'resource.k8s.io/v1',
+        kind: 'ResourceClaim',
+        metadata: { name: 'lamp', namespace },
+        spec: { devices: { requests: [{ name: 'one', exactly: { deviceClassName: 'lamps' } }] } },
+      }
+      await aksel.kubectl('create -f -', { input: JSON.stringify(claim) })
+      const say = 'echo "main has $LAMP_LEFT" /dev/lamp-*; head -c 1 /dev/lamp-left | wc -c'
+      await pods.create('reader', {
+        nodeName: slice.spec.nodeName!,
+        resourceClaims: [{ name: 'light', resourceClaimName: 'lamp' }],
+        containers: [
+          {
+            name: 'main',
+            image: busybox,
+            command: ['sh', '-c', `${say}; ${sleepForever}`],
+            resources: { claims: [{ name: 'light', request: 'one' }] },
+          },
+          {
+            name: 'dark',
+            image: busybox,
+            command: ['sh', '-c', `echo "dark has $LAMP_LEFT" /dev/lamp-*; ${sleepForever}`],
+          },
+        ],
+      })
+      const { uid } = (await pods.until('reader', () => true)).metadata!
+      // Nothing is allocated and the pod may not use it: said, and tried again.
+      await watched(cluster.config, {
+        path: `/api/v1/namespaces/${namespace}/events`,
+        isWanted: (event: { reason?: string; message?: string } | undefined) =>
+          event?.reason === 'FailedPrepareDynamicResources' &&
+          /not allowed to use resource claim lamp/.test(event.message!),
+        waitMs: 60_000,
+      })
+      // As a scheduler does it.
+      const results = [{ request: 'one', driver: 'lamps.example.com', pool: slice.spec.pool.name, device: 'left' }]
+      const status = {
+        allocation: { devices: { results } },
+        reservedFor: [{ resource: 'pods', name: 'reader', uid }],
+      }
+      const patch = ['patch', 'resourceclaim', 'lamp', '-n', namespace, '--subresource', 'status', '--type', 'merge']
+      await aksel.kubectl([...patch, '-p', JSON.stringify({ status })])
+      await pods.logHolds('reader', /main has lamp \/dev\/lamp-left\n1\n/, 'main')
+      await pods.logHolds('reader', /dark has {2}\/dev\/lamp-\*\n/, 'dark')
+
+      const monitor = [
+        '/usr/bin/node',
+        '--disable-warning=ExperimentalWarning',
+        '/repo/tests/e2e/plugins/list-resources.ts',
+      ]
+      const told = JSON.parse(await pods.exec('lamps', monitor)) as {
+        readonly listed: {
+          readonly podResources: readonly {
+            readonly name: string
+            readonly containers: readonly { readonly dynamicResources?: unknown }[]
+          }[]
+        }
+      }
+      const [main] = told.listed.podResources.find(({ name }) => name === 'reader')!.containers
+      assert.match(JSON.stringify(main!.dynamicResources), /"claimName":"lamp".*"driverName":"lamps.example.com"/)
+
+      const machine = await machineOf(aksel.dataDir, slice.spec.nodeName!)
+      process.kill(await pidOf(machine.folder, 'agent'), 'SIGKILL')
+      // The driver is taken again and shows its devices anew; what was prepared still is, also for a container that restarts.
+      await pods.logHolds('lamps', /serving[^]*serving/)
+      await pods.exec('reader', ['sh', '-c', 'kill 1'], 'main')
+      await pods.until(
+        'reader',
+        ({ status: now }) => now?.containerStatuses?.find(({ name }) => name === 'main')?.restartCount === 1,
+      )
+      await pods.logHolds('reader', /main has lamp \/dev\/lamp-left\n1\n/, 'main')
+      const count = async (call: string): Promise<number> =>
+        (await callsOf(pods, 'lamps')).filter((each) => each.call === call).length
+      assert.deepEqual([await count('NodePrepareResources'), await count('NodeUnprepareResources')], [1, 0])
+      await pods.delete('reader', 1)
+      await pods.gone('reader')
+      assert.deepEqual([await count('NodePrepareResources'), await count('NodeUnprepareResources')], [1, 1])
+      await core.deleteNamespacedPod({ namespace, name: 'lamps', gracePeriodSeconds: 1 })
+      await pods.gone('lamps')
+    },
+  )
+})
