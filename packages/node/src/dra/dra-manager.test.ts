@@ -33,7 +33,7 @@ interface Bench {
   readonly failing: Set<string>
   readonly manager: DraManager
   /** As an agent that starts. */
-  again(): Promise<DraManager>
+  readonly again: () => Promise<DraManager>
 }
 
 async function withManager(work: (bench: Bench) => Promise<void>, reserved = ['uid-a', 'uid-b']): Promise<void> {
