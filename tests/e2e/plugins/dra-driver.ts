@@ -52,7 +52,7 @@ interface Result {
 
 const account = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** The API, as any program in a pod reaches it. */
+/** The API, as programs in pods reach it. */
 function ask<T>(method: string, path: string, body?: object): Promise<T> {
   return new Promise((resolve, reject) => {
     const call = request(
