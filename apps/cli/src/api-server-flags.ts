@@ -21,6 +21,16 @@ const flags: readonly ApiServerFlag[] = [
     description: 'kubeconfig of a service that gets audit events too',
   },
   { name: 'audit-webhook-truncate-enabled', value: '', description: 'cut events that are too large for the service' },
+  {
+    name: 'authorization-config',
+    value: '<file>',
+    description: 'AuthorizationConfiguration: who is asked whether a request may be; read again when it changes',
+  },
+  {
+    name: 'encryption-provider-config',
+    value: '<file>',
+    description: 'EncryptionConfiguration: kinds that are sealed in the store; read again when it changes',
+  },
   { name: 'audit-log-maxsize', value: '<megabytes>', description: 'of the audit log, before it is put aside (100)' },
   { name: 'audit-log-maxbackup', value: '<count>', description: 'audit logs that were put aside and are kept (10)' },
   { name: 'audit-log-maxage', value: '<days>', description: 'for which they are kept at most (30)' },

@@ -3,69 +3,127 @@
 
 import { readFile } from 'node:fs/promises'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
+import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
+import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
 import { AuditBatches, defaultAuditBatches, defaultTruncation, type SendAudit } from '@aksel/apiserver/audit/batches'
 import { readAuditPolicy } from '@aksel/apiserver/audit/policy'
 import type { AuditSink } from '@aksel/apiserver/audit/event'
+import { readAuthorizationConfiguration } from '@aksel/apiserver/authorization/configuration'
+import type { ReviewServices } from '@aksel/apiserver/authorization/configured-authorizer'
+import type { AskReview } from '@aksel/apiserver/authorization/webhook-authorizer'
+import { readEncryptionConfiguration } from '@aksel/apiserver/encryption/configuration'
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
-import { parseKubeconfig } from '@aksel/runtime/kubeconfig'
+import { parseKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
+import { followFile, type FollowedFile } from './followed-file.ts'
 
 /** By upstream's names. Paths are absolute. */
 export interface ApiServerFlags {
   readonly auditPolicyFile?: string
   readonly auditWebhookConfigFile?: string
   readonly auditWebhookTruncate?: boolean
+  readonly authorizationConfig?: string
+  readonly encryptionProviderConfig?: string
 }
 
 export const apiServerFlags = {
   'audit-policy-file': { type: 'string' },
   'audit-webhook-config-file': { type: 'string' },
   'audit-webhook-truncate-enabled': { type: 'boolean' },
+  'authorization-config': { type: 'string' },
+  'encryption-provider-config': { type: 'string' },
 } as const
+
+export interface Authorization {
+  readonly configuration: AuthorizationConfiguration
+  readonly services: ReviewServices
+}
 
 export interface ApiServerFiles extends AsyncDisposable {
   readonly auditPolicy?: AuditPolicy
   /** Sends on what the audit log is given too. */
   readonly auditWebhook?: AuditSink
+  /** Read again when the file changes. */
+  readonly authorization?: FollowedFile<Authorization>
+  readonly encryption?: FollowedFile<EncryptionConfiguration>
 }
 
 /** Rejects with the flag's name and what is wrong with its file. */
 export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): Promise<ApiServerFiles> {
-  const policy = flags.auditPolicyFile
-  const webhook = flags.auditWebhookConfigFile
-  const auditPolicy =
-    policy === undefined
-      ? undefined
-      : await ofFlag('audit-policy-file', policy, async () => readAuditPolicy(await text(policy)))
-  const opened =
-    webhook === undefined
-      ? undefined
-      : await ofFlag('audit-webhook-config-file', webhook, () =>
-          openAuditWebhook(scope, webhook, flags.auditWebhookTruncate === true),
-        )
+  await using opened = new AsyncDisposableStack()
+  const read = <T>(
+    flag: string,
+    path: string | undefined,
+    open: (path: string) => Promise<T>,
+  ): Promise<T | undefined> => (path === undefined ? Promise.resolve(undefined) : ofFlag(flag, path, () => open(path)))
+  const auditPolicy = await read('audit-policy-file', flags.auditPolicyFile, async (path) =>
+    readAuditPolicy(await text(path)),
+  )
+  const webhook = await read('audit-webhook-config-file', flags.auditWebhookConfigFile, (path) =>
+    openAuditWebhook(scope, path, flags.auditWebhookTruncate === true),
+  )
+  if (webhook !== undefined) {
+    opened.use(webhook.transport)
+    opened.use(webhook.batches)
+  }
+  const authorization = await read('authorization-config', flags.authorizationConfig, (path) =>
+    followFile(scope.log, path, async (content) => authorizationOf(await readAuthorizationConfiguration(content))),
+  )
+  if (authorization !== undefined) opened.use(authorization)
+  const encryption = await read('encryption-provider-config', flags.encryptionProviderConfig, (path) =>
+    followFile(scope.log, path, readEncryptionConfiguration),
+  )
+  if (encryption !== undefined) opened.use(encryption)
+  const resources = opened.move()
   return {
     ...(auditPolicy === undefined ? {} : { auditPolicy }),
-    ...(opened === undefined ? {} : { auditWebhook: opened.batches.add }),
-    async [Symbol.asyncDispose]() {
-      await opened?.batches[Symbol.asyncDispose]()
-      await opened?.transport[Symbol.asyncDispose]()
-    },
+    ...(webhook === undefined ? {} : { auditWebhook: webhook.batches.add }),
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(encryption === undefined ? {} : { encryption }),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
+}
+
+/** Each webhook's service, found by its kubeconfig. */
+async function authorizationOf(configuration: AuthorizationConfiguration): Promise<Authorization> {
+  const services = new Map<string, AskReview>()
+  for (const { name, webhook } of configuration.authorizers) {
+    const path = webhook?.connectionInfo.kubeConfigFile
+    if (path !== undefined) services.set(name, reviewService(await parseKubeconfig(await text(path))))
+  }
+  return { configuration, services: (name) => services.get(name)! }
+}
+
+function reviewService(access: ClusterAccess): AskReview {
+  const transport = createHttpsTransport(access)
+  const path = pathOf(access)
+  return async (review, signal) => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' }
+    const body = Buffer.from(JSON.stringify(review))
+    const response = await transport.send({ method: 'POST', path, headers, body, signal })
+    const answer = Buffer.from(await readBody(response.body)).toString()
+    return { code: response.status, body: response.status < 300 ? (JSON.parse(answer) as unknown) : undefined }
+  }
+}
+
+function pathOf({ server }: ClusterAccess): string {
+  const { pathname, search } = new URL(server)
+  return `${pathname}${search}`
 }
 
 async function openAuditWebhook(
   scope: Scope,
-  path: string,
+  file: string,
   truncates: boolean,
 ): Promise<{ readonly batches: AuditBatches; readonly transport: AsyncDisposable }> {
-  const access = await parseKubeconfig(await text(path))
+  const access = await parseKubeconfig(await text(file))
   const transport = createHttpsTransport(access)
-  const { pathname } = new URL(access.server)
+  const path = pathOf(access)
   const send: SendAudit = async (body) => {
     try {
       const headers = { 'content-type': 'application/json' }
-      const { status, body: answer } = await transport.send({ method: 'POST', path: pathname, headers, body })
+      const { status, body: answer } = await transport.send({ method: 'POST', path, headers, body })
       await readBody(answer)
       if (status < 300) return 'sent'
       return status === 429 || status >= 500 ? 'may repeat' : 'refused'

@@ -1,12 +1,12 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
 import type { Server } from 'node:net'
-import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
+import type { ApiServerOptions } from '@aksel/apiserver/server-options'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
@@ -19,6 +19,7 @@ import { explained } from '@aksel/scheduler/debug'
 import type { Scheduler } from '@aksel/scheduler/scheduler'
 import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
+import type { ApiServerFiles } from './api-server-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import { runElected } from './elected-loops.ts'
 
@@ -39,8 +40,8 @@ export interface ControlPlaneParts {
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
-  /** What of a request stands in it. */
-  readonly auditPolicy?: AuditPolicy
+  /** How API servers guard themselves. */
+  readonly files?: Omit<ApiServerFiles, keyof AsyncDisposable>
 }
 
 export interface ControlPlaneOptions extends ControlPlaneParts {
@@ -95,6 +96,12 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const late: { scheduler?: Scheduler } = {}
   const debug = (path: string): unknown => (late.scheduler === undefined ? undefined : explained(late.scheduler, path))
   const server = started.use(await openServer(own, { ...options, debug }, tunnel))
+  const { authorization, encryption } = options.files ?? {}
+  const followed = [
+    authorization?.onChange(({ configuration, services }) => server.configureAuthorization(configuration, services)),
+    encryption?.onChange((configuration) => server.configureEncryption(configuration)),
+  ]
+  for (const one of followed) if (one !== undefined) started.use(one)
   await server.listen({ host: options.localAddress, port: options.localPort, tls: pems, claim: options.claim })
   if (record.spec.fabricAddress !== undefined)
     await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
@@ -121,6 +128,18 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
 function userAgentOf(user: User): string {
   if (user.name.startsWith('system:node:')) return 'kubelet'
   return isLoopUser(user) ? loopUserAgent(user) : 'aksel'
+}
+
+function guardsOf({
+  auditPolicy,
+  authorization,
+  encryption,
+}: NonNullable<ControlPlaneParts['files']>): Pick<ApiServerOptions, 'auditPolicy' | 'authorization' | 'encryption'> {
+  return {
+    ...(auditPolicy === undefined ? {} : { auditPolicy }),
+    ...(authorization === undefined ? {} : { authorization: authorization.current }),
+    ...(encryption === undefined ? {} : { encryption: encryption.current }),
+  }
 }
 
 async function openServer(
@@ -150,7 +169,7 @@ async function openServer(
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     audit: options.audit,
     onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),
-    ...(options.auditPolicy === undefined ? {} : { auditPolicy: options.auditPolicy }),
+    ...guardsOf(options.files ?? {}),
     debug: options.debug,
     ...(record.fork === undefined ? {} : { egress: 'off' as const }),
   })

@@ -73,6 +73,8 @@ export function readServerOptions(
     apiServer: {
       ...path('auditPolicyFile', values['audit-policy-file']),
       ...path('auditWebhookConfigFile', values['audit-webhook-config-file']),
+      ...path('authorizationConfig', values['authorization-config']),
+      ...path('encryptionProviderConfig', values['encryption-provider-config']),
       ...(values['audit-webhook-truncate-enabled'] === true ? { auditWebhookTruncate: true } : {}),
     },
     auditLog: auditLogOf(values),

@@ -41,7 +41,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       dataDir,
       privileged: options.isRoot,
       audit: bothSinks(log.write, files.auditWebhook),
-      ...(files.auditPolicy === undefined ? {} : { auditPolicy: files.auditPolicy }),
+      files,
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),

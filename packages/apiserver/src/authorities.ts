@@ -9,12 +9,12 @@ import { noteLegacyUses } from './authentication/legacy-uses.ts'
 import { TokenAuthenticator } from './authentication/service-account.ts'
 import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
 import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
-import type { Authorizer } from './authorization/attributes.ts'
-import { chainOf, mastersAuthorizer } from './authorization/authorize.ts'
+import { ConfiguredAuthorizer } from './authorization/configured-authorizer.ts'
 import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
 import { nodeRules } from './bootstrap/rbac-objects.ts'
+import type { MetricsRegistry } from './metrics.ts'
 import type { OwnClient } from './own-client.ts'
 import type { RecordStore } from './registry/record-store.ts'
 
@@ -28,7 +28,7 @@ export interface Authorities {
   /** Issuers other than this cluster. */
   readonly external: JwtAuthenticator
   readonly rbac: RbacAuthorizer
-  readonly authorizer: Authorizer
+  readonly authorizer: ConfiguredAuthorizer
   readonly audiences: readonly string[]
 }
 
@@ -38,6 +38,7 @@ export function authorities(
   records: RecordStore,
   catalog: Catalog,
   own: OwnClient,
+  metrics: MetricsRegistry,
 ): Authorities {
   const core = (plural: string): KindRow => rowOf(catalog, '', plural)
   const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
@@ -82,7 +83,7 @@ export function authorities(
     ]),
     external,
     rbac,
-    authorizer: chainOf([mastersAuthorizer, nodes, rbac]),
+    authorizer: new ConfiguredAuthorizer({ clock: scope.clock, metrics, node: nodes, rbac }),
     audiences: [issuer],
   }
 }

@@ -115,10 +115,13 @@ export class Pipeline {
 
   /** Throws Forbidden. */
   async #allowed(attributes: Attributes, { annotations }: Progress): Promise<void> {
-    const { verdict, reason } = await this.#options.authorizer.authorize(attributes)
-    annotations.set('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid')
-    annotations.set('authorization.k8s.io/reason', reason)
-    if (verdict !== 'allow') throw deniedError(attributes, reason)
+    const decision = await this.#options.authorizer.authorize(attributes)
+    const { verdict, reason, error } = decision
+    if (verdict === 'allow' || error === undefined) {
+      annotations.set('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid')
+      annotations.set('authorization.k8s.io/reason', reason)
+    } else annotations.set('authorization.k8s.io/reason', 'internal error')
+    if (verdict !== 'allow') throw deniedError(attributes, decision)
   }
 
   #failure(error: unknown, call: IncomingCall, { trail }: Progress): Answer {

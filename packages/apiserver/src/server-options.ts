@@ -8,6 +8,9 @@ import type { ObservedDeprecation } from './deprecation.ts'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuditSink } from './audit/event.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
+import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
+import type { ReviewServices } from './authorization/configured-authorizer.ts'
 import type { SigningKey } from './authentication/tokens.ts'
 import type { NodeConnector } from './connect-handler.ts'
 import type { OpenApiLibrary } from './discovery/open-api-library.ts'
@@ -41,6 +44,13 @@ export interface ApiServerOptions {
   }
   /** Issuers that are believed from the start. */
   readonly authentication?: AuthenticationConfiguration
+  /** Who is asked whether a request may be; the node authorizer and RBAC when absent. */
+  readonly authorization?: {
+    readonly configuration: AuthorizationConfiguration
+    readonly services: ReviewServices
+  }
+  /** Kinds that are sealed in the store. */
+  readonly encryption?: EncryptionConfiguration
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */
   readonly nodeConnector?: NodeConnector
   /** No container runs on its nodes: pods say themselves what they would use. */

@@ -80,7 +80,12 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
       '/serviceaccounts/token': tokenSubresource(auth.tokens, auth.audiences),
     },
     reviews: {
-      ...reviewHandlers({ rbac: auth.rbac, tokens: auth.tokenUsers, audiences: auth.audiences }),
+      ...reviewHandlers({
+        rbac: auth.rbac,
+        unlistable: () => auth.authorizer.unlistable,
+        tokens: auth.tokenUsers,
+        audiences: auth.audiences,
+      }),
       ...metricsHandlers(usageOf(registry, options)),
       '/bindings': bindingsCollection,
       '/componentstatuses': componentStatuses([{ name: 'etcd-0', check: storage }, ...(options.components ?? [])]),

@@ -16,6 +16,10 @@ import { admissionPlugins } from './admission/plugins.ts'
 import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
+import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
+import type { ReviewServices } from './authorization/configured-authorizer.ts'
+import { SealedStore } from './encryption/sealed-store.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
 import { customKinds } from './custom-resources/custom-kinds-of.ts'
@@ -55,6 +59,10 @@ export interface ApiServer extends AsyncDisposable {
   transportFor(user: UserInfo, fence?: Fence): Transport
   /** Which issuers are believed from the next request on. Throws Invalid and changes nothing for a configuration with faults. */
   configureAuthentication(configuration: AuthenticationConfiguration): void
+  /** Who is asked whether a request may be, from the next request on. The configuration was judged when it was read. */
+  configureAuthorization(configuration: AuthorizationConfiguration, services: ReviewServices): void
+  /** With which keys kinds are sealed, from the next write on. Throws where the server was started without encryption. */
+  configureEncryption(configuration: EncryptionConfiguration): void
   /** Ends all watches, closes all listeners, then resolves. */
   close(): Promise<void>
 }
@@ -69,9 +77,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const catalog = options.catalog ?? (await catalogOf(minorOf(options.kubernetesVersion), options))
   const metrics = new MetricsRegistry()
   const hooks = serverHooks()
-  const { records, epoch } = await openRecords(options, scope, catalog, metrics)
+  const { records, epoch, sealed } = await openRecords(options, scope, catalog, metrics)
   const own = new OwnClient()
-  const auth = authorities(options, scope, records, catalog, own)
+  const auth = authorities(options, scope, records, catalog, own, metrics)
+  const { authorization } = options
+  if (authorization !== undefined) auth.authorizer.configure(authorization.configuration, authorization.services)
   const services = createServiceDialer({ objects: own.reader, nodes: options.nodeConnector, random: scope.random })
   const clientMetrics = new ClientMetrics(scope.clock, metrics)
   const webhooks =
@@ -129,10 +139,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   void writeEpoch(scope, { records, rows: catalog.rows, epoch }).catch((error: unknown) => {
     if (!scope.signal.aborted) scope.log.warn('objects of an older schema could not be written anew', { error })
   })
-  const configureAuthentication = (configuration: AuthenticationConfiguration): void =>
-    auth.external.configure(configuration)
-  if (options.authentication !== undefined) configureAuthentication(options.authentication)
-  return serverOf({ scope, run, calls, stopping, transportFor, configureAuthentication })
+  if (options.authentication !== undefined) auth.external.configure(options.authentication)
+  return serverOf({ scope, run, calls, stopping, transportFor, configures: configuresOf(auth, sealed) })
 }
 
 type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
@@ -143,10 +151,25 @@ interface ServerParts {
   readonly calls: LiveCalls
   readonly stopping: AbortController
   readonly transportFor: ApiServer['transportFor']
-  readonly configureAuthentication: ApiServer['configureAuthentication']
+  readonly configures: Configures
 }
 
-function serverOf({ scope, run, calls, stopping, transportFor, configureAuthentication }: ServerParts): ApiServer {
+/** What may change while the server runs. */
+type Configures = Pick<ApiServer, 'configureAuthentication' | 'configureAuthorization' | 'configureEncryption'>
+
+function configuresOf(auth: Authorities, sealed: SealedStore | undefined): Configures {
+  return {
+    configureAuthentication: (configuration) => auth.external.configure(configuration),
+    configureAuthorization: (configuration, services) => auth.authorizer.configure(configuration, services),
+    configureEncryption(configuration) {
+      if (sealed === undefined)
+        throw new Error('Cannot seal kinds in the store: the server was started without encryption')
+      sealed.configure(configuration)
+    },
+  }
+}
+
+function serverOf({ scope, run, calls, stopping, transportFor, configures }: ServerParts): ApiServer {
   const listeners = new Set<Listener>()
   const close = async (): Promise<void> => {
     const reason = new Error('the API server is shutting down')
@@ -162,7 +185,7 @@ function serverOf({ scope, run, calls, stopping, transportFor, configureAuthenti
       return listener
     },
     transportFor,
-    configureAuthentication,
+    ...configures,
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -174,17 +197,27 @@ const STORED_FORM = 1
 interface OpenRecords {
   readonly records: RecordStore
   readonly epoch: Epoch
+  /** The store as the records see it, where some kinds are sealed. */
+  readonly sealed: SealedStore | undefined
 }
 
 async function openRecords(
-  { store, keyPrefix }: ApiServerOptions,
-  { signal, clock }: Scope,
+  options: ApiServerOptions,
+  { signal, clock, random }: Scope,
   catalog: Catalog,
   metrics: MetricsRegistry,
 ): Promise<OpenRecords> {
+  const { keyPrefix, encryption } = options
+  const { rows } = catalog
+  const sealed =
+    encryption === undefined
+      ? undefined
+      : new SealedStore({ store: options.store, keyPrefix, rows, random, metrics }, encryption)
+  const store = sealed ?? options.store
   const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
   return {
     epoch,
+    sealed,
     records: new RecordStore({
       store,
       keyPrefix,
@@ -193,6 +226,7 @@ async function openRecords(
       epochRevision: epoch.revision,
       metrics: new StoreMetrics(clock, metrics),
       leaseRow: rowOf(catalog, 'coordination.k8s.io', 'leases'),
+      ...(sealed === undefined ? {} : { isStale: (item) => sealed.isStale(item) }),
       signal,
     }),
   }

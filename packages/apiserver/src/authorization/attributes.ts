@@ -19,7 +19,12 @@ export interface Attributes {
   readonly fieldSelector?: string
 }
 
-export type Decision = { readonly verdict: 'allow' | 'deny' | 'no opinion'; readonly reason: string }
+export interface Decision {
+  readonly verdict: 'allow' | 'deny' | 'no opinion'
+  readonly reason: string
+  /** What kept an authorizer from judging. */
+  readonly error?: string
+}
 
 export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision>

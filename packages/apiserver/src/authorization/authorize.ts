@@ -15,12 +15,16 @@ export function chainOf(authorizers: readonly Authorizer[]): Authorizer {
   return {
     async authorize(attributes): Promise<Decision> {
       const reasons: string[] = []
+      const errors: string[] = []
       for (const authorizer of authorizers) {
         const decision = await authorizer.authorize(attributes)
         if (decision.verdict !== 'no opinion') return decision
         if (decision.reason !== '') reasons.push(decision.reason)
+        if (decision.error !== undefined) errors.push(decision.error)
       }
-      return { verdict: 'no opinion', reason: reasons.join(', ') }
+      const reason = reasons.join(', ')
+      if (errors.length === 0) return { verdict: 'no opinion', reason }
+      return { verdict: 'no opinion', reason, error: errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]` }
     },
   }
 }
@@ -29,11 +33,12 @@ export function chainOf(authorizers: readonly Authorizer[]): Authorizer {
 export async function assertAllowed(authorizer: Authorizer, attributes: Attributes): Promise<Decision> {
   const decision = await authorizer.authorize(attributes)
   if (decision.verdict === 'allow') return decision
-  throw deniedError(attributes, decision.reason)
+  throw deniedError(attributes, decision)
 }
 
-/** Forbidden, in upstream's words. */
-export function deniedError(attributes: Attributes, reason: string): ApiError {
+/** Forbidden, in upstream's words; InternalError where nobody could judge. */
+export function deniedError(attributes: Attributes, { reason, error }: Decision): ApiError {
+  if (error !== undefined) return new ApiError('InternalError', `Internal Server Error: "${attributes.path}": ${error}`)
   const sentence = sentenceOf(attributes)
   const text = reason === '' ? sentence : `${sentence}: ${reason}`
   if (!attributes.isResource) return new ApiError('Forbidden', `forbidden: ${text}`, { details: {} })

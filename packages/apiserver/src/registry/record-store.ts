@@ -15,6 +15,8 @@ import { FacetIndexes } from './facet-indexes.ts'
 import { Fences } from './fences.ts'
 import { RecordCache } from './record-cache.ts'
 import { translated, watchError } from './store-errors.ts'
+import { isSealed, sealedError } from '../encryption/unopened.ts'
+import type { RecordStoreOptions } from './record-store-options.ts'
 import type { StoreMetrics } from './store-metrics.ts'
 import { encodeForStore, shownAs, StoredRecord, type FieldsOf } from './record.ts'
 
@@ -53,20 +55,6 @@ export interface RecordWatch {
   ended(error: ApiError): void
 }
 
-export interface RecordStoreOptions {
-  readonly store: Store
-  readonly keyPrefix: string
-  readonly schemas: Schemas
-  /** For values that an upstream API server wrote. */
-  readonly protobuf: ProtobufDecoder
-  readonly epochRevision: number
-  readonly metrics: StoreMetrics
-  /** Of the Leases that the writes of leaders are bound to. */
-  readonly leaseRow: KindRow
-  /** Ends what is kept by watches. */
-  readonly signal: AbortSignal
-}
-
 export class RecordStore {
   readonly #store: Store
   readonly #keyPrefix: string
@@ -83,6 +71,7 @@ export class RecordStore {
   readonly #facets: FacetIndexes
   readonly #deletions = new WeakMap<KindRow, WeakMap<KeyValue, StoredRecord>>()
   readonly #fences: Fences
+  readonly #isStale: (item: KeyValue) => boolean
 
   constructor(options: RecordStoreOptions) {
     this.#store = options.store
@@ -93,6 +82,7 @@ export class RecordStore {
     this.#facets = new FacetIndexes(options.store, options.signal)
     this.#epochRevision = options.epochRevision
     const { leaseRow } = options
+    this.#isStale = options.isStale ?? (() => false)
     this.#fences = new Fences({
       keyOf: (namespace, name) => this.keyOf(leaseRow, namespace, name),
       read: async (key) => translated(async () => this.#store.get(key)),
@@ -169,7 +159,7 @@ export class RecordStore {
           ? object
           : row.storedAs.toStored(draftOf(object) as Draft<KubernetesObject>)
     const value = encodeForStore(stored as KubernetesObject)
-    if (before !== undefined && Buffer.compare(before.item.value, value) === 0)
+    if (before !== undefined && Buffer.compare(before.item.value, value) === 0 && !this.#isStale(before.item))
       return this.#fences.unchanged(fence, before)
     const result = await this.#transact(row, key, before, { kind: 'put', key, value }, fence)
     if (!result.committed) return undefined
@@ -355,7 +345,10 @@ export class RecordStore {
 
   /** Upstream keeps most kinds in protobuf unless it is told otherwise; the next write of ours makes JSON of it. */
   #asJson(row: KindRow, item: KeyValue): KeyValue {
-    if (!isProtobuf(item.value)) return item
+    if (!isProtobuf(item.value)) {
+      if (isSealed(item.value)) throw sealedError(this.#keyPrefix, item.key)
+      return item
+    }
     return {
       ...item,
       value: encodeForStore(this.#protobuf.decode(Buffer.from(item.value), row.message) as unknown as KubernetesObject),

@@ -25,6 +25,8 @@ import { writeOptionsOf } from '../registry/write-options.ts'
 
 export interface ReviewTools {
   readonly rbac: RbacAuthorizer
+  /** Why the rules that can be listed are not all, where they are not. */
+  readonly unlistable: () => string | undefined
   readonly tokens: TokenUsers
   readonly audiences: readonly string[]
 }
@@ -104,11 +106,12 @@ async function access({ authorizer, row }: ResourceCall, user: UserInfo, { spec 
     name: resource?.name ?? '',
     path: path?.path ?? '',
   }
-  const { verdict, reason } = await authorizer.authorize(attributes)
+  const { verdict, reason, error } = await authorizer.authorize(attributes)
   return {
     allowed: verdict === 'allow',
     ...(verdict === 'deny' ? { denied: true } : {}),
     ...(reason === '' ? {} : { reason }),
+    ...(error === undefined ? {} : { evaluationError: error }),
   }
 }
 
@@ -154,6 +157,8 @@ async function rules(
   const nonResourceRules = all
     .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
     .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }))
+  const evaluationError = review.unlistable()
+  if (evaluationError !== undefined) return { resourceRules, nonResourceRules, incomplete: true, evaluationError }
   return { resourceRules, nonResourceRules, incomplete: false }
 }
 

@@ -1,0 +1,50 @@
+// A file whose content holds, and is read again when it changes. What cannot be read changes nothing, and the log says why.
+
+import { watch } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Log } from '@aksel/base/log'
+
+export interface FollowedFile<T> extends Disposable {
+  readonly current: T
+  /** Called with each new content. */
+  onChange(changed: (content: T) => void): Disposable
+}
+
+/** Rejects where the file cannot be read the first time. */
+export async function followFile<T>(
+  log: Log,
+  path: string,
+  parse: (text: string) => Promise<T>,
+): Promise<FollowedFile<T>> {
+  let text = await readFile(path, 'utf8')
+  let current = await parse(text)
+  const listeners = new Set<(content: T) => void>()
+  let reading = Promise.resolve()
+  const look = async (): Promise<void> => {
+    try {
+      const now = await readFile(path, 'utf8')
+      if (now === text) return
+      text = now
+      current = await parse(now)
+      log.info('a configuration file was read again', { path })
+      for (const listener of listeners) listener(current)
+    } catch (error) {
+      log.error('a configuration file that changed is not used', { path, error })
+    }
+  }
+  // The folder, since whoever changes such a file puts another one in its place.
+  const watcher = watch(dirname(path), () => void (reading = reading.then(look)))
+  watcher.unref()
+  watcher.on('error', (error) => log.error('a configuration file is followed no more', { path, error }))
+  return {
+    get current() {
+      return current
+    },
+    onChange(changed) {
+      listeners.add(changed)
+      return { [Symbol.dispose]: () => void listeners.delete(changed) }
+    },
+    [Symbol.dispose]: () => watcher.close(),
+  }
+}
