@@ -105,7 +105,7 @@ void suite('encryption at rest', () => {
   })
 
   void test('a damaged record, one put elsewhere, and one whose key is gone, say so in upstream’s words', async () => {
-    const store = createMemoryStore(testScope([], new AbortController().signal))
+    await using store = createMemoryStore(testScope([], new AbortController().signal))
     await using server = await startTestServer({ store, encryption: sealing(gcm('one', 1)) })
     await createSecret(server, 'a')
     const found = await store.get('clusters/test/secrets/default/a')
