@@ -17,7 +17,7 @@ before(async () => {
   const build = [process.execPath, join(repositoryRoot, 'tools/images/build.ts'), '--network-tools', '--out', folder]
   const built = await runProgram(build)
   assert.equal(built.code, 0, built.stderr)
-  await aksel.ok(['up', '--nodes', '1'])
+  await aksel.ok(['up', '--nodes', '1', '--network-policy', 'calico', '--enable-acns'])
   await apply([
     {
       apiVersion: 'v1',
@@ -66,6 +66,63 @@ async function digs(question: string, expected: RegExp): Promise<void> {
   let said = await shell(`dig ${question}`)
   while (!expected.test(said) && !deadline.aborted) said = await shell(`dig ${question}`)
   assert.match(said, expected, question)
+}
+
+test('a policy that drops DNS is seen in the flow log, by the words that one searches for', { timeout }, async () => {
+  await using stream = aksel.start(['flows', '--follow', '--namespace', 'default', '--pod', 'tools'])
+  await stream.says(/^following /m)
+  await digs('+short web.default.svc.cluster.local', /^10\.0\./m)
+  await stream.says(
+    /default\/tools:\d+ -> kube-system\/coredns:53 egress FORWARDED \(DNS Query web\.default\.svc\.cluster\.local\. A\)/,
+  )
+  const log = { metadata: { name: 'drops' }, spec: { includefilters: [{ name: 'drops', verdict: ['dropped'] }] } }
+  const policy = { podSelector: { matchLabels: { app: 'tools' } }, policyTypes: ['Egress'], egress: [] }
+  await apply([
+    { apiVersion: 'acn.azure.com/v1alpha1', kind: 'ContainerNetworkLog', ...log },
+    { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'no-egress' }, spec: policy },
+  ])
+  await aksel.kubectl('wait containernetworklog/drops --for=jsonpath={.status.state}=CONFIGURED --timeout=60s', {
+    timeoutMs: 70_000,
+  })
+  const deadline = AbortSignal.timeout(30_000)
+  const asks = (): Promise<string> => shell('dig +tries=1 +time=1 shut.default.svc.cluster.local || true')
+  while (!(await asks()).includes('no servers could be reached'))
+    assert.ok(!deadline.aborted, 'the policy is not in force')
+  const dropped =
+    /default\/tools:\d+ -> kube-system\/coredns:53 Policy denied egress by NetworkPolicy default\/no-egress DROPPED \(DNS Query shut\.default\.svc\.cluster\.local\. A\)/
+  await stream.says(dropped)
+  const [machine] = await machines()
+  const inNode = async (argv: readonly string[]): Promise<string> =>
+    (await runProgram(['nsenter', `--net=/run/netns/${machine!.networkNamespace}`, ...argv])).stdout
+  assert.match(await inNode(['nft', 'list', 'tables']), /aksel-flows/)
+  // When nobody wants flows any more, what was counted is written down, and the kernel copies nothing.
+  await stream[Symbol.asyncDispose]()
+  await aksel.kubectl('delete containernetworklog drops')
+  const text = await fileSays(join(machine!.folder, 'acns', 'hubble', 'events.log'), /POLICY_DENIED/)
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { flow: Record<string, unknown> }).flow)
+  assert.ok(lines.every(({ verdict }) => verdict === 'DROPPED'))
+  const found = lines.find(({ l7 }) => JSON.stringify(l7).includes('shut.default.svc.cluster.local.'))!
+  assert.deepEqual(found['egress_denied_by'], [{ name: 'no-egress', namespace: 'default', kind: 'NetworkPolicy' }])
+  assert.equal(found['drop_reason_desc'], 'POLICY_DENIED')
+  const gone = AbortSignal.timeout(30_000)
+  const rules = (): Promise<string> => inNode(['nft', 'list', 'ruleset'])
+  while (/aksel-flows|log prefix/.test(await rules()) && !gone.aborted);
+  assert.doesNotMatch(await rules(), /aksel-flows|log prefix/)
+  await aksel.kubectl('delete networkpolicy no-egress')
+  await digs('+short web.default.svc.cluster.local', /^10\.0\./m)
+})
+
+/** The file's text once it says so. */
+async function fileSays(path: string, pattern: RegExp): Promise<string> {
+  const deadline = AbortSignal.timeout(60_000)
+  const text = (): Promise<string> => readFile(path, 'utf8').catch(() => '')
+  while (!pattern.test(await text()) && !deadline.aborted);
+  const said = await text()
+  assert.match(said, pattern)
+  return said
 }
 
 interface RunningMachine {

@@ -3,6 +3,7 @@
 import { addApiServerFlags } from './api-server-flags.ts'
 import { Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
+import type { FlowsFlags } from './commands/flows.ts'
 import { readOptions } from './options.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -36,6 +37,7 @@ Other commands:
   addStore(program, environment)
   addCluster(program, environment)
   addMachine(program, environment)
+  addFlows(program, environment)
   return program
 }
 
@@ -50,6 +52,7 @@ function addUp(program: Command, environment: Environment): void {
     .option('--kubernetes-version <version>', 'version of the demo cluster')
     .option('--strict', 'refuse properties of Azure resources that would only be recorded')
     .option('--network-policy <engine>', 'of the demo cluster when it is made: "none", "azure", "calico" or "cilium"')
+    .option('--enable-acns', 'Advanced Container Networking Services for the demo cluster when it is made')
     .option('--etcd-compaction-interval <duration>', 'how long old revisions can be read, as upstream: "5m"')
     .option(
       '--runtime-config <list>',
@@ -63,6 +66,25 @@ function addUp(program: Command, environment: Environment): void {
       await up(readOptions(environment, flags.data), flags)
     })
   addApiServerFlags(command)
+}
+
+function addFlows(program: Command, environment: Environment): void {
+  program
+    .command('flows')
+    .description("Show the current cluster's flows with verdict, reason, policy and DNS query, as Hubble would.")
+    .option('-f, --follow', 'go on until it is ended')
+    .option('-n, --namespace <namespace>', 'of either side')
+    .option('--pod <pod>', 'beginning of a name, or namespace/name; of either side')
+    .option('--verdict <verdict>', 'FORWARDED or DROPPED')
+    .option('--port <port>', 'of either side', parseCount)
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (flags: FlowsFlags & { readonly data?: string }) => {
+      const { flows } = await import('./commands/flows.ts')
+      const stop = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      await flows(readOptions(environment, flags.data), flags, stop.signal)
+    })
 }
 
 function addDown(program: Command, environment: Environment): void {

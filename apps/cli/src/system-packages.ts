@@ -15,6 +15,7 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'util-linux', file: '/usr/bin/nsenter' },
   { name: 'mount', file: '/usr/sbin/losetup' },
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
+  { name: 'tcpdump', file: '/usr/bin/tcpdump' },
   { name: 'perl-base', file: '/usr/bin/perl' },
 ]
 

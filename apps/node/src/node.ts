@@ -13,6 +13,7 @@ import type { Ledger } from '@aksel/host/ledger'
 import type { CustomNews } from '@aksel/network/dns/custom-servers'
 import { runDns } from '@aksel/network/dns/dns-server'
 import { parseSearch } from '@aksel/network/dns/upstream'
+import { FlowLog } from '@aksel/network/flows/flow-log'
 import { InteractiveNft } from '@aksel/network/nft/interactive'
 import { NetworkPolicies } from '@aksel/network/policy/network-policies'
 import { runServiceProxy } from '@aksel/network/service-proxy/service-proxy'
@@ -41,6 +42,7 @@ import { localDnsAddresses } from '@aksel/provider/local-dns'
 import { jsonLog } from './json-log.ts'
 import { unlessPartitioned } from './partition-tunnel.ts'
 import type { NodeOptions } from './options.ts'
+import { withFlows } from './flow-stream.ts'
 
 export interface NodeSignals {
   /** The agent is to end; containers go on. */
@@ -71,7 +73,9 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   using nft = new InteractiveNft()
   const policies = networkPolicies(options, caches, nft, runtime)
   const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots, policies })
-  await using _tunnel = await startTunnel(scope, options, access, agent, tasks)
+  const flows = flowLog(options, caches, client, policies)
+  const endpoints = flows === undefined ? agent.endpoints : withFlows(flows, agent.endpoints)
+  await using _tunnel = await startTunnel(scope, options, access, { pods: agent.pods, endpoints }, tasks)
   powerOff.addEventListener('abort', () => void shutDown(scope, options, agent), { once: true })
   const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
   await Promise.all([
@@ -79,6 +83,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
     proxy(scope, options, caches, nft),
     dns(scope, { options, caches, client, agent }),
     guarding,
+    flows?.run(childScope(scope, { part: 'flow-log' })),
   ])
   scope.log.info('the agent has ended; containers go on')
 }
@@ -142,7 +147,7 @@ async function startTunnel(
   scope: Scope,
   options: NodeOptions,
   access: ClusterAccess,
-  agent: RunningAgent,
+  agent: Pick<RunningAgent, 'pods' | 'endpoints'>,
   tasks: Tasks,
 ): Promise<AsyncDisposable> {
   const { certPem, keyPem, caPem } = access
@@ -160,6 +165,18 @@ async function startTunnel(
       attach[Symbol.dispose]()
     },
   }
+}
+
+/** Absent where the cluster has no Advanced Container Networking Services. */
+function flowLog(
+  options: NodeOptions,
+  caches: Caches,
+  client: Client,
+  policies: NetworkPolicies | undefined,
+): FlowLog | undefined {
+  const { flowLogPath: logPath } = options
+  if (logPath === undefined) return undefined
+  return new FlowLog({ ...options, caches, client, logPath, ...(policies === undefined ? {} : { policies }) })
 }
 
 function networkPolicies(

@@ -16,6 +16,7 @@ const file = {
   clusterDns: '10.0.0.10',
   clusterDomain: 'cluster.local',
   podCidr: '10.244.3.0/24',
+  serviceCidr: '10.0.0.0/16',
   maxPods: 250,
   capacity: { cpuMilli: 2000, memoryBytes: 8e9 },
   kubernetesVersion: '1.35.7',

@@ -24,6 +24,9 @@ export interface NodeOptions {
   readonly nonMasqueradeCidrs: readonly string[]
   /** Who enforces NetworkPolicies; nobody when absent. */
   readonly networkPolicy?: NetworkPolicyEngine
+  /** Where flows are written; absent where they are not to be seen. */
+  readonly flowLogPath?: string
+  readonly serviceCidr: string
   /** Rules of the node's own LocalDNS, which its pods then ask; absent where it has none. */
   readonly localDns?: LocalDnsConfig
   readonly labels: Readonly<Record<string, string>>
@@ -75,6 +78,8 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
   const localDns = read.field('localDns') as LocalDnsConfig | undefined
   return {
     ...(localDns === undefined ? {} : { localDns }),
+    ...(read.field('flowLogPath') === undefined ? {} : { flowLogPath: read.text('flowLogPath') }),
+    serviceCidr: read.text('serviceCidr'),
     ...(networkPolicy === undefined ? {} : { networkPolicy }),
     nodeName: read.text('nodeName'),
     nodeAddress: read.text('nodeAddress'),

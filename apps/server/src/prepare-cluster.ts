@@ -5,6 +5,7 @@ import {
   clusterRoles,
   configMaps,
   csiDrivers,
+  customResourceDefinitions,
   roleBindings,
   roles,
   services,
@@ -16,6 +17,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { kubeDnsObjects } from '@aksel/network/dns/kube-dns'
 import { builtInCsiDrivers, builtInStorageClasses } from '@aksel/storage/storage-classes'
+import { flowLogAccess, flowLogDefinitions } from '@aksel/network/flows/objects'
 import { policyAgentObjects } from '@aksel/network/policy/policy-agent'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { EmbeddedEngine } from './embedded-engine.ts'
@@ -25,6 +27,7 @@ export interface NewCluster {
   readonly client: Client
   readonly dnsServiceIp: string
   readonly networkPolicy?: NetworkPolicyEngine
+  readonly flowLogs?: boolean
   readonly virtualNetworkId: string
 }
 
@@ -34,7 +37,12 @@ export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, clus
   const kubernetesVersion = engine.status(cluster.id)!.kubernetesVersion
   const dns = kubeDnsObjects({ address: cluster.dnsServiceIp, clusterDomain: 'cluster.local' })
   const agent = cluster.networkPolicy === undefined ? undefined : policyAgentObjects(cluster.networkPolicy)
+  const access = cluster.flowLogs === true ? [flowLogAccess()] : []
+  const definitions = cluster.flowLogs === true ? flowLogDefinitions() : []
   await Promise.all([
+    ...definitions.map((object) => create(cluster.client, customResourceDefinitions, object)),
+    ...access.map(({ role }) => create(cluster.client, clusterRoles, role)),
+    ...access.map(({ binding }) => create(cluster.client, clusterRoleBindings, binding)),
     ...(agent === undefined ? [] : [create(cluster.client, clusterRoles, agent.role)]),
     ...(agent === undefined ? [] : [create(cluster.client, clusterRoleBindings, agent.binding)]),
     create(cluster.client, services, dns.service),

@@ -23,6 +23,8 @@ export type PrepareCluster = (
     readonly dnsServiceIp: string
     /** Who enforces NetworkPolicies; nobody when absent. */
     readonly networkPolicy?: NetworkPolicyEngine
+    /** Its nodes show and write down their flows. */
+    readonly flowLogs?: boolean
     /** The VNet of its machines, lower case. */
     readonly virtualNetworkId: string
   },

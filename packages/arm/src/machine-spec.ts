@@ -73,6 +73,7 @@ export function machineSpec(parts: {
       serviceCidr: cluster.properties.networkProfile.serviceCidr,
       podCidr: machine.podCidr,
       ...(networkPolicy === undefined ? {} : { networkPolicy }),
+      ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
     },
   }
 }
@@ -81,6 +82,14 @@ export function machineSpec(parts: {
 export function policyEngineOf(cluster: ClusterRecord): NetworkPolicyEngine | undefined {
   const named = String(cluster.properties.networkProfile['networkPolicy']).toLowerCase()
   return networkPolicyEngines.find((engine) => engine === named)
+}
+
+/** Advanced Container Networking Services: whole, or its observability alone. */
+export function hasFlowLogs(cluster: ClusterRecord): boolean {
+  const given = cluster.properties.networkProfile['advancedNetworking'] as
+    | { readonly enabled?: boolean; readonly observability?: { readonly enabled?: boolean } }
+    | undefined
+  return given?.observability?.enabled ?? given?.enabled === true
 }
 
 /** `key=value:Effect` or `key:Effect`. */

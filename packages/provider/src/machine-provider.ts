@@ -41,6 +41,8 @@ export interface BootData {
   readonly podCidr: string
   /** Who enforces NetworkPolicies on the machine; nobody when absent. */
   readonly networkPolicy?: NetworkPolicyEngine
+  /** The machine can show and write down its flows. */
+  readonly flowLogs?: boolean
 }
 
 /** The engines of AKS. */

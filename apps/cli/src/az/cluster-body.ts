@@ -27,6 +27,7 @@ export interface CreateFlags extends CommonFlags, PoolFlags {
   readonly networkPluginMode?: string
   readonly networkPolicy?: string
   readonly networkDataplane?: string
+  readonly enableAcns?: boolean
   readonly podCidr?: string
   readonly serviceCidr?: string
   readonly dnsServiceIp?: string
@@ -57,6 +58,7 @@ export function createFlags(command: Command): Command {
     .option('--network-plugin-mode <mode>', 'overlay')
     .option('--network-policy <policy>', 'none, azure, calico or cilium')
     .option('--network-dataplane <dataplane>', 'azure or cilium')
+    .option('--enable-acns', 'Advanced Container Networking Services: flow logs and their metrics')
     .option('--pod-cidr <cidr>', 'range of the pods')
     .option('--service-cidr <cidr>', 'range of the services')
     .option('--dns-service-ip <address>', 'address of the DNS service')
@@ -120,6 +122,7 @@ function networkProfile(flags: CreateFlags): Readonly<Record<string, unknown>> |
     networkPluginMode: flags.networkPluginMode,
     networkPolicy: flags.networkPolicy,
     networkDataplane: flags.networkDataplane,
+    advancedNetworking: flags.enableAcns === true ? { enabled: true } : undefined,
     podCidr: flags.podCidr,
     serviceCidr: flags.serviceCidr,
     dnsServiceIP: flags.dnsServiceIp,

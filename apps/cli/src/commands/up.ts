@@ -30,6 +30,7 @@ export interface UpRequest {
   readonly foreground?: boolean
   readonly kubernetesVersion?: string
   readonly networkPolicy?: string
+  readonly enableAcns?: boolean
   readonly strict?: boolean
   readonly etcdCompactionInterval?: string
   readonly runtimeConfig?: string
@@ -234,8 +235,12 @@ async function ensureDemo(
 }
 
 function demoCluster(request: UpRequest & { readonly simulated: boolean }): unknown {
-  const { networkPolicy } = request
-  const cilium = networkPolicy === 'cilium' ? { networkDataplane: 'cilium' } : {}
+  const { networkPolicy, enableAcns } = request
+  const networkProfile = {
+    ...(networkPolicy === undefined ? {} : { networkPolicy }),
+    ...(networkPolicy === 'cilium' ? { networkDataplane: 'cilium' } : {}),
+    ...(enableAcns === true ? { advancedNetworking: { enabled: true } } : {}),
+  }
   return {
     location: LOCATION,
     identity: { type: 'SystemAssigned' },
@@ -243,7 +248,7 @@ function demoCluster(request: UpRequest & { readonly simulated: boolean }): unkn
     properties: {
       dnsPrefix: 'demo',
       ...(request.kubernetesVersion === undefined ? {} : { kubernetesVersion: request.kubernetesVersion }),
-      ...(networkPolicy === undefined ? {} : { networkProfile: { networkPolicy, ...cilium } }),
+      ...(Object.keys(networkProfile).length === 0 ? {} : { networkProfile }),
       agentPoolProfiles: [
         {
           name: 'nodepool1',

@@ -24,6 +24,8 @@ export interface AgentConfig {
   readonly podCidr: string
   /** Absent where nobody enforces NetworkPolicies. */
   readonly networkPolicy?: string
+  /** Where flows are written; absent where they are not to be seen. */
+  readonly flowLogPath?: string
   /** Absent where the machine has no LocalDNS. */
   readonly localDns?: LocalDnsConfig
   readonly labels: Readonly<Record<string, string>>
@@ -77,6 +79,7 @@ export function agentConfig(request: {
     nodeAddress: attachment.address,
     podCidr: spec.boot.podCidr,
     ...(spec.boot.networkPolicy === undefined ? {} : { networkPolicy: spec.boot.networkPolicy }),
+    ...(spec.boot.flowLogs === true ? { flowLogPath: `${paths.root}/acns/hubble/events.log` } : {}),
     ...(spec.localDns === undefined ? {} : { localDns: spec.localDns }),
     labels: spec.labels,
     taints: spec.taints,

@@ -8,6 +8,7 @@ import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Cache, Caches } from '@aksel/runtime/controller'
+import type { PolicyName } from '../flows/hubble.ts'
 import { isAddress } from '../ipv4.ts'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import { renderTable } from '../nft/table.ts'
@@ -127,6 +128,20 @@ export class NetworkPolicies {
         resolve()
       })
       this.#mark()
+    })
+  }
+
+  /** Resolves when denied packets are copied to the flow log, or no longer. */
+  async logDenied(isOn: boolean, signal?: AbortSignal): Promise<void> {
+    this.#state.logDenied(isOn)
+    await this.settled(signal)
+  }
+
+  /** The policies that a denying chain stands for. */
+  deniedBy(chain: string): readonly PolicyName[] {
+    return this.#state.deniedBy(chain).map((key) => {
+      const [namespace = '', name = ''] = key.split('/')
+      return { name, namespace, kind: 'NetworkPolicy' }
     })
   }
 

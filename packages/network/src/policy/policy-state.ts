@@ -6,6 +6,7 @@ import type { NetworkPolicy } from '@aksel/api/types/networking-v1'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
 import { renderDifference, type TableContent } from '../nft/table.ts'
+import { copyDenied } from '../flows/table.ts'
 import { compilePolicy, type CompiledPolicy } from './compile.ts'
 import { elementsOf, groupType, shortHash, type Group, type PolicyPod } from './groups.ts'
 import { POLICY_TABLE } from './table.ts'
@@ -42,6 +43,9 @@ export class PolicyState {
   readonly #groups = new Map<string, KnownGroup>()
   readonly #nodes = new Map<string, string>()
   readonly #dirty: Dirty = { sets: new Set(), pods: true }
+  /** By the name of a chain that denies: the chains of the policies that it asks before. */
+  readonly #selecting = new Map<string, readonly string[]>()
+  #isLogging = false
   #told: Content = nothing
 
   constructor(engine: NetworkPolicyEngine) {
@@ -92,6 +96,19 @@ export class PolicyState {
     this.#dirty.pods = true
   }
 
+  /** Whether what is denied is copied to the flow log first. */
+  logDenied(isOn: boolean): void {
+    if (this.#isLogging === isOn) return
+    this.#isLogging = isOn
+    this.#dirty.pods = true
+  }
+
+  /** Keys of the policies that a denying chain stands for. */
+  deniedBy(name: string): readonly string[] {
+    const chains = new Set((this.#selecting.get(name) ?? []).map((chain) => chain.replace(/^\w+-/, '')))
+    return [...this.#policies].filter(([, { chain }]) => chains.has(chain)).map(([key]) => key)
+  }
+
   /** Lines of one transaction that bring the kernel from what it was told last to what holds now. */
   takeChange(): readonly string[] {
     const { sets, pods } = this.#dirty
@@ -120,6 +137,7 @@ export class PolicyState {
     if (names !== undefined) return { ...nothing, elements }
     const sets = new Map([...this.#groups].map(([name, { group }]) => [name, groupType(group)]))
     const chains = new Map<string, readonly string[]>()
+    this.#selecting.clear()
     for (const { compiled, chain } of this.#policies.values()) {
       if (compiled.ingress !== undefined) chains.set(`ingress-${chain}`, compiled.ingress)
       if (compiled.egress !== undefined) chains.set(`egress-${chain}`, compiled.egress)
@@ -151,7 +169,9 @@ export class PolicyState {
     }
     if (selecting.length === 0) return undefined
     const name = `any-${direction}-${shortHash(selecting.join())}`
-    chains.set(name, [...selecting.map((chain) => `jump ${chain}`), `goto deny-${direction}`])
+    this.#selecting.set(name, selecting)
+    const logged = this.#isLogging ? [copyDenied(name)] : []
+    chains.set(name, [...selecting.map((chain) => `jump ${chain}`), ...logged, `goto deny-${direction}`])
     return `goto ${name}`
   }
 

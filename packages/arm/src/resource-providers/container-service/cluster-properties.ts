@@ -164,6 +164,8 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
     'ipFamilies',
     'loadBalancerSku',
     'networkPolicy',
+    // Nodes that run are not told.
+    'advancedNetworking',
   ]
   for (const name of network) {
     if (!same(before.networkProfile[name], next.networkProfile[name]))

@@ -2,7 +2,7 @@
 
 import type { ControlPlaneSpec, ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
-import { networkOf, policyEngineOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
+import { networkOf, hasFlowLogs, policyEngineOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
 import { groupId, sameId } from '../../resource-id.ts'
 import { keys } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord } from '../../records.ts'
@@ -39,6 +39,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const networkPolicy = policyEngineOf(cluster)
   await pass.suppliers.prepareCluster(pass.scope, {
     ...(networkPolicy === undefined ? {} : { networkPolicy }),
+    ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
     id,
     client: engine.client(id),
     dnsServiceIp: dnsServiceIP,

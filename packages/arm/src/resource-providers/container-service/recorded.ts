@@ -23,6 +23,8 @@ export const clusterEffects: Effects = {
   'networkProfile.networkPlugin': ['azure'],
   'networkProfile.networkPluginMode': ['overlay'],
   'networkProfile.networkPolicy': ['none', 'azure', 'calico', 'cilium'],
+  'networkProfile.advancedNetworking.enabled': true,
+  'networkProfile.advancedNetworking.observability.enabled': true,
   'networkProfile.networkDataplane': ['azure'],
   'networkProfile.podCidr': true,
   'networkProfile.podCidrs': true,

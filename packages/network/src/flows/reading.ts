@@ -1,0 +1,49 @@
+// From one logged packet to the flows that Hubble would show for it: one at each of its ends that is a pod of this node.
+
+import type { Directory } from './directory.ts'
+import { hubbleFlow, type Direction, type Flow, type FlowFacts, type PolicyName } from './hubble.ts'
+import type { LoggedPacket } from './nflog.ts'
+import { readPacket } from './packet.ts'
+import { FORWARDED, NO_BACKEND } from './table.ts'
+
+export interface ReadingOptions {
+  readonly nodeName: string
+  readonly directory: Directory
+  /** The policies whose rules left nothing for the packet, by the name of the chain that dropped it. */
+  readonly deniedBy: (chain: string) => readonly PolicyName[]
+  readonly uuid: () => string
+}
+
+export function flowsOf(logged: LoggedPacket, options: ReadingOptions): readonly Flow[] {
+  const packet = readPacket(logged.payload)
+  if (packet === undefined) return []
+  const { directory, nodeName, uuid, deniedBy } = options
+  const sourceService = directory.service(packet.source)
+  const destinationService = directory.service(packet.destination)
+  const { l4 } = packet
+  const isSynAck = l4.kind === 'TCP' && l4.flags.includes('SYN') && l4.flags.includes('ACK')
+  const common = {
+    timeMs: logged.timeMs,
+    nodeName,
+    packet,
+    source: directory.endpoint(packet.source),
+    destination: directory.endpoint(packet.destination),
+    isReply: packet.dns?.isResponse ?? isSynAck,
+    ...(sourceService === undefined ? {} : { sourceService }),
+    ...(destinationService === undefined ? {} : { destinationService }),
+  }
+  const made = (more: Pick<FlowFacts, 'verdict' | 'direction'> & Partial<FlowFacts>): Flow =>
+    hubbleFlow({ ...common, ...more, uuid: uuid() })
+  if (logged.prefix === NO_BACKEND) {
+    return [made({ verdict: 'DROPPED', direction: 'EGRESS', dropReason: 'SERVICE_BACKEND_NOT_FOUND' })]
+  }
+  if (logged.prefix !== FORWARDED) {
+    const direction: Direction = logged.prefix.includes('ingress') ? 'INGRESS' : 'EGRESS'
+    return [made({ verdict: 'DROPPED', direction, dropReason: 'POLICY_DENIED', deniedBy: deniedBy(logged.prefix) })]
+  }
+  const directions: Direction[] = []
+  if (directory.isLocalPod(packet.source)) directions.push('EGRESS')
+  if (directory.isLocalPod(packet.destination)) directions.push('INGRESS')
+  if (directions.length === 0) directions.push('TRAFFIC_DIRECTION_UNKNOWN')
+  return directions.map((direction) => made({ verdict: 'FORWARDED', direction }))
+}
