@@ -1,8 +1,9 @@
-// Devices that pods ask for by claim: dynamic resources of a third party's driver on a real node.
+// Devices that pods ask for by claim, on a real node: dynamic resources of a third party's driver, disks without a file
+// system, and what the node itself has.
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import type { V1ResourceSlice } from '@kubernetes/client-node'
+import type { V1Container, V1PersistentVolumeSpec, V1PodStatus, V1ResourceSlice } from '@kubernetes/client-node'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { podsIn, type Pods } from '../conformance/pods.ts'
 import { watched } from '../conformance/watched.ts'
@@ -12,7 +13,7 @@ import { callsOf, startPlugin } from './plugins/plugin-pods.ts'
 const deadline = { timeout: 180_000 }
 const sleepForever = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
 
-void suite('devices', { concurrency: 2 }, () => {
+void suite('devices', { concurrency: 3 }, () => {
   let cluster: ConformanceCluster
   let pods: Pods
 
@@ -117,4 +118,92 @@ void suite('devices', { concurrency: 2 }, () => {
       await pods.gone('lamps')
     },
   )
+
+  void test(
+    'a claim of volumeMode Block gives containers a device that keeps what is written to it',
+    deadline,
+    async () => {
+      const { core } = cluster
+      const { namespace } = pods
+      const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, volumeMode: 'Block' }
+      await core.createNamespacedPersistentVolumeClaim({ namespace, body: { metadata: { name: 'raw' }, spec: claim } })
+      const user = (name: string, script: string, more: Partial<V1Container> = {}): Promise<unknown> =>
+        pods.create(name, {
+          restartPolicy: 'Never',
+          containers: [
+            {
+              name: 'main',
+              image: busybox,
+              command: ['sh', '-c', script],
+              volumeDevices: [{ name: 'raw', devicePath: '/dev/disks/raw' }],
+              ...more,
+            },
+          ],
+          volumes: [{ name: 'raw', persistentVolumeClaim: { claimName: 'raw' } }],
+        })
+      await user(
+        'raw-writer',
+        'test -b /dev/disks/raw && printf words > /tmp/w && dd if=/tmp/w of=/dev/disks/raw conv=fsync',
+      )
+      await pods.succeeded('raw-writer')
+      await pods.delete('raw-writer')
+      await pods.gone('raw-writer')
+      await user('raw-reader', 'head -c 5 /dev/disks/raw; blockdev --getsize64 /dev/disks/raw')
+      await pods.succeeded('raw-reader')
+      assert.equal(await pods.log('raw-reader'), `words${2 ** 30}\n`)
+      await user('confused', 'true', { volumeDevices: [], volumeMounts: [{ name: 'raw', mountPath: '/raw' }] })
+      const confused = await pods.until('confused', ({ status }) => waiting(status) !== undefined)
+      assert.match(waiting(confused.status)!, /volume raw has volumeMode Block, but is specified in volumeMounts/)
+      for (const name of ['raw-reader', 'confused']) await pods.delete(name)
+    },
+  )
+
+  void test(
+    'volumes of the node itself: local and hostPath are used as they are, NFS is refused where the kernel has none',
+    deadline,
+    async () => {
+      const { core } = cluster
+      const { namespace } = pods
+      const [node] = (await core.listNode()).items
+      const values = [node!.metadata!.name!]
+      const terms = [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values }] }]
+      const kinds: Readonly<Record<string, Partial<V1PersistentVolumeSpec>>> = {
+        local: { local: { path: '/var/lib/kubelet/pods' }, nodeAffinity: { required: { nodeSelectorTerms: terms } } },
+        path: { hostPath: { path: '/var/lib/kubelet/pods', type: 'Directory' } },
+        share: { nfs: { server: '192.0.2.1', path: '/' } },
+      }
+      for (const [kind, source] of Object.entries(kinds)) {
+        const shared = { accessModes: ['ReadWriteOnce'], storageClassName: kind }
+        const capacity = { storage: '1Gi' }
+        await core.createPersistentVolume({
+          body: { metadata: { name: kind }, spec: { ...shared, capacity, ...source } },
+        })
+        const claim = { ...shared, volumeName: kind, resources: { requests: capacity } }
+        await core.createNamespacedPersistentVolumeClaim({ namespace, body: { metadata: { name: kind }, spec: claim } })
+        await pods.create(kind, {
+          restartPolicy: 'Never',
+          containers: [
+            { name: 'main', image: busybox, command: ['ls', '/v'], volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+          ],
+          volumes: [{ name: 'v', persistentVolumeClaim: { claimName: kind } }],
+        })
+      }
+      for (const kind of ['local', 'path']) {
+        const { metadata } = await pods.succeeded(kind)
+        assert.match(await pods.log(kind), new RegExp(metadata!.uid!))
+      }
+      // Where the kernel has a client nobody answers at that address.
+      await watched(cluster.config, {
+        path: `/api/v1/namespaces/${namespace}/events`,
+        isWanted: (event: { reason?: string; message?: string } | undefined) =>
+          event?.reason === 'FailedMount' && /NFS|192\.0\.2\.1/.test(event.message!),
+        waitMs: 150_000,
+      })
+      for (const kind of Object.keys(kinds)) await pods.delete(kind)
+    },
+  )
 })
+
+function waiting(status: V1PodStatus | undefined): string | undefined {
+  return status?.containerStatuses?.[0]?.state?.waiting?.message
+}

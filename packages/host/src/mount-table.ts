@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises'
 
 export interface MountEntry {
   readonly mountPoint: string
+  /** What of the file system is mounted: `/` for all of it, `/loop0` for a device bound to a file. */
+  readonly root: string
   readonly fileSystem: string
   readonly source: string
   readonly superOptions: readonly string[]
@@ -24,6 +26,7 @@ export function parseMountInfo(text: string): readonly MountEntry[] {
       const [fileSystem, source, superOptions] = right.split(' ') as [string, string, string]
       return {
         mountPoint: unescape(left.split(' ')[4]!),
+        root: unescape(left.split(' ')[3]!),
         fileSystem,
         source: unescape(source),
         superOptions: superOptions.split(','),

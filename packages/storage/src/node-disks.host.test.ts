@@ -1,7 +1,7 @@
 // Disks on real loop devices: data outlives the mount, two nodes never share a disk, and the ledger undoes everything.
 
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -102,6 +102,32 @@ test('two pods of a node share a disk, and the first to go leaves it to the othe
     assert.equal((await loopDevicesBelow(host.root)).length, 1)
     await disks.unmount(scope, requestOf(one))
     assert.equal(await readFile(join(two, 'order'), 'utf8'), '42')
+  }))
+
+test('a pod gets the disk itself, another the same one, and what was written is there for the next node', () =>
+  withHost(async (host) => {
+    const file = async (name: string): Promise<string> => {
+      const path = join(await host.target(name), 'device')
+      await writeFile(path, '')
+      return path
+    }
+    const [one, two] = [await file('one'), await file('two')]
+    const blockOf = (path: string, node = 'n1') => ({ ...requestOf(path, node), block: true })
+    const disks = host.disks('n1')
+    await disks.mount(scope, blockOf(one))
+    await disks.mount(scope, blockOf(one))
+    await disks.mount(scope, blockOf(two))
+    assert.ok((await stat(one)).isBlockDevice())
+    await run(scope, ['dd', `of=${one}`, 'bs=512', 'count=1', 'conv=fsync,sync'], { input: 'raw words' })
+    await disks.unmount(scope, blockOf(one))
+    assert.equal((await stat(one)).size, 0)
+    const { stdout } = await run(scope, ['head', '-c', '9', two])
+    assert.equal(stdout, 'raw words')
+    await assert.rejects(host.disks('n2').mount(scope, blockOf(one, 'n2')), { holder: 'machine/n1' })
+    await disks.unmount(scope, blockOf(two))
+    await host.disks('n2').mount(scope, blockOf(one, 'n2'))
+    assert.equal((await run(scope, ['head', '-c', '9', one])).stdout, 'raw words')
+    await host.disks('n2').unmount(scope, blockOf(one, 'n2'))
   }))
 
 test('a disk that a node has is refused to another and cannot be removed', () =>

@@ -3,6 +3,7 @@
 // memory: every step looks first, so that it may be repeated after a crash at any point.
 //
 //     attached file → loop device → file system → staging mount → bind mount
+//     attached file → loop device → bind mount of the device               (volumeMode: Block)
 //
 // They are in the ledger, so that undoing an owner newest first gives the disk back, the file last.
 
@@ -11,7 +12,7 @@ import { join } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
 import { run as runCommand, type CommandRunner } from '@aksel/host/command'
 import type { HostObject, Ledger } from '@aksel/host/ledger'
-import { mountsBelow, readMounts } from '@aksel/host/mount-table'
+import { mountsBelow, readMounts, type MountEntry } from '@aksel/host/mount-table'
 import { loopDevicesBelow } from '@aksel/host/undo'
 import { attachDisk, detachDisk, diskOfHandle, diskPaths, holderOf, type DiskPaths } from './disk-attachments.ts'
 import { ensureFileSystem } from './file-systems.ts'
@@ -22,8 +23,10 @@ export interface MountRequest {
   /** `ext4` when empty. */
   readonly fsType: string
   readonly readOnly: boolean
-  /** An existing folder. */
+  /** An existing folder; a file where the pod wants the disk itself. */
   readonly targetPath: string
+  /** The disk as it is, without a file system of ours. False when absent. */
+  readonly block?: boolean
   /** Who uses it, for the ledger and for other nodes: `machine/aks-nodepool1-0`. */
   readonly owner: string
 }
@@ -103,16 +106,17 @@ class NodeDisks implements DiskMounter {
     const fsType = request.fsType === '' ? 'ext4' : request.fsType
     await this.#attach(place)
     const device = await this.#ensureLoopDevice(scope, place)
-    await this.#stage(scope, place, { device, fsType })
+    const isBlock = request.block === true
+    if (!isBlock) await this.#stage(scope, place, { device, fsType })
     const target = await realpath(request.targetPath)
     const mounted = (await readMounts()).find((mount) => mount.mountPoint === target)
-    if (mounted !== undefined && mounted.source !== device) {
+    if (mounted !== undefined && !isOf(mounted, device)) {
       throw new Error(`Cannot mount disk "${place.paths.disk}" at ${target}: ${mounted.source} is mounted there`)
     }
     await this.#record(place, { kind: 'mounts', path: target })
-    if (mounted === undefined) await this.#run(scope, ['mount', '--bind', place.staging, target])
+    if (mounted === undefined) await this.#run(scope, ['mount', '--bind', isBlock ? device : place.staging, target])
     // A bind mount takes this option only when it is mounted again.
-    if (request.readOnly) await this.#run(scope, ['mount', '-o', 'remount,bind,ro', target])
+    if (request.readOnly && !isBlock) await this.#run(scope, ['mount', '-o', 'remount,bind,ro', target])
   }
 
   async #attach({ paths, owner }: Place): Promise<void> {
@@ -156,7 +160,9 @@ class NodeDisks implements DiskMounter {
     const image = await realpath(paths.image).catch(() => paths.image)
     const devices = await loopDevicesBelow(image)
     const staging = await realpath(place.staging).catch(() => place.staging)
-    const users = (await readMounts()).filter((mount) => devices.includes(mount.source) && mount.mountPoint !== staging)
+    const users = (await readMounts()).filter(
+      (mount) => devices.some((device) => isOf(mount, device)) && mount.mountPoint !== staging,
+    )
     if (users.length > 0) return
     await this.#unmountAll(scope, staging)
     await rmdir(staging).catch(ignoreMissing)
@@ -187,6 +193,11 @@ class NodeDisks implements DiskMounter {
       if (isSame(entry.object, object)) await this.#options.ledger.strike(entry)
     }
   }
+}
+
+/** A file system on the device, or the device itself bound to a file. */
+function isOf({ source, fileSystem, root }: MountEntry, device: string): boolean {
+  return source === device || (['devtmpfs', 'tmpfs'].includes(fileSystem) && `/dev${root}` === device)
 }
 
 function isSame(one: HostObject, other: HostObject & { readonly path: string }): boolean {

@@ -67,7 +67,7 @@ test('what this driver does not serve is refused in words', () => {
     return plan.kind === 'refuse' ? plan.message : 'created'
   }
   assert.match(messageOf({ accessModes: ['ReadWriteMany'] }), /not supported for access mode: ReadWriteMany/)
-  assert.match(messageOf({ volumeMode: 'Block' }), /volumeMode "Block" is not supported/)
+  assert.equal(messageOf({ volumeMode: 'Block' }), 'created')
   assert.match(messageOf({ selector: {} }), /claim Selector is not supported/)
   assert.match(messageOf({ dataSource: { kind: 'VolumeSnapshot', name: 's' } }), /VolumeSnapshot "s"/)
   assert.match(messageOf({}, { fsType: 'ntfs' }), /fsType "ntfs" is not one of/)

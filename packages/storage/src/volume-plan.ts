@@ -57,6 +57,8 @@ export function planVolume(request: VolumeRequest): VolumePlan {
   const name = volumeNameOf(claim)
   const reclaimPolicy = storageClass.reclaimPolicy ?? 'Delete'
   const affinity = affinityOf(request)
+  const volumeMode = claim.spec.volumeMode ?? 'Filesystem'
+  const fsType = parameter(storageClass, 'fstype', 'csi.storage.k8s.io/fstype') ?? 'ext4'
   const volume: PersistentVolume = {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
@@ -76,14 +78,14 @@ export function planVolume(request: VolumeRequest): VolumePlan {
       csi: {
         driver: diskDriver,
         volumeHandle: `${request.diskIdPrefix}${name}`,
-        fsType: parameter(storageClass, 'fstype', 'csi.storage.k8s.io/fstype') ?? 'ext4',
+        ...(volumeMode === 'Block' ? {} : { fsType }),
         volumeAttributes: attributesOf(claim, storageClass, gib),
       },
       ...(affinity === undefined ? {} : { nodeAffinity: affinity }),
       persistentVolumeReclaimPolicy: reclaimPolicy,
       storageClassName: storageClass.metadata.name,
       ...(storageClass.mountOptions === undefined ? {} : { mountOptions: storageClass.mountOptions }),
-      volumeMode: 'Filesystem',
+      volumeMode,
     },
   }
   return { kind: 'create', volume, sizeBytes: gib * GIB }
@@ -92,7 +94,6 @@ export function planVolume(request: VolumeRequest): VolumePlan {
 function refusalOf({ claim, storageClass }: VolumeRequest): string | undefined {
   const { spec } = claim
   if (spec.selector !== undefined) return 'claim Selector is not supported'
-  if (spec.volumeMode === 'Block') return 'volumeMode "Block" is not supported: disks are served as file systems only'
   if (spec.dataSource !== undefined || spec.dataSourceRef !== undefined) {
     const { kind, name } = (spec.dataSource ?? spec.dataSourceRef)!
     return `a volume cannot be made from ${kind} "${name}": data sources are not supported`

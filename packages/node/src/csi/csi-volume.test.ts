@@ -5,7 +5,15 @@ import { test } from 'node:test'
 import type { Pod } from '@aksel/api/types/core-v1'
 import type { CSIDriver } from '@aksel/api/types/storage-v1'
 import { hostPathOf, publicPathOf } from '../plugins/kubelet-directory.ts'
-import { attachmentName, checkMode, fsGroupBy, inlineCsiVolume, stagingPath, volumeCapability } from './csi-volume.ts'
+import {
+  attachmentName,
+  checkMode,
+  fsGroupBy,
+  inlineCsiVolume,
+  persistentCsiVolume,
+  stagingPath,
+  volumeCapability,
+} from './csi-volume.ts'
 import type { CsiVolume } from './csi-volume.ts'
 import type { NodeCapability } from './driver.ts'
 
@@ -15,6 +23,21 @@ const persistent: CsiVolume = { ...inline, mode: 'Persistent', fsType: 'ext4', a
 const driverWith = (...volumeLifecycleModes: string[]): CSIDriver =>
   ({ metadata: { name: 'd' }, spec: { volumeLifecycleModes } }) as unknown as CSIDriver
 const can = (...names: NodeCapability[]): ReadonlySet<NodeCapability> => new Set(names)
+
+test('a block volume is asked for as a device, and nobody changes the group of its files', () => {
+  const persistent = {
+    metadata: { name: 'raw' },
+    spec: {
+      csi: { driver: 'd', volumeHandle: 'h', fsType: 'ext4' },
+      volumeMode: 'Block',
+      accessModes: ['ReadWriteOnce'],
+    },
+  }
+  const volume = persistentCsiVolume(persistent, { metadata: { name: 'c' }, spec: {} }, false)
+  const all = new Set(['VOLUME_MOUNT_GROUP'] as const)
+  assert.deepEqual(volumeCapability(volume, all, 2000), { block: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' } })
+  assert.equal(fsGroupBy(volume, 'File', all), 'nobody')
+})
 
 test('an inline volume has a handle of its own in each pod, and its secret lies in the pod’s namespace', () => {
   assert.match(inline.handle, /^csi-[0-9a-f]{64}$/)

@@ -13,6 +13,8 @@ export interface CsiVolume {
   /** The persistent volume's name, or the volume's in its pod. */
   readonly specName: string
   readonly mode: 'Persistent' | 'Ephemeral'
+  /** The pod gets the device, not a file system on it. */
+  readonly isBlock: boolean
   readonly fsType: string
   readonly readOnly: boolean
   readonly attributes: Readonly<Record<string, string>>
@@ -38,6 +40,7 @@ export function persistentCsiVolume(
     handle: csi!.volumeHandle,
     specName: volume.metadata.name,
     mode: 'Persistent',
+    isBlock: volume.spec.volumeMode === 'Block',
     fsType: csi!.fsType ?? '',
     readOnly: readOnly || csi!.readOnly === true,
     attributes: csi!.volumeAttributes ?? {},
@@ -59,6 +62,7 @@ export function inlineCsiVolume(pod: Pod, volume: Volume): CsiVolume {
     handle: `csi-${createHash('sha256').update(`${uid}${volume.name}`).digest('hex')}`,
     specName: volume.name,
     mode: 'Ephemeral',
+    isBlock: false,
     fsType,
     readOnly,
     attributes: volumeAttributes,
@@ -101,6 +105,7 @@ export function fsGroupBy(
   policy: string | undefined,
   capabilities: ReadonlySet<NodeCapability>,
 ): 'driver' | 'agent' | 'nobody' {
+  if (volume.isBlock) return 'nobody'
   if (capabilities.has('VOLUME_MOUNT_GROUP')) return 'driver'
   if (policy === 'None') return 'nobody'
   if (policy === 'File') return 'agent'
@@ -114,13 +119,15 @@ export function volumeCapability(
   capabilities: ReadonlySet<NodeCapability>,
   mountGroup: number | undefined,
 ): object {
+  const access = { mode: accessMode(volume.accessModes, capabilities.has('SINGLE_NODE_MULTI_WRITER')) }
+  if (volume.isBlock) return { block: {}, accessMode: access }
   return {
     mount: {
       fsType: volume.fsType,
       mountFlags: volume.mountOptions,
       ...(mountGroup === undefined ? {} : { volumeMountGroup: String(mountGroup) }),
     },
-    accessMode: { mode: accessMode(volume.accessModes, capabilities.has('SINGLE_NODE_MULTI_WRITER')) },
+    accessMode: access,
   }
 }
 

@@ -97,6 +97,7 @@ export class CsiMounts {
         hostPath: target,
         ownedByGroup: fsGroupApplier === 'agent',
         readOnly: volume.readOnly,
+        ...(volume.isBlock ? { isBlock: true } : {}),
         ...(times.length === 0 ? {} : { refreshAtMs: Math.min(...times) }),
       }
     } catch (error) {
@@ -104,7 +105,8 @@ export class CsiMounts {
       if (!isMounted) throw error
       scope.log.warn('a mounted CSI volume was not refreshed', { error, volume: volume.specName })
       const refreshAtMs = scope.clock.now() + RETRY_MS
-      return { hostPath: target, ownedByGroup: false, readOnly: volume.readOnly, refreshAtMs }
+      const { isBlock, readOnly } = volume
+      return { hostPath: target, ownedByGroup: false, readOnly, refreshAtMs, ...(isBlock ? { isBlock } : {}) }
     }
   }
 

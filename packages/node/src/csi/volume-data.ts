@@ -33,7 +33,12 @@ export async function readVolumeData(directory: string): Promise<VolumeData | un
 
 /** The folder goes too. Not recursive: were something still mounted in it, this fails rather than empties it. */
 export async function removeVolumeData(directory: string): Promise<void> {
-  await rmdir(join(directory, 'mount')).catch(ignoreMissing)
+  const mount = join(directory, 'mount')
+  await rmdir(mount).catch((error: NodeJS.ErrnoException) => {
+    // Of a block volume it is a file that a device was bound to.
+    if (error.code === 'ENOTDIR') return rm(mount)
+    return ignoreMissing(error)
+  })
   await rm(join(directory, dataFile), { force: true })
   await rmdir(directory).catch(ignoreMissing)
 }

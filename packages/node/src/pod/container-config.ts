@@ -40,6 +40,8 @@ export interface ContainerFacts {
   readonly image: ImageEntry | undefined
   readonly env: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
+  /** Volumes that the container gets as devices; none when absent. */
+  readonly devices?: ContainerConfig['devices']
   readonly capacity: NodeCapacity
   /** CPUs and memory nodes that the node's managers hold the container to. */
   readonly pinned?: Pick<LinuxResources, 'cpusetCpus' | 'cpusetMems'>
@@ -58,7 +60,7 @@ export function containerConfig(pod: Pod, container: Container, facts: Container
     workingDir: container.workingDir ?? '',
     envs: [...env].map(([key, value]) => ({ key, value })),
     mounts: facts.mounts,
-    devices: [],
+    devices: facts.devices ?? [],
     labels: labelsOf(pod, container),
     annotations: annotationsOf(pod, container, facts.attempt),
     logPath: containerLogPath(container.name, facts.attempt),

@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Container, Pod, VolumeMount } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
-import type { Mount } from '../cri/types.ts'
+import type { ContainerConfig, Mount } from '../cri/types.ts'
 import type { PodFolders } from '../volumes/pod-volumes.ts'
 import { mountSubPath } from '../volumes/sub-path.ts'
 import type { MountedVolume } from '../volumes/volume.ts'
@@ -51,6 +51,21 @@ export function messageFile(folders: PodFolders, container: string, attempt: num
   return join(folders.root, 'containers', container, String(attempt), 'message')
 }
 
+/** The volumes that a container gets as devices. */
+export function containerDevices(
+  container: Container,
+  volumes: ReadonlyMap<string, MountedVolume>,
+): ContainerConfig['devices'] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.get(name)
+    if (volume === undefined)
+      throw new ContainerConfigError(`cannot find volume "${name}" to pass into container "${container.name}"`)
+    if (volume.isBlock !== true)
+      throw new ContainerConfigError(`volume ${name} has volumeMode Filesystem, but is specified in volumeDevices`)
+    return { containerPath: devicePath, hostPath: volume.hostPath, permissions: volume.readOnly ? 'r' : 'mrw' }
+  })
+}
+
 function plain(containerPath: string, hostPath: string): Mount {
   return { containerPath, hostPath, readonly: false, propagation: 'PROPAGATION_PRIVATE' }
 }
@@ -71,6 +86,8 @@ async function volumeMount(
   const volume = volumes.get(mount.name)
   if (volume === undefined)
     throw new ContainerConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`)
+  if (volume.isBlock === true)
+    throw new ContainerConfigError(`volume ${mount.name} has volumeMode Block, but is specified in volumeMounts`)
   const subPath = mount.subPathExpr === undefined ? mount.subPath : expandFully(mount.subPathExpr, env)
   let hostPath = volume.hostPath
   if (subPath !== undefined && subPath !== '') {

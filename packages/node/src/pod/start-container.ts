@@ -9,9 +9,9 @@ import type { PodObjects } from '../object-watches.ts'
 import { mountImageVolumes } from '../volumes/image-volume.ts'
 import type { MountedVolume } from '../volumes/volume.ts'
 import { containerConfig } from './container-config.ts'
-import { containerMounts } from './container-mounts.ts'
+import { containerDevices, containerMounts } from './container-mounts.ts'
 import { isStaticPod } from './critical.ts'
-import { ContainerConfigError, environmentOf } from './env.ts'
+import { environmentOf } from './env.ts'
 import { runHook } from './hooks.ts'
 import { podFolders, tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
@@ -108,9 +108,6 @@ async function prepare(
     clusterDomain: host.clusterDomain,
     attempt,
   })
-  if ((container.volumeDevices ?? []).length > 0) {
-    throw new ContainerConfigError('this node does not offer volumes as block devices')
-  }
   const target = targetId === undefined ? {} : { targetId }
   const config = containerConfig(pod, container, {
     attempt,
@@ -118,6 +115,7 @@ async function prepare(
     image,
     env,
     mounts,
+    devices: containerDevices(container, volumes),
     capacity: host.capacity,
     ...(host.managers === undefined ? {} : { pinned: host.managers.pin(pod, container) }),
     ...target,

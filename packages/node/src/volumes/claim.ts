@@ -1,6 +1,6 @@
 // A claim's volume: the one that the claim is bound to, mounted by the disk driver or by a CSI driver at a path of the pod.
 
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { persistentVolumeClaims, persistentVolumes } from '@aksel/api/resources'
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@aksel/api/types/core-v1'
@@ -8,6 +8,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { inlineCsiVolume, persistentCsiVolume } from '../csi/csi-volume.ts'
 import { readVolumeData, removeVolumeData, writeVolumeData } from '../csi/volume-data.ts'
+import { mountNodePath } from './node-path.ts'
 import type { MountVolume, VolumeHost } from './volume.ts'
 
 /** Disks are the node's own work; all other drivers are plug-ins. */
@@ -16,11 +17,13 @@ export const diskDriver = 'disk.csi.azure.com'
 export const mountClaim: MountVolume = async (scope, host, { pod, volume, directory }) => {
   const { persistent, claim } = await boundVolume(host.client, pod, claimNameOf(pod, volume))
   const csi = persistent.spec?.csi
+  const isBlock = persistent.spec?.volumeMode === 'Block'
   if (csi === undefined) {
-    const kind = Object.keys(persistent.spec ?? {}).find((key) => unservedKinds.includes(key)) ?? 'unknown'
-    throw new Error(
-      `persistentvolume "${persistent.metadata.name}" is of kind "${kind}": this node has no plugin for it`,
-    )
+    return mountNodePath(scope, host, {
+      persistent,
+      readOnly: volume.persistentVolumeClaim?.readOnly === true,
+      directory,
+    })
   }
   const readOnly = volume.persistentVolumeClaim?.readOnly === true || csi.readOnly === true
   if (csi.driver !== diskDriver) {
@@ -30,16 +33,16 @@ export const mountClaim: MountVolume = async (scope, host, { pod, volume, direct
   const targetPath = join(directory, 'mount')
   const { volumeHandle, fsType = '' } = csi
   await writeVolumeData(directory, { driverName: csi.driver, volumeHandle, specVolID: persistent.metadata.name })
-  await mkdir(targetPath, { recursive: true })
-  await host.disks.mount(scope, { volumeHandle, fsType, readOnly, targetPath, owner: host.owner })
-  return { hostPath: targetPath, ownedByGroup: true, readOnly }
+  if (isBlock) await (await open(targetPath, 'a')).close()
+  else await mkdir(targetPath, { recursive: true })
+  const block = isBlock ? { block: true } : {}
+  await host.disks.mount(scope, { volumeHandle, fsType, readOnly, targetPath, owner: host.owner, ...block })
+  return { hostPath: targetPath, ownedByGroup: !isBlock, readOnly, ...(isBlock ? { isBlock } : {}) }
 }
 
 /** A volume that a driver makes for this pod alone. */
 export const mountInlineCsi: MountVolume = (scope, host, { pod, volume, directory }) =>
   host.csi.mount(scope, { pod, volume: inlineCsiVolume(pod, volume), directory })
-
-const unservedKinds: readonly string[] = ['hostPath', 'local', 'nfs', 'iscsi', 'fc', 'azureDisk', 'azureFile', 'cephfs']
 
 /** Unmounts every volume of a driver below a pod's folder for such volumes. Idempotent. */
 export async function unmountClaims(scope: Scope, host: VolumeHost, parent: string): Promise<void> {

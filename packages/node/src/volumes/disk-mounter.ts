@@ -17,6 +17,8 @@ export interface DiskMounter {
       readonly fsType: string
       readonly readOnly: boolean
       readonly targetPath: string
+      /** The disk itself appears at `targetPath`, which is then an existing empty file. */
+      readonly block?: boolean
       /** Who uses it, for the ledger: `machine/aks-nodepool1-0`. */
       readonly owner: string
     },

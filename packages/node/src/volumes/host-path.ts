@@ -2,11 +2,19 @@
 
 import { mkdir, open, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
+import type { HostPathVolumeSource } from '@aksel/api/types/core-v1'
 import { hostPathOf } from '../plugins/kubelet-directory.ts'
 import type { MountVolume } from './volume.ts'
 
 export const mountHostPath: MountVolume = async (_scope, { rootDirectory }, { volume }) => {
-  const { path: wanted, type = '' } = volume.hostPath!
+  return { hostPath: await checkHostPath(rootDirectory, volume.hostPath!), ownedByGroup: false, readOnly: false }
+}
+
+/** Makes what the type says to make. Rejects where the path is something else. */
+export async function checkHostPath(
+  rootDirectory: string,
+  { path: wanted, type = '' }: HostPathVolumeSource,
+): Promise<string> {
   const path = hostPathOf(rootDirectory, wanted)
   if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 })
   if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close()
@@ -15,7 +23,7 @@ export const mountHostPath: MountVolume = async (_scope, { rootDirectory }, { vo
     const fits = found !== undefined && checks[type]?.(found) === true
     if (!fits) throw new Error(`hostPath type check failed: ${wanted} is not a ${nouns[type] ?? type}`)
   }
-  return { hostPath: path, ownedByGroup: false, readOnly: false }
+  return path
 }
 
 const checks: Readonly<Record<string, (found: Stats) => boolean>> = {

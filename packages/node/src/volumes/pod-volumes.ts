@@ -16,6 +16,7 @@ import { mountEmptyDir } from './empty-dir.ts'
 import { applyFsGroup } from './fs-group.ts'
 import { mountHostPath } from './host-path.ts'
 import { unmountImages } from './image-volume.ts'
+import { mountPodNfs } from './node-path.ts'
 import { mountProjected } from './projected.ts'
 import { mountSecret } from './secret.ts'
 import type { MountVolume, MountedVolume, VolumeHost } from './volume.ts'
@@ -43,6 +44,7 @@ function kindOf(volume: Volume): VolumeKind {
   if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
     return { folder: csiFolder, mount: mountClaim }
   }
+  if (volume.nfs !== undefined) return { folder: 'kubernetes.io~nfs', mount: mountPodNfs }
   if (volume.csi !== undefined) return { folder: csiFolder, mount: mountInlineCsi }
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir'
   if (kind === 'emptyDir') return { folder: emptyDirFolder, mount: mountEmptyDir }

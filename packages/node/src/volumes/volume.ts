@@ -41,6 +41,8 @@ export interface MountedVolume {
   /** The pod's fsGroup is to own what lies in it. */
   readonly ownedByGroup: boolean
   readonly readOnly: boolean
+  /** `hostPath` is a block device, for `volumeDevices`. */
+  readonly isBlock?: boolean
   /** Wall time at which `mount` must run again, such as for a token that ends. */
   readonly refreshAtMs?: number
 }
