@@ -5,6 +5,7 @@ import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { mkdir } from 'node:fs/promises'
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import { testMinor } from '@aksel/testing/test-size'
 import { watched } from './watched.ts'
 import { Aksel, repositoryRoot, runProgram } from '../e2e/aksel.ts'
 
@@ -23,7 +24,7 @@ export interface ClusterWish {
   /** `simulated`: no container runs, so only tests of the API and of the loops may use it. */
   readonly nodes: 'simulated' | 'real'
   readonly count?: number
-  /** Of Kubernetes; the default one when absent. */
+  /** Of Kubernetes, for who needs this very one; else `AKSEL_TEST_MINOR` says, and the product's default without it. */
   readonly version?: string
   /** More flags of `aksel up`. */
   readonly flags?: readonly string[]
@@ -42,14 +43,14 @@ export const busybox = 'docker.io/library/busybox:1.36'
 export const pause = 'registry.k8s.io/pause:3.6'
 
 export async function conformanceCluster(wish: ClusterWish): Promise<ConformanceCluster> {
-  const { nodes, count = 2 } = wish
+  const { nodes, count = 2, version = testMinor() } = wish
   const aksel = await Aksel.inNewFolder()
   const images = [...(wish.agnhost === true ? ['--agnhost'] : []), ...(wish.demo === true ? ['--demo'] : [])]
   if (images.length > 0) await buildImages(join(aksel.dataDir, 'images', 'extra'), images)
   await aksel.ok([
     'up',
     ...(nodes === 'simulated' ? ['--simulated'] : []),
-    ...(wish.version === undefined ? [] : ['--kubernetes-version', wish.version]),
+    ...(version === undefined ? [] : ['--kubernetes-version', version]),
     ...(wish.flags ?? []),
     '--nodes',
     String(count),

@@ -14,6 +14,8 @@ const stories = [
   'custom',
   'explain',
   'chores',
+  'describe',
+  'three-kinds',
   'cluster',
 ] as const
 

@@ -10,6 +10,7 @@ import type { CliOptions } from '../options.ts'
 interface Task {
   readonly name: string
   readonly argv: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Test files that need nothing but Node run in one process; the others make things on the host and run one file at a time. */
@@ -20,6 +21,16 @@ const trustPatterns = ['packages/*/src/**/*.trust.test.ts', 'apps/*/src/**/*.tru
 /** A whole control plane in virtual time, by seed. */
 const simPatterns = ['tests/sim/**/*.test.ts']
 const conformancePatterns = ['tests/conformance/**/*.test.ts']
+/** Of these minors, beside the default one, the parts of the suite that ask the API alone: all of it at full size, else a sample. */
+const otherMinors = ['1.34', '1.36'] as const
+const minorPatterns = {
+  full: [
+    'tests/conformance/{api-machinery,auth,cli}/**/*.test.ts',
+    'tests/conformance/{storage,network}/*-kinds.test.ts',
+    'tests/conformance/apps/{lifecycles,status-endpoints}.test.ts',
+  ],
+  gate: ['tests/conformance/api-machinery/{discovery,kind-lifecycles}.test.ts'],
+} as const
 const e2ePatterns = ['tests/e2e/**/*.test.ts']
 
 /** The longest story of the gate takes about a minute; full sizes take their time. */
@@ -91,6 +102,13 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
   const trust: Task = { name: 'trust', argv: [...isolated, ...filesOf(options, trustPatterns)] }
   const sim: Task = { name: 'sim', argv: [...isolated, ...filesOf(options, simPatterns)] }
   const conformance: Task = { name: 'conformance', argv: [...isolated, ...filesOf(options, conformancePatterns)] }
+  const minors = otherMinors.map((minor): readonly Task[] => [
+    {
+      name: `conformance under ${minor}`,
+      argv: [...isolated, ...filesOf(options, minorPatterns[part === 'all' ? 'full' : 'gate'])],
+      environment: { AKSEL_TEST_MINOR: minor },
+    },
+  ])
   const e2e: Task = { name: 'e2e', argv: [...isolated, ...filesOf(options, e2ePatterns)] }
   switch (part) {
     case 'check':
@@ -104,12 +122,12 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
     case 'host':
       return [[host]]
     case 'conformance':
-      return [[conformance]]
+      return [[conformance], ...minors]
     case 'e2e':
       return [[e2e]]
     case 'all':
     case undefined:
-      return [check, [trust], [sim], [host], [conformance], [e2e]]
+      return [check, [trust], [sim], [host], [conformance], ...minors, [e2e]]
     default:
       return part satisfies never
   }
@@ -134,7 +152,7 @@ async function runTask(options: CliOptions, task: Task, how: { readonly quiet: b
   // Standard input is closed: no test may wait for a person.
   const child = spawn(program!, args, {
     cwd: options.repositoryRoot,
-    env: options.environment,
+    env: { ...options.environment, ...task.environment },
     stdio: ['ignore', how.quiet ? 'pipe' : 'inherit', how.quiet ? 'pipe' : 'inherit'],
   })
   const output: Buffer[] = []
