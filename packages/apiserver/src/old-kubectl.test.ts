@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { oldKubectl } from './test-kubectl.ts'
+import { kubectlOf } from './test-kubectl.ts'
 import { admin, kubeconfigFor, startTestServer, type TestServer } from './test-server.ts'
 
 const web = `
@@ -40,7 +40,7 @@ void suite('kubectl 1.20', () => {
   let program: string
 
   before(async () => {
-    program = await oldKubectl()
+    program = await kubectlOf('1.20')
     server = await startTestServer()
     directory = await mkdtemp(join(tmpdir(), 'aksel-old-kubectl-'))
     await writeFile(join(directory, 'config'), JSON.stringify(await kubeconfigFor(server, admin)))

@@ -26,7 +26,7 @@ import { openTunnelServer } from '@aksel/runtime/tunnel-server'
 import type { TunnelServer } from '@aksel/runtime/tunnel-server'
 import type { ConnectCall, ConnectHandler } from '../connect-handler.ts'
 import { kubernetesTool } from '../../../../apps/cli/src/kubernetes-tools.ts'
-import { oldKubectl } from '../test-kubectl.ts'
+import { kubectlOf } from '../test-kubectl.ts'
 import { createConnectHandler } from './handler.ts'
 
 const scope = testScope()
@@ -191,7 +191,7 @@ async function startApi(tls: { readonly cert: string; readonly key: string }): P
 
 before(async () => {
   program = await kubernetesTool(join(import.meta.dirname, '../../../..'), 'kubectl')
-  oldProgram = await oldKubectl()
+  oldProgram = await kubectlOf('1.20')
   harness = await startContainerd(scope)
   const authority = await createAuthority(scope, { commonName: 'ca', years: 1 })
   const days = 1
