@@ -157,6 +157,7 @@ async function openServer(
     keyPrefix: options.keyPrefix,
     kubernetesVersion: spec.kubernetesVersion,
     serviceCidr: spec.serviceCidr,
+    ...(spec.secondaryServiceCidr === undefined ? {} : { secondaryServiceCidr: spec.secondaryServiceCidr }),
     ...record.switches,
     advertiseAddress: spec.fabricAddress ?? options.localAddress,
     advertisePort: onFabric ? FABRIC_PORT : options.localPort,

@@ -33,7 +33,13 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
   const client = options.client(managerUser)
   const clientOf = (account: string): Client => options.client(systemAccount(account))
   const loadBalancers = loadBalancersOf(options)
-  const { podCidr, serviceCidr } = options.record.spec
+  const { podCidr, secondaryPodCidr, serviceCidr, secondaryServiceCidr } = options.record.spec
+  const given = (...cidrs: readonly (string | undefined)[]): readonly string[] =>
+    cidrs.filter((cidr) => cidr !== undefined)
+  const nodeIpam = {
+    clusterCidrs: given(podCidr, secondaryPodCidr),
+    serviceCidrs: given(serviceCidr, secondaryServiceCidr),
+  }
   const controllers: Controller[] = [
     ...controllersFor({
       client,
@@ -43,7 +49,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       authority: options.record.authority,
       tokenKey: options.record.signingKey,
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
-      ...(podCidr === undefined ? {} : { nodeIpam: { clusterCidrs: [podCidr], serviceCidrs: [serviceCidr] } }),
+      ...(nodeIpam.clusterCidrs.length === 0 ? {} : { nodeIpam }),
     }),
     ...(options.diskImages === undefined
       ? []

@@ -25,6 +25,8 @@ export interface WriteContext {
   readonly release: Release
   readonly nowMs: number
   readonly random: Random
+  /** Families of the cluster's service addresses, its default first. IPv4 where absent. */
+  readonly serviceFamilies?: readonly ('IPv4' | 'IPv6')[]
   /** A sentence for the Warning header. */
   warn?(sentence: string): void
   readonly user: {
@@ -73,6 +75,8 @@ export interface AllocationNeed {
   readonly pool: 'clusterIP' | 'nodePort'
   /** The field that an error names: `spec.clusterIPs[0]`. */
   readonly field: string
+  /** Of an address. */
+  readonly family?: 'IPv4' | 'IPv6'
   /** The value asked for; absent: any free one. */
   readonly value?: string
   /** Two needs of one object with the same key share one value (a node port for TCP and for UDP). */

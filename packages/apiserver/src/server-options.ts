@@ -31,6 +31,8 @@ export interface ApiServerOptions {
   readonly openApi?: OpenApiLibrary
   /** IPv4; the `kubernetes` service has its first address. */
   readonly serviceCidr: string
+  /** Of the other family: services may have addresses of both. */
+  readonly secondaryServiceCidr?: string
   /** Where nodes and pods reach this server: the endpoint of the `kubernetes` service. */
   readonly advertiseAddress: string
   readonly advertisePort: number

@@ -1,6 +1,7 @@
 // The API server of one cluster: wires the stages together. No state outside this object; an idle one holds little.
 
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
+import { formatIp, parseRange } from '@aksel/base/ip-range'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
@@ -95,7 +96,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic, metrics)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
-  const addresses = { serviceCidr: options.serviceCidr, serviceIp, advertiseAddress, advertisePort }
+  const addresses = { serviceCidrs: serviceCidrsOf(options), serviceIp, advertiseAddress, advertisePort }
   await bootstrap(registry, addresses, hooks)
   await new DefinitionLoop(registry, kinds, hooks).start()
   await new PolicyStatusLoop(registry, kinds).start()
@@ -245,7 +246,8 @@ function registryOf(
   const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic, resourceQuota()]
   const { authorizer } = auth
   const { schemas } = catalog
-  const { serviceCidr, nodePorts = { from: 30_000, to: 32_767 } } = options
+  const { nodePorts = { from: 30_000, to: 32_767 } } = options
+  const serviceCidrs = serviceCidrsOf(options)
   return {
     scope,
     kinds,
@@ -263,13 +265,18 @@ function registryOf(
       random: scope.random,
       metrics: new AdmissionMetrics(metrics),
     }),
-    allocations: new AllocationPools({ scope, serviceCidr, nodePorts, records, rows: catalog.rows }),
+    allocations: new AllocationPools({ scope, serviceCidrs, nodePorts, records, rows: catalog.rows }),
     metrics: { watches: new WatchMetrics(metrics), queues: new QueueMetrics(scope.clock, metrics) },
   }
 }
 
 /** 10.0.0.1 of 10.0.0.0/16. */
 export function firstAddress(cidr: string): string {
-  const parts = cidr.split('/')[0]!.split('.').map(Number)
-  return [...parts.slice(0, 3), parts[3]! + 1].join('.')
+  const { family, first } = parseRange(cidr)!
+  return formatIp({ family, value: first + 1n })
+}
+
+/** The default family first. */
+function serviceCidrsOf({ serviceCidr, secondaryServiceCidr }: ApiServerOptions): readonly string[] {
+  return secondaryServiceCidr === undefined ? [serviceCidr] : [serviceCidr, secondaryServiceCidr]
 }

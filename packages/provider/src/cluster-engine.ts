@@ -17,6 +17,9 @@ export interface ControlPlaneSpec {
   readonly dnsServiceIp: string
   /** The range that nodes get their pod ranges out of, a /24 each. Absent: none are given to nodes that bring none. */
   readonly podCidr?: string
+  /** Ranges of the other family, where services and nodes are to have addresses of both. */
+  readonly secondaryServiceCidr?: string
+  readonly secondaryPodCidr?: string
   /** Host name of the API server in its certificate, besides the addresses. */
   readonly fqdn: string
   /** Address on the fabric that nodes and pods reach the API server at, if there is a fabric. */

@@ -130,21 +130,10 @@ function validateAddresses(spec: Spec): readonly FieldError[] {
     if (family !== 'IPv4' && family !== 'IPv6')
       errors.push(notSupported(`spec.ipFamilies[${index}]`, family, ['IPv4', 'IPv6']))
     else if (spec.ipFamilies!.indexOf(family) < index) errors.push(duplicate(`spec.ipFamilies[${index}]`, family))
-    else if (family === 'IPv6' && !(isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0)) {
-      errors.push(invalid(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster'))
-    }
   }
   errors.push(
     ...oneOf(spec.ipFamilyPolicy, ['SingleStack', 'PreferDualStack', 'RequireDualStack'], 'spec.ipFamilyPolicy'),
   )
-  if (
-    spec.ipFamilyPolicy === 'RequireDualStack' &&
-    !(isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0)
-  ) {
-    errors.push(
-      invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services'),
-    )
-  }
   for (const [index, address] of (spec.externalIPs ?? []).entries()) {
     const path = `spec.externalIPs[${index}]`
     const plain = standardAddress(address)

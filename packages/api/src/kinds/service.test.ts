@@ -53,7 +53,7 @@ test('a service needs an address, node ports, and a health port where its type h
   const rules = harness.row('Service').allocations!
   const needs = (values: Readonly<Record<string, unknown>>) =>
     rules.needs(harness.create('Service', withValues(service, values)).object as unknown as KubernetesObject, undefined)
-  assert.deepEqual(needs({}), [{ pool: 'clusterIP', field: 'spec.clusterIPs[0]' }])
+  assert.deepEqual(needs({}), [{ pool: 'clusterIP', field: 'spec.clusterIPs[0]', family: 'IPv4' }])
   assert.deepEqual(needs({ 'spec.clusterIP': 'None' }), [])
   assert.deepEqual(needs({ 'spec.type': 'ExternalName', 'spec.externalName': 'a.b' }), [])
   const both = {

@@ -7,6 +7,7 @@ import type { Service, ServicePort } from '../types/core-v1.ts'
 import { standardAddress } from '../validation/addresses.ts'
 import { label1035Name, labelName } from '../validation/names.ts'
 import { ageColumn, column, labelsText, nameColumn, orNone, wide } from './columns.ts'
+import { setFamilies, validateFamilies, validateSecondKept, type IpFamilyName } from './service-families.ts'
 import {
   isExternallyReachable,
   isHeadless,
@@ -35,16 +36,6 @@ function setDefaults(service: Draft<Service>): void {
     for (const ingress of service.status?.loadBalancer?.ingress ?? [])
       if (ingress.ip !== undefined) ingress.ipMode ??= 'VIP'
   }
-}
-
-/** One family, IPv4; a headless service without a selector may list addresses of both. */
-function setFamilies(spec: Draft<Service>['spec']): void {
-  if (spec.type === 'ExternalName') return
-  const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0
-  if (anyFamily && spec.ipFamilyPolicy === undefined) spec.ipFamilyPolicy = 'RequireDualStack'
-  spec.ipFamilyPolicy ??= 'SingleStack'
-  if (anyFamily && spec.ipFamilyPolicy === 'RequireDualStack') spec.ipFamilies ??= ['IPv4', 'IPv6']
-  spec.ipFamilies ??= ['IPv4']
 }
 
 function normalizeAddresses(spec: Draft<Service>['spec'], old?: Service['spec']): void {
@@ -115,8 +106,11 @@ function needsHealthPort(spec: Service['spec']): boolean {
 function needsOf({ spec }: Service): readonly AllocationNeed[] {
   const needs: AllocationNeed[] = []
   if (spec.type !== 'ExternalName' && !isHeadless(spec)) {
-    const value = standardAddress(spec.clusterIPs?.[0] ?? spec.clusterIP ?? '')
-    needs.push({ pool: 'clusterIP', field: 'spec.clusterIPs[0]', ...(value === '' ? {} : { value }) })
+    for (const [index, family] of (spec.ipFamilies ?? ['IPv4']).entries()) {
+      const value = standardAddress(spec.clusterIPs?.[index] ?? (index === 0 ? spec.clusterIP : undefined) ?? '')
+      const asked = value === '' ? {} : { value }
+      needs.push({ pool: 'clusterIP', field: `spec.clusterIPs[${index}]`, family: family as IpFamilyName, ...asked })
+    }
   }
   const withPorts = usesNodePorts(spec) || (spec.ports ?? []).some(({ nodePort = 0 }) => nodePort > 0)
   for (const [index, { port, nodePort = 0 }] of (withPorts ? (spec.ports ?? []) : []).entries()) {
@@ -142,10 +136,12 @@ const allocations: AllocationRules<Service> = {
     for (const [index, { pool, field }] of needs.entries()) {
       const value = values[index]!
       const port = /^spec\.ports\[(\d+)\]/.exec(field)
-      // What was asked for stays as its writer wrote it.
       if (pool === 'clusterIP') {
-        if (standardAddress(spec.clusterIPs?.[0] ?? '') === value) continue
-        ;[spec.clusterIP, spec.clusterIPs] = [value, [value, ...(spec.clusterIPs ?? []).slice(1)]]
+        const at = Number(/\[(\d+)\]$/.exec(field)![1])
+        // What was asked for stays as its writer wrote it.
+        if (standardAddress(spec.clusterIPs?.[at] ?? '') === value) continue
+        spec.clusterIPs = (spec.clusterIPs ?? []).toSpliced(at, 1, value)
+        spec.clusterIP = spec.clusterIPs[0]!
       } else if (port === null) spec.healthCheckNodePort = Number(value)
       else spec.ports![Number(port[1])]!.nodePort = Number(value)
     }
@@ -178,20 +174,27 @@ export const serviceRules: KindRules<Service> = {
   nameRule: (name, prefix, release) =>
     release?.gates('RelaxedServiceNameValidation') === true ? labelName(name, prefix) : label1035Name(name, prefix),
   default: setDefaults,
-  prepareForCreate({ spec }) {
+  prepareForCreate({ spec }, { serviceFamilies = ['IPv4'] }) {
     normalizeAddresses(spec)
-    setFamilies(spec)
+    setFamilies(spec, undefined, serviceFamilies)
   },
-  prepareForUpdate({ spec }, old) {
+  prepareForUpdate({ spec }, old, { serviceFamilies = ['IPv4'] }) {
     normalizeAddresses(spec, old.spec)
     keepAllocated(spec, old.spec)
     dropForType(spec, old.spec)
-    setFamilies(spec)
+    setFamilies(spec, old.spec, serviceFamilies)
   },
-  validateCreate: validateService,
+  validateCreate: (service, { serviceFamilies = ['IPv4'] }) => [
+    ...validateService(service),
+    ...validateFamilies(service.spec, undefined, serviceFamilies),
+  ],
   warnings: (service, _old, release) => serviceWarnings(service, release),
   legacyAddresses: serviceAddresses,
-  validateUpdate: validateServiceUpdate,
+  validateUpdate: (next, old, { serviceFamilies = ['IPv4'] }) => [
+    ...validateServiceUpdate(next, old),
+    ...validateSecondKept(next.spec, old.spec),
+    ...validateFamilies(next.spec, old.spec, serviceFamilies),
+  ],
   allocations,
   subresourceUpdates: {
     status: {

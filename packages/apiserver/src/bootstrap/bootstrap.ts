@@ -19,8 +19,8 @@ import { flowControlObjects } from './flow-control.ts'
 import { rbacObjects } from './rbac-objects.ts'
 
 export interface BootstrapOptions {
-  /** The range of service addresses. */
-  readonly serviceCidr: string
+  /** The ranges of service addresses, one of each family at most, the default one first. */
+  readonly serviceCidrs: readonly string[]
   /** The first address of the service range: where pods find the API. */
   readonly serviceIp: string
   /** Where the API server itself is reached by nodes and pods. */
@@ -51,7 +51,7 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions, h
     ),
     hooks.run(flowHook, () => all(flowControlObjects())),
     hooks.run(ownHook, async () => {
-      await ensureServiceRange(registry, options.serviceCidr)
+      await ensureServiceRange(registry, options.serviceCidrs)
       await ensure(registry, kubernetesService(options))
       for (const object of kubernetesAddresses(options)) await replace(registry, object)
     }),
@@ -102,9 +102,9 @@ export function keepBootstrapObjects(scope: Scope, registry: Registry, options: 
 }
 
 /** The default ServiceCIDR, which is ready from the start. */
-async function ensureServiceRange(registry: Registry, serviceCidr: string): Promise<void> {
+async function ensureServiceRange(registry: Registry, cidrs: readonly string[]): Promise<void> {
   const range = { kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', metadata: { name } }
-  const object = { ...range, spec: { cidrs: [serviceCidr] } }
+  const object = { ...range, spec: { cidrs } }
   await ensure(registry, object)
   const call = callFor(registry, object)
   const lastTransitionTime = formatTime(registry.scope.clock.now())
@@ -207,7 +207,7 @@ function kubernetesService({ serviceIp, advertisePort }: BootstrapOptions): Kube
       type: 'ClusterIP',
       clusterIP: serviceIp,
       clusterIPs: [serviceIp],
-      ipFamilies: ['IPv4'],
+      ipFamilies: [serviceIp.includes(':') ? 'IPv6' : 'IPv4'],
       ipFamilyPolicy: 'SingleStack',
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: advertisePort }],
       sessionAffinity: 'None',

@@ -14,11 +14,11 @@ import type { Fence } from '@aksel/runtime/fenced-client'
 import { freeIn } from './free-value.ts'
 import type { RecordStore } from './record-store.ts'
 import type { WriteCall } from './registry.ts'
-import { ServiceRanges } from './service-ranges.ts'
+import { ServiceRanges, type IpFamilyName } from './service-ranges.ts'
 
 export interface PoolOptions {
-  /** IPv4: `10.0.0.0/16`. */
-  readonly serviceCidr: string
+  /** `10.0.0.0/16`, and one of the other family where the cluster has both; the default family first. */
+  readonly serviceCidrs: readonly string[]
   readonly nodePorts: { readonly from: number; readonly to: number }
 }
 
@@ -30,7 +30,7 @@ interface Pool {
   /** Is it a value of this pool; '' or why not. */
   complaint(value: string): string
   /** A free value, or undefined when all are held. */
-  free(): string | undefined
+  free(family: IpFamilyName): string | undefined
   /** Waits until a value that is being freed is free. */
   settled?(value: string): Promise<void>
   /** Writes down who has the value; false where another turns out to have it. */
@@ -44,6 +44,8 @@ export interface Reservation {
 }
 
 export class AllocationPools {
+  /** Of service addresses, the cluster's default first. */
+  readonly serviceFamilies: readonly IpFamilyName[]
   readonly #records: RecordStore
   readonly #rows: readonly KindRow[]
   readonly #pools: Readonly<Record<PoolName, Pool>>
@@ -52,7 +54,8 @@ export class AllocationPools {
   readonly #ranges: ServiceRanges
 
   constructor(options: PoolOptions & { scope: Scope; records: RecordStore; rows: readonly KindRow[] }) {
-    const { scope, records, rows, serviceCidr } = options
+    const { scope, records, rows, serviceCidrs } = options
+    this.serviceFamilies = serviceCidrs.map((cidr) => (cidr.includes(':') ? 'IPv6' : 'IPv4'))
     this.#records = records
     this.#rows = rows.filter((row) => row.allocations !== undefined && row.storedAs === undefined)
     const rowOf = (kind: string): KindRow => rows.find((row) => row.kind === kind && row.storedAs === undefined)!
@@ -62,7 +65,7 @@ export class AllocationPools {
       addressRow: rowOf('IPAddress'),
       rangeRow: rowOf('ServiceCIDR'),
       serviceRow: rowOf('Service'),
-      serviceCidr,
+      serviceCidrs,
     })
     this.#pools = { clusterIP: addressPool(this.#ranges), nodePort: portPool(options.nodePorts, scope.random) }
   }
@@ -99,7 +102,7 @@ export class AllocationPools {
         release()
         throw invalidError({ group: row.group, kind: row.kind, name: object.metadata.name }, [error])
       }
-      const value = need.value ?? pool.free()
+      const value = need.value ?? pool.free(need.family ?? 'IPv4')
       if (value === undefined) {
         release()
         throw new ApiError('InternalError', `Internal error occurred: failed to allocate a ${need.pool}: range is full`)
@@ -162,7 +165,7 @@ function addressPool(ranges: ServiceRanges): Pool {
   return {
     held: ranges.held,
     complaint: (value) => ranges.complaint(value),
-    free: () => ranges.free(),
+    free: (family) => ranges.free(family),
     settled: (value) => ranges.settled(value),
     claim(value, holder, fence) {
       const { namespace = '', name } = refOfKey(holder)

@@ -81,6 +81,7 @@ export function writeContext(registry: Registry, call: WriteCall): WriteContext 
     release: releaseOf(registry),
     nowMs: registry.scope.clock.now(),
     random: registry.scope.random,
+    serviceFamilies: registry.allocations.serviceFamilies,
     user: call.user,
     warn: (sentence) => void call.warnings.add(sentence),
   }

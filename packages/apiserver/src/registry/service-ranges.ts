@@ -1,7 +1,6 @@
 // The ranges of service addresses: what ServiceCIDRs offer, and an IPAddress object for every address that is taken, as
 // upstream's MultiCIDRServiceAllocator keeps them. The objects are the truth; what is here was read from them.
 
-import { BlockList, isIP } from 'node:net'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Service } from '@aksel/api/types/core-v1'
@@ -9,6 +8,7 @@ import type { IPAddress, ServiceCIDR } from '@aksel/api/types/networking-v1'
 import { standardAddress } from '@aksel/api/validation/addresses'
 import { formatTime } from '@aksel/base/clock'
 import { uuid } from '@aksel/base/ids'
+import { formatIp, parseIp, parseRange, rangeHolds, sizeOfRange, type IpRange } from '@aksel/base/ip-range'
 import type { Scope } from '@aksel/base/scope'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import { freeIn } from './free-value.ts'
@@ -24,16 +24,18 @@ export interface ServiceRangeParts {
   readonly addressRow: KindRow
   readonly rangeRow: KindRow
   readonly serviceRow: KindRow
-  /** IPv4: the range that is there before any ServiceCIDR is. */
-  readonly serviceCidr: string
+  /** The ranges that are there before any ServiceCIDR is, the cluster's default family first. */
+  readonly serviceCidrs: readonly string[]
 }
 
-interface Range {
+export type IpFamilyName = 'IPv4' | 'IPv6'
+
+interface Range extends IpRange {
   readonly cidr: string
-  readonly first: number
-  readonly size: number
-  contains(address: string): boolean
 }
+
+/** Of a larger range only the first so many addresses are given by chance; all can be asked for. */
+const GIVEN_MAX = 2 ** 32
 
 export class ServiceRanges {
   /** Address to the service that holds it (`namespace/name`), or another parent's text. */
@@ -49,8 +51,8 @@ export class ServiceRanges {
 
   /** Reads what is there, makes what is missing, and follows changes until the scope ends. */
   async fill(): Promise<void> {
-    const { records, rangeRow, addressRow, serviceRow, scope, serviceCidr } = this.#parts
-    this.#ranges.set('', [rangeOf(serviceCidr)])
+    const { records, rangeRow, addressRow, serviceRow, scope, serviceCidrs } = this.#parts
+    this.#ranges.set('', serviceCidrs.flatMap(rangesOf))
     for (const record of await records.list(rangeRow)) this.#learn(record.object as ServiceCIDR)
     records.onChange(rangeRow, scope.signal, (changes) => {
       for (const { type, record } of changes) {
@@ -75,25 +77,34 @@ export class ServiceRanges {
   /** What is wrong with asking for this address; '' where nothing is. */
   complaint(value: string): string {
     const ranges = this.#all()
-    const range = isIP(value) === 4 ? ranges.find((one) => one.contains(value)) : undefined
+    const address = parseIp(value)
+    const range = address === undefined ? undefined : ranges.find((one) => rangeHolds(one, address))
     if (range === undefined) {
-      const shown = ranges.map(({ cidr }) => cidr).join(', ')
+      const shown = ranges
+        .filter(({ family }) => address === undefined || family === address.family)
+        .map(({ cidr }) => cidr)
+        .join(', ')
       return `failed to allocate IP ${value}: the provided IP (${value}) is not in the valid range. The range of valid IPs is ${shown}`
     }
-    const offset = toNumber(value) - range.first
-    const isEdge = offset === 0 || offset === range.size - 1
+    const offset = address!.value - range.first
+    // IPv6 has no broadcast address.
+    const isEdge = offset === 0n || (range.family === 4 && offset === sizeOfRange(range) - 1n)
     return isEdge ? `failed to allocate IP ${value}: the provided network address is not usable` : ''
   }
 
-  free(): string | undefined {
-    for (const { first, size } of this.#all()) {
+  free(name: IpFamilyName): string | undefined {
+    for (const range of this.#all()) {
+      const { family, first } = range
+      if (family !== (name === 'IPv4' ? 4 : 6)) continue
+      const size = Math.min(Number(sizeOfRange(range)), GIVEN_MAX)
+      const last = family === 4 ? size - 2 : size - 1
+      const toAddress = (offset: number): string => formatIp({ family, value: first + BigInt(offset) })
       // The lower band is left to those who ask for an address: upstream's min(max(16, size / 16), 256).
       const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256)
       const { random } = this.#parts.scope
-      const middle = first + Math.min(reserved, size - 2)
+      const middle = Math.min(reserved, last)
       const value =
-        freeIn(random, middle, first + size - 2, this.held, toAddress) ??
-        freeIn(random, first + 1, middle, this.held, toAddress)
+        freeIn(random, middle, last, this.held, toAddress) ?? freeIn(random, 1, middle, this.held, toAddress)
       if (value !== undefined) return value
     }
     return undefined
@@ -140,12 +151,11 @@ export class ServiceRanges {
     return ranges.filter(({ cidr }) => !seen.has(cidr) && seen.add(cidr))
   }
 
-  /** IPv4 ranges of ServiceCIDRs that are neither going nor said to be unready. */
+  /** Ranges of ServiceCIDRs that are neither going nor said to be unready. */
   #learn({ metadata, spec, status }: ServiceCIDR): void {
     const ready = status?.conditions?.find(({ type }) => type === 'Ready')
     const isOut = metadata.deletionTimestamp !== undefined || ready?.status === 'False'
-    const cidrs = isOut ? [] : (spec.cidrs ?? []).filter((cidr) => !cidr.includes(':'))
-    this.#ranges.set(metadata.name, cidrs.map(rangeOf))
+    this.#ranges.set(metadata.name, isOut ? [] : (spec.cidrs ?? []).flatMap(rangesOf))
   }
 
   /** Somebody deleted an address's object: it is made again where a service still has the address. */
@@ -193,7 +203,7 @@ export class ServiceRanges {
         name: address,
         uid: uuid(random),
         creationTimestamp: formatTime(clock.now()),
-        labels: { [familyLabel]: 'IPv4', [managedByLabel]: allocator },
+        labels: { [familyLabel]: address.includes(':') ? 'IPv6' : 'IPv4', [managedByLabel]: allocator },
       },
       spec: { parentRef: { resource: 'services', namespace, name } },
     }
@@ -201,9 +211,10 @@ export class ServiceRanges {
   }
 }
 
-/** IPv4 addresses of a service. */
+/** Of a service; a headless one has none. */
 function addressesOf(service: KubernetesObject): readonly string[] {
-  return ((service as Service).spec.clusterIPs ?? []).map(standardAddress).filter((address) => isIP(address) === 4)
+  const addresses = ((service as Service).spec.clusterIPs ?? []).map(standardAddress)
+  return addresses.filter((address) => parseIp(address) !== undefined)
 }
 
 /** The holder as the pools name it: `namespace/name` for a service. */
@@ -218,22 +229,7 @@ function serviceText(namespace: string, name: string): string {
   return `${namespace}/${name}`
 }
 
-function rangeOf(cidr: string): Range {
-  const [network = '', length = ''] = cidr.split('/')
-  const inside = new BlockList()
-  inside.addSubnet(network, Number(length), 'ipv4')
-  return {
-    cidr,
-    first: toNumber(network),
-    size: 2 ** (32 - Number(length)),
-    contains: (address) => inside.check(address, 'ipv4'),
-  }
-}
-
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-}
-
-function toAddress(value: number): string {
-  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.')
+function rangesOf(cidr: string): readonly Range[] {
+  const range = parseRange(cidr)
+  return range === undefined ? [] : [{ ...range, cidr }]
 }

@@ -14,7 +14,10 @@ export interface EndpointGroup {
 }
 
 export function familiesOf({ spec }: Service): readonly AddressFamily[] {
-  const named = addressFamilies.filter((family) => (spec.ipFamilies ?? []).includes(family))
+  // In the service's own order: the first is what the old endpoints show.
+  const named = (spec.ipFamilies ?? []).filter((name): name is AddressFamily =>
+    (addressFamilies as readonly string[]).includes(name),
+  )
   return named.length === 0 ? ['IPv4'] : named
 }
 

@@ -35,6 +35,24 @@ test('a service has endpoints: ready addresses, those that are not, and their po
   assert.equal(cluster.client.peek(endpoints, 'shop/web'), undefined)
 })
 
+test('a service of both families shows the addresses of its first one', async () => {
+  for (const [ipFamilies, expected] of [
+    [['IPv4', 'IPv6'], '10.244.0.7'],
+    [['IPv6', 'IPv4'], 'fd00::7'],
+  ] as const) {
+    await using cluster = new TestCluster((parts) => [endpointsController(parts)])
+    cluster.start()
+    const spec = { selector: { app: 'web' }, ports: [{ port: 80 }], ipFamilies }
+    await cluster.client.create(services, { metadata: { name: 'web', namespace: 'shop' }, spec })
+    const pod = newPod('a', { nodeName: 'node-1' }, { app: 'web' })
+    const podIPs = [{ ip: '10.244.0.7' }, { ip: 'fd00::7' }]
+    cluster.client.put(pods, { ...pod, status: { phase: 'Running', podIP: '10.244.0.7', podIPs } })
+    await cluster.clock.run(1000)
+    const [subset] = cluster.client.peek(endpoints, 'shop/web')!.subsets!
+    assert.equal((subset!.addresses ?? subset!.notReadyAddresses)![0]!.ip, expected)
+  }
+})
+
 test('no kill leaves a service without its endpoints', async () => {
   const kills = await killEverywhere(
     (parts) => [endpointsController(parts)],
