@@ -13,7 +13,7 @@ const rows: readonly (readonly string[])[] = [
   ['api'],
   ['client', 'store'],
   ['runtime', 'host', 'provider'],
-  ['apiserver', 'controllers', 'scheduler', 'node', 'network', 'storage', 'compute', 'arm'],
+  ['apiserver', 'controllers', 'scheduler', 'node', 'network', 'storage', 'compute', 'arm', 'diagnosis'],
   ['testing'],
   ['server', 'agent', 'cli'],
   ['tools', 'tests'],

@@ -32,6 +32,8 @@ export interface ClusterWish {
   readonly agnhost?: boolean
   /** Real nodes have `nautilus` and `kitten` below. */
   readonly demo?: boolean
+  /** Real nodes have Debian's curl and dig as `docker.io/library/network-tools:1`. */
+  readonly networkTools?: boolean
 }
 
 /** The test suite's image, as nodes know it when it was wished for. */
@@ -45,7 +47,11 @@ export const pause = 'registry.k8s.io/pause:3.6'
 export async function conformanceCluster(wish: ClusterWish): Promise<ConformanceCluster> {
   const { nodes, count = 2, version = testMinor() } = wish
   const aksel = await Aksel.inNewFolder()
-  const images = [...(wish.agnhost === true ? ['--agnhost'] : []), ...(wish.demo === true ? ['--demo'] : [])]
+  const images = [
+    ...(wish.agnhost === true ? ['--agnhost'] : []),
+    ...(wish.demo === true ? ['--demo'] : []),
+    ...(wish.networkTools === true ? ['--network-tools'] : []),
+  ]
   if (images.length > 0) await buildImages(join(aksel.dataDir, 'images', 'extra'), images)
   await aksel.ok([
     'up',

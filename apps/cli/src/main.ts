@@ -20,8 +20,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return run(readOptions(process.env), argv.slice(1))
   }
   const { createProgram } = await import('./program.ts')
-  await createProgram(process.env).parseAsync([...argv], { from: 'user' })
-  return 0
+  let code = 0
+  await createProgram(process.env, (ended) => (code = ended)).parseAsync([...argv], { from: 'user' })
+  return code
 }
 
 main(process.argv.slice(2)).then(

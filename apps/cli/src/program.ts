@@ -4,6 +4,7 @@ import { addApiServerFlags } from './api-server-flags.ts'
 import { Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
 import type { FlowsFlags } from './commands/flows.ts'
+import type { DiagnoseFlags } from './commands/diagnose.ts'
 import { readOptions } from './options.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -18,7 +19,8 @@ interface UpFlags {
   readonly output?: string
 }
 
-export function createProgram(environment: Environment): Command {
+/** `ends`: is told the exit code of a command that ends well with another one than 0. */
+export function createProgram(environment: Environment, ends: (code: number) => void): Command {
   const program = new Command('aksel')
   program.description('Azure Kubernetes Service as software that you run yourself.')
   program.addHelpText(
@@ -38,6 +40,7 @@ Other commands:
   addCluster(program, environment)
   addMachine(program, environment)
   addFlows(program, environment)
+  addDiagnose(program, environment, ends)
   return program
 }
 
@@ -183,6 +186,25 @@ function addCluster(program: Command, environment: Environment): void {
       const { clockAhead, ...rest } = flags
       const ahead = clockAhead === undefined ? {} : { clockAhead: parseAhead(clockAhead) }
       await forkCluster(readOptions(environment, flags.data), { ...rest, ...ahead, to })
+    })
+}
+
+function addDiagnose(program: Command, environment: Environment, ends: (code: number) => void): void {
+  program
+    .command('diagnose [what]')
+    .description(
+      'Find what is wrong and say the next command. WHAT is an object (pod/web-1) or a family: pending, containers, workloads, performance, network, storage, access, nodes.',
+    )
+    .option('-n, --namespace <namespace>', 'only this namespace (all)')
+    .option('--cluster <name>', 'a cluster of this server (the current one)')
+    .option('-g, --resource-group <group>', 'its resource group')
+    .option('--kubeconfig <file>', 'any other cluster')
+    .option('--exit-code', 'end with 3 where something was found')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (what: string | undefined, flags: DiagnoseFlags & { data?: string }) => {
+      const { runDiagnose } = await import('./commands/diagnose.ts')
+      ends(await runDiagnose(readOptions(environment, flags.data), what, flags))
     })
 }
 

@@ -1,6 +1,7 @@
 // The built-in resources as typed values: `client.get(pods, { namespace, name })` returns a Pod.
 
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from './types/apps-v1.ts'
+import type { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from './types/admissionregistration-v1.ts'
 import type { HorizontalPodAutoscaler } from './types/autoscaling-v2.ts'
 import type { APIService } from './types/apiregistration-v1.ts'
 import type { CustomResourceDefinition } from './types/apiextensions-v1.ts'
@@ -11,6 +12,7 @@ import type {
   ConfigMap,
   Endpoints,
   Event,
+  LimitRange,
   Namespace,
   Node,
   PersistentVolume,
@@ -24,7 +26,7 @@ import type {
 } from './types/core-v1.ts'
 import type { EndpointSlice } from './types/discovery-v1.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from './types/flowcontrol-v1.ts'
-import type { IPAddress, NetworkPolicy, ServiceCIDR } from './types/networking-v1.ts'
+import type { IPAddress, Ingress, IngressClass, NetworkPolicy, ServiceCIDR } from './types/networking-v1.ts'
 import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
@@ -205,3 +207,23 @@ export const priorityLevelConfigurations = resource<PriorityLevelConfiguration>(
 )
 export const ipAddresses = resource<IPAddress>('networking.k8s.io/v1', 'IPAddress', 'ipaddresses', 'Cluster')
 export const serviceCidrs = resource<ServiceCIDR>('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', 'Cluster')
+export const ingresses = resource<Ingress>('networking.k8s.io/v1', 'Ingress', 'ingresses', 'Namespaced')
+export const ingressClasses = resource<IngressClass>(
+  'networking.k8s.io/v1',
+  'IngressClass',
+  'ingressclasses',
+  'Cluster',
+)
+export const limitRanges = resource<LimitRange>('v1', 'LimitRange', 'limitranges', 'Namespaced')
+export const mutatingWebhookConfigurations = resource<MutatingWebhookConfiguration>(
+  'admissionregistration.k8s.io/v1',
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+  'Cluster',
+)
+export const validatingWebhookConfigurations = resource<ValidatingWebhookConfiguration>(
+  'admissionregistration.k8s.io/v1',
+  'ValidatingWebhookConfiguration',
+  'validatingwebhookconfigurations',
+  'Cluster',
+)

@@ -25,7 +25,7 @@ export function kubeDnsObjects(options: { readonly address: string; readonly clu
   const service: Service = {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name: 'kube-dns', namespace: NAMESPACE, labels },
+    metadata: { name: 'kube-dns', namespace: NAMESPACE, labels, annotations: { 'aksel.dev/served-by': 'nodes' } },
     spec: {
       type: 'ClusterIP',
       clusterIP: options.address,

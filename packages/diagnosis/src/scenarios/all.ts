@@ -1,0 +1,16 @@
+// Every fault that `tests/e2e/diagnosis.test.ts` causes.
+
+import { network, performance, storageAndAccess, workloads } from './others.ts'
+import { containers, pending } from './pods.ts'
+import type { Scenario } from './scenario.ts'
+
+export { network, pending }
+
+export const scenarios: readonly Scenario[] = [
+  ...pending,
+  ...containers,
+  ...workloads,
+  ...performance,
+  ...network,
+  ...storageAndAccess,
+]
