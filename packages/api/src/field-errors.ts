@@ -15,6 +15,9 @@ export type FieldErrorReason =
   | 'FieldValueTypeInvalid'
   | 'InternalError'
 
+/** Where upstream names an empty path: the object as a whole. */
+export const wholeObject = '[]'
+
 export interface FieldError {
   readonly reason: FieldErrorReason
   /** `spec.containers[0].image` */

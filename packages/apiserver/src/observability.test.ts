@@ -341,6 +341,20 @@ test('/metrics/slis tells of the checks alone', async () => {
   assert.ok(!text.includes('apiserver_request_total'))
 })
 
+test('people get JSON in lines: curl, browsers, and who asks for it; programs do not', async () => {
+  const path = '/api/v1/namespaces/default/configmaps'
+  const lines = async (url: string, agent?: string): Promise<number> => {
+    const { text, json } = await server.ask(url, { headers: agent === undefined ? {} : { 'user-agent': agent } })
+    assert.equal(typeof json['kind'], 'string')
+    return text.trimEnd().split('\n').length
+  }
+  assert.ok((await lines(path, 'curl/8.1')) > 5)
+  assert.ok((await lines(`${path}/nobody`, 'Wget/1.21')) > 5, 'also a refusal')
+  assert.ok((await lines(`${path}?pretty=true`, 'kubectl/v1.35')) > 5)
+  assert.equal(await lines(`${path}?pretty=false`, 'curl/8.1'), 1)
+  assert.equal(await lines(path, 'kubectl/v1.35'), 1)
+})
+
 describe('a large answer', () => {
   test('is compressed for those who take it, and for nobody else', async () => {
     const path = '/api/v1/namespaces/default/configmaps'

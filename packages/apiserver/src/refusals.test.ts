@@ -121,7 +121,11 @@ void suite('the server refuses', () => {
 
   void test('text that is no JSON, and JSON that is no object', async () => {
     const broken = await server.ask(configMaps, { body: '{"metadata":' })
-    assert.deepEqual([broken.status, broken.json['reason']], [400, 'BadRequest'])
+    assert.deepEqual(shown(broken), [
+      400,
+      'BadRequest',
+      'the object provided is unrecognized (must be of type ConfigMap): couldn\'t get version/kind; json parse error: unexpected end of JSON input ({"metadata":)',
+    ])
     assert.equal((await server.ask(configMaps, { body: '[]' })).status, 400)
   })
 
@@ -151,6 +155,15 @@ void suite('the server refuses', () => {
       body: body.replaceAll('strict', 'other'),
     })
     assert.deepEqual([ignored.status, ignored.headers['warning']], [201, undefined])
+  })
+
+  void test('an object of another kind than its path', async () => {
+    const answer = await server.ask(configMaps, { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' } } })
+    assert.deepEqual(shown(answer), [
+      400,
+      'BadRequest',
+      'Pod in version "v1" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap): unknown conversion',
+    ])
   })
 
   void test('an object of another version or namespace than its path', async () => {

@@ -1,7 +1,7 @@
 // ConfigMap: text and bytes by key; once immutable, forever.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, tooLong, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { ConfigMap } from '../types/core-v1.ts'
@@ -30,7 +30,7 @@ function validateData({ data = {}, binaryData = {} }: ConfigMap): readonly Field
     errors.push(...complain(`binaryData[${key}]`, key, configMapKey(key)))
     bytes += decodedLength(value)
   }
-  return bytes > dataMaxBytes ? [...errors, tooLong('', dataMaxBytes)] : errors
+  return bytes > dataMaxBytes ? [...errors, tooLong(wholeObject, dataMaxBytes)] : errors
 }
 
 export const configMapRules: KindRules<ConfigMap> = {

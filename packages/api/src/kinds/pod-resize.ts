@@ -2,7 +2,7 @@
 
 import type { Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, wholeObject, type FieldError } from '../field-errors.ts'
 import type { Release } from '../kind-row.ts'
 import type { Container, Pod, ResourceRequirements } from '../types/core-v1.ts'
 import { mirrorAnnotation } from '../validation/pod-annotations.ts'
@@ -45,9 +45,10 @@ function hasOwn({ spec }: Pod): boolean {
 /** Pods that cannot be resized at all. */
 function refusal(next: Pod, old: Pod, { gates }: Release): FieldError | undefined {
   if (!gates(podLevelGate) && (hasOwn(old) || hasOwn(next)))
-    return forbidden('', 'pods with pod-level resources cannot be resized')
-  if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) return forbidden('', 'static pods cannot be resized')
-  return old.spec.os?.name === 'windows' ? forbidden('', 'windows pods cannot be resized') : undefined
+    return forbidden(wholeObject, 'pods with pod-level resources cannot be resized')
+  if (old.metadata.annotations?.[mirrorAnnotation] !== undefined)
+    return forbidden(wholeObject, 'static pods cannot be resized')
+  return old.spec.os?.name === 'windows' ? forbidden(wholeObject, 'windows pods cannot be resized') : undefined
 }
 
 export function validateResize(next: Pod, old: Pod, release: Release): readonly FieldError[] {

@@ -4,7 +4,7 @@ import { formatTime } from '@aksel/base/clock'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalidError, notSupported, required, type FieldError } from '../field-errors.ts'
+import { forbidden, invalidError, notSupported, required, wholeObject, type FieldError } from '../field-errors.ts'
 import type { KindRules, SubresourceAction } from '../kind-row.ts'
 import type { Pod, PodSpec } from '../types/core-v1.ts'
 import { mirrorAnnotation, validatePodAnnotations, validateProfileAnnotations } from '../validation/pod-annotations.ts'
@@ -52,7 +52,7 @@ function validatePod(pod: Pod): readonly FieldError[] {
 /** A mirror of a static pod takes no visitors. */
 function validateVisitors(next: Pod, old: Pod): readonly FieldError[] {
   if (old.metadata.annotations?.[mirrorAnnotation] !== undefined)
-    return [forbidden('', 'static pods do not support ephemeral containers')]
+    return [forbidden(wholeObject, 'static pods do not support ephemeral containers')]
   return [...validateAlways(next), ...validateEphemeralUpdate(next, old)]
 }
 

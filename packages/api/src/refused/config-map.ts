@@ -15,7 +15,7 @@ export const configMapExamples: RefusedExamples = {
           a: 'x'.repeat(1_048_577),
         },
       },
-      ': Too long: may not be more than 1048576 bytes',
+      '[]: Too long: may not be more than 1048576 bytes',
     ],
   ],
   update: [

@@ -231,12 +231,12 @@ export const podExamples: RefusedExamples = {
       ],
       [
         { 'spec.containers.0.resources.limits.cpu': '300m' },
-        ': Forbidden: pods with pod-level resources cannot be resized',
+        '[]: Forbidden: pods with pod-level resources cannot be resized',
         { 'spec.resources': { requests: { cpu: '1' } } },
       ],
       [
         { 'spec.containers.0.resources.limits.cpu': '300m' },
-        ': Forbidden: windows pods cannot be resized',
+        '[]: Forbidden: windows pods cannot be resized',
         { 'spec.os': { name: 'windows' } },
       ],
     ],

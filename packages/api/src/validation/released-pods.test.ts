@@ -102,7 +102,7 @@ test('the pod’s own resources are resized where the gate is on', async () => {
     })
   }
   const more = { 'spec.resources.requests.cpu': '1500m' }
-  const refused = [': Forbidden: pods with pod-level resources cannot be resized']
+  const refused = ['[]: Forbidden: pods with pod-level resources cannot be resized']
   assert.deepEqual((await resized('1.34', more)).errors, refused)
   assert.deepEqual((await resized('1.35', more)).errors, refused)
   assert.deepEqual((await resized('1.35', more, { InPlacePodLevelResourcesVerticalScaling: true })).errors, [])

@@ -127,9 +127,16 @@ function checkType(value: Readonly<Record<string, unknown>>, type: BodyType): vo
   if (kind !== undefined && kind !== '' && kind !== type.kind) {
     throw new ApiError(
       'BadRequest',
-      `${show(kind)} in version "${versionOf(type)}" cannot be handled as a ${type.kind}: no kind "${type.kind}" is meant by the data`,
+      `${show(kind)} in version "${versionOf(type)}" cannot be handled as a ${type.kind}: ${noConversion(show(kind), type)}`,
     )
   }
+}
+
+/** As the Go packages of the kinds are called: `converting (v1.Pod) to (core.ConfigMap): unknown conversion`. */
+function noConversion(kind: string, type: BodyType): string {
+  const slash = type.apiVersion.indexOf('/')
+  const [family] = slash < 0 ? ['core'] : type.apiVersion.slice(0, slash).split('.')
+  return `converting (${versionOf(type)}.${kind}) to (${family}.${type.kind}): unknown conversion`
 }
 
 function versionOf(type: BodyType): string {

@@ -3,11 +3,16 @@
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Schemas } from '@aksel/api/schema'
 import type { Draft } from '@aksel/base/draft'
+import { ApiError } from '@aksel/base/errors'
+import { JsonSyntaxError } from '@aksel/base/json'
 import type { ResourceCall } from '../call-context.ts'
 import { parseBody, readRequestBody } from '../http/request-body.ts'
 import { decodeBody, type BodyType, type DecodeSettings } from './decode.ts'
 import type { Registry } from './registry.ts'
 import type { WriteOptions } from './write-options.ts'
+
+/** Of a body that cannot be read, as upstream. */
+const SHOWN_BYTES = 30
 
 interface Tools {
   readonly registry: Registry
@@ -40,5 +45,21 @@ export async function bodyReader(
   const settings = decodeSettings(registry.schemas, context, options)
   const bytes = await readRequestBody(context.call.body)
   const reading = { decoder: registry.protobuf, message: type.message }
-  return async () => decodeBody(settings, type, await parseBody(bytes, context.call.headers['content-type'], reading))
+  const contentType = context.call.headers['content-type']
+  return async () => {
+    const body = await parseBody(bytes, contentType, reading).catch((error: unknown) => {
+      throw unreadable(error, type, bytes)
+    })
+    return decodeBody(settings, type, body)
+  }
+}
+
+/** What is no JSON does not even say what it is: upstream shows how it begins. */
+function unreadable(error: unknown, { kind }: BodyType, bytes: Buffer): unknown {
+  if (!(error instanceof ApiError) || !(error.cause instanceof JsonSyntaxError)) return error
+  const isText = bytes[0] === '{'.charCodeAt(0)
+  const begins = bytes.subarray(0, SHOWN_BYTES).toString(isText ? 'utf8' : 'hex')
+  const shown = bytes.length > SHOWN_BYTES ? `${begins} ...` : begins
+  const message = `the object provided is unrecognized (must be of type ${kind}): ${error.message} (${shown})`
+  return new ApiError('BadRequest', message, { cause: error })
 }
