@@ -1,17 +1,10 @@
 // Machines and pods are bounded by cgroups. Hosts mount the controllers on version 1 trees, on version 2, or on both;
 // a cgroup here is one path made under every tree that is mounted.
 
-import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises'
+import { readdir, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Ledger } from './ledger.ts'
-import { readMounts } from './mount-table.ts'
-
-export interface CgroupTree {
-  readonly version: 1 | 2
-  readonly mountPoint: string
-  /** `cpu`, `memory`, `name=systemd`; on version 2 those of the root's cgroup.controllers. */
-  readonly controllers: readonly string[]
-}
+import { cgroupTrees, delegate, hostCgroups, type CgroupTree, type CgroupWorld } from './cgroup-world.ts'
 
 export interface CgroupLimits {
   /** CPUs, fractions allowed: 0.5 is half of one. */
@@ -20,46 +13,7 @@ export interface CgroupLimits {
   readonly pidsMax?: number
 }
 
-const v1Controllers = new Set([
-  'cpu',
-  'cpuacct',
-  'cpuset',
-  'memory',
-  'devices',
-  'freezer',
-  'blkio',
-  'pids',
-  'hugetlb',
-  'net_cls',
-  'net_prio',
-  'perf_event',
-  'rdma',
-  'misc',
-])
 const CPU_PERIOD_US = 100_000
-
-/** Every cgroup tree this host mounts. */
-export async function cgroupTrees(): Promise<readonly CgroupTree[]> {
-  const trees: CgroupTree[] = []
-  const seen = new Set<string>()
-  for (const mount of await readMounts()) {
-    if (mount.fileSystem === 'cgroup2') {
-      if (seen.has('v2')) continue
-      seen.add('v2')
-      const controllers = (await readText(join(mount.mountPoint, 'cgroup.controllers')))
-        .split(' ')
-        .filter((name) => name !== '')
-      trees.push({ version: 2, mountPoint: mount.mountPoint, controllers })
-    } else if (mount.fileSystem === 'cgroup') {
-      const controllers = mount.superOptions.filter((option) => v1Controllers.has(option) || option.startsWith('name='))
-      const key = controllers.join(',')
-      if (seen.has(key)) continue
-      seen.add(key)
-      trees.push({ version: 1, mountPoint: mount.mountPoint, controllers })
-    }
-  }
-  return trees
-}
 
 /**
  * Makes the cgroup `path` (`/aksel/m1`) on every tree and sets its limits; idempotent. Processes go into a child of a
@@ -70,45 +24,44 @@ export async function makeCgroup(request: {
   readonly owner: string
   readonly path: string
   readonly limits?: CgroupLimits
+  /** This host when absent. */
+  readonly world?: CgroupWorld
 }): Promise<void> {
   const { ledger, owner, path } = request
   const known = ledger.entries(owner).some((entry) => entry.object.kind === 'cgroup' && entry.object.path === path)
   if (!known) await ledger.record(owner, { kind: 'cgroup', path })
-  await Promise.all((await cgroupTrees()).map((tree) => makeIn(tree, path, request.limits ?? {})))
+  const { world = hostCgroups, limits = {} } = request
+  await Promise.all((await world.trees()).map((tree) => makeIn(world, tree, path, limits)))
 }
 
-async function makeIn(tree: CgroupTree, path: string, limits: CgroupLimits): Promise<void> {
+async function makeIn(world: CgroupWorld, tree: CgroupTree, path: string, limits: CgroupLimits): Promise<void> {
   const parts = path.split('/').filter((part) => part !== '')
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const directory = join(tree.mountPoint, ...parts.slice(0, depth))
-    if (tree.version === 2) await enableControllers(dirname(directory), tree.controllers)
-    await mkdir(directory, { recursive: true })
-    if (tree.controllers.includes('cpuset') && tree.version === 1) await inheritCpuset(directory)
+    if (tree.version === 2) await delegate(world, dirname(directory), tree.controllers)
+    await world.makeFolder(directory)
+    if (tree.controllers.includes('cpuset') && tree.version === 1) await inheritCpuset(world, directory)
   }
-  await applyLimits(tree, join(tree.mountPoint, ...parts), limits)
-}
-
-async function enableControllers(directory: string, controllers: readonly string[]): Promise<void> {
-  const wanted = controllers.filter((name) => ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'].includes(name))
-  const enabled = new Set((await readText(join(directory, 'cgroup.subtree_control'))).split(' '))
-  const missing = wanted.filter((name) => !enabled.has(name))
-  if (missing.length > 0) {
-    await writeFile(join(directory, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '))
-  }
+  await applyLimits(world, tree, join(tree.mountPoint, ...parts), limits)
 }
 
 /** A new cpuset of version 1 is empty and accepts no process until it names CPUs and memory nodes. */
-async function inheritCpuset(directory: string): Promise<void> {
+async function inheritCpuset(world: CgroupWorld, directory: string): Promise<void> {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-    if ((await readText(join(directory, file))) === '') {
-      await writeFile(join(directory, file), await readText(join(dirname(directory), file)))
+    if ((await world.read(join(directory, file))) === '') {
+      await world.write(join(directory, file), await world.read(join(dirname(directory), file)))
     }
   }
 }
 
-async function applyLimits(tree: CgroupTree, directory: string, limits: CgroupLimits): Promise<void> {
+async function applyLimits(
+  world: CgroupWorld,
+  tree: CgroupTree,
+  directory: string,
+  limits: CgroupLimits,
+): Promise<void> {
   const has = (name: string): boolean => tree.controllers.includes(name)
-  const set = (file: string, value: string | number): Promise<void> => writeFile(join(directory, file), String(value))
+  const set = (file: string, value: string | number): Promise<void> => world.write(join(directory, file), value)
   const quotaUs = Math.round((limits.cpus ?? 0) * CPU_PERIOD_US)
   if (limits.cpus !== undefined && has('cpu')) {
     if (tree.version === 2) await set('cpu.max', `${quotaUs} ${CPU_PERIOD_US}`)
@@ -150,7 +103,7 @@ async function foldersBelow(directory: string): Promise<readonly string[]> {
 
 /** Process ids in one cgroup folder; none when it is gone. */
 export async function processesIn(folder: string): Promise<readonly number[]> {
-  const text = await readText(join(folder, 'cgroup.procs')).catch((error: unknown) => {
+  const text = await hostCgroups.read(join(folder, 'cgroup.procs')).catch((error: unknown) => {
     if (isGone(error)) return ''
     throw error
   })
@@ -174,8 +127,4 @@ export async function removeCgroupFolder(folder: string): Promise<boolean> {
 
 function isGone(error: unknown): boolean {
   return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')
-}
-
-async function readText(path: string): Promise<string> {
-  return (await readFile(path, 'utf8')).trim()
 }

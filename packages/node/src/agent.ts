@@ -23,6 +23,7 @@ import type { NodeSettings } from './kubelet-config.ts'
 import { NodeAdmission } from './node-admission.ts'
 import { nodeCare } from './node-care.ts'
 import type { NodeCare } from './node-care.ts'
+import { boundsMemoryUnified } from './cgroups/qos.ts'
 import { qosWriter, startManagers } from './node-managers.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
 import { NodeUsage } from './node-usage.ts'
@@ -178,6 +179,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     nodeDns: await readNodeDns(options.resolvConfPaths ?? ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']),
     capacity: {
       ...options.capacity,
+      isUnified: await boundsMemoryUnified(),
       ...(settings.podPidsMax === undefined ? {} : { podPidsMax: settings.podPidsMax }),
     },
     cgroupRoot: options.cgroupRoot,

@@ -1,12 +1,17 @@
 // The cgroups above the pods': all pods together have what the machine does not keep for itself, and of the CPU each class
 // of service has what its pods asked for. Plan pure, writing beside it.
 
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
-import { cgroupTrees } from '@aksel/host/cgroups'
+import { delegate, hostCgroups } from '@aksel/host/cgroup-world'
+import type { CgroupWorld } from '@aksel/host/cgroup-world'
 import { qosOf, sharesOf, weightOf } from '../pod/resources.ts'
 import { requestOf } from '../pod/totals.ts'
+
+/** Whether memory is bounded on a tree of version 2. */
+export async function boundsMemoryUnified(world: CgroupWorld = hostCgroups): Promise<boolean> {
+  return (await world.trees()).some(({ version, controllers }) => version === 2 && controllers.includes('memory'))
+}
 
 export interface NodeAmounts {
   readonly cpuMilli: number
@@ -35,36 +40,35 @@ export function planQos(capacity: NodeAmounts, kubeReserved: NodeAmounts, pods: 
 }
 
 /** Idempotent. `root` is the machine's cgroup. */
-export async function applyQos(root: string, plan: QosPlan): Promise<void> {
-  for (const { version, mountPoint, controllers } of await cgroupTrees()) {
+export async function applyQos(root: string, plan: QosPlan, world: CgroupWorld = hostCgroups): Promise<void> {
+  for (const { version, mountPoint, controllers } of await world.trees()) {
     const kubepods = join(mountPoint, root, 'kubepods')
     const has = (name: string): boolean => controllers.includes(name)
-    const shares = async (folder: string, value: number): Promise<void> => {
-      await mkdir(folder, { recursive: true })
-      if (version === 2) await writeFile(join(folder, 'cpu.weight'), String(weightOf(value)))
-      else await writeFile(join(folder, 'cpu.shares'), String(value))
+    if (!has('cpu') && !has('memory')) continue
+    const folder = async (path: string): Promise<void> => {
+      if (version === 2) await delegate(world, dirname(path), controllers)
+      await world.makeFolder(path)
     }
-    // On version 2 an agent's pods make the folders, and hand the controllers down, before they have files.
-    if (has('cpu') && version === 1) {
+    const shares = async (path: string, value: number): Promise<void> => {
+      await folder(path)
+      if (version === 2) await world.write(join(path, 'cpu.weight'), weightOf(value))
+      else await world.write(join(path, 'cpu.shares'), value)
+    }
+    await folder(kubepods)
+    if (has('cpu')) {
       await shares(kubepods, plan.cpuShares)
       await shares(join(kubepods, 'burstable'), plan.burstableShares)
       await shares(join(kubepods, 'besteffort'), plan.bestEffortShares)
-    } else if (has('cpu')) {
-      await ifThere(shares(kubepods, plan.cpuShares))
-      await ifThere(shares(join(kubepods, 'burstable'), plan.burstableShares))
-      await ifThere(shares(join(kubepods, 'besteffort'), plan.bestEffortShares))
     }
-    if (has('memory')) {
-      await mkdir(kubepods, { recursive: true })
-      const file = version === 2 ? 'memory.max' : 'memory.limit_in_bytes'
-      await ifThere(writeFile(join(kubepods, file), String(plan.memoryBytes)))
-    }
+    if (!has('memory')) continue
+    const file = version === 2 ? 'memory.max' : 'memory.limit_in_bytes'
+    await unlessBusy(world.write(join(kubepods, file), plan.memoryBytes))
   }
 }
 
 /** Pods that use more than the new limit at this moment keep it from being set: the next writing tries again. */
-async function ifThere(work: Promise<void>): Promise<void> {
+async function unlessBusy(work: Promise<void>): Promise<void> {
   await work.catch((error: NodeJS.ErrnoException) => {
-    if (!['ENOENT', 'EBUSY', 'EACCES'].includes(error.code ?? '')) throw error
+    if (error.code !== 'EBUSY') throw error
   })
 }

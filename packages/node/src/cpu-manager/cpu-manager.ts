@@ -3,7 +3,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
-import { cgroupTrees } from '@aksel/host/cgroups'
+import { cgroupTrees } from '@aksel/host/cgroup-world'
 import type { ContainerRuntime } from '../cri/types.ts'
 import type { Refusal } from '../pod/admission.ts'
 import { assignCpus, sharedCpus } from './assign.ts'

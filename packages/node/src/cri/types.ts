@@ -77,6 +77,8 @@ export interface LinuxResources {
   /** `0-3,6`; on version 1 and 2 the same. */
   readonly cpusetCpus?: string
   readonly cpusetMems?: string
+  /** Files of the unified tree by name, where the host has it. */
+  readonly unified?: Labels
 }
 
 export interface PodSandboxConfig {

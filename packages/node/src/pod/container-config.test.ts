@@ -105,6 +105,8 @@ test('requests become shares, limits become quotas no larger than the machine', 
     memoryLimitInBytes: 2 * 2 ** 30,
     oomScoreAdj: 875,
   })
+  const unified = linuxResources(pod, container, { ...capacity, isUnified: true })
+  assert.deepEqual(unified.unified, { 'memory.oom.group': '1' })
   const large = { name: 'a', resources: { limits: { cpu: '64' } } }
   assert.equal(linuxResources(podOf({ containers: [large] }), large, capacity).cpuQuota, 200_000)
   assert.deepEqual([0, 1, 1000, 1e9].map(sharesOf), [2, 2, 1024, 262_144])

@@ -1,12 +1,12 @@
 // A pod's own cgroup, below the machine's: its containers share what they asked for together. The machine's cgroup
 // stands in the ledger with all below it.
 
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
-import { cgroupFolders, cgroupTrees, removeCgroupFolder } from '@aksel/host/cgroups'
-import type { CgroupTree } from '@aksel/host/cgroups'
+import { cgroupFolders, removeCgroupFolder } from '@aksel/host/cgroups'
+import { delegate, hostCgroups } from '@aksel/host/cgroup-world'
+import type { CgroupTree, CgroupWorld } from '@aksel/host/cgroup-world'
 import { podLimits, qosOf, weightOf } from './resources.ts'
 import type { NodeCapacity, PodLimits } from './resources.ts'
 
@@ -23,10 +23,15 @@ export function possibleCgroups(root: string, uid: string): readonly string[] {
 }
 
 /** Idempotent. */
-export async function makePodCgroup(root: string, pod: Pod, node: NodeCapacity): Promise<void> {
+export async function makePodCgroup(
+  root: string,
+  pod: Pod,
+  node: NodeCapacity,
+  world: CgroupWorld = hostCgroups,
+): Promise<void> {
   const path = podCgroup(root, pod)
   const limits = podLimits(pod, node)
-  await Promise.all((await cgroupTrees()).map((tree) => makeIn(tree, root, path, limits)))
+  await Promise.all((await world.trees()).map((tree) => makeIn(world, tree, { root, path, limits })))
 }
 
 /** Idempotent; the pod's processes are gone. */
@@ -38,7 +43,11 @@ export async function removePodCgroup(scope: Scope, root: string, uid: string): 
   }
 }
 
-async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodLimits): Promise<void> {
+async function makeIn(
+  world: CgroupWorld,
+  tree: CgroupTree,
+  { root, path, limits }: { readonly root: string; readonly path: string; readonly limits: PodLimits },
+): Promise<void> {
   const has = (name: string): boolean => tree.controllers.includes(name)
   if (!has('cpu') && !has('memory') && !has('pids')) return
   const parts = path
@@ -47,11 +56,11 @@ async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodL
     .filter((part) => part !== '')
   let directory = join(tree.mountPoint, root)
   for (const part of parts) {
-    if (tree.version === 2) await enable(directory, tree)
+    if (tree.version === 2) await delegate(world, directory, tree.controllers)
     directory = join(directory, part)
-    await mkdir(directory, { recursive: true })
+    await world.makeFolder(directory)
   }
-  const set = (file: string, value: string | number): Promise<void> => writeFile(join(directory, file), String(value))
+  const set = (file: string, value: string | number): Promise<void> => world.write(join(directory, file), value)
   const { cpuShares, cpuQuota, memoryBytes, pidsMax } = limits
   if (has('pids') && pidsMax !== undefined) await set('pids.max', pidsMax)
   if (has('cpu')) {
@@ -63,9 +72,4 @@ async function makeIn(tree: CgroupTree, root: string, path: string, limits: PodL
   if (has('memory') && memoryBytes !== undefined) {
     await set(tree.version === 2 ? 'memory.max' : 'memory.limit_in_bytes', memoryBytes)
   }
-}
-
-async function enable(directory: string, tree: CgroupTree): Promise<void> {
-  const names = tree.controllers.filter((name) => ['cpu', 'memory', 'pids', 'cpuset', 'io', 'hugetlb'].includes(name))
-  await writeFile(join(directory, 'cgroup.subtree_control'), names.map((name) => `+${name}`).join(' '))
 }

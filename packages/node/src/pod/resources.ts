@@ -36,6 +36,8 @@ export interface NodeCapacity {
   readonly memoryBytes: number
   /** Processes and threads that one pod may have; no bound where absent. */
   readonly podPidsMax?: number
+  /** Memory is bounded on the unified tree (version 2). */
+  readonly isUnified?: boolean
 }
 
 export function linuxResources(pod: Pod, container: Container, node: NodeCapacity): LinuxResources {
@@ -52,6 +54,8 @@ export function linuxResources(pod: Pod, container: Container, node: NodeCapacit
     ...(cpuLimit === 0 ? {} : { cpuPeriod: CPU_PERIOD_US, cpuQuota: quotaOf(Math.min(cpuLimit, node.cpuMilli)) }),
     ...(memoryLimit === 0 ? {} : { memoryLimitInBytes: memoryLimit }),
     oomScoreAdj: oomScoreAdj(pod, container, node.memoryBytes),
+    // A container that runs out of memory goes as a whole: half of it left would be neither well nor restarted.
+    ...(node.isUnified === true ? { unified: { 'memory.oom.group': '1' } } : {}),
   }
 }
 

@@ -71,7 +71,7 @@ export async function timedUp(outer: Scope, options: CliOptions, request: { read
 type Reached = (step: string, atMs?: number) => number
 
 /** Asks for the administrator's credentials as `az aks get-credentials` does, then for a list, until both are answered. */
-async function apiAnswers(scope: Scope, instance: Instance, reached: Reached): Promise<ClusterAccess> {
+export async function apiAnswers(scope: Scope, instance: Instance, reached: Reached = () => 0): Promise<ClusterAccess> {
   const connection = await until(scope, () => readJsonFile<ConnectionFile>(connectionFile(instance.dataDir)))
   reached('front door answers')
   const arm = new ArmClient(connection)
@@ -167,7 +167,12 @@ async function dnsAnswers(scope: Scope, client: Client, { namespace }: BenchUser
   throw new CommandError('The log of the pod ended before DNS answered.')
 }
 
-function stagesOf(scope: Scope, instance: Instance, access: ClusterAccess, user: BenchUser): Promise<StageReport> {
+export function stagesOf(
+  scope: Scope,
+  instance: Instance,
+  access: ClusterAccess,
+  user: BenchUser,
+): Promise<StageReport> {
   return proveStages(scope, {
     access,
     namespace: user.namespace,
