@@ -9,18 +9,9 @@ import { after, before, test } from 'node:test'
 import { startTestIssuer } from '@aksel/apiserver/authentication/structured/test-issuer'
 import { systemClock } from '@aksel/base/clock'
 import { testScope } from '@aksel/testing/test-scope'
-import { ContainerServiceClient } from '@azure/arm-containerservice'
-import { ClientSecretCredential } from '@azure/identity'
+import type { ContainerServiceClient } from '@azure/arm-containerservice'
 import { Aksel } from './aksel.ts'
-
-interface Connection {
-  readonly armUrl: string
-  readonly caPath: string
-  readonly tenantId: string
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly subscriptionId: string
-}
+import { connectionOf, sdkClient, type Connection } from './sdk-client.ts'
 
 let aksel: Aksel
 let connection: Connection
@@ -29,35 +20,13 @@ let client: ContainerServiceClient
 before(async () => {
   aksel = await Aksel.inNewFolder()
   await aksel.ok(['up', '--nodes', '1'], { timeoutMs: 170_000 })
-  connection = JSON.parse(await readFile(join(aksel.dataDir, 'server', 'connection.json'), 'utf8')) as Connection
+  connection = await connectionOf(aksel)
   client = await sdkClient(connection)
 })
 
 after(async () => {
   await aksel[Symbol.asyncDispose]()
 })
-
-/** The SDK as its documentation sets it up for a private cloud; the one thing of ours is which authority to trust. */
-async function sdkClient({
-  armUrl,
-  caPath,
-  tenantId,
-  clientId,
-  clientSecret,
-  subscriptionId,
-}: Connection): Promise<ContainerServiceClient> {
-  const tls = { ca: await readFile(caPath, 'utf8') }
-  const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
-    authorityHost: armUrl,
-    disableInstanceDiscovery: true,
-    tlsOptions: tls,
-  })
-  return new ContainerServiceClient(credential, subscriptionId, {
-    endpoint: armUrl,
-    credentials: { scopes: [`${armUrl}/.default`] },
-    tlsOptions: tls,
-  })
-}
 
 const group = 'sdk-group'
 const name = 'sdk-cluster'

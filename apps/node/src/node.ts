@@ -72,7 +72,20 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   using snapshots = await createSnapshots(scope, { socketPath: options.containerdSocket })
   using nft = new InteractiveNft()
   const policies = networkPolicies(options, caches, nft, runtime)
-  const agent = await startAgent(scope, { options, client, ledger, caches, runtime, tasks, snapshots, policies })
+  const networked = Promise.withResolvers<void>()
+  const proxying = proxy(scope, options, caches, nft, networked.resolve)
+  proxying.catch(networked.reject)
+  const agent = await startAgent(scope, {
+    options,
+    client,
+    ledger,
+    caches,
+    runtime,
+    tasks,
+    snapshots,
+    policies,
+    networked: networked.promise,
+  })
   const flows = flowLog(options, caches, client, policies)
   const endpoints = flows === undefined ? agent.endpoints : withFlows(flows, agent.endpoints)
   await using _tunnel = await startTunnel(scope, options, access, { pods: agent.pods, endpoints }, tasks)
@@ -80,7 +93,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
   await Promise.all([
     agent.ended,
-    proxy(scope, options, caches, nft),
+    proxying,
     dns(scope, { options, caches, client, agent }),
     guarding,
     flows?.run(childScope(scope, { part: 'flow-log' })),
@@ -107,9 +120,10 @@ async function startAgent(
     readonly tasks: Tasks
     readonly snapshots: Snapshots
     readonly policies: NetworkPolicies | undefined
+    readonly networked: Promise<void>
   },
 ): Promise<RunningAgent> {
-  const { options, client, ledger, caches, runtime, tasks, snapshots, policies } = parts
+  const { options, client, ledger, caches, runtime, tasks, snapshots, policies, networked } = parts
   return runAgent(scope, {
     client,
     runtime,
@@ -118,6 +132,7 @@ async function startAgent(
     disks: nodeDisks({ directory: options.disksDir, stagingDirectory: join(options.rootDir, 'staging'), ledger }),
     snapshots,
     services: caches.of(services),
+    networked,
     ...(policies === undefined ? {} : { guards: policies }),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,
@@ -190,7 +205,13 @@ function networkPolicies(
   return new NetworkPolicies({ caches, engine, nodeName, clusterDns, nft, present })
 }
 
-function proxy(scope: Scope, options: NodeOptions, caches: Caches, nft: InteractiveNft): Promise<void> {
+function proxy(
+  scope: Scope,
+  options: NodeOptions,
+  caches: Caches,
+  nft: InteractiveNft,
+  onSynced: () => void,
+): Promise<void> {
   const zone = options.labels['topology.kubernetes.io/zone']
   return runServiceProxy(childScope(scope, { part: 'service-proxy' }), {
     caches,
@@ -200,6 +221,7 @@ function proxy(scope: Scope, options: NodeOptions, caches: Caches, nft: Interact
     servedHere: [options.clusterDns],
     podCidr: options.podCidr,
     nonMasqueradeCidrs: options.nonMasqueradeCidrs,
+    onSynced,
   })
 }
 

@@ -19,6 +19,7 @@ import { locationRoutes } from './resource-providers/container-service/location-
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
+import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
@@ -100,6 +101,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...clusterRoutes(hub),
     ...copyRoutes(hub, clusterPath),
     ...clusterActionRoutes(hub),
+    ...upgradeInsightRoutes(hub),
     ...poolRoutes(hub),
     ...poolActionRoutes(hub),
     ...machineRoutes(hub),

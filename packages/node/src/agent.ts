@@ -54,6 +54,8 @@ export interface AgentOptions {
   readonly snapshots: Snapshots
   /** Services of all namespaces; a watch of the agent's own when absent. */
   readonly services?: Cache<Service>
+  /** Awaited before the node registers: whoever sends traffic to a Ready node is to be served. */
+  readonly networked?: Promise<void>
   /** Nothing restricts pods when absent. */
   readonly guards?: PodGuards
   readonly nodeName: string
@@ -201,7 +203,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })
   Object.assign(late, { pods, care })
   qosChanged()
-  const registered = registration.register()
+  const registered = (options.networked ?? Promise.resolve()).then(() => registration.register())
   const loops = [
     registered.then(() => registration.keep()),
     registered.then(() => plugins.run()),

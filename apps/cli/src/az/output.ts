@@ -14,6 +14,8 @@ export interface OutputOptions {
 
 /** The text to print; empty for no result. */
 export async function render(result: unknown, options: OutputOptions): Promise<string> {
+  // Printed already, by the one command that knows it.
+  if (options.format === 'junit' && result === undefined) return ''
   const format = parseFormat(options.format)
   const value = options.query === undefined ? result : await search(result, options.query)
   if (value === undefined || format === 'none') return ''

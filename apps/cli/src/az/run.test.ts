@@ -262,3 +262,27 @@ test('a cluster is upgraded, stopped, started and its pools with it, by the flag
   assert.equal((await az(`aks start ${cluster}`)).code, 0)
   assert.equal(await shown('powerState.code'), 'Running')
 })
+
+test('a preflight tells what would stop an upgrade: by exit code, in a table and as JUnit', async () => {
+  await using bench = await open()
+  const { az, opened, home } = bench
+  await az('group create -n rg -l eastus')
+  await az('aks create -g rg -n c1 --node-count 1 -k 1.35')
+  const clean = await az('aks upgrade -g rg -n c1 -k 1.36 --preflight -o table')
+  assert.equal(clean.code, 0, clean.error)
+  assert.match(clean.out, /^PDBConstraint +Passed +0$/m)
+  opened.engine.uses = [
+    { group: 'g', version: 'v1beta1', resource: 'things', removedIn: '1.36', lastSeenMs: Date.now() - 1_000 },
+  ]
+  const file = join(home, 'report.xml')
+  const blocked = await az(`aks upgrade -g rg -n c1 -k 1.36 --preflight -o junit --junit ${file}`)
+  assert.equal(blocked.code, 1)
+  assert.match(blocked.error, /\(UpgradeBlockedOnDeprecatedAPIUsage\) Control Plane upgrade is blocked/)
+  assert.match(blocked.out, /<testsuites tests="8" failures="1">/)
+  assert.match(blocked.out, /name="ApiBreakingChange" time="0">\n +<failure type="UpgradeBlockedOnDeprecatedAPIUsage"/)
+  assert.equal(readFileSync(file, 'utf8'), blocked.out)
+  const refused = await az('aks upgrade -g rg -n c1 -k 1.36 --yes')
+  assert.match(refused.error, /\(ValidationError\) Control Plane upgrade is blocked/)
+  const forced = await az('aks upgrade -g rg -n c1 -k 1.36 --yes --enable-force-upgrade')
+  assert.equal(forced.code, 0, forced.error)
+})

@@ -7,6 +7,7 @@ import { send } from './cluster-orders.ts'
 import { addLeaf, parseCount } from './command.ts'
 import { namedPool, poolPath, poolRow, putPool, waiting, type NameFlags } from './nodepool.ts'
 import { flatten, present, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
+import { preflight } from './preflight.ts'
 import { confirm, follow, get, type Session } from './session.ts'
 
 interface UpgradeFlags extends ClusterFlags {
@@ -16,6 +17,8 @@ interface UpgradeFlags extends ClusterFlags {
   readonly enableForceUpgrade?: boolean
   readonly disableForceUpgrade?: boolean
   readonly upgradeOverrideUntil?: string
+  readonly preflight?: boolean
+  readonly junit?: string
   readonly yes?: boolean
 }
 
@@ -35,8 +38,10 @@ export function addUpgrade(aks: Command, session: Session): void {
         .option('--enable-force-upgrade', 'pass over what would stop the upgrade')
         .option('--disable-force-upgrade', 'take the override back')
         .option('--upgrade-override-until <time>', 'until when the override holds; three days when absent')
+        .option('--preflight', 'tell what would stop the upgrade, and upgrade nothing; -o junit prints JUnit')
+        .option('--junit <file>', 'with --preflight: write the report as JUnit')
         .option('-y, --yes', 'do not prompt for confirmation'),
-    run: (_, flags) => upgrade(session, flags),
+    run: (_, flags) => (flags.preflight === true ? preflight(session, flags) : upgrade(session, flags)),
   })
 }
 

@@ -1,6 +1,6 @@
 // A VNet's router: a namespace with a link to the host, a bridge per subnet, and a table of public addresses.
 
-import { access } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { undoAll } from '@aksel/host/undo'
 import type { Scope } from '@aksel/base/scope'
 import type { VirtualNetwork } from '@aksel/provider/fabric'
@@ -83,10 +83,9 @@ export class Routers {
 
   async #stands(scope: Scope, network: NetworkState): Promise<boolean> {
     const name = plumbing.routerOf(network)
-    const hasLink = await access(`/sys/class/net/${name}`).then(
-      () => true,
-      () => false,
-    )
+    // Not /sys/class/net: where the mount is older than our network namespace it tells of another one.
+    const links = await readFile('/proc/self/net/dev', 'utf8')
+    const hasLink = links.split('\n').some((line) => line.trimStart().startsWith(`${name}:`))
     return hasLink && (await namespaceStands(scope, this.#host, name))
   }
 

@@ -27,6 +27,7 @@ import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './clu
 import { judgePoolName, readPool } from './pool-properties.ts'
 import { putChange, writtenPool } from './pool-writes.ts'
 import { judgePreconditions } from './preconditions.ts'
+import { judgeUpgradeWish } from './upgrade-checks.ts'
 import { judgeStrict, recordedOfCluster } from './recorded.ts'
 
 export interface ClusterWritten {
@@ -82,6 +83,15 @@ export async function putCluster(
     ]
     judgeSystem(pools, givenPools)
     judgeStrict(isStrict(hub, request), recordedOf(cluster, written))
+    if (current !== undefined) {
+      await judgeUpgradeBegun(hub, {
+        cluster,
+        before: current.value,
+        pools,
+        standing,
+        nowMs: request.scope.clock.now(),
+      })
+    }
     const changes: Change[] = [
       startOf(operation),
       { kind: 'put', key: keys.resource(cluster.id), value: cluster, expected: current?.modRevision ?? 0 },
@@ -94,6 +104,28 @@ export async function putCluster(
     ]
     return { changes, result: { created: current === undefined, cluster, pools: byName(pools), operation } }
   })
+}
+
+interface UpgradeBegun {
+  readonly cluster: ClusterRecord
+  readonly before: ClusterRecord
+  readonly pools: readonly PoolRecord[]
+  readonly standing: readonly Stored<PoolRecord>[]
+  readonly nowMs: number
+}
+
+/** What stops an upgrade stops it before it has begun. */
+async function judgeUpgradeBegun(hub: Hub, { cluster, before, pools, standing, nowMs }: UpgradeBegun): Promise<void> {
+  const upgradedPools = pools.filter((pool) => upgrades(pool, standing)).map(({ name }) => name)
+  if (cluster.version === before.version && upgradedPools.length === 0) return
+  const target = cluster.version
+  await judgeUpgradeWish(hub, { cluster, from: before.version, pools, target, upgradedPools, nowMs })
+}
+
+function upgrades(pool: PoolRecord, standing: readonly Stored<PoolRecord>[]): boolean {
+  const before = standing.find(({ value }) => value.name === pool.name)?.value
+  if (before === undefined || pool.upgrade === undefined) return false
+  return before.version !== pool.version || before.nodeImageVersion !== pool.nodeImageVersion
 }
 
 /** What of a cluster and of pools changes nothing; a pool's paths begin with its name. */

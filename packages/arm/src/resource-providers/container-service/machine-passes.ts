@@ -102,6 +102,11 @@ export async function letGo(
   await forgetMachine(pass, cluster, machine.name)
 }
 
+/** Nobody sends traffic to hollow nodes. */
+export function leaveMs({ simulated }: Pick<PoolRecord, 'simulated'>): number {
+  return simulated ? 0 : 2_000
+}
+
 export async function drainInTime(
   pass: Pass,
   cluster: ClusterRecord,
@@ -117,6 +122,7 @@ export async function drainInTime(
     await drain(pass.scope, pass.suppliers.engine.client(engineId(cluster)), {
       node: machine.name,
       signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
+      leaveMs: leaveMs(pool),
       ignoreDisruptionBudgets: pool.ignoreDisruptionBudgets === true,
     })
   } catch (error) {

@@ -6,12 +6,14 @@ import { ignoreReason } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { excludeLabel } from './nodes.ts'
 
 const quarantineLabel = 'kubernetes.azure.com/upgrade-status'
 
-/** A node that does not exist needs neither. */
+/** A node that does not exist needs neither. One that may be used again is given back to load balancers, too. */
 export async function setCordon(client: Client, name: string, unschedulable: boolean): Promise<void> {
-  const body = { spec: { unschedulable: unschedulable ? true : null } }
+  const labels = unschedulable ? {} : { [excludeLabel]: null }
+  const body = { metadata: { labels }, spec: { unschedulable: unschedulable ? true : null } }
   await ignoreReason('NotFound', client.patch(nodes, { name }, { kind: 'merge', body }))
 }
 

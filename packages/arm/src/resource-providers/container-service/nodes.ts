@@ -2,6 +2,7 @@
 
 import { nodes, pods } from '@aksel/api/resources'
 import type { Node, Pod, Taint } from '@aksel/api/types/core-v1'
+import { sleep } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -83,6 +84,8 @@ export interface DrainOptions {
   /** Aborts when the time for a gentle drain is over, or the pass is. */
   readonly signal: AbortSignal
   readonly ignoreDisruptionBudgets: boolean
+  /** How long load balancers have for forgetting it, even where it has no pods: milliseconds. */
+  readonly leaveMs?: number
   /** Told of every pod whose eviction was refused, and why. */
   readonly refused?: (pod: string, why: string) => void
 }
@@ -90,11 +93,21 @@ export interface DrainOptions {
 /** How long to wait before asking again for an eviction that a disruption budget refused; kubectl waits as long. */
 const refusedAgainMs = 5_000
 
+/** Load balancers send nobody to a node that has it. */
+export const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers'
+
 /** Cordons the node and evicts its pods; resolves when none of them is left. A node that does not exist is drained. */
 export async function drain(scope: Scope, client: Client, options: DrainOptions): Promise<void> {
-  const patch = { kind: 'merge', body: { spec: { unschedulable: true } } } as const
+  const patch = {
+    kind: 'merge',
+    body: { metadata: { labels: { [excludeLabel]: 'true' } }, spec: { unschedulable: true } },
+  } as const
   const node = await ignoreReason('NotFound', client.patch(nodes, { name: options.node }, patch))
   if (node === undefined) return
+  await Promise.all([evicted(scope, client, options), sleep(scope.clock, options.leaveMs ?? 0, options.signal)])
+}
+
+async function evicted(scope: Scope, client: Client, options: DrainOptions): Promise<void> {
   while (true) {
     const refused = await evictAll(client, options)
     const again = new AbortController()

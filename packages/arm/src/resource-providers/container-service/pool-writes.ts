@@ -17,6 +17,7 @@ import { nextVersions, upgradeAfter } from './pool-versions.ts'
 import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeStrict, recordedOfPool } from './recorded.ts'
+import { judgeUpgradeWish } from './upgrade-checks.ts'
 
 export function poolContext(cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>): PoolContext {
   const network = cluster.properties.networkProfile
@@ -160,12 +161,26 @@ export async function putPool(
       simulatedByDefault: hub.suppliers.simulatedByDefault || cluster.value.tags?.[simulatedTag] === 'true',
     })
     judgeSystemPools([...pools.filter(({ name }) => name !== pool.name), pool])
+    if (pool.upgrade !== undefined && pool.version + pool.nodeImageVersion !== versionsText(current?.value)) {
+      await judgeUpgradeWish(hub, {
+        cluster: cluster.value,
+        from: cluster.value.version,
+        pools: [pool],
+        target: cluster.value.version,
+        upgradedPools: [pool.name],
+        nowMs: request.scope.clock.now(),
+      })
+    }
     judgeStrict(hub.strict || request.headers['x-aksel-strict'] === 'true', pool.recorded)
     return {
       changes: [startOf(operation), putChange(pool, current), clusterUnchanged(cluster)],
       result: { created: current === undefined, pool, operation },
     }
   })
+}
+
+function versionsText(pool: PoolRecord | undefined): string {
+  return pool === undefined ? '' : pool.version + pool.nodeImageVersion
 }
 
 function judgeManualScale(given: Json, existing: PoolRecord | undefined): void {

@@ -7,6 +7,7 @@ import type { ClusterRecord, MachineRecord, MachineStep, PoolRecord } from '../.
 import { isSpot } from '../../upgrade-plan.ts'
 import { machinesOf } from './cluster-store.ts'
 import { forcedUpgrade } from './force-upgrade.ts'
+import { leaveMs } from './machine-passes.ts'
 import { tellNode } from './node-marks.ts'
 import { drain } from './nodes.ts'
 import { engineId, type Pass } from './pass.ts'
@@ -48,6 +49,7 @@ export async function drainForUpgrade(
     await drain(pass.scope, client, {
       node: machine.name,
       signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
+      leaveMs: leaveMs(run.pool),
       ignoreDisruptionBudgets: !gently,
       refused: (pod, why) => {
         if (refusals.has(pod)) return
