@@ -4,6 +4,7 @@ import { addApiServerFlags } from './api-server-flags.ts'
 import { Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
 import type { FlowsFlags } from './commands/flows.ts'
+import type { McpFlags } from './commands/mcp.ts'
 import type { DiagnoseFlags } from './commands/diagnose.ts'
 import { readOptions } from './options.ts'
 
@@ -41,6 +42,7 @@ Other commands:
   addMachine(program, environment)
   addFlows(program, environment)
   addDiagnose(program, environment, ends)
+  addMcp(program, environment)
   return program
 }
 
@@ -205,6 +207,22 @@ function addDiagnose(program: Command, environment: Environment, ends: (code: nu
     .action(async (what: string | undefined, flags: DiagnoseFlags & { data?: string }) => {
       const { runDiagnose } = await import('./commands/diagnose.ts')
       ends(await runDiagnose(readOptions(environment, flags.data), what, flags))
+    })
+}
+
+function addMcp(program: Command, environment: Environment): void {
+  program
+    .command('mcp')
+    .description('Serve the tools of AKS-MCP to an agent: kubectl, Helm, az and diagnosis.')
+    .option('--access-level <level>', 'readonly, readwrite or admin', 'readonly')
+    .option('--allow-namespaces <list>', 'only these namespaces, separated by commas (all)')
+    .option('--timeout <seconds>', 'of one command', parseAmount, 600)
+    .option('--transport <transport>', 'stdio or streamable-http, on loopback and with a token', 'stdio')
+    .option('--port <port>', 'of streamable-http; any free one when 0', Number, 8000)
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .action(async (flags: McpFlags & { data?: string }) => {
+      const { runMcp } = await import('./commands/mcp.ts')
+      await runMcp(readOptions(environment, flags.data), flags)
     })
 }
 
