@@ -105,7 +105,7 @@ export const cronJobRules: KindRules<CronJob> = {
     metadata.name,
     spec.schedule,
     spec.timeZone ?? '<none>',
-    spec.suspend === true,
+    spec.suspend === true ? 'True' : 'False',
     (status?.active ?? []).length,
     status?.lastScheduleTime === undefined ? '<none>' : ageOf(status.lastScheduleTime, nowMs),
     ageOf(metadata.creationTimestamp, nowMs),
