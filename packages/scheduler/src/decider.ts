@@ -1,6 +1,7 @@
 // Decisions by profile over one state of the cluster: the place of a pod, or why it has none. Neither waits nor writes.
 
 import type { Pod } from '@aksel/api/types/core-v1'
+import { withExtensions, Extensions } from './extensions.ts'
 import { Evaluator, type Evaluation, type Nominated } from './evaluator.ts'
 import { answersOf, failureMessage, refusingPlugins, type NodeAnswer } from './explanation.ts'
 import type { Objects, World } from './plugin.ts'
@@ -37,11 +38,16 @@ export class Decider {
   readonly #refusals = new Refusals()
   readonly #evaluators: ReadonlyMap<string, Evaluator>
 
-  constructor(objects: Objects, profiles: readonly Profile[]) {
+  constructor(objects: Objects, profiles: readonly Profile[], extensions = new Extensions([])) {
     this.#objects = objects
     this.state = new ClusterState(objects)
     this.volumes = new VolumeUse(this.state, objects)
-    this.#evaluators = new Map(profiles.map((profile) => [profile.schedulerName, new Evaluator(this.#world(profile))]))
+    this.#evaluators = new Map(
+      profiles.map((profile) => {
+        const world = this.#world(withExtensions(profile, extensions.all))
+        return [profile.schedulerName, new Evaluator(world, extensions.pluginsFor(world))]
+      }),
+    )
   }
 
   serves({ spec }: Pod): boolean {

@@ -65,18 +65,24 @@ const nobody: Nominated = { isEmpty: true, slots: () => [], on: () => [] }
 export class Evaluator {
   readonly world: World
   readonly #plugins: readonly Plugin[]
+  readonly #extensions: ReadonlySet<Plugin>
   readonly #outside: number
   #verdicts = new Uint16Array(0)
   #feasible = new Int32Array(0)
   #totals = new Float64Array(0)
   #scores = new Float64Array(0)
 
-  constructor(world: World) {
+  /** `extensions`: plug-ins that are asked after the scheduler's own. */
+  constructor(world: World, extensions: readonly Plugin[] = []) {
     this.world = world
     const { filters, scores } = world.profile
-    this.#plugins = pluginsInOrder
-      .map((make) => make(world))
-      .filter(({ names }) => names.some((name) => filters.has(name) || scores.has(name)))
+    this.#extensions = new Set(extensions)
+    this.#plugins = [
+      ...pluginsInOrder
+        .map((make) => make(world))
+        .filter(({ names }) => names.some((name) => filters.has(name) || scores.has(name))),
+      ...extensions,
+    ]
     this.#outside = world.refusals.code('NodeAffinity', "node(s) didn't satisfy plugin(s) [NodeAffinity]", false)
   }
 
@@ -114,7 +120,8 @@ export class Evaluator {
         continue
       }
       const filters = plugin.names.some((name) => profile.filters.has(name))
-      prepared.push(filters ? ready : withoutFilter(ready))
+      const own = filters ? ready : withoutFilter(ready)
+      prepared.push(this.#extensions.has(plugin) ? { ...own, isExtension: true } : own)
     }
     return { template, prepared }
   }

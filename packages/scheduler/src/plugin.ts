@@ -62,6 +62,8 @@ export interface Prepared {
   /** Weighed scores by slot, kept as one column: what `scores` would give, in one addition a node. */
   readonly weighed?: Float64Array
   readonly scores?: readonly Score[]
+  /** Of an extension: nobody knows what it judges by. */
+  readonly isExtension?: boolean
 }
 
 /** Made once for a profile; it may keep what it worked out for pods that are alike. */

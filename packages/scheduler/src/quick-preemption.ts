@@ -12,7 +12,7 @@ export function dependsOnResourcesAlone(evaluation: Evaluation, state: ClusterSt
   if (template.ports.length > 0 || template.required.length > 0 || template.forbidden.length > 0) return false
   if (template.hardSpread.length > 0 || (evaluation.pod.spec.volumes ?? []).some(isStateful)) return false
   for (const { kind } of state.topology.group({ ...template, leaving: false }).terms) if (kind === 'anti') return false
-  return evaluation.prepared.length > 0
+  return evaluation.prepared.length > 0 && !evaluation.prepared.some(({ isExtension }) => isExtension === true)
 }
 
 function isStateful(volume: NonNullable<Evaluation['pod']['spec']['volumes']>[number]): boolean {

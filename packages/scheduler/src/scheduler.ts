@@ -10,6 +10,7 @@ import type { Client } from '@aksel/client/client'
 import type { Caches } from '@aksel/runtime/controller'
 import { ApiObjects, lookedAt } from './api-objects.ts'
 import { kindOfChange } from './changes.ts'
+import { Extensions, type Extension } from './extensions.ts'
 import { Decider, type Decision } from './decider.ts'
 import { News } from './news.ts'
 import { Preemptor } from './preemptor.ts'
@@ -24,6 +25,8 @@ export interface SchedulerOptions {
   /** Pods of schedulers that none of them names are left alone; the default profile when absent. */
   readonly profiles?: readonly Profile[]
   readonly queue?: QueueOptions
+  /** What is added from outside. */
+  readonly extensions?: readonly Extension[]
 }
 
 export interface Explanation {
@@ -56,6 +59,7 @@ class DefaultScheduler implements Scheduler {
   readonly #options: SchedulerOptions
   readonly #objects: ApiObjects
   readonly #decider: Decider
+  readonly #extensions: Extensions
   readonly #queue: SchedulingQueue
   readonly #news: News
   readonly #preemptor: Preemptor
@@ -68,7 +72,8 @@ class DefaultScheduler implements Scheduler {
     this.#scope = scope
     this.#options = options
     this.#objects = new ApiObjects(options.caches)
-    this.#decider = new Decider(this.#objects, options.profiles ?? [defaultProfile()])
+    this.#extensions = new Extensions(options.extensions ?? [])
+    this.#decider = new Decider(this.#objects, options.profiles ?? [defaultProfile()], this.#extensions)
     this.#queue = new SchedulingQueue(scope.clock, () => this.#wakeLoop(), options.queue)
     this.#news = new News(scope, options.client)
     this.#preemptor = new Preemptor(scope, { client: options.client, news: this.#news, decider: this.#decider })
@@ -105,7 +110,7 @@ class DefaultScheduler implements Scheduler {
         turn = 0
         continue
       }
-      this.#scheduleOne(pod)
+      this.#askThenSchedule(pod)
       turn += 1
       if (turn % TURN_PODS === 0) await new Promise<void>((resolve) => setImmediate(resolve))
     }
@@ -193,6 +198,31 @@ class DefaultScheduler implements Scheduler {
     )
   }
 
+  /** Nobody is waited for where nobody has to be asked; meanwhile others are decided. */
+  #askThenSchedule(pod: Pod): void {
+    const asked = this.#extensions.ask(this.#scope, pod)
+    if (asked === undefined) return this.#scheduleOne(pod)
+    this.#bindings += 1
+    void asked
+      .then(
+        () => this.#scheduleOne(pod),
+        (error: unknown) => this.#onTrouble(pod, error),
+      )
+      .finally(() => {
+        this.#extensions.forget(pod)
+        this.#bindings -= 1
+        this.#wakeLoop()
+      })
+  }
+
+  /** Something else than a node stands in the way: it is told, and the pod is tried again. */
+  #onTrouble(pod: Pod, error: unknown): void {
+    if (this.#scope.signal.aborted) return
+    this.#queue.retry(keyOf(pod))
+    const message = error instanceof Error ? error.message : String(error)
+    void this.#news.failure(pod, { reason: 'SchedulerError', message })
+  }
+
   #scheduleOne(known: Pod): void {
     const key = keyOf(known)
     const pod = this.#options.caches.of(pods).get(key)
@@ -222,6 +252,8 @@ class DefaultScheduler implements Scheduler {
 
   #assume(pod: Pod, nodeName: string): void {
     const key = keyOf(pod)
+    const refusal = this.#extensions.reserve(pod, nodeName)
+    if (refusal !== undefined) return this.#onTrouble(pod, refusal)
     this.#assumed.set(key, nodeName)
     this.#preemptor.forget(key)
     this.#decider.state.setPod({ ...pod, spec: { ...pod.spec, nodeName } })
@@ -239,6 +271,7 @@ class DefaultScheduler implements Scheduler {
     const plan = this.#decider.volumePlan(pod, nodeName)
     try {
       for (const { claim, volume } of plan.bind) this.#objects.promise(volume.metadata.name, keyOf(claim))
+      await this.#permitted(pod, nodeName)
       if (plan.bind.length + plan.provision.length > 0) {
         const timeoutMs = this.#decider.profileOf(pod).bindTimeoutSeconds * 1000
         // Waiting for a provisioner takes minutes: it must not keep others from being bound.
@@ -267,10 +300,24 @@ class DefaultScheduler implements Scheduler {
     })
   }
 
+  /** Who waits for others must not keep them from being bound. */
+  async #permitted(pod: Pod, nodeName: string): Promise<void> {
+    const permit = this.#extensions.permit(this.#scope, pod, nodeName)
+    if (permit === undefined) return
+    this.#bindings -= 1
+    this.#wakeLoop()
+    try {
+      await permit
+    } finally {
+      this.#bindings += 1
+    }
+  }
+
   async #onBindingLost(pod: Pod, nodeName: string, error: unknown): Promise<void> {
     const key = keyOf(pod)
     if (this.#scope.signal.aborted) return
     this.#assumed.delete(key)
+    this.#extensions.unreserve(pod, nodeName)
     const known = this.#options.caches.of(pods).get(key)
     // What the watch tells is true: it may have been bound all the same.
     if ((known?.spec.nodeName ?? '') !== '') return
