@@ -23,9 +23,9 @@ interface Rig {
   readonly client: FakeClient
   readonly scheduler: Scheduler
   /** Lets so much time pass, and all that follows from it. */
-  pass(ms: number): Promise<void>
+  readonly pass: (ms: number) => Promise<void>
   /** Nodes by pod; '' for one that waits. */
-  placed(): Readonly<Record<string, string>>
+  readonly placed: () => Readonly<Record<string, string>>
 }
 
 async function withExtensions(
@@ -176,7 +176,10 @@ test('what one extension refuses to reserve, those before it give back', async (
   const log: string[] = []
   const first: Extension = {
     name: 'First',
-    reserve: (_pod, nodeName) => void log.push(`reserve ${nodeName}`) as undefined,
+    reserve(_pod, nodeName) {
+      log.push(`reserve ${nodeName}`)
+      return undefined
+    },
     unreserve: (_pod, nodeName) => void log.push(`unreserve ${nodeName}`),
   }
   let refuses = true

@@ -202,3 +202,32 @@ test('endpoints are shared out among zones where the service asks for it, told, 
   assert.deepEqual(zones(), [undefined, undefined, undefined, undefined])
   assert.equal(cluster.all(events).at(-1)!.message, 'Topology Aware Hints has been disabled, addressType: IPv4')
 })
+
+test('a service of both families has slices of each, and loses those of one that it gives up', async () => {
+  await using cluster = new TestCluster((parts) => [endpointSliceController(parts)])
+  cluster.start()
+  const spec = { selector: { app: 'web' }, ports: [{ port: 80 }], ipFamilies: ['IPv6', 'IPv4'] }
+  await cluster.client.create(services, { metadata: { name: 'web', namespace: 'shop' }, spec })
+  for (const [name, podIPs] of [
+    ['both', [{ ip: '10.244.0.7' }, { ip: 'fd00::7' }]],
+    ['four', [{ ip: '10.244.0.8' }]],
+  ] as const) {
+    const pod = newPod(name, { nodeName: 'node-1' }, { app: 'web' })
+    cluster.client.put(pods, { ...pod, status: { phase: 'Running', podIP: '10.244.0.7', podIPs } })
+  }
+  await cluster.clock.run(1000)
+  const shown = (): readonly unknown[] =>
+    cluster
+      .all(endpointSlices)
+      .toSorted((left, right) => (left.addressType < right.addressType ? -1 : 1))
+      .map(({ addressType, endpoints }) => [addressType, endpoints.flatMap(({ addresses }) => addresses).toSorted()])
+  assert.deepEqual(shown(), [
+    ['IPv4', ['10.244.0.7', '10.244.0.8']],
+    ['IPv6', ['fd00::7']],
+  ])
+  cluster.client.change(services, 'shop/web', (draft) => {
+    draft.spec.ipFamilies = ['IPv6']
+  })
+  await cluster.clock.run(1000)
+  assert.deepEqual(shown(), [['IPv6', ['fd00::7']]])
+})
