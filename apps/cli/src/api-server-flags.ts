@@ -31,6 +31,12 @@ const flags: readonly ApiServerFlag[] = [
     value: '<file>',
     description: 'EncryptionConfiguration: kinds that are sealed in the store; read again when it changes',
   },
+  { name: 'max-requests-inflight', value: '<count>', description: 'seats of flow control, with the next (8000)' },
+  {
+    name: 'max-mutating-requests-inflight',
+    value: '<count>',
+    description: 'seats of flow control, beside those (4000)',
+  },
   { name: 'audit-log-maxsize', value: '<megabytes>', description: 'of the audit log, before it is put aside (100)' },
   { name: 'audit-log-maxbackup', value: '<count>', description: 'audit logs that were put aside and are kept (10)' },
   { name: 'audit-log-maxage', value: '<days>', description: 'for which they are kept at most (30)' },

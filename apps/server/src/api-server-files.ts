@@ -12,6 +12,7 @@ import { readAuthorizationConfiguration } from '@aksel/apiserver/authorization/c
 import type { ReviewServices } from '@aksel/apiserver/authorization/configured-authorizer'
 import type { AskReview } from '@aksel/apiserver/authorization/webhook-authorizer'
 import { readEncryptionConfiguration } from '@aksel/apiserver/encryption/configuration'
+import { defaultSeatLimits, type SeatLimits } from '@aksel/apiserver/in-flight'
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
@@ -25,6 +26,8 @@ export interface ApiServerFlags {
   readonly auditWebhookTruncate?: boolean
   readonly authorizationConfig?: string
   readonly encryptionProviderConfig?: string
+  readonly requestsMax?: number
+  readonly mutatingRequestsMax?: number
 }
 
 export const apiServerFlags = {
@@ -33,6 +36,8 @@ export const apiServerFlags = {
   'audit-webhook-truncate-enabled': { type: 'boolean' },
   'authorization-config': { type: 'string' },
   'encryption-provider-config': { type: 'string' },
+  'max-requests-inflight': { type: 'string' },
+  'max-mutating-requests-inflight': { type: 'string' },
 } as const
 
 export interface Authorization {
@@ -47,6 +52,8 @@ export interface ApiServerFiles extends AsyncDisposable {
   /** Read again when the file changes. */
   readonly authorization?: FollowedFile<Authorization>
   readonly encryption?: FollowedFile<EncryptionConfiguration>
+  /** Together the seats of flow control. */
+  readonly seats?: SeatLimits
 }
 
 /** Rejects with the flag's name and what is wrong with its file. */
@@ -81,6 +88,10 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
     ...(webhook === undefined ? {} : { auditWebhook: webhook.batches.add }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(encryption === undefined ? {} : { encryption }),
+    seats: {
+      readingMax: flags.requestsMax ?? defaultSeatLimits.readingMax,
+      mutatingMax: flags.mutatingRequestsMax ?? defaultSeatLimits.mutatingMax,
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

@@ -134,8 +134,13 @@ function guardsOf({
   auditPolicy,
   authorization,
   encryption,
-}: NonNullable<ControlPlaneParts['files']>): Pick<ApiServerOptions, 'auditPolicy' | 'authorization' | 'encryption'> {
+  seats,
+}: NonNullable<ControlPlaneParts['files']>): Pick<
+  ApiServerOptions,
+  'auditPolicy' | 'authorization' | 'encryption' | 'seats'
+> {
   return {
+    ...(seats === undefined ? {} : { seats }),
     ...(auditPolicy === undefined ? {} : { auditPolicy }),
     ...(authorization === undefined ? {} : { authorization: authorization.current }),
     ...(encryption === undefined ? {} : { encryption: encryption.current }),

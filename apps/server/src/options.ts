@@ -75,6 +75,8 @@ export function readServerOptions(
       ...path('auditWebhookConfigFile', values['audit-webhook-config-file']),
       ...path('authorizationConfig', values['authorization-config']),
       ...path('encryptionProviderConfig', values['encryption-provider-config']),
+      ...count('requestsMax', 'max-requests-inflight', values),
+      ...count('mutatingRequestsMax', 'max-mutating-requests-inflight', values),
       ...(values['audit-webhook-truncate-enabled'] === true ? { auditWebhookTruncate: true } : {}),
     },
     auditLog: auditLogOf(values),
@@ -84,6 +86,17 @@ export function readServerOptions(
 
 function path<Key extends string>(key: Key, value: string | undefined): { readonly [K in Key]?: string } {
   return value === undefined ? {} : ({ [key]: resolve(value) } as { readonly [K in Key]?: string })
+}
+
+function count<Key extends string>(
+  key: Key,
+  flag: string,
+  values: Readonly<Record<string, unknown>>,
+): { readonly [K in Key]?: number } {
+  const value = values[flag] as string | undefined
+  if (value === undefined) return {}
+  if (!/^[1-9]\d*$/.test(value)) throw new Error(`Cannot read "--${flag} ${value}": a number above 0 is expected`)
+  return { [key]: Number(value) } as { readonly [K in Key]?: number }
 }
 
 /** Sizes in megabytes and ages in days, as upstream's flags. */

@@ -10,12 +10,14 @@ import { attributesOf, type Attributes, type Authorizer } from './authorization/
 import { deniedError } from './authorization/authorize.ts'
 import { impersonated } from './authorization/impersonation.ts'
 import { inWantedForm } from './http/answer-form.ts'
-import { compressed, errorAnswer, headerText, textAnswer, withHeader, withWarnings } from './http/answer.ts'
+import { compressed, errorAnswer, headerText, textAnswer, withHeaders, withWarnings } from './http/answer.ts'
 import { isPushed, type Answer, type IncomingCall } from './http/message.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ProtobufEncoder } from './protobuf/encode.ts'
 import { requestInfoOf, type RequestInfo } from './request-info.ts'
-import type { Seats } from './seat.ts'
+import type { FlowControl, Seat } from './flow-control/flow-control.ts'
+import { heldBody } from './http/held-body.ts'
+import type { InFlight } from './in-flight.ts'
 import type { CallContext, Waits } from './call-context.ts'
 
 export type Outcome = Answer | 'upgraded'
@@ -27,7 +29,8 @@ export interface PipelineOptions {
   readonly scope: Scope
   readonly authenticators: Authenticators
   readonly authorizer: Authorizer
-  readonly seats: Seats
+  readonly flow: FlowControl
+  readonly inFlight: InFlight
   readonly metrics: RequestMetrics
   readonly audit: Auditor | undefined
   readonly protobuf: ProtobufEncoder
@@ -44,6 +47,7 @@ interface Progress {
   readonly annotations: Map<string, string>
   readonly waits: Waits
   trail: AuditTrail | undefined
+  seat: Seat | undefined
 }
 
 export class Pipeline {
@@ -63,6 +67,7 @@ export class Pipeline {
       annotations: new Map(),
       waits: { webhookMs: 0 },
       trail: undefined,
+      seat: undefined,
     }
     const warnings = new Set<string>()
     let info: RequestInfo | undefined
@@ -76,16 +81,12 @@ export class Pipeline {
     if (info !== undefined) this.#measure(call, info, progress, outcome, startMs)
     outcome = progress.trail?.answered(outcome) ?? outcome
     if (outcome === 'upgraded') return outcome
-    const wanted = withHeader(
-      await inWantedForm(outcome, call, this.#options.protobuf),
-      'audit-id',
-      headerText(progress.auditId),
-    )
+    const wanted = withHeaders(await inWantedForm(outcome, call, this.#options.protobuf), headersOf(progress))
     return await compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
   }
 
   async #stages(first: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
-    const { authorizer, seats, route } = this.#options
+    const { authorizer } = this.#options
     const actor = await this.#authenticated(first, info, progress)
     const asked = attributesOf(actor, info)
     const trail = this.#options.audit?.begin(asked, { ...progress, call: first, info, actor })
@@ -94,11 +95,42 @@ export class Pipeline {
     const call = trail?.followed(first) ?? first
     const user = await impersonated(authorizer, actor, call)
     if (trail !== undefined && user !== actor) trail.impersonated = user
-    await this.#allowed(user === actor ? asked : attributesOf(user, info), progress)
-    using _seat = isLongRunning(info) || user.groups.includes(masters) ? undefined : seats.take(mutates(info))
-    const { annotations, waits } = progress
-    const outcome = await route({ call, info, user, authorizer, warnings, annotations, waits })
-    return outcome ?? textAnswer(404, '404 page not found\n')
+    const seat = isConnect(info) ? undefined : await this.#seated(user, call, info, progress)
+    let outcome: Outcome | undefined
+    try {
+      await this.#allowed(user === actor ? asked : attributesOf(user, info), progress)
+      const { annotations, waits } = progress
+      outcome = await this.#routed({ call, info, user, authorizer, warnings, annotations, waits })
+    } finally {
+      if (seat !== undefined && !isLong(outcome)) seat[Symbol.dispose]()
+    }
+    if (seat === undefined || !isLong(outcome)) return outcome ?? textAnswer(404, '404 page not found\n')
+    // A list in pieces is made while it is sent.
+    return { ...outcome, body: heldBody(outcome.body, call.signal, () => seat[Symbol.dispose]()) }
+  }
+
+  /** Throws TooManyRequests. */
+  async #seated(user: UserInfo, { signal }: IncomingCall, info: RequestInfo, progress: Progress): Promise<Seat> {
+    const admitted = this.#options.flow.admit(user, info, signal)
+    if (!(admitted instanceof Promise)) return (progress.seat = admitted)
+    const { clock } = this.#options.scope
+    const sinceMs = clock.monotonicMs()
+    progress.seat = await admitted
+    progress.waits.webhookMs += clock.monotonicMs() - sinceMs
+    return progress.seat
+  }
+
+  async #routed(context: CallContext): Promise<Outcome | undefined> {
+    const { inFlight, route } = this.#options
+    const { info, user } = context
+    if (isLongRunning(info) || user.groups.includes(masters)) return route(context)
+    const isWrite = mutates(info)
+    inFlight.begin(isWrite)
+    try {
+      return await route(context)
+    } finally {
+      inFlight.end(isWrite)
+    }
   }
 
   /** Throws Unauthorized; the log has that too. */
@@ -182,7 +214,27 @@ function dryRunOf({ query }: RequestInfo): string {
 const connectSubresources: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
 
 function isLongRunning(info: RequestInfo): boolean {
-  return info.verb === 'watch' || connectSubresources.has(info.subresource)
+  return info.verb === 'watch' || isConnect(info)
+}
+
+function isConnect({ subresource }: RequestInfo): boolean {
+  return connectSubresources.has(subresource)
+}
+
+/** An answer that is still being made while it is sent. */
+function isLong(outcome: Outcome | undefined): outcome is Answer & { readonly body: AsyncIterable<Uint8Array> } {
+  if (outcome === undefined || outcome === 'upgraded') return false
+  return !(outcome.body instanceof Uint8Array) && !isPushed(outcome.body)
+}
+
+/** Which flow and which level a request belonged to stands in its answer, for who wonders where it waited. */
+function headersOf({ auditId, seat }: Progress): Readonly<Record<string, string>> {
+  if (seat === undefined) return { 'audit-id': headerText(auditId) }
+  return {
+    'audit-id': headerText(auditId),
+    'x-kubernetes-pf-flowschema-uid': seat.schemaUid,
+    'x-kubernetes-pf-prioritylevel-uid': seat.levelUid,
+  }
 }
 
 function mutates(info: RequestInfo): boolean {

@@ -8,7 +8,7 @@ import type { KindRow } from '@aksel/api/kind-row'
 import { knownGates } from '@aksel/api/feature-gates'
 import { labelText, type Counter, type Labels, type Histogram, type MetricsRegistry } from './metrics.ts'
 import type { RecordStore } from './registry/record-store.ts'
-import type { Seats } from './seat.ts'
+import type { InFlight } from './in-flight.ts'
 
 export interface MeasuredRequest {
   readonly verb: string
@@ -111,7 +111,7 @@ export interface ServerFacts {
   readonly catalog: Catalog
   /** `v1.35.7` */
   readonly gitVersion: string
-  readonly seats: Seats
+  readonly inFlight: InFlight
   readonly records: RecordStore
   /** Which database the objects are in. */
   readonly storeId: string
@@ -120,13 +120,13 @@ export interface ServerFacts {
 
 /** What is asked of the server when its metrics are read. */
 export function declareServerMetrics(registry: MetricsRegistry, facts: ServerFacts): void {
-  const { catalog, gitVersion, seats, records, signal } = facts
+  const { catalog, gitVersion, inFlight, records, signal } = facts
   registry.gauge(
     'apiserver_current_inflight_requests',
     'Maximal number of currently used inflight request limit of this apiserver per request kind in last second.',
     () => [
-      [{ request_kind: 'mutating' }, seats.mutating],
-      [{ request_kind: 'readOnly' }, seats.reading],
+      [{ request_kind: 'mutating' }, inFlight.mutating],
+      [{ request_kind: 'readOnly' }, inFlight.reading],
     ],
   )
   registry.gauge(

@@ -36,6 +36,8 @@ export interface RouteParts extends HealthParts {
   readonly reviews: Readonly<Record<string, ReviewHandler>>
   readonly connect: ConnectHandler | undefined
   readonly debug?: DebugAnswers | undefined
+  /** Tables of flow control, as text; undefined for a path that is none of them. */
+  readonly dump: (path: string, query: URLSearchParams) => string | undefined
   readonly onDeprecatedUse?: ((use: ObservedDeprecation) => void) | undefined
 }
 
@@ -82,6 +84,8 @@ async function pathRoute(parts: RouteParts, { call, info }: CallContext): Promis
   if (call.method !== 'GET' && call.method !== 'HEAD')
     return (await parts.documents.answer(call, info)) === undefined ? undefined : refuseMethod()
   if (info.path.startsWith('/debug/')) {
+    const dump = parts.dump(info.path, info.query)
+    if (dump !== undefined) return textAnswer(200, dump)
     const told = parts.debug?.(info.path)
     return told === undefined ? undefined : jsonAnswer(200, told)
   }

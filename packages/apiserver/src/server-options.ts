@@ -16,7 +16,7 @@ import type { NodeConnector } from './connect-handler.ts'
 import type { OpenApiLibrary } from './discovery/open-api-library.ts'
 import type { HealthCheck } from './health.ts'
 import type { DebugAnswers } from './route.ts'
-import type { SeatLimits } from './seat.ts'
+import type { SeatLimits } from './in-flight.ts'
 
 export interface ApiServerOptions {
   readonly scope: Scope

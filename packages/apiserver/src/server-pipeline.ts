@@ -4,6 +4,8 @@ import type { Catalog } from '@aksel/api/catalog'
 import type { Scope } from '@aksel/base/scope'
 import type { Authorities } from './authorities.ts'
 import type { Aggregation } from './aggregation/aggregation.ts'
+import type { FlowControl } from './flow-control/flow-control.ts'
+import { dumpOf } from './flow-control/dumps.ts'
 import { clientName, type FrontProxy } from './aggregation/front-proxy.ts'
 import { Auditor } from './audit/auditor.ts'
 import { defaultAuditPolicy } from './audit/policy.ts'
@@ -26,7 +28,7 @@ import { reviewHandlers } from './reviews/reviews.ts'
 import { serverChecks } from './server-checks.ts'
 import type { Hooks } from './hooks.ts'
 import { routeOf } from './route.ts'
-import { defaultSeatLimits, Seats } from './seat.ts'
+import { InFlight } from './in-flight.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
 import { bindingsCollection } from './subresources/subresources.ts'
 import { tokenSubresource } from './subresources/token.ts'
@@ -43,16 +45,17 @@ export interface PipelineParts {
   readonly metrics: MetricsRegistry
   readonly hooks: Hooks
   readonly frontProxy: FrontProxy
+  readonly flow: FlowControl
 }
 
 export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
-  const { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks } = parts
+  const { scope, catalog, registry, auth, late, kinds, aggregation, metrics, hooks, flow } = parts
   const { records } = registry
   const requests = new RequestMetrics(metrics)
-  const seats = new Seats(options.seats ?? defaultSeatLimits)
+  const inFlight = new InFlight()
   const gitVersion = `v${options.kubernetesVersion}`
   const storeId = options.keyPrefix.split('/').findLast((part) => part !== '') ?? ''
-  declareServerMetrics(metrics, { catalog, gitVersion, seats, records, storeId, signal: scope.signal })
+  declareServerMetrics(metrics, { catalog, gitVersion, inFlight, records, storeId, signal: scope.signal })
   const { unregistered } = aggregation
   const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered })
   const documents = new Documents({
@@ -91,6 +94,7 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
       '/componentstatuses': componentStatuses([{ name: 'etcd-0', check: storage }, ...(options.components ?? [])]),
     },
     debug: options.debug,
+    dump: (path, query) => dumpOf(flow, path, query, scope.clock.now() - scope.clock.monotonicMs()),
     onDeprecatedUse: options.onDeprecatedUse,
     connect: options.nodeConnector === undefined ? undefined : (own, call) => late.connect!(own, call),
   })
@@ -106,7 +110,8 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
       mayBeAnonymous: (path) => auth.external.mayBeAnonymous(path),
     },
     authorizer: auth.authorizer,
-    seats,
+    flow,
+    inFlight,
     metrics: requests,
     audit:
       options.audit === undefined

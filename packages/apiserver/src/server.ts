@@ -20,6 +20,8 @@ import type { AuthenticationConfiguration } from '@aksel/api/authentication-conf
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
 import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
 import type { ReviewServices } from './authorization/configured-authorizer.ts'
+import { startFlowControl } from './flow-control/start.ts'
+import { defaultSeatLimits } from './in-flight.ts'
 import { SealedStore } from './encryption/sealed-store.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
@@ -114,6 +116,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     local: [],
     hooks,
   })
+  const { mutatingMax, readingMax } = options.seats ?? defaultSeatLimits
+  const totalSeats = mutatingMax + readingMax
+  const flow = await startFlowControl({ scope, registry, metrics, totalSeats, client: () => own.opened })
   const pipeline = pipelineOf(options, {
     scope,
     catalog,
@@ -125,6 +130,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     metrics,
     hooks,
     frontProxy,
+    flow,
   })
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()

@@ -48,8 +48,8 @@ export function withWarnings(answer: Answer, warnings: ReadonlySet<string>): Ans
   return { ...answer, headers: { ...answer.headers, warning: values.join(', ') } }
 }
 
-export function withHeader(answer: Answer, name: string, value: string): Answer {
-  return { ...answer, headers: { ...answer.headers, [name]: value } }
+export function withHeaders(answer: Answer, more: Readonly<Record<string, string>>): Answer {
+  return { ...answer, headers: { ...answer.headers, ...more } }
 }
 
 /** Quotes and backslashes escaped, nothing outside printable ASCII. */

@@ -137,6 +137,12 @@ export class RecordStore {
     return { records, revision: result.revision, next, remaining: result.remaining }
   }
 
+  /** How many objects there are; undefined where the store would have to be waited for. */
+  countNow(row: KindRow, namespace: string): number | undefined {
+    const count = this.#store.count(this.prefixOf(row, namespace))
+    return typeof count === 'number' ? count : undefined
+  }
+
   async list(row: KindRow, namespace = ''): Promise<readonly StoredRecord[]> {
     return (await this.page(row, { namespace })).records
   }

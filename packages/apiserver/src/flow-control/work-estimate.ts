@@ -1,0 +1,33 @@
+// How many seats a request takes: one, and for lists one for every hundred objects that are gone through.
+
+import type { RequestInfo } from '../request-info.ts'
+
+/** Upstream's: objects that one seat stands for, seats of one list at most, and its share of its level at most. */
+const OBJECTS_PER_SEAT = 100
+const SEATS_MAX = 100
+const LEVEL_SHARE_MAX = 0.15
+
+/** Objects of a resource that are stored, in a namespace or in all; undefined where nobody knows at once. */
+export type CountObjects = (info: RequestInfo) => number | undefined
+
+export function seatsOf(info: RequestInfo, levelSeats: number, count: CountObjects): number {
+  if (!info.isResource || info.subresource !== '' || !gathers(info)) return 1
+  // A list or a watch of one object by its name.
+  if (info.authorizedName !== '') return 1
+  const stored = count(info)
+  if (stored === undefined) return 1
+  const max = Math.max(1, Math.min(SEATS_MAX, Math.ceil(levelSeats * LEVEL_SHARE_MAX)))
+  return Math.min(max, Math.max(1, Math.ceil(visited(info, stored) / OBJECTS_PER_SEAT)))
+}
+
+function gathers({ verb, query }: RequestInfo): boolean {
+  if (verb === 'list' || verb === 'deletecollection') return true
+  return verb === 'watch' && query.get('sendInitialEvents') === 'true'
+}
+
+/** A page without selectors reads no more than it shows; else all are looked at. */
+function visited({ verb, query }: RequestInfo, stored: number): number {
+  const limit = Number(query.get('limit') ?? 0)
+  const isSelected = (query.get('labelSelector') ?? '') !== '' || (query.get('fieldSelector') ?? '') !== ''
+  return verb === 'list' && limit > 0 && !isSelected ? Math.min(limit, stored) : stored
+}
