@@ -2,34 +2,41 @@
 // and of what is gone nothing is left.
 
 import assert from 'node:assert/strict'
-import { mkdir, rmdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { fraction, seededRandom } from '@aksel/base/ids'
 import { sized } from '@aksel/testing/test-size'
 import type { V1Pod, V1PodSpec } from '@kubernetes/client-node'
+import { pack } from 'tar-stream'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { podsIn, type Pods } from '../conformance/pods.ts'
-import { runProgram } from './aksel.ts'
+import { runProgram, type Outcome } from './aksel.ts'
 import { added, heldForPods, machineOf, nothingAdded, pidOf, type TestMachine } from './machine-leftovers.ts'
 
 let cluster: ConformanceCluster
 let pods: Pods
 let machine: TestMachine
 let empty: readonly string[]
+/** The node under trial, and one whose things are none of its business. */
+let nodeName: string
+let otherName: string
 
 const SURVIVORS = 6
 const CLEAN_MS = 60_000
 
 before(async () => {
-  cluster = await conformanceCluster({ nodes: 'real', count: 1 })
+  cluster = await conformanceCluster({ nodes: 'real', count: 2 })
   pods = await podsIn(cluster, 'killed')
   const { core } = cluster
   const { namespace } = pods
   await core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'words' }, data: { word: 'hello' } } })
   await core.createNamespacedSecret({ namespace, body: { metadata: { name: 'key' }, stringData: { key: 's3cret' } } })
-  const [node] = (await core.listNode()).items
-  machine = await machineOf(cluster.aksel.dataDir, node!.metadata!.name!)
+  const [node, other] = (await core.listNode()).items.map(({ metadata }) => metadata!.name!)
+  ;[nodeName, otherName] = [node!, other!]
+  machine = await machineOf(cluster.aksel.dataDir, nodeName)
   // The first pod makes what all share: cgroups of the classes of service, folders, a claim's storage class in use.
   await pods.create('first', podSpec(0))
   await pods.ready('first')
@@ -43,6 +50,7 @@ after(() => cluster[Symbol.asyncDispose]())
 function podSpec(index: number): V1PodSpec {
   const names = ['memory', 'work', 'words', 'key', 'about', ...(index % 5 === 0 ? ['disk'] : [])]
   return {
+    nodeSelector: { 'kubernetes.io/hostname': nodeName },
     terminationGracePeriodSeconds: 1,
     containers: [
       {
@@ -158,5 +166,132 @@ test(
     const startMs = Date.now()
     await nothingAdded(machine, empty, CLEAN_MS)
     t.diagnostic(`clean after ${Date.now() - startMs} ms`)
+  },
+)
+
+test(
+  'a node that is cut off keeps what runs, and takes away afterwards what was deleted meanwhile',
+  { timeout: 400_000 },
+  async (t) => {
+    const check = await startSurvivors()
+    const { aksel } = cluster
+    for (const seconds of sized({ gate: [1, 8], full: [1, 5, 15, 30, 60] })) {
+      const names = Array.from({ length: 6 }, (_, index) => `cut-${seconds}-${index}`)
+      await Promise.all(names.map((name, index) => pods.create(name, podSpec(index))))
+      await Promise.all(names.slice(0, 4).map((name) => pods.until(name, isRunning, 120_000)))
+      await aksel.ok(['machine', 'partition', '--node', nodeName])
+      // Two by force, which asks no node; one is made that nobody can start.
+      await Promise.all(names.map((name, index) => pods.delete(name, index < 2 ? 0 : 1)))
+      await pods.create(`late-${seconds}`, podSpec(1))
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+      await aksel.ok(['machine', 'heal', '--node', nodeName])
+      await Promise.all(names.map((name) => pods.gone(name, CLEAN_MS)))
+      await pods.until(`late-${seconds}`, isRunning, CLEAN_MS)
+      await end([`late-${seconds}`])
+      t.diagnostic(`cut off for ${seconds} s: whole again`)
+    }
+    await check()
+    await nothingAdded(machine, empty, CLEAN_MS)
+  },
+)
+
+test("a node's credentials reach nothing of another node", { timeout: 120_000 }, async () => {
+  const { core, aksel } = cluster
+  const { namespace } = pods
+  const onOther = (spec: V1PodSpec): V1PodSpec => ({ ...spec, nodeSelector: { 'kubernetes.io/hostname': otherName } })
+  await core.createNamespacedSecret({
+    namespace,
+    body: { metadata: { name: 'theirs' }, stringData: { key: 'theirs' } },
+  })
+  await core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'theirs' }, data: { word: 'theirs' } } })
+  const theirs = podSpec(1)
+  const spec = onOther({
+    ...theirs,
+    volumes: theirs.volumes!.map((volume) => {
+      if (volume.name === 'key') return { name: 'key', secret: { secretName: 'theirs' } }
+      return volume.name === 'words' ? { name: 'words', configMap: { name: 'theirs' } } : volume
+    }),
+  })
+  await pods.create('theirs', spec)
+  await pods.create('ours', podSpec(1))
+  const [{ metadata: their }] = await Promise.all([pods.ready('theirs'), pods.ready('ours')])
+  const ask = (args: string): Promise<Outcome> =>
+    aksel.run(['kubectl', '--kubeconfig', join(machine.folder, 'kubeconfig'), '-n', namespace, ...args.split(' ')])
+  // What is its own it may: the harness would find a node that may nothing at all.
+  for (const own of ['get pod ours', 'get secret key', 'get configmap words', `get node ${nodeName}`]) {
+    assert.equal((await ask(own)).code, 0, own)
+  }
+  const patch = (what: string, value: object): string => `patch ${what} --type=merge -p ${JSON.stringify(value)}`
+  const refused = [
+    'get pod theirs',
+    'get secret theirs',
+    'get configmap theirs',
+    'get secrets',
+    'get configmaps -A',
+    'get pods',
+    `get pods --field-selector spec.nodeName=${otherName}`,
+    'exec theirs -- true',
+    'logs theirs',
+    'delete pod theirs --wait=false',
+    'create token default',
+    `create token default --bound-object-kind=Pod --bound-object-name=theirs --bound-object-uid=${their!.uid}`,
+    patch('pod theirs --subresource status', { status: { phase: 'Failed' } }),
+    patch('pod ours', { metadata: { labels: { mine: 'yes' } } }),
+    patch(`node ${otherName}`, { spec: { unschedulable: true } }),
+    patch(`node ${otherName} --subresource status`, { status: { phase: 'x' } }),
+    patch(`node ${nodeName}`, { metadata: { labels: { 'node-restriction.kubernetes.io/x': 'y' } } }),
+    patch(`node ${nodeName}`, { spec: { taints: [{ key: 'x', effect: 'NoSchedule' }] } }),
+    `delete node ${otherName}`,
+    `delete node ${nodeName}`,
+    `get lease -n kube-node-lease ${otherName}`,
+    `get csinode ${otherName}`,
+    `get --raw /api/v1/nodes/${otherName}/proxy/pods`,
+    'get serviceaccounts',
+    'get persistentvolumes',
+    'get resourceslices',
+    'get clusterroles',
+  ]
+  for (const args of refused) {
+    const { code, stderr } = await ask(args)
+    assert.notEqual(code, 0, `"${args}" was allowed`)
+    assert.match(stderr, /orbidden/, args)
+  }
+  await end(['ours', 'theirs'])
+})
+
+test(
+  'kubectl cp takes nothing out of the folder that it copies to, whatever the container answers',
+  { timeout: 120_000 },
+  async () => {
+    const { aksel } = cluster
+    const { namespace } = pods
+    const folder = await mkdtemp(join(tmpdir(), 'aksel-cp-'))
+    const outside = join(folder, 'outside')
+    await mkdir(join(folder, 'to'))
+    await mkdir(outside)
+    await writeFile(join(outside, 'victim'), 'as it was')
+    const archive = pack()
+    const put = (header: Parameters<typeof archive.entry>[0], data = ''): void => void archive.entry(header, data)
+    put({ name: 'data/plain' }, 'plain')
+    put({ name: 'data/../../outside/dots' }, 'pwned')
+    put({ name: `../../../../../../../..${outside}/dots` }, 'pwned')
+    archive.entry({ name: 'data/link', type: 'symlink', linkname: outside })
+    put({ name: 'data/link/through' }, 'pwned')
+    put({ name: 'data/link/victim' }, 'pwned')
+    archive.finalize()
+    const bytes = await buffer(archive)
+    await pods.create('liar', podSpec(1))
+    await pods.ready('liar')
+    const script =
+      'base64 -d > /work/lie.tar; printf "#!/bin/sh\\ncat /work/lie.tar" > /bin/own-tar; chmod +x /bin/own-tar; rm /bin/tar; ln -s own-tar /bin/tar'
+    await aksel.kubectl(['-n', namespace, 'exec', '-i', 'liar', '--', 'sh', '-c', script], {
+      input: bytes.toString('base64'),
+    })
+    await aksel.run(['kubectl', 'cp', `${namespace}/liar:/data`, join(folder, 'to')])
+    assert.equal(await readFile(join(folder, 'to/plain'), 'utf8'), 'plain')
+    assert.deepEqual(await readdir(outside), ['victim'])
+    assert.equal(await readFile(join(outside, 'victim'), 'utf8'), 'as it was')
+    await rm(folder, { recursive: true })
+    await end(['liar'])
   },
 )

@@ -13,8 +13,8 @@ const filled = ['dev', 'proc', 'sys'] as const
 export class ImageRoots {
   readonly #runtime: Pick<ContainerRuntime, 'imageChain'>
   readonly #snapshots: Snapshots
-  /** Ids of images that were looked at; what an id stands for never changes. */
-  readonly #known = new Set<string>()
+  /** By image id: it was looked at, or is just now. What an id stands for never changes. */
+  readonly #looks = new Map<string, Promise<void>>()
 
   constructor(runtime: Pick<ContainerRuntime, 'imageChain'>, snapshots: Snapshots) {
     this.#runtime = runtime
@@ -23,7 +23,18 @@ export class ImageRoots {
 
   /** Rejects where a container of the image would lead the runtime astray. */
   async check(imageId: string): Promise<void> {
-    if (this.#known.has(imageId)) return
+    // One look for all containers that start together: they would take the view from each other.
+    const look = this.#looks.get(imageId) ?? this.#look(imageId)
+    this.#looks.set(imageId, look)
+    try {
+      await look
+    } catch (error) {
+      this.#looks.delete(imageId)
+      throw error
+    }
+  }
+
+  async #look(imageId: string): Promise<void> {
     const chain = await this.#runtime.imageChain(imageId)
     if (chain === undefined) return
     const key = `aksel-look-${chain}`
@@ -35,7 +46,6 @@ export class ImageRoots {
     } finally {
       await this.#snapshots.remove(key)
     }
-    this.#known.add(imageId)
   }
 }
 

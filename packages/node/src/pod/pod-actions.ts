@@ -4,6 +4,7 @@ import type { Container, Pod } from '@aksel/api/types/core-v1'
 import { runtimeClasses } from '@aksel/api/resources'
 import { ignoreReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
+import { GrpcError } from '../containerd/grpc.ts'
 import type { PodObjects } from '../object-watches.ts'
 import { dnsConfigOf } from './dns.ts'
 import { checkSandboxSupport } from './host-support.ts'
@@ -111,7 +112,7 @@ export class PodActions {
       this.#host.sandboxRequests.add(request)
       await request.finally(() => this.#host.sandboxRequests.delete(request))
     } catch (error) {
-      tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`)
+      tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${saidBy(error)}`)
       throw error
     }
   }
@@ -195,4 +196,10 @@ export class PodActions {
       if (!ready && !kept) await unlessGone(this.#host.runtime.removePodSandbox(id))
     }
   }
+}
+
+/** As upstream's clients print an answer of the runtime. */
+function saidBy(error: unknown): string {
+  if (!(error instanceof GrpcError)) return (error as Error).message
+  return `rpc error: code = ${error.code} desc = ${error.details}`
 }

@@ -3,6 +3,7 @@
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
+import { GrpcError } from '../containerd/grpc.ts'
 import type { PodSandboxConfig } from '../cri/types.ts'
 import { ImageError } from '../images/pull.ts'
 import type { PodObjects } from '../object-watches.ts'
@@ -52,7 +53,8 @@ export async function startContainer(scope: Scope, host: PodHost, request: Start
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
     tellPod(scope, host, { pod, type, reason, message, container: container.name })
   const fail = (reason: string, error: unknown): StartError => {
-    const message = (error as Error).message
+    // What the runtime says, without the name of the call.
+    const message = error instanceof GrpcError ? error.details : (error as Error).message
     tell('Warning', 'Failed', `Error: ${message}`)
     return new StartError(reason, message, scope.clock.now() + RETRY_MS, error)
   }

@@ -51,6 +51,8 @@ export async function checkGrpc(scope: Scope, request: GrpcCheck): Promise<Check
 
 const UNIMPLEMENTED = 12
 const DEADLINE_EXCEEDED = 4
+/** Nobody listens: upstream's client tries until its time is over, and says so. */
+const UNAVAILABLE = 14
 
 function wordsOf(
   error: { readonly code: number; readonly message: string },
@@ -61,7 +63,7 @@ function wordsOf(
   if (error.code === UNIMPLEMENTED) {
     return 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'
   }
-  if (error.code === DEADLINE_EXCEEDED)
+  if (error.code === DEADLINE_EXCEEDED || error.code === UNAVAILABLE)
     return `timeout: failed to connect service "${place}" within ${seconds}s: context deadline exceeded`
   return `error: health rpc probe failed: ${error.message}`
 }
