@@ -12,7 +12,7 @@ import { sized } from '@aksel/testing/test-size'
 import type { V1Pod, V1PodSpec } from '@kubernetes/client-node'
 import { pack } from 'tar-stream'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
-import { podsIn, type Pods } from '../conformance/pods.ts'
+import { changed, podsIn, type Pods } from '../conformance/pods.ts'
 import { runProgram, type Outcome } from './aksel.ts'
 import { added, heldForPods, machineOf, nothingAdded, pidOf, type TestMachine } from './machine-leftovers.ts'
 
@@ -198,15 +198,14 @@ test(
 test("a node's credentials reach nothing of another node", { timeout: 120_000 }, async () => {
   const { core, aksel } = cluster
   const { namespace } = pods
-  const onOther = (spec: V1PodSpec): V1PodSpec => ({ ...spec, nodeSelector: { 'kubernetes.io/hostname': otherName } })
   await core.createNamespacedSecret({
     namespace,
     body: { metadata: { name: 'theirs' }, stringData: { key: 'theirs' } },
   })
   await core.createNamespacedConfigMap({ namespace, body: { metadata: { name: 'theirs' }, data: { word: 'theirs' } } })
   const theirs = podSpec(1)
-  const spec = onOther({
-    ...theirs,
+  const spec = changed(theirs, {
+    nodeSelector: { 'kubernetes.io/hostname': otherName },
     volumes: theirs.volumes!.map((volume) => {
       if (volume.name === 'key') return { name: 'key', secret: { secretName: 'theirs' } }
       return volume.name === 'words' ? { name: 'words', configMap: { name: 'theirs' } } : volume
