@@ -15,6 +15,8 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'util-linux', file: '/usr/bin/nsenter' },
   { name: 'mount', file: '/usr/sbin/losetup' },
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
+  { name: 'haproxy', file: '/usr/sbin/haproxy' },
+  { name: 'inotify-tools', file: '/usr/bin/inotifywait' },
   { name: 'tcpdump', file: '/usr/bin/tcpdump' },
   { name: 'perl-base', file: '/usr/bin/perl' },
 ]
@@ -72,13 +74,13 @@ export function ensureTestPackages(options: {
   if (missing.length === 0) return undefined
   if (!options.isRoot || !existsSync('/usr/bin/apt-get')) return `these packages are missing: ${missing.join(', ')}`
   options.say(`Installing packages for the tests (once): ${missing.join(', ')}`)
-  // In runlevel 1 Debian starts no service that it installs: the tests start etcd themselves.
-  const failure = install(missing, { RUNLEVEL: '1' })
+  const failure = install(missing)
   return failure === undefined ? undefined : `installing ${missing.join(', ')} failed: ${failure}`
 }
 
-function install(names: readonly string[], more: Readonly<Record<string, string>> = {}): string | undefined {
-  const environment = { ...process.env, ...more, DEBIAN_FRONTEND: 'noninteractive' }
+function install(names: readonly string[]): string | undefined {
+  // In runlevel 1 Debian starts no service that it installs: whoever needs one starts its own.
+  const environment = { ...process.env, RUNLEVEL: '1', DEBIAN_FRONTEND: 'noninteractive' }
   for (const args of [
     ['update', '-qq'],
     ['install', '-y', '-qq', '--no-install-recommends', ...names],

@@ -6,6 +6,8 @@ import type { Client } from '@aksel/client/client'
 import { controllersFor } from '@aksel/controllers/all'
 import { ensureAccounts, loopAccounts, managerUser, schedulerUser, systemAccount } from '@aksel/controllers/identities'
 import type { LoadBalancers } from '@aksel/controllers/service-load-balancer/load-balancers'
+import { applicationRouting } from '@aksel/network/application-routing/controller'
+import { ACCOUNT } from '@aksel/network/application-routing/objects'
 import type { Caches, Controller } from '@aksel/runtime/controller'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import { runControllers } from '@aksel/runtime/runner'
@@ -51,6 +53,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
       ...(nodeIpam.clusterCidrs.length === 0 ? {} : { nodeIpam }),
     }),
+    applicationRouting({ client: clientOf(ACCOUNT), caches }),
     ...(options.diskImages === undefined
       ? []
       : [

@@ -15,6 +15,7 @@ import { openHost } from './host-parts.ts'
 import { FileRecords } from './cluster-record.ts'
 import { chosenStore, hostName, isShared, openStore } from './open-store.ts'
 import type { ServerOptions } from './options.ts'
+import { ensureApplicationRouting } from './application-routing.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { openSimulatedMachines } from '@aksel/compute/simulated/simulated-machines'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
@@ -76,6 +77,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       region: REGION,
       strict: options.strict,
       prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
+      applicationRouting: (own, cluster) => ensureApplicationRouting(own, { host, dataDir }, cluster),
     }),
   )
   const armUrl = await listen(frontDoor, options, {

@@ -10,7 +10,7 @@ import type { Store } from '@aksel/store/store'
 import { createHttpServer, type ServerTls } from './front-door/server.ts'
 import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
-import type { Hub, PrepareCluster, Subscription } from './hub.ts'
+import type { Hub, InstallApplicationRouting, PrepareCluster, Subscription } from './hub.ts'
 import { Reconciler } from './reconciler.ts'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
@@ -41,6 +41,8 @@ export interface FrontDoorOptions {
   readonly identity: Identity
   readonly subscriptions: readonly Subscription[]
   readonly prepareCluster: PrepareCluster
+  /** Absent where nobody installs it. */
+  readonly applicationRouting?: InstallApplicationRouting
   /** Name of an Azure region, `eastus` when absent: the one that the list of locations begins with. */
   readonly region?: string
   readonly limits?: Partial<ReconcileLimits>
@@ -73,6 +75,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     machines: options.machines,
     ...(options.fabric === undefined ? {} : { fabric: options.fabric }),
     prepareCluster: options.prepareCluster,
+    ...(options.applicationRouting === undefined ? {} : { applicationRouting: options.applicationRouting }),
     simulatedByDefault: options.simulatedByDefault === true,
   }
   const steps = new Steps()

@@ -6,6 +6,7 @@ import type { ClusterEngine } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider, NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { Scope } from '@aksel/base/scope'
+import type { ApplicationRoutingWish } from './resource-providers/container-service/application-routing.ts'
 import type { ResourceStore } from './store-keyspace.ts'
 
 export interface Subscription {
@@ -30,6 +31,11 @@ export type PrepareCluster = (
   },
 ) => Promise<void>
 
+export type InstallApplicationRouting = (
+  scope: Scope,
+  cluster: { readonly id: string; readonly client: Client; readonly wish: ApplicationRoutingWish },
+) => Promise<void>
+
 /** Everything that may be ordered on behalf of a resource. */
 export interface Suppliers {
   readonly engine: ClusterEngine
@@ -37,6 +43,8 @@ export interface Suppliers {
   /** Absent where the host allows none: all machines are simulated then. */
   readonly fabric?: Fabric
   readonly prepareCluster: PrepareCluster
+  /** Puts application routing in place, or takes it away. Must be idempotent. */
+  readonly applicationRouting?: InstallApplicationRouting
   /** Absent where the engine cannot copy clusters. */
   readonly archives?: ClusterArchives
   /** Pools are simulated although nobody asked for it. */

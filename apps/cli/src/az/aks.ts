@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { ArmError } from '@aksel/base/errors'
+import { addApprouting } from './approuting.ts'
 import { AzError } from './az-error.ts'
 import { addLeaf, parseCount, required } from './command.ts'
 import { clusterPath, groupPath, named, provider, type ClusterFlags } from './cluster-path.ts'
@@ -45,6 +46,7 @@ export function addAks(az: Command, session: Session): void {
   addPoolUpgrade(nodepool, session)
   addPoolOrders(nodepool, session)
   addJwtAuthenticator(aks, session)
+  addApprouting(aks, session)
 }
 
 async function put(session: Session, flags: ClusterFlags, body: unknown): Promise<FlatResource | undefined> {

@@ -10,6 +10,7 @@ import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord, Progress }
 import { isUpgrading } from '../../upgrade-plan.ts'
 import { machinesOf, poolsOf } from './cluster-store.ts'
 import { standStill, stopPool } from './power.ts'
+import { ensureApplicationRouting } from './application-routing.ts'
 import { ensureFoundation } from './foundation.ts'
 import { failAuthenticators, reconcileAuthenticators } from './jwt-authenticator-passes.ts'
 import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
@@ -61,6 +62,7 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
     }),
   )
   if (failures.size > 0) throw new PoolsFailed(failures)
+  await ensureApplicationRouting(scoped, cluster)
   if (finished.includes(false)) return 'again'
   return (await finishCluster(scoped, cluster)) ? 'done' : 'again'
 }

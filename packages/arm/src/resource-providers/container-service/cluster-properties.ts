@@ -1,5 +1,6 @@
 // A managed cluster's properties: defaults as the service fills them in, and what may be.
 
+import { judgeApplicationRouting } from './application-routing.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlap, parseIpv4, parseRange, type Ipv4Range } from '../../ip-ranges.ts'
 import { isObject, objectAt, textAt } from '../body.ts'
@@ -174,6 +175,7 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
 }
 
 function judgeCluster(properties: ClusterProperties, existing: ClusterRecord | undefined): void {
+  judgeApplicationRouting(properties)
   if (existing === undefined) {
     judgeDnsPrefix(properties.dnsPrefix)
     judgeNetwork(properties.networkProfile)

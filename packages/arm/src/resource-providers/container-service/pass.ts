@@ -42,12 +42,14 @@ export interface Seen {
   readonly prepared: Set<string>
   /** Machines that were created or taken up, by cluster and name. */
   readonly machines: Set<string>
+  /** What of application routing was put in place, by cluster. */
+  readonly routing: Map<string, string>
   /** When an operation began to wait for nodes, in monotonic milliseconds. */
   readonly waitingSince: Map<string, number>
 }
 
 export function nothingSeen(): Seen {
-  return { prepared: new Set(), machines: new Set(), waitingSince: new Map() }
+  return { prepared: new Set(), routing: new Map(), machines: new Set(), waitingSince: new Map() }
 }
 
 /** The engine's name for a cluster. */
