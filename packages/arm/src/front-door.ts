@@ -18,6 +18,8 @@ import { copyRoutes } from './resource-providers/container-service/copies.ts'
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
+import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
+import { snapshotRoutes } from './resource-providers/container-service/snapshots.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
@@ -105,6 +107,8 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...copyRoutes(hub, clusterPath),
     ...clusterActionRoutes(hub),
     ...upgradeInsightRoutes(hub),
+    ...maintenanceRoutes(hub),
+    ...snapshotRoutes(hub),
     ...poolRoutes(hub),
     ...poolActionRoutes(hub),
     ...machineRoutes(hub),

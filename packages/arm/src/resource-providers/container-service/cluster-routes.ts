@@ -11,6 +11,8 @@ import { badRequest, notAllowed } from '../../azure-errors.ts'
 import { clusterBody, recordedHeaders } from './bodies.ts'
 import { listClusters, poolsOf, readCluster } from './cluster-store.ts'
 import { beginClusterDelete, patchClusterTags, putCluster, recordedOf } from './cluster-writes.ts'
+import { isObject, textAt } from '../body.ts'
+import { withKubelogin } from './kubelogin.ts'
 import { engineId } from './pass.ts'
 import { judgePreconditions } from './preconditions.ts'
 
@@ -118,7 +120,14 @@ async function kubeconfig(hub: Hub, request: ArmRequest, role: 'admin' | 'user')
       `The control plane of managed cluster '${value.name}' is not there yet: its provisioning state is ${value.progress.provisioningState}.`,
     )
   }
-  return hub.suppliers.engine.kubeconfig(engineId(value), role)
+  const text = await hub.suppliers.engine.kubeconfig(engineId(value), role)
+  const entra = value.properties['aadProfile']
+  const format = request.query['format']?.toLowerCase()
+  if (role === 'admin') return text
+  if (format === 'azure') {
+    throw badRequest("The format 'azure' of user credentials is no longer supported by kubectl: use 'exec'.", 'format')
+  }
+  return isObject(entra) ? withKubelogin(text, textAt(entra, 'tenantID') ?? hub.tenantId) : text
 }
 
 async function credentials(hub: Hub, request: ArmRequest, role: 'admin' | 'user', name: string): Promise<ArmResponse> {

@@ -25,7 +25,7 @@ import {
 } from './cluster-properties.ts'
 import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './cluster-store.ts'
 import { judgePoolName, readPool } from './pool-properties.ts'
-import { putChange, writtenPool } from './pool-writes.ts'
+import { newSnapshot, putChange, writtenPool } from './pool-writes.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeUpgradeWish } from './upgrade-checks.ts'
 import { judgeStrict, recordedOfCluster } from './recorded.ts'
@@ -76,7 +76,7 @@ export async function putCluster(
       origin,
       operation,
     })
-    const written = writePools(hub, request.scope, { ref, cluster, givenPools, standing, operation })
+    const written = await writePools(hub, request.scope, { ref, cluster, givenPools, standing, operation })
     const pools = [
       ...standing.map(({ value }) => value).filter(({ name }) => !written.some((pool) => pool.name === name)),
       ...written,
@@ -237,7 +237,7 @@ function judgeLocation(cluster: ClusterRecord, location: string): void {
   )
 }
 
-function writePools(
+async function writePools(
   hub: Hub,
   scope: Scope,
   write: {
@@ -247,7 +247,7 @@ function writePools(
     readonly standing: readonly Stored<PoolRecord>[]
     readonly operation: OperationRecord
   },
-): readonly PoolRecord[] {
+): Promise<readonly PoolRecord[]> {
   const named = (write.givenPools ?? []).map((given) => ({ name: judgePoolName(given['name']), given }))
   const twice = named.find(({ name }, index) => named.findIndex((other) => other.name === name) !== index)
   if (twice !== undefined)
@@ -255,14 +255,18 @@ function writePools(
   if (named.length > 100)
     throw invalidParameter('agentPoolProfiles', `${named.length} agent pools are more than the maximum of 100`)
   const clusterSimulated = write.cluster.tags?.[simulatedTag] === 'true'
-  return named.map(({ name, given }) =>
-    writtenPool(scope, {
-      ref: { ...write.ref, resourceGroup: groupNameOf(write.cluster.id), pool: name },
-      given: readPool(given, `ManagedClusterAgentPoolProfile.${name}`),
-      existing: write.standing.find(({ value }) => value.name === name)?.value,
-      cluster: write.cluster,
-      operationId: write.operation.id,
-      simulatedByDefault: hub.suppliers.simulatedByDefault || clusterSimulated,
+  return Promise.all(
+    named.map(async ({ name, given }) => {
+      const existing = write.standing.find(({ value }) => value.name === name)?.value
+      return writtenPool(scope, {
+        ref: { ...write.ref, resourceGroup: groupNameOf(write.cluster.id), pool: name },
+        given: readPool(given, `ManagedClusterAgentPoolProfile.${name}`),
+        snapshot: await newSnapshot(hub.store, given, existing),
+        existing,
+        cluster: write.cluster,
+        operationId: write.operation.id,
+        simulatedByDefault: hub.suppliers.simulatedByDefault || clusterSimulated,
+      })
     }),
   )
 }

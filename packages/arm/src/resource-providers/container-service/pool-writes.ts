@@ -7,7 +7,9 @@ import { callerOf, type ArmRequest } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
 import { newOperation, startOf } from '../../operations.ts'
 import { poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
-import { keys, type Change, type Stored } from '../../store-keyspace.ts'
+import { chosenSnapshot, type SnapshotChoice } from './snapshots.ts'
+import { defaultVmSize } from './vm-sizes.ts'
+import { keys, type Change, type ResourceStore, type Stored } from '../../store-keyspace.ts'
 import type { ClusterRecord, Json, OperationRecord, PoolProperties, PoolRecord, Tags } from '../../records.ts'
 import { objectAt, readObject, textAt } from '../body.ts'
 import { readTags } from '../resources/names.ts'
@@ -37,13 +39,16 @@ export interface PoolWrite {
   readonly cluster: Pick<ClusterRecord, 'id' | 'version' | 'location' | 'properties'>
   readonly operationId: string
   readonly simulatedByDefault: boolean
+  /** What its `creationData` names, if that is new. */
+  readonly snapshot?: SnapshotChoice | undefined
 }
 
 /** The pool after the write; throws what Azure would refuse. */
 export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   const { ref, existing, cluster } = write
   const context = poolContext(cluster)
-  const { tags: givenTags, ...given } = write.given
+  const { tags: givenTags, ...asGiven } = write.given
+  const given = { ...ofSnapshot(write.snapshot), ...asGiven }
   const properties = withSpotRules(nextPool(given, existing?.properties, context))
   const tags = givenTags === undefined ? existing?.tags : withoutOurs(readTags(givenTags))
   const simulated = existing?.simulated ?? (givenTags as Tags | undefined)?.[simulatedTag] === 'true'
@@ -53,7 +58,7 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   const { nodeImageVersion: asked, powerState, ...kept } = properties
   const power = powerAfter(powerState, existing, properties)
   const nowMs = scope.clock.now()
-  const goal = nextVersions({ properties, asked, existing, nowMs })
+  const goal = nextVersions({ properties, asked: asked ?? write.snapshot?.versions.image, existing, nowMs })
   const upgrade = upgradeAfter(existing, goal)
   return {
     kind: 'pool',
@@ -73,6 +78,11 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
     recorded: recordedOfPool(properties, poolDefaults(context)),
     progress: { provisioningState: stateOf(existing, { properties, upgrade, power }), operationId: write.operationId },
   }
+}
+
+function ofSnapshot(snapshot: SnapshotChoice | undefined): Json {
+  if (snapshot === undefined) return {}
+  return { orchestratorVersion: snapshot.versions.kubernetes, osSKU: snapshot.osSKU }
 }
 
 interface NextState {
@@ -152,8 +162,10 @@ export async function putPool(
       resourceId: current?.value.id ?? poolId(ref),
       outcome: 'resource',
     })
+    const snapshot = await newSnapshot(hub.store, given, current?.value)
     const pool = writtenPool(request.scope, {
       ref,
+      snapshot,
       given,
       existing: current?.value,
       cluster: cluster.value,
@@ -177,6 +189,18 @@ export async function putPool(
       result: { created: current === undefined, pool, operation },
     }
   })
+}
+
+/** Undefined where the pool names none, or the one that it began with. */
+export async function newSnapshot(
+  store: ResourceStore,
+  given: Json,
+  existing: PoolRecord | undefined,
+): Promise<SnapshotChoice | undefined> {
+  const before = textAt(objectAt(existing?.properties ?? {}, 'creationData'), 'sourceResourceId')
+  const asked = textAt(objectAt(given, 'creationData'), 'sourceResourceId')
+  if (before !== undefined && before === asked) return undefined
+  return chosenSnapshot(store, given, textAt(given, 'vmSize') ?? existing?.properties.vmSize ?? defaultVmSize)
 }
 
 function versionsText(pool: PoolRecord | undefined): string {

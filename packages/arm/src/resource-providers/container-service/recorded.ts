@@ -76,6 +76,7 @@ export const poolEffects: Effects = {
   'upgradeSettings.nodeSoakDurationInMinutes': true,
   'upgradeSettings.undrainableNodeBehavior': true,
   'powerState.code': true,
+  'creationData.sourceResourceId': true,
   upgradeStrategy: true,
   'upgradeSettingsBlueGreen.drainBatchSize': true,
   'upgradeSettingsBlueGreen.drainTimeoutInMinutes': true,
