@@ -194,6 +194,24 @@ test('a simulated pool says so in its tags, its body and on its nodes', async ()
   assert.equal(labelled.length, 2)
 })
 
+test('a Windows pool is simulated, and says so; its nodes are of Windows', async () => {
+  await using opened = await openFrontDoor()
+  await withCluster(opened, { agentPoolProfiles: [system, { name: 'win', count: 1, osType: 'Windows' }] })
+  assert.deepEqual([opened.machines(true).list().length, opened.machines(false).list().length], [1, 1])
+  const pool = await properties(opened, `${clusters}/c1/agentPools/win`)
+  assert.deepEqual([pool['osSKU'], pool['tags']], ['Windows2022', { 'aksel.simulated': 'true' }])
+  assert.match(String(pool['nodeImageVersion']), /^AKSWindows-2022-/)
+  const [spec] = opened.machines(true).specs.values()
+  assert.equal(spec!.labels['kubernetes.io/os'], 'windows')
+  const put = async (name: string, given: object): Promise<unknown> => {
+    const answer = await opened.call('PUT', `${clusters}/c1/agentPools/${name}`, { body: { properties: given } })
+    return [answer.status, (answer.body as unknown as { code: string }).code]
+  }
+  assert.deepEqual(await put('windows', { osType: 'Windows' }), [400, 'InvalidParameter'])
+  assert.deepEqual(await put('sys', { osType: 'Windows', mode: 'System' }), [400, 'InvalidParameter'])
+  assert.deepEqual(await put('two', { osType: 'Windows', osSKU: 'Ubuntu' }), [400, 'InvalidParameter'])
+})
+
 test('where the host has no real machines every cluster says that it is simulated', async () => {
   await using opened = await openFrontDoor({ simulatedByDefault: true })
   await withCluster(opened)

@@ -100,6 +100,8 @@ export function parseTaint(text: string): { readonly key: string; readonly value
   return value === undefined || value === '' ? { key, effect } : { key, value, effect }
 }
 
+const windowsLabels: Tags = { 'kubernetes.io/os': 'windows', 'beta.kubernetes.io/os': 'windows' }
+
 function nodeLabels(cluster: ClusterRecord, pool: PoolRecord, machine: MachineRecord): Tags {
   const { properties } = pool
   const size = findVmSize(properties.vmSize)
@@ -118,6 +120,7 @@ function nodeLabels(cluster: ClusterRecord, pool: PoolRecord, machine: MachineRe
     [`${ours}/node-image-version`]: versionsOf(machine, pool).image,
     [`${ours}/nodepool-type`]: 'VirtualMachineScaleSets',
     [`${ours}/os-sku`]: properties.osSKU,
+    ...(properties.osType === 'Windows' ? windowsLabels : {}),
     [`${ours}/storageprofile`]: 'managed',
     ...(size === undefined ? {} : { [`${ours}/sku-cpu`]: String(size.vcpus) }),
     ...(size === undefined ? {} : { [`${ours}/sku-memory`]: String(Math.round(size.memoryBytes / 1024 ** 2)) }),

@@ -265,7 +265,7 @@ const creates: readonly Row[] = [
     /cannot unmarshal string into Go struct field ManagedCluster\.properties\.agentPoolProfiles\[0\]\.count of type int32/,
   ],
   ['too many pods', pool({ maxPods: 300 }), 400, 'InvalidParameter', /maxPods 300 is out of range/],
-  ['a Windows pool', pool({ osType: 'Windows' }), 400, 'WindowsPoolsNotSupported', /not available here/],
+  ['a Windows system pool', pool({ osType: 'Windows' }), 400, 'InvalidParameter', /must be of mode User/],
   [
     'a sandboxed pool of another OS',
     pool({ workloadRuntime: 'KataVmIsolation' }),

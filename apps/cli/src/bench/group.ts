@@ -23,6 +23,7 @@ export type BenchGroup = (scope: Scope, request: BenchRequest) => Promise<readon
 
 const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   up: async () => (await import('./up/group.ts')).upGroup,
+  arm: async () => (await import('./arm/group.ts')).armGroup,
   create: async () => (await import('./api/create-group.ts')).createGroup,
   list: async () => (await import('./api/list-group.ts')).listGroup,
   watch: async () => (await import('./api/watch-group.ts')).watchGroup,

@@ -62,14 +62,18 @@ export function nodeStatus(facts: StatusFacts): Node['status'] & object {
       systemUUID: '',
       bootID: '',
       kernelVersion: 'simulated',
-      osImage: 'Aksel simulated node',
+      osImage: osOf(spec) === 'windows' ? 'Windows Server (Aksel simulated node)' : 'Aksel simulated node',
       containerRuntimeVersion: 'simulated://1',
       kubeletVersion: `v${spec.boot.kubernetesVersion}`,
       kubeProxyVersion: `v${spec.boot.kubernetesVersion}`,
-      operatingSystem: 'linux',
+      operatingSystem: osOf(spec),
       architecture: 'amd64',
     },
   }
+}
+
+function osOf({ labels }: MachineSpec): string {
+  return labels['kubernetes.io/os'] ?? 'linux'
 }
 
 export function nodeConditions({

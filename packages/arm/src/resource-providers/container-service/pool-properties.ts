@@ -71,7 +71,8 @@ export function poolDefaults(context: PoolContext): Json {
 export function nextPool(given: Json, existing: PoolProperties | undefined, context: PoolContext): PoolProperties {
   const defaults = poolDefaults(context)
   const asked = Object.fromEntries(Object.entries(given).filter(([name, value]) => !meansDefault(name, value)))
-  const next = { ...defaults, ...existing, ...asked } as unknown as PoolProperties
+  const windows = asked['osType'] === 'Windows' ? { osSKU: 'Windows2022' } : {}
+  const next = { ...defaults, ...windows, ...existing, ...asked } as unknown as PoolProperties
   if (existing !== undefined) judgeChange(existing, next)
   judgePool(next, context, existing)
   return next
@@ -101,23 +102,9 @@ export function judgePoolName(name: unknown): string {
 function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolProperties | undefined): void {
   oneOf('mode', pool.mode, ['System', 'User', 'Gateway'])
   oneOf('osType', pool.osType, ['Linux', 'Windows'])
-  if (pool.osType === 'Windows') {
-    throw new AksError(
-      400,
-      'WindowsPoolsNotSupported',
-      'Windows agent pools are not available here: there is no Windows machine to run them on.',
-    )
-  }
-  oneOf('osSKU', pool.osSKU, [
-    'Ubuntu',
-    'Ubuntu2204',
-    'Ubuntu2404',
-    'AzureLinux',
-    'AzureLinux3',
-    'AzureContainerLinux',
-    'CBLMariner',
-  ])
-  oneOf('type', pool['type'], ['VirtualMachineScaleSets', 'VirtualMachines', 'AvailabilitySet'])
+  judgeSystemOfWindows(pool)
+  oneOf('osSKU', pool.osSKU, pool.osType === 'Windows' ? windowsSkus : linuxSkus)
+  oneOf('type', pool['type'], ['VirtualMachineScaleSets', 'VirtualMachines'])
   oneOf('scaleSetPriority', pool['scaleSetPriority'] ?? 'Regular', ['Regular', 'Spot'])
   judgeSandboxing(pool)
   judgeUpgradeSettings(pool)
@@ -147,6 +134,22 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
       },
     )
   }
+}
+
+const linuxSkus = [
+  'Ubuntu',
+  'Ubuntu2204',
+  'Ubuntu2404',
+  'AzureLinux',
+  'AzureLinux3',
+  'AzureContainerLinux',
+  'CBLMariner',
+] as const
+const windowsSkus = ['Windows2022', 'Windows2025'] as const
+
+function judgeSystemOfWindows({ osType, mode }: PoolProperties): void {
+  if (osType !== 'Windows' || mode === 'User') return
+  throw invalidParameter('agentPoolProfile.osType', `Windows agent pools must be of mode User, not ${mode}`)
 }
 
 function judgeCount(pool: PoolProperties): void {

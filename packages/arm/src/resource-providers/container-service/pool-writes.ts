@@ -51,7 +51,15 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   const given = { ...ofSnapshot(write.snapshot), ...asGiven }
   const properties = withSpotRules(nextPool(given, existing?.properties, context))
   const tags = givenTags === undefined ? existing?.tags : withoutOurs(readTags(givenTags))
-  const simulated = existing?.simulated ?? (givenTags as Tags | undefined)?.[simulatedTag] === 'true'
+  // There is no Windows machine to run one on.
+  const isWindows = properties.osType === 'Windows'
+  if (existing === undefined && isWindows && ref.pool.length > 6) {
+    throw invalidParameter(
+      'agentPoolProfile.name',
+      `Windows agent pool name '${ref.pool}' must have at most 6 characters`,
+    )
+  }
+  const simulated = existing?.simulated ?? (isWindows || (givenTags as Tags | undefined)?.[simulatedTag] === 'true')
   if (existing !== undefined && !existing.simulated && (givenTags as Tags | undefined)?.[simulatedTag] === 'true') {
     throw changeNotAllowed(`properties.tags['${simulatedTag}']`)
   }
