@@ -4,6 +4,7 @@ import { addApiServerFlags } from './api-server-flags.ts'
 import { Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
 import type { FlowsFlags } from './commands/flows.ts'
+import type { TourFlags } from './commands/tour.ts'
 import type { McpFlags } from './commands/mcp.ts'
 import type { DiagnoseFlags } from './commands/diagnose.ts'
 import { readOptions } from './options.ts'
@@ -43,6 +44,7 @@ Other commands:
   addFlows(program, environment)
   addDiagnose(program, environment, ends)
   addMcp(program, environment)
+  addTour(program, environment, ends)
   return program
 }
 
@@ -207,6 +209,23 @@ function addDiagnose(program: Command, environment: Environment, ends: (code: nu
     .action(async (what: string | undefined, flags: DiagnoseFlags & { data?: string }) => {
       const { runDiagnose } = await import('./commands/diagnose.ts')
       ends(await runDiagnose(readOptions(environment, flags.data), what, flags))
+    })
+}
+
+function addTour(program: Command, environment: Environment, ends: (code: number) => void): void {
+  program
+    .command('tour')
+    .description('What Aksel does, chapter by chapter: each command is shown, run for real and checked.')
+    .option('--chapter <name>', 'only this one')
+    .option('--list', 'the chapters')
+    .option('--no-pause', 'do not wait for Enter before each command')
+    .option('--keep', 'leave the cluster of the tour running')
+    .option('--simulated', 'simulated nodes: no containers run')
+    .option('--data <folder>', 'the tour lives beside it, in FOLDER-tour')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (flags: TourFlags & { data?: string }) => {
+      const { runTourCommand } = await import('./commands/tour.ts')
+      ends(await runTourCommand(readOptions(environment, flags.data), flags))
     })
 }
 
