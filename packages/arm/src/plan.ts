@@ -1,6 +1,6 @@
 // The reconciler's decisions about machines: facts in, verdict out. Nothing here waits or writes.
 
-import { firstFreePart } from './ip-ranges.ts'
+import { firstFreePart } from '@aksel/base/ipv4'
 import type { MachineRecord, PoolRecord } from './records.ts'
 import { goalOf, isBlueGreen, isCurrent } from './upgrade-plan.ts'
 

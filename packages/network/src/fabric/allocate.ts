@@ -2,7 +2,7 @@
 // RFC 6598 for carriers, and a host that uses it already is asked before an address is taken.
 
 import type { Random } from '@aksel/base/ids'
-import { addressAt, lowestFree, parseAddress, parseRange, formatAddress, contains, type Range } from '../ipv4.ts'
+import { addressAt, lowestFree, parseAddress, parseRange, formatAddress, contains, type Range } from '@aksel/base/ipv4'
 import type { FabricState, NetworkState } from './state.ts'
 
 export interface FabricRanges {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { seededRandom } from '@aksel/base/ids'
-import { parseRange } from '../ipv4.ts'
+import { parseRange } from '@aksel/base/ipv4'
 import {
   allocateHostAddress,
   allocateLink,

@@ -8,7 +8,7 @@ import { run, succeeds, type CommandRunner } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
 import type { Attachment, Fabric, LoadBalancerSpec, VirtualNetwork } from '@aksel/provider/fabric'
-import { parseRange } from '../ipv4.ts'
+import { parseRange } from '@aksel/base/ipv4'
 import {
   allocateHostAddress,
   allocateLink,

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { contains, overlaps, parseAddress, type Range } from '../ipv4.ts'
+import { contains, overlaps, parseAddress, type Range } from '@aksel/base/ipv4'
 import type { HostUse } from './allocate.ts'
 
 /** Parses /proc/net/route: destination and mask as hexadecimal numbers in the host's byte order, which is little endian. */

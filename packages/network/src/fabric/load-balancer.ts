@@ -1,7 +1,7 @@
 // Public addresses become rows in the router's nftables maps. Pure: rules in, table content out.
 
 import type { LoadBalancerRule } from '@aksel/provider/fabric'
-import { withoutNested } from '../ipv4.ts'
+import { withoutNested } from '@aksel/base/ipv4'
 import { ContentBuilder, type TableContent, type TableShape } from '../nft/table.ts'
 import { HOST_LINK } from './plumbing.ts'
 

@@ -4,7 +4,7 @@
 //   aksel-1a2b3c ──────── host       br0 (gateway .1 of the subnet) ── m-4d5e6f ──────── eth0 (.4)
 //   100.64.0.1/30    100.64.0.2/30
 
-import { addressAt, formatRange, parseRange } from '../ipv4.ts'
+import { addressAt, formatRange, parseRange } from '@aksel/base/ipv4'
 import type { MachineState, NetworkState } from './state.ts'
 
 export const HOST_LINK = 'host'

@@ -1,7 +1,7 @@
 // Refuses VNets that cannot be: subnets outside their VNet, subnets that overlap, subnets that move.
 
 import type { VirtualNetwork } from '@aksel/provider/fabric'
-import { contains, overlaps, parseRange } from '../ipv4.ts'
+import { contains, overlaps, parseRange } from '@aksel/base/ipv4'
 
 /** Azure's smallest subnet: five addresses are its own. */
 const SUBNET_PREFIX_MAX = 29

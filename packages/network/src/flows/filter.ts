@@ -2,7 +2,7 @@
 
 import type { LabelSelector } from '@aksel/api/types/meta-v1'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
-import { isAddress, contains, parseAddress, parseRange } from '../ipv4.ts'
+import { isAddress, contains, parseAddress, parseRange } from '@aksel/base/ipv4'
 import { portsOf, protocolOf, type Endpoint, type Flow } from './hubble.ts'
 
 /** One side of a flow, in the words of `acn.azure.com/v1alpha1`. */

@@ -4,7 +4,7 @@
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '@aksel/api/types/networking-v1'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { standardCidr } from '@aksel/api/validation/addresses'
-import { intervalsWithout, parseRange, type Range } from '../ipv4.ts'
+import { intervalsWithout, parseRange, type Range } from '@aksel/base/ipv4'
 import { everyPod, groupOf, type Group, type GroupSpec, type Protocol } from './groups.ts'
 
 export interface CompiledPolicy {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NetworkPolicySpec } from '@aksel/api/types/networking-v1'
-import { intervalsWithout, parseRange } from '../ipv4.ts'
+import { intervalsWithout, parseRange } from '@aksel/base/ipv4'
 import { compilePolicy } from './compile.ts'
 import type { PolicyPod } from './groups.ts'
 import { PolicyState } from './policy-state.ts'

@@ -4,7 +4,7 @@
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { standardAddress, standardCidr } from '@aksel/api/validation/addresses'
-import { isAddress, withoutNested } from '../ipv4.ts'
+import { isAddress, withoutNested } from '@aksel/base/ipv4'
 import { endpointsOf, isProxied, type Candidate, type PortEndpoints, type ProxyNode } from './endpoints.ts'
 import { chainName, hex, ID_SHIFT, MASQUERADE_BIT, OUTSIDE_BIT, type Spread } from './table.ts'
 

@@ -2,7 +2,7 @@
 
 import { judgeApplicationRouting } from './application-routing.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
-import { contains, overlap, parseIpv4, parseRange, type Ipv4Range } from '../../ip-ranges.ts'
+import { contains, overlaps, parseRange, readAddress, readRange, type Range } from '@aksel/base/ipv4'
 import { isObject, objectAt, textAt } from '../body.ts'
 import { readShape } from './shape.ts'
 import { clusterShape } from './cluster-shape.ts'
@@ -230,25 +230,25 @@ function judgeNetwork(network: NetworkProfile): void {
   if (Array.isArray(families) && families.some((family) => family !== 'IPv4')) {
     throw invalidParameter('networkProfile.ipFamilies', 'only IPv4 is available here')
   }
-  const services = readRange('serviceCidr', network.serviceCidr)
+  const services = cidrOf('serviceCidr', network.serviceCidr)
   if (services.prefixLength < 12) {
     throw new AksError(400, 'ServiceCidrTooLarge', `Service CIDR ${network.serviceCidr} must be smaller than /12.`, {
       target: 'networkProfile.serviceCidr',
     })
   }
   judgeDnsService(network, services)
-  const pods = readRange('podCidr', network.podCidr ?? defaultPodCidr)
+  const pods = cidrOf('podCidr', network.podCidr ?? defaultPodCidr)
   if (pods.prefixLength > 24)
     throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} has no room for a /24 per node`)
-  if (overlap(services, pods)) {
+  if (overlaps(services, pods)) {
     throw new AksError(
       400,
       'ServiceCidrOverlapPodCidr',
       `The specified service CIDR ${network.serviceCidr} is conflicted with the pod CIDR ${network.podCidr}.`,
     )
   }
-  const subnet = parseRange('10.224.0.0/16')!
-  if (overlap(services, subnet)) {
+  const subnet = parseRange('10.224.0.0/16')
+  if (overlaps(services, subnet)) {
     throw new AksError(
       400,
       'ServiceCidrOverlapExistingSubnetsCidr',
@@ -258,7 +258,7 @@ function judgeNetwork(network: NetworkProfile): void {
       },
     )
   }
-  if (overlap(pods, subnet))
+  if (overlaps(pods, subnet))
     throw invalidParameter(
       'networkProfile.podCidr',
       `pod CIDR ${network.podCidr} overlaps the subnet CIDR 10.224.0.0/16`,
@@ -277,8 +277,8 @@ function judgePolicyEngine(plugin: string, network: NetworkProfile): void {
     throw fault('network policy cilium requires network dataplane cilium')
 }
 
-function judgeDnsService(network: NetworkProfile, services: Ipv4Range): void {
-  const address = parseIpv4(network.dnsServiceIP)
+function judgeDnsService(network: NetworkProfile, services: Range): void {
+  const address = readAddress(network.dnsServiceIP)
   if (address === undefined)
     throw invalidParameter('networkProfile.dnsServiceIP', `'${network.dnsServiceIP}' is not an IPv4 address`)
   if (!contains(services, address)) {
@@ -299,8 +299,8 @@ function judgeDnsService(network: NetworkProfile, services: Ipv4Range): void {
   }
 }
 
-function readRange(name: string, text: string): Ipv4Range {
-  const range = parseRange(text)
+function cidrOf(name: string, text: string): Range {
+  const range = readRange(text)
   if (range === undefined) throw invalidParameter(`networkProfile.${name}`, `'${text}' is not an IPv4 CIDR`)
   return range
 }

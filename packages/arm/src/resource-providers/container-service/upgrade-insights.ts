@@ -4,7 +4,7 @@
 import type { DeprecatedUse } from '@aksel/provider/cluster-engine'
 import type { Node } from '@aksel/api/types/core-v1'
 import type { PodDisruptionBudget } from '@aksel/api/types/policy-v1'
-import { parseRange } from '../../ip-ranges.ts'
+import { readRange } from '@aksel/base/ipv4'
 import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
 import { isBlueGreen, isSpot, maxSurge } from '../../upgrade-plan.ts'
 import { minorOf, resolveVersion, upgradesOf } from './kubernetes-versions.ts'
@@ -155,7 +155,7 @@ function extraNodes(pool: PoolRecord): number {
 
 /** Pools go one after the other: the greatest surge has to fit. */
 function addressIssues({ pools, upgradedPools, machines, podCidr }: UpgradeFacts): readonly Issue[] {
-  const range = parseRange(podCidr)
+  const range = readRange(podCidr)
   const free = range === undefined ? 0 : 2 ** (24 - range.prefixLength) - machines.length
   return pools
     .filter((pool) => upgradedPools.includes(pool.name) && extraNodes(pool) > free)

@@ -8,36 +8,44 @@ export interface Range {
   readonly size: number
 }
 
-/** `10.0.0.1` as an unsigned number; throws on anything else. */
-export function parseAddress(text: string): number {
+/** `10.0.0.1` as an unsigned number; undefined for anything else. */
+export function readAddress(text: string): number | undefined {
   const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) {
-    throw new Error(`"${text}" is no IPv4 address`)
-  }
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256))
+    return undefined
   return parts.reduce((sum, part) => sum * 256 + Number(part), 0)
 }
 
+/** As `readAddress`; throws on anything else. */
+export function parseAddress(text: string): number {
+  const address = readAddress(text)
+  if (address === undefined) throw new Error(`"${text}" is no IPv4 address`)
+  return address
+}
+
 export function isAddress(text: string): boolean {
-  try {
-    parseAddress(text)
-    return true
-  } catch {
-    return false
-  }
+  return readAddress(text) !== undefined
 }
 
 export function formatAddress(value: number): string {
   return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
 }
 
-/** `10.224.0.0/12`; bits beyond the prefix are cleared. Throws on anything else. */
-export function parseRange(text: string): Range {
-  const [address, length] = text.split('/')
+/** `10.224.0.0/12`; bits beyond the prefix are cleared. Undefined for anything else. */
+export function readRange(text: string): Range | undefined {
+  const [address, length, ...rest] = text.split('/')
+  const value = readAddress(address ?? '')
   const prefixLength = Number(length)
-  if (length === undefined || !/^\d{1,2}$/.test(length) || prefixLength > 32)
-    throw new Error(`"${text}" is no IPv4 range`)
+  if (value === undefined || rest.length > 0 || !/^\d{1,2}$/.test(length ?? '') || prefixLength > 32) return undefined
   const size = 2 ** (32 - prefixLength)
-  return { first: Math.floor(parseAddress(address!) / size) * size, prefixLength, size }
+  return { first: Math.floor(value / size) * size, prefixLength, size }
+}
+
+/** As `readRange`; throws on anything else. */
+export function parseRange(text: string): Range {
+  const range = readRange(text)
+  if (range === undefined) throw new Error(`"${text}" is no IPv4 range`)
+  return range
 }
 
 export function formatRange(range: Range): string {
@@ -61,6 +69,18 @@ export function overlaps(a: Range, b: Range): boolean {
 export function lowestFree(from: number, to: number, isTaken: (candidate: number) => boolean): number | undefined {
   for (let candidate = from; candidate < to; candidate += 1) {
     if (!isTaken(candidate)) return candidate
+  }
+  return undefined
+}
+
+/** The first part with this prefix length that is not used; undefined where the range is full. */
+export function firstFreePart(text: string, prefixLength: number, used: ReadonlySet<string>): string | undefined {
+  const whole = readRange(text)
+  if (whole === undefined) return undefined
+  const size = 2 ** (32 - prefixLength)
+  for (let first = whole.first; first + size <= whole.first + whole.size; first += size) {
+    const part = `${formatAddress(first)}/${prefixLength}`
+    if (!used.has(part)) return part
   }
   return undefined
 }
