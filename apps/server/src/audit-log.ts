@@ -38,6 +38,11 @@ export async function openAuditLog(
   }
 }
 
+/** What a crash of the process may take along, at most. */
+const GATHER_MS = 5
+/** As much is written at once. */
+const GATHER_CHARS = 64 * 1024
+
 class Appender {
   readonly #scope: { readonly log: Log; readonly clock: Clock }
   readonly #path: string
@@ -47,6 +52,8 @@ class Appender {
   #waiting = ''
   #writing: Promise<void> | undefined
   #hasFailed = false
+  #isClosing = false
+  #enough: () => void = () => {}
 
   private constructor(
     scope: { log: Log; clock: Clock },
@@ -69,13 +76,13 @@ class Appender {
 
   add(line: string): void {
     this.#waiting += line
+    if (this.#waiting.length >= GATHER_CHARS) this.#enough()
     this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
-    // What this turn of the event loop answers goes with the first write.
-    await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting !== '') {
+      await this.#gather()
       const bytes = Buffer.from(this.#waiting)
       this.#waiting = ''
       try {
@@ -90,6 +97,15 @@ class Appender {
       }
     }
     this.#writing = undefined
+  }
+
+  /** A trip to the disk costs more than a line: what the next few milliseconds answer goes with it. */
+  #gather(): Promise<void> {
+    if (this.#waiting.length >= GATHER_CHARS || this.#isClosing) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#enough = resolve
+      this.#scope.clock.after(GATHER_MS, resolve)
+    })
   }
 
   async #rotate(): Promise<void> {
@@ -123,6 +139,8 @@ class Appender {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true
+    this.#enough()
     await this.#writing
     await this.#file.close()
   }
