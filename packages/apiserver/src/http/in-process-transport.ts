@@ -21,8 +21,9 @@ export function inProcessTransport(
       const live = calls.begin()
       const abort = (): void => live.abort()
       request.signal?.addEventListener('abort', abort, { once: true })
+      const unheard = (): void => request.signal?.removeEventListener('abort', abort)
       const over = (): void => {
-        request.signal?.removeEventListener('abort', abort)
+        unheard()
         live.abort()
       }
       const outcome = await run({
@@ -39,7 +40,9 @@ export function inProcessTransport(
       const { status, headers, body, value } = outcome
       const shared = value === undefined ? {} : { value }
       if (body instanceof Uint8Array) {
-        over()
+        // Whoever has a whole answer waits for nothing that an abort would end.
+        unheard()
+        live.done()
         return { status, headers, body: once(body), ...shared }
       }
       const pieces = readable(body, over, request.signal)
