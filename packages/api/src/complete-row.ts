@@ -1,5 +1,6 @@
 // Joins what the tables say of a kind with the rules of its own file, and fills in the behaviour that kinds share.
 
+import { draftOf } from '@aksel/base/draft'
 import { setOf, type FieldSet } from './apply/field-set.ts'
 import { deepEqual } from './deep-equal.ts'
 import { deletionAnswersWithObject } from './deleted-answer.ts'
@@ -212,7 +213,7 @@ function statusZero(schemas: Schemas, fact: ResourceFact): (() => unknown) | und
 
 function restore(next: AnyDraft, old: AnyDraft, field: string): void {
   if (old[field] === undefined) delete next[field]
-  else next[field] = structuredClone(old[field])
+  else next[field] = draftOf(old[field])
 }
 
 /** The status subresource: everything but metadata and status is put back; its rules are the kind's own. */
@@ -244,7 +245,7 @@ function checkedUpdate(update: SubresourceUpdate<KubernetesObject>): Subresource
 
 function restoreAllButStatus(next: AnyDraft, old: AnyDraft): void {
   for (const key of Object.keys(next)) if (!statusWritable.has(key) && old[key] === undefined) delete next[key]
-  for (const key of Object.keys(old)) if (!statusWritable.has(key)) next[key] = structuredClone(old[key])
+  for (const key of Object.keys(old)) if (!statusWritable.has(key)) next[key] = draftOf(old[key])
 }
 
 const statusWritable: ReadonlySet<string> = new Set(['metadata', 'status', 'kind', 'apiVersion'])

@@ -88,10 +88,14 @@ function eventOf(news: EventNews, place: { namespace: string; name: string }, no
   }
 }
 
-/** Sixteen hexadecimal digits (64-bit FNV-1a) that the same news about the same object always has. */
+/** Sixteen hexadecimal digits (two 32-bit hashes of the FNV kind) that the same news about the same object always has. */
 function fingerprint({ about, type, reason, message, source, host = '' }: EventNews): string {
   const text = [about.kind, about.uid, about.fieldPath, type, reason, message, source, host].join('\u0000')
-  let hash = 0xcbf29ce484222325n
-  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  return hash.toString(16).padStart(16, '0')
+  let [one, other] = [0x811c9dc5, 0x9e3779b9]
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    one = Math.imul(one ^ code, 0x01000193)
+    other = Math.imul(other ^ code, 0x85ebca6b) ^ (other >>> 15)
+  }
+  return [one, other].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('')
 }

@@ -1,6 +1,6 @@
 // APIService: who answers for a group version, this server or another one behind a Service.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { formatTime } from '@aksel/base/clock'
 import { invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -81,11 +81,11 @@ export const apiServiceRules: KindRules<APIService> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as typeof next.spec
+        next.spec = draftOf(old.spec) as typeof next.spec
         for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
           const before = old.metadata[field]
           if (before === undefined) delete next.metadata[field]
-          else Object.assign(next.metadata, { [field]: structuredClone(before) })
+          else Object.assign(next.metadata, { [field]: draftOf(before) })
         }
       },
       validateUpdate: ({ status }) =>

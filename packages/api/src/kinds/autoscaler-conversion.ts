@@ -1,6 +1,6 @@
 // Between the two versions of HorizontalPodAutoscaler. What v1 has no field for travels in annotations, as upstream does it.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import type { KubernetesObject } from '../resource.ts'
 import { stringifyJson } from '@aksel/base/json'
 
@@ -31,7 +31,7 @@ function isCpu(metric: CpuMetric, side: 'target' | 'current'): boolean {
 }
 
 export function toNewAutoscaler(object: KubernetesObject | Draft<KubernetesObject>): Draft<KubernetesObject> {
-  const output = structuredClone(object) as Draft<KubernetesObject> & { spec: Parts; status?: Parts }
+  const output = draftOf(object) as Draft<KubernetesObject> & { spec: Parts; status?: Parts }
   output.apiVersion = 'autoscaling/v2'
   const { targetCPUUtilizationPercentage: percent, ...spec } = output.spec
   const cpu =
@@ -61,7 +61,7 @@ export function toNewAutoscaler(object: KubernetesObject | Draft<KubernetesObjec
 }
 
 export function fromNewAutoscaler(stored: KubernetesObject): Draft<KubernetesObject> {
-  const output = structuredClone(stored) as Draft<KubernetesObject> & { spec: Parts; status?: Parts }
+  const output = draftOf(stored) as Draft<KubernetesObject> & { spec: Parts; status?: Parts }
   output.apiVersion = 'autoscaling/v1'
   const { metrics = [], behavior, ...spec } = output.spec
   const wanted = (metrics as CpuMetric[]).find((metric) => isCpu(metric, 'target'))

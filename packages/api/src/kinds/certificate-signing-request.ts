@@ -1,7 +1,7 @@
 // CertificateSigningRequest: who asks is written by the server; approving and signing go through doors of their own.
 
 import { formatTime } from '@aksel/base/clock'
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules, SubresourceUpdate, WriteContext } from '../kind-row.ts'
@@ -127,9 +127,9 @@ function stampConditions(next: Draft<Request>, old: Request, { nowMs }: WriteCon
 
 const approval: SubresourceUpdate<Request> = {
   prepareForUpdate(next, old, context) {
-    next.spec = structuredClone(old.spec) as Draft<Request>['spec']
+    next.spec = draftOf(old.spec) as Draft<Request>['spec']
     const conditions = next.status?.conditions
-    next.status = structuredClone(old.status ?? {}) as NonNullable<Draft<Request>['status']>
+    next.status = draftOf(old.status ?? {}) as NonNullable<Draft<Request>['status']>
     if (conditions !== undefined) next.status.conditions = conditions
     stampConditions(next, old, context)
   },
@@ -149,7 +149,7 @@ const approval: SubresourceUpdate<Request> = {
 
 const status: SubresourceUpdate<Request> = {
   prepareForUpdate(next, old, context) {
-    next.spec = structuredClone(old.spec) as Draft<Request>['spec']
+    next.spec = draftOf(old.spec) as Draft<Request>['spec']
     stampConditions(next, old, context)
   },
   validateUpdate(next, old) {
@@ -176,7 +176,7 @@ export const certificateSigningRequestRules: KindRules<Request> = {
   kind: 'CertificateSigningRequest',
   prepareForCreate: stampRequester,
   prepareForUpdate(next, old) {
-    next.spec = structuredClone(old.spec) as Draft<Request>['spec']
+    next.spec = draftOf(old.spec) as Draft<Request>['spec']
   },
   validateCreate: validate,
   validateUpdate: () => [],

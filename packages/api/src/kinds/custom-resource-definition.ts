@@ -1,6 +1,6 @@
 // CustomResourceDefinition: a kind of the user's own. What serves it is the API server's; here are its rules.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { effectiveFormat } from '../custom/formats.ts'
 import { setCondition } from '../custom/definition/conditions.ts'
 import { definitionErrors, statusErrors } from '../custom/definition/definition-rules.ts'
@@ -52,7 +52,7 @@ export const customResourceDefinitionRules: KindRules<CustomResourceDefinition> 
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as typeof next.spec
+        next.spec = draftOf(old.spec) as typeof next.spec
       },
       validateUpdate: (next) => statusErrors(next),
     },

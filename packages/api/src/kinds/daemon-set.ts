@@ -1,6 +1,6 @@
 // DaemonSet: one pod of a template on every node that it suits.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -88,7 +88,7 @@ export const daemonSetRules: KindRules<DaemonSet> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<DaemonSet>['spec']
+        next.spec = draftOf(old.spec) as Draft<DaemonSet>['spec']
       },
       validateUpdate: ({ status }) => counts.flatMap((field) => nonNegative(status?.[field], `status.${field}`)),
     },

@@ -1,6 +1,6 @@
 // Deployment: replicas of a template, replaced little by little when the template changes.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { forbidden, invalid, notSupported, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -109,7 +109,7 @@ export const deploymentRules: KindRules<Deployment> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<Deployment>['spec']
+        next.spec = draftOf(old.spec) as Draft<Deployment>['spec']
         if (old.metadata.labels === undefined) delete next.metadata.labels
         else next.metadata.labels = { ...old.metadata.labels }
       },

@@ -1,6 +1,6 @@
 // Event: what happened to an object. Two groups serve it; both keep it as the core group's.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { invalid, required, type FieldError } from '../field-errors.ts'
 import type { Cell, Column, KindRules } from '../kind-row.ts'
 import type { KubernetesObject } from '../resource.ts'
@@ -134,7 +134,7 @@ const renamed = [
 ] as const
 
 function rename(object: object, from: 0 | 1, groupVersion: string): Draft<KubernetesObject> {
-  const output: Record<string, unknown> = { ...structuredClone(object), apiVersion: groupVersion, kind: 'Event' }
+  const output: Record<string, unknown> = { ...draftOf(object), apiVersion: groupVersion, kind: 'Event' }
   for (const pair of renamed) {
     const [old, fresh] = [pair[from], pair[from === 0 ? 1 : 0]]
     if (output[old] !== undefined) output[fresh] = output[old]

@@ -1,6 +1,6 @@
 // FlowSchema: which requests belong to which priority level, and how they are told apart.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -173,7 +173,7 @@ export const flowSchemaRules: KindRules<FlowSchema> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<FlowSchema>['spec']
+        next.spec = draftOf(old.spec) as Draft<FlowSchema>['spec']
       },
       validateUpdate: ({ status }) => validateConditions(status?.conditions),
     },

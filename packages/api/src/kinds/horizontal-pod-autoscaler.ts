@@ -1,6 +1,6 @@
 // HorizontalPodAutoscaler: replicas by load. Stored as v2; v1 is a narrower view of the same objects.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { parseQuantity } from '@aksel/base/quantity'
 import { forbidden, invalid, required, type FieldError } from '../field-errors.ts'
 import type { KindRules, WriteContext } from '../kind-row.ts'
@@ -182,7 +182,7 @@ export const horizontalPodAutoscalerRules: KindRules<HorizontalPodAutoscaler> = 
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<HorizontalPodAutoscaler>['spec']
+        next.spec = draftOf(old.spec) as Draft<HorizontalPodAutoscaler>['spec']
       },
       validateUpdate: ({ status }) =>
         (['currentReplicas', 'desiredReplicas'] as const).flatMap((field) =>

@@ -1,5 +1,6 @@
 // Ingress and IngressClass: names and paths that lead from outside to services, and who leads them.
 
+import { draftOf } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -128,7 +129,7 @@ export const ingressRules: KindRules<Ingress> = {
     status: {
       prepareForUpdate(next, old) {
         if (old.spec === undefined) delete (next as { spec?: unknown }).spec
-        else next.spec = structuredClone(old.spec) as NonNullable<typeof next.spec>
+        else next.spec = draftOf(old.spec) as NonNullable<typeof next.spec>
       },
       validateUpdate: validateStatus,
     },

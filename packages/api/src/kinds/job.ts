@@ -1,6 +1,6 @@
 // Job: pods that run until enough of them succeeded.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf, humanDuration } from '../times.ts'
 import type { Job, JobSpec } from '../types/batch-v1.ts'
@@ -86,7 +86,7 @@ export const jobRules: KindRules<Job> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<Job>['spec']
+        next.spec = draftOf(old.spec) as Draft<Job>['spec']
       },
       validateUpdate: validateJobStatus,
     },

@@ -1,5 +1,6 @@
 // Namespace: its deletion waits for the finalizers in its spec, which the namespace controller removes through /finalize.
 
+import { draftOf } from '@aksel/base/draft'
 import { required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -48,8 +49,8 @@ export const namespaceRules: KindRules<Namespace> = {
     namespace.status = { phase: 'Active' }
   },
   prepareForUpdate(next, old) {
-    next.spec = structuredClone(old.spec) as typeof next.spec
-    next.status = structuredClone(old.status ?? {}) as NonNullable<typeof next.status>
+    next.spec = draftOf(old.spec) as typeof next.spec
+    next.status = draftOf(old.status ?? {}) as NonNullable<typeof next.status>
   },
   validateCreate: (namespace) => [...validateNameLabel(namespace), ...validateFinalizers(namespace)],
   validateUpdate: (next) => validateNameLabel(next),
@@ -57,13 +58,13 @@ export const namespaceRules: KindRules<Namespace> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as typeof next.spec
+        next.spec = draftOf(old.spec) as typeof next.spec
       },
       validateUpdate: (next) => validateStatus(next),
     },
     finalize: {
       prepareForUpdate(next, old) {
-        next.status = structuredClone(old.status ?? {}) as NonNullable<typeof next.status>
+        next.status = draftOf(old.status ?? {}) as NonNullable<typeof next.status>
       },
       validateUpdate: (next) => validateFinalizers(next),
     },

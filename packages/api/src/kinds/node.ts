@@ -1,5 +1,6 @@
 // Node: a machine that runs pods. It registers with its status; what the cloud gave it cannot change.
 
+import { draftOf } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { duplicate, forbidden, invalid, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -101,7 +102,7 @@ export const nodeRules: KindRules<Node> = {
   keepStatusOnCreate: true,
   default(node) {
     if (node.status?.capacity !== undefined && node.status.allocatable === undefined) {
-      node.status.allocatable = structuredClone(node.status.capacity)
+      node.status.allocatable = draftOf(node.status.capacity)
     }
     if (node.spec?.podCIDR !== undefined && node.spec.podCIDRs === undefined) node.spec.podCIDRs = [node.spec.podCIDR]
     if (node.spec?.podCIDRs !== undefined && node.spec.podCIDR === undefined) node.spec.podCIDR = node.spec.podCIDRs[0]!
@@ -124,7 +125,7 @@ export const nodeRules: KindRules<Node> = {
     status: {
       prepareForUpdate(next, old) {
         if (old.spec === undefined) delete (next as { spec?: unknown }).spec
-        else next.spec = structuredClone(old.spec) as NonNullable<typeof next.spec>
+        else next.spec = draftOf(old.spec) as NonNullable<typeof next.spec>
       },
       validateUpdate,
     },

@@ -1,6 +1,6 @@
 // PersistentVolumeClaim: a wish for a disk, and the disk it got.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { tryParseQuantity, compareQuantities } from '@aksel/base/quantity'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, notSupported, type FieldError } from '../field-errors.ts'
@@ -118,7 +118,7 @@ export const persistentVolumeClaimRules: KindRules<PersistentVolumeClaim> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<PersistentVolumeClaim>['spec']
+        next.spec = draftOf(old.spec) as Draft<PersistentVolumeClaim>['spec']
       },
       validateUpdate: validateStatus,
     },

@@ -1,6 +1,6 @@
 // PodDisruptionBudget: how many pods of a set may be taken away at once.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { invalid, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -33,7 +33,7 @@ export const podDisruptionBudgetRules: KindRules<PodDisruptionBudget> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<PodDisruptionBudget>['spec']
+        next.spec = draftOf(old.spec) as Draft<PodDisruptionBudget>['spec']
       },
       validateUpdate: ({ status }) =>
         (['currentHealthy', 'desiredHealthy', 'expectedPods', 'disruptionsAllowed'] as const).flatMap((field) =>

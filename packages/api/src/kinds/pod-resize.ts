@@ -1,6 +1,6 @@
 // Resizing a pod that runs: processors and memory of its containers, and nothing else.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, wholeObject, type FieldError } from '../field-errors.ts'
 import type { Release } from '../kind-row.ts'
@@ -13,7 +13,7 @@ import { qosClassOf } from './pod-qos.ts'
  * put back without a word, as upstream does.
  */
 export function keepAllButResources(next: Draft<Pod>, old: Pod, { gates }: Release): void {
-  const spec = structuredClone(old.spec) as Draft<Pod>['spec']
+  const spec = draftOf(old.spec) as Draft<Pod>['spec']
   if (gates(podLevelGate)) {
     if (next.spec.resources === undefined) delete spec.resources
     else spec.resources = next.spec.resources
@@ -32,7 +32,7 @@ export function keepAllButResources(next: Draft<Pod>, old: Pod, { gates }: Relea
   for (const field of ['labels', 'annotations', 'ownerReferences', 'finalizers'] as const) {
     const kept = old.metadata[field]
     if (kept === undefined) delete next.metadata[field]
-    else next.metadata[field] = structuredClone(kept) as never
+    else next.metadata[field] = draftOf(kept) as never
   }
 }
 

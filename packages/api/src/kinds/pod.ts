@@ -1,7 +1,7 @@
 // Pod: what runs. Its spec is nearly frozen, its status belongs to the node, and it goes gracefully.
 
 import { formatTime } from '@aksel/base/clock'
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalidError, notSupported, required, wholeObject, type FieldError } from '../field-errors.ts'
@@ -57,11 +57,11 @@ function validateVisitors(next: Pod, old: Pod): readonly FieldError[] {
 }
 
 function specOf(pod: Pod): Draft<PodSpec> {
-  return structuredClone(pod.spec) as Draft<PodSpec>
+  return draftOf(pod.spec) as Draft<PodSpec>
 }
 
 function keepStatus(next: PodDraft, old: Pod): void {
-  next.status = structuredClone(old.status ?? {}) as NonNullable<PodDraft['status']>
+  next.status = draftOf(old.status ?? {}) as NonNullable<PodDraft['status']>
 }
 
 function countGeneration(next: PodDraft, old: Pod): void {
@@ -154,7 +154,7 @@ export const podRules: KindRules<Pod> = {
         next.spec = specOf(old)
         if (old.metadata.ownerReferences === undefined) delete next.metadata.ownerReferences
         else
-          next.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences) as NonNullable<
+          next.metadata.ownerReferences = draftOf(old.metadata.ownerReferences) as NonNullable<
             PodDraft['metadata']['ownerReferences']
           >
         next.status ??= {}

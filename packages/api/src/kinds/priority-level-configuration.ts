@@ -1,6 +1,6 @@
 // PriorityLevelConfiguration: the share of the server's attention that one level of requests gets, and what waits.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { Cell, KindRules } from '../kind-row.ts'
@@ -145,7 +145,7 @@ export const priorityLevelConfigurationRules: KindRules<PriorityLevelConfigurati
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<PriorityLevelConfiguration>['spec']
+        next.spec = draftOf(old.spec) as Draft<PriorityLevelConfiguration>['spec']
       },
       validateUpdate: ({ status }) => validateConditions(status?.conditions),
     },

@@ -1,6 +1,6 @@
 // ReplicaSet: as many pods of one template as asked for.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { invalid, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -79,7 +79,7 @@ export const replicaSetRules: KindRules<ReplicaSet> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<ReplicaSet>['spec']
+        next.spec = draftOf(old.spec) as Draft<ReplicaSet>['spec']
       },
       validateUpdate: (next) => validateReplicaCounts(next.status ?? {}),
     },

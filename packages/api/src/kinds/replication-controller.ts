@@ -1,6 +1,6 @@
 // ReplicationController: the elder of ReplicaSet, with a selector of equalities.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
@@ -66,7 +66,7 @@ export const replicationControllerRules: KindRules<ReplicationController> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<ReplicationController>['spec']
+        next.spec = draftOf(old.spec) as Draft<ReplicationController>['spec']
       },
       validateUpdate: ({ status }) => validateReplicaCounts(status ?? {}),
     },

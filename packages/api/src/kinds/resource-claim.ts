@@ -1,6 +1,6 @@
 // ResourceClaim and its template: devices that a pod needs, and in the end those that it got.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -195,7 +195,7 @@ export const resourceClaimRules: KindRules<ResourceClaim> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<ResourceClaim>['spec']
+        next.spec = draftOf(old.spec) as Draft<ResourceClaim>['spec']
       },
       validateUpdate: validateStatus,
     },

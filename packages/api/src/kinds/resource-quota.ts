@@ -1,5 +1,6 @@
 // ResourceQuota: how much a namespace may use, and uses.
 
+import { draftOf } from '@aksel/base/draft'
 import { parseQuantity } from '@aksel/base/quantity'
 import { invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -107,7 +108,7 @@ export const resourceQuotaRules: KindRules<ResourceQuota> = {
     status: {
       prepareForUpdate(next, old) {
         if (old.spec === undefined) next.spec = {}
-        else next.spec = structuredClone(old.spec) as typeof next.spec
+        else next.spec = draftOf(old.spec) as typeof next.spec
       },
       validateUpdate: ({ status }) => [
         ...validateList(status?.hard ?? {}, 'status.hard'),

@@ -1,6 +1,6 @@
 // Service: a stable name and address in front of pods. Addresses and node ports come from the cluster's pools.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import type { AllocationNeed, AllocationRules, KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Service, ServicePort } from '../types/core-v1.ts'
@@ -199,7 +199,7 @@ export const serviceRules: KindRules<Service> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<Service>['spec']
+        next.spec = draftOf(old.spec) as Draft<Service>['spec']
       },
       validateUpdate: (next) => validateServiceStatus(next),
     },

@@ -1,6 +1,6 @@
 // StatefulSet: pods with numbers, names and disks of their own.
 
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { deepEqual } from '../deep-equal.ts'
 import { forbidden, invalid, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
@@ -156,7 +156,7 @@ export const statefulSetRules: KindRules<StatefulSet> = {
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<StatefulSet>['spec']
+        next.spec = draftOf(old.spec) as Draft<StatefulSet>['spec']
       },
       validateUpdate: validateStatus,
     },

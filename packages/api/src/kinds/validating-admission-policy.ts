@@ -1,7 +1,7 @@
 // ValidatingAdmissionPolicy and its binding: rules in CEL that writes must satisfy.
 
 import { boolType, nullType, stringType } from '@aksel/cel/types'
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import { validateExpression, validateVariables, type PolicyExpressions } from '../admission/expressions.ts'
 import {
   defaultMatchResources,
@@ -157,7 +157,7 @@ export const validatingAdmissionPolicyRules: KindRules<ValidatingAdmissionPolicy
   subresourceUpdates: {
     status: {
       prepareForUpdate(next, old) {
-        next.spec = structuredClone(old.spec) as Draft<ValidatingAdmissionPolicy>['spec']
+        next.spec = draftOf(old.spec) as Draft<ValidatingAdmissionPolicy>['spec']
       },
       validateUpdate: ({ status }) =>
         (status?.typeChecking?.expressionWarnings ?? []).flatMap(({ fieldRef, warning }, index) => {

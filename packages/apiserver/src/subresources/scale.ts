@@ -10,7 +10,7 @@ import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
 import { patchSchemaOf } from '@aksel/api/patch/patch-schema'
 import type { Scale } from '@aksel/api/types/autoscaling-v1'
 import { nonNegative } from '@aksel/api/validation/values'
-import type { Draft } from '@aksel/base/draft'
+import { draftOf, type Draft } from '@aksel/base/draft'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
 import type { Answer } from '../http/message.ts'
@@ -47,7 +47,7 @@ export async function scaleSubresource(tools: VerbTools, context: ResourceCall, 
       const { scale, entries } = await asked.wanted(withEntries(rules.toScale(current!), owners))
       checkVersion(context, scale, current!)
       checkReplicas(context, scale)
-      const object = structuredClone(current!) as Draft<KubernetesObject>
+      const object = draftOf(current!) as Draft<KubernetesObject>
       rules.applyScale(object, scale)
       setEntries(object, entriesAfterScale(entriesOf(current!), entries, groupVersionOf(row), replicas))
       delete object.metadata.resourceVersion
