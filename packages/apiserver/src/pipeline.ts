@@ -37,6 +37,8 @@ export interface PipelineOptions {
   readonly route: Route
 }
 
+/** Upstream's `--request-timeout`. */
+const REQUEST_MAX_MS = 60_000
 /** Upstream's bound for what a client may call its request. */
 const AUDIT_ID_MAX = 64
 
@@ -105,8 +107,13 @@ export class Pipeline {
       if (seat !== undefined && !isLong(outcome)) seat[Symbol.dispose]()
     }
     if (seat === undefined || !isLong(outcome)) return outcome ?? textAnswer(404, '404 page not found\n')
-    // A list in pieces is made while it is sent.
-    return { ...outcome, body: heldBody(outcome.body, call.signal, () => seat[Symbol.dispose]()) }
+    // A list in pieces is made while it is sent; who does not read it holds its seats for so long and no longer.
+    const timer = this.#options.scope.clock.after(REQUEST_MAX_MS, () => seat[Symbol.dispose]())
+    const release = (): void => {
+      timer[Symbol.dispose]()
+      seat[Symbol.dispose]()
+    }
+    return { ...outcome, body: heldBody(outcome.body, call.signal, release) }
   }
 
   /** Throws TooManyRequests. */

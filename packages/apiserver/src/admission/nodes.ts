@@ -7,6 +7,7 @@ import type { Draft } from '@aksel/base/draft'
 import type { ApiError } from '@aksel/base/errors'
 import { nodeOf } from '../authorization/node-authorizer.ts'
 import { forbiddenError } from '../refusals.ts'
+import { mirrorFault } from './mirror-pods.ts'
 import { concerns, type AdmissionPlugin, type AdmissionRequest } from './admission.ts'
 
 const notReady = 'node.kubernetes.io/not-ready'
@@ -51,10 +52,8 @@ function guardPod(request: AdmissionRequest, node: string): void {
   const object = request.object as unknown as Pod | undefined
   const old = request.old as Pod | undefined
   if (operation === 'CREATE' && subresource === '') {
-    if (object?.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined)
-      throw refuse(request, node, 'can only create mirror pods')
-    if (object.spec?.nodeName !== node)
-      throw refuse(request, node, `can only create pods with spec.nodeName set to itself`)
+    const fault = mirrorFault(object!, node)
+    if (fault !== undefined) throw refuse(request, node, fault)
     return
   }
   if (operation === 'DELETE' || subresource === 'eviction') {

@@ -137,7 +137,8 @@ export class FlowControl {
       timer[Symbol.dispose]()
       signal.removeEventListener('abort', aborted)
     }
-    signal.addEventListener('abort', aborted, { once: true })
+    if (signal.aborted) aborted()
+    else signal.addEventListener('abort', aborted, { once: true })
     begin = () => {
       over()
       this.#started(request, level, this.#parts.clock.monotonicMs())

@@ -8,7 +8,9 @@ export function heldBody(
   signal: AbortSignal,
   release: () => void,
 ): AsyncIterable<Uint8Array> | Pieces {
-  signal.addEventListener('abort', release, { once: true })
+  // Whoever was gone before there was an answer reads none of it.
+  if (signal.aborted) release()
+  else signal.addEventListener('abort', release, { once: true })
   if (!comesInPieces(body)) return until(body, release)
   return {
     [Symbol.asyncIterator]: () => until(body, release)[Symbol.asyncIterator](),

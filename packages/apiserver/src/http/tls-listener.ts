@@ -34,6 +34,21 @@ const SESSION_MAX_MIB = 64
 /** Upstream's times: for the head of a request, and for a connection without one. */
 const HEADERS_TIMEOUT_MS = 32_000
 const IDLE_MS = 90_000
+/** Forward secrecy and authenticated encryption alone; the suites of TLS 1.3 are all of that kind. */
+const strongTls = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+} as const
 /** How long a request that is under way may go on when the listener closes. */
 const CLOSE_GRACE_MS = 2_000
 
@@ -58,6 +73,7 @@ export async function listenTls(parts: ListenerParts, options: ListenOptions): P
       rejectUnauthorized: false,
       settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADERS_MAX_BYTES },
       maxHeaderSize: HEADERS_MAX_BYTES,
+      ...strongTls,
       // A client with many watches on one connection must not be taken for an attack.
       maxSessionMemory: SESSION_MAX_MIB,
       headersTimeout: HEADERS_TIMEOUT_MS,

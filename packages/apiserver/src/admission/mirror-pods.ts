@@ -1,0 +1,59 @@
+// What a mirror pod may be: the shadow of a static pod of one node, that opens nothing to the node which it could not read before.
+
+import type { Pod, PodSpec } from '@aksel/api/types/core-v1'
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+/** Why a node may not create the pod, in upstream's words behind the node's name; undefined where it may. */
+export function mirrorFault({ metadata, spec }: Pod, node: string): string | undefined {
+  if (metadata.annotations?.[mirrorAnnotation] === undefined) return 'can only create mirror pods'
+  if (spec?.nodeName !== node) return 'can only create pods with spec.nodeName set to itself'
+  return ownerFault(metadata.ownerReferences ?? [], node) ?? referenceFault(spec)
+}
+
+function ownerFault(owners: NonNullable<Pod['metadata']['ownerReferences']>, node: string): string | undefined {
+  const [owner, ...more] = owners
+  if (more.length > 0) return 'can only create pods with a single owner reference set to itself'
+  const { apiVersion, kind, name, controller, blockOwnerDeletion } = owner ?? {}
+  if (apiVersion !== 'v1' || kind !== 'Node' || name !== node)
+    return 'can only create pods with an owner reference set to itself'
+  if (controller !== true) return 'can only create pods with a controller owner reference set to itself'
+  return blockOwnerDeletion === true ? 'must not set blockOwnerDeletion on an owner reference' : undefined
+}
+
+/** By the field that leads there; wherever in the specification it stands. */
+const references: Readonly<Record<string, string>> = {
+  secret: 'secrets',
+  secretRef: 'secrets',
+  secretKeyRef: 'secrets',
+  nodePublishSecretRef: 'secrets',
+  imagePullSecrets: 'secrets',
+  configMap: 'configmaps',
+  configMapRef: 'configmaps',
+  configMapKeyRef: 'configmaps',
+  persistentVolumeClaim: 'persistentvolumeclaims',
+  ephemeral: 'persistentvolumeclaims',
+  resourceClaims: 'resourceclaims',
+  clusterTrustBundle: 'clustertrustbundles',
+  podCertificate: 'podcertificaterequests',
+}
+/** These have a secret's name as a text. */
+const secretNames: ReadonlySet<string> = new Set(['azureFile'])
+
+function referenceFault(spec: PodSpec): string | undefined {
+  if ((spec.serviceAccountName ?? '') !== '') return 'can not create pods that reference a service account'
+  const what = referenceIn(spec)
+  return what === undefined ? undefined : `can not create pods that reference ${what}`
+}
+
+function referenceIn(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === undefined || inner === null || (Array.isArray(inner) && inner.length === 0)) continue
+    if (Object.hasOwn(references, key)) return references[key]
+    if (secretNames.has(key)) return 'secrets'
+    const found = referenceIn(inner)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
