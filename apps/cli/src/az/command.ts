@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { AzError } from './az-error.ts'
-import { render, type OutputOptions } from './output.ts'
+import { render, type Format, type OutputOptions } from './output.ts'
 import type { CommonFlags, Session } from './session.ts'
 
 export interface Leaf<Flags> {
@@ -10,6 +10,10 @@ export interface Leaf<Flags> {
   /** Adds the flags of this command. */
   readonly flags: (command: Command) => Command
   readonly row?: OutputOptions['row']
+  /** What it prints where nobody says; `json` when absent, as az does. */
+  readonly format?: Format
+  /** The lines of `table` where one result has several; `row` when absent. */
+  readonly lines?: (result: unknown) => readonly Readonly<Record<string, unknown>>[]
   /** The result to print; undefined prints nothing. */
   readonly run: (session: Session, flags: Flags & CommonFlags) => Promise<unknown>
 }
@@ -26,7 +30,10 @@ export function addLeaf<Flags>(parent: Command, session: Session, name: string, 
     .allowExcessArguments(false)
     .action(async (flags: Flags & CommonFlags) => {
       const result = await leaf.run(session, flags)
-      const text = await render(result, { format: flags.output, query: flags.query, row: leaf.row })
+      const format = flags.output ?? leaf.format
+      const isLined = leaf.lines !== undefined && format?.toLowerCase() === 'table' && flags.query === undefined
+      const shown = isLined ? leaf.lines(result) : result
+      const text = await render(shown, { format, query: flags.query, row: leaf.row })
       session.terminal.out(text)
     })
 }

@@ -11,6 +11,7 @@ import { addAks } from './aks.ts'
 import { AzError, explain } from './az-error.ts'
 import { usageError } from './command.ts'
 import { addGroup } from './group.ts'
+import { addNetwork } from './network.ts'
 import type { Session, Terminal } from './session.ts'
 
 /** Runs one command; returns the exit code. Errors are printed as az prints them. */
@@ -39,6 +40,7 @@ export function azCommand(session: Session): Command {
   addGroup(az, session)
   addAccount(az, session)
   addAks(az, session)
+  addNetwork(az, session)
   quieten(az, session.terminal)
   return az
 }
