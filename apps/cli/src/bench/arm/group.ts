@@ -41,7 +41,12 @@ export async function armGroup(outer: Scope, request: BenchRequest): Promise<rea
   assertWholePath(stages)
   const connection = readJsonFile<ConnectionFile>(connectionFile(instance.dataDir))
   if (connection === undefined) throw new CommandError('The server has not written how to reach it.')
-  return measure(new ArmLoad(new ArmClient(connection), connection.subscriptionId), { size, stages, say, request })
+  return await measure(new ArmLoad(new ArmClient(connection), connection.subscriptionId), {
+    size,
+    stages,
+    say,
+    request,
+  })
 }
 
 interface Facts {
