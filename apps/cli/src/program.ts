@@ -4,6 +4,7 @@ import { addApiServerFlags } from './api-server-flags.ts'
 import { Command, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
 import type { FlowsFlags } from './commands/flows.ts'
+import type { AgentFlags } from './commands/agent.ts'
 import type { TourFlags } from './commands/tour.ts'
 import type { McpFlags } from './commands/mcp.ts'
 import type { DiagnoseFlags } from './commands/diagnose.ts'
@@ -45,6 +46,7 @@ Other commands:
   addDiagnose(program, environment, ends)
   addMcp(program, environment)
   addTour(program, environment, ends)
+  addAgent(program, environment, ends)
   return program
 }
 
@@ -209,6 +211,26 @@ function addDiagnose(program: Command, environment: Environment, ends: (code: nu
     .action(async (what: string | undefined, flags: DiagnoseFlags & { data?: string }) => {
       const { runDiagnose } = await import('./commands/diagnose.ts')
       ends(await runDiagnose(readOptions(environment, flags.data), what, flags))
+    })
+}
+
+function addAgent(program: Command, environment: Environment, ends: (code: number) => void): void {
+  program
+    .command('agent <question>')
+    .description(
+      'Ask in words. Every tool call is shown, nothing is changed without a yes; without a model diagnosis answers.',
+    )
+    .option('--model <model>', 'openai/NAME or anthropic/NAME; AKSEL_MODEL, and AKSEL_MODEL_KEY for its key')
+    .option('--base-url <url>', 'of a server that speaks the same; AKSEL_MODEL_URL')
+    .option('-n, --namespace <namespace>', 'only this namespace (all)')
+    .option('--max-steps <count>', 'turns of the model', parseAmount, 40)
+    .option('--no-interactive', 'never ask: what would change something is not done')
+    .option('--show-tool-output', 'what each tool answers')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (question: string, flags: AgentFlags & { data?: string }) => {
+      const { runAgent } = await import('./commands/agent.ts')
+      ends(await runAgent(readOptions(environment, flags.data), question, flags))
     })
 }
 
