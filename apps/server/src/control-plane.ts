@@ -157,7 +157,9 @@ async function openServer(
   const onFabric = spec.fabricAddress !== undefined
   return createApiServer({
     scope,
-    ...(options.catalogs === undefined ? {} : { catalog: await options.catalogs.of(spec.kubernetesVersion) }),
+    ...(options.catalogs === undefined
+      ? {}
+      : { catalog: await options.catalogs.of(spec.kubernetesVersion, record.switches) }),
     store: options.store,
     keyPrefix: options.keyPrefix,
     kubernetesVersion: spec.kubernetesVersion,
