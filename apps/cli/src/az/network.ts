@@ -1,4 +1,4 @@
-// `az network plan`: how far a design of ranges carries, before anything is made of it.
+// `az network`: what networks there are, and, by `plan`, how far a design of ranges carries, before anything is made of it.
 
 import { InvalidArgumentError, type Command } from 'commander'
 import { readAddress, readRange } from '@aksel/base/ipv4'
@@ -13,6 +13,7 @@ import {
   type PlanRow,
 } from './network-plan.ts'
 import type { CommonFlags, Session } from './session.ts'
+import { addVirtualNetworks } from './vnet.ts'
 
 interface PlanFlags extends CommonFlags {
   readonly networkPlugin?: string
@@ -33,7 +34,8 @@ interface PlanFlags extends CommonFlags {
 }
 
 export function addNetwork(az: Command, session: Session): void {
-  const network = az.command('network').description('Plan the networks of clusters.')
+  const network = az.command('network').description('See and plan the networks of clusters.')
+  addVirtualNetworks(network, session)
   addLeaf<PlanFlags>(network, session, 'plan', {
     description: 'Tell how many nodes and pods a virtual network, its subnets and the pod CIDR will carry.',
     flags: planFlags,

@@ -286,3 +286,22 @@ test('a preflight tells what would stop an upgrade: by exit code, in a table and
   const forced = await az('aks upgrade -g rg -n c1 -k 1.36 --yes --enable-force-upgrade')
   assert.equal(forced.code, 0, forced.error)
 })
+
+test('the network of a cluster is seen with the flags of az', async () => {
+  await using bench = await open()
+  assert.equal((await bench.az('group create -n rg -l eastus')).code, 0)
+  assert.equal((await bench.az('aks create -g rg -n c1 -c 1 --generate-ssh-keys')).code, 0)
+  const listed = await bench.az("network vnet list --query '[].[name,resourceGroup]' -o tsv")
+  const [name, group] = listed.out.trim().split('\t') as [string, string]
+  assert.deepEqual([group, listed.error], ['MC_rg_c1_eastus', ''])
+  const table = await bench.az(`network vnet show -g ${group} -n ${name} -o table`)
+  assert.match(table.out, new RegExp(`\n${name} +${group} +eastus +1 +10\\.224\\.0\\.0/12\n$`))
+  const subnets = await bench.az(`network vnet subnet list -g ${group} --vnet-name ${name} -o table`)
+  assert.match(subnets.out, /\naks-subnet +MC_rg_c1_eastus +10\.224\.0\.0\/16 +Succeeded\n$/)
+  const one = await bench.az(`network vnet subnet show -g ${group} --vnet-name ${name} -n aks-subnet --query id -o tsv`)
+  assert.match(one.out, /\/subnets\/aks-subnet\n$/)
+  const free = await bench.az(`network vnet check-ip-address -g ${group} -n ${name} --ip-address 10.224.0.4`)
+  assert.equal((JSON.parse(free.out) as Record<string, unknown>)['available'], false)
+  const unknown = await bench.az('network vnet show -g rg -n none')
+  assert.deepEqual([unknown.code, /\(ResourceNotFound\)/.test(unknown.error)], [3, true], unknown.error)
+})

@@ -30,6 +30,11 @@ export const providers: readonly Provider[] = [
       '2022-11-01',
     ],
   },
+  {
+    namespace: 'Microsoft.Network',
+    first: '2015-05-01',
+    versions: ['2025-03-01', '2025-01-01', '2024-10-01', '2024-05-01', '2023-11-01', '2022-07-01', '2020-11-01'],
+  },
 ]
 
 const wellFormed = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-(preview|alpha|beta|privatepreview))?$/i

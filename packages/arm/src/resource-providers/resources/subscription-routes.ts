@@ -14,7 +14,6 @@ const namespacesElsewhere = [
   'Microsoft.Compute',
   'Microsoft.ContainerRegistry',
   'Microsoft.ManagedIdentity',
-  'Microsoft.Network',
   'Microsoft.OperationalInsights',
   'Microsoft.Storage',
 ]
@@ -29,6 +28,7 @@ const resourceTypes: Readonly<Record<string, readonly string[]>> = {
     'locations/operations',
     'locations/operationresults',
   ],
+  'Microsoft.Network': ['virtualNetworks', 'virtualNetworks/subnets'],
 }
 
 export function subscriptionRoutes(hub: Hub): readonly Route[] {
