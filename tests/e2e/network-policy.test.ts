@@ -109,7 +109,7 @@ test(
     await aksel.kubectl([...run, '--', 'sh', '-c', script])
     await aksel.kubectl('wait pod/early --for=jsonpath={.status.phase}=Succeeded --timeout=60s')
     const said = await aksel.kubectl('logs early')
-    assert.match(said, /done\n$/)
+    assert.match(said, /^done$/m)
     assert.doesNotMatch(said, /through/)
     await aksel.kubectl('delete networkpolicy names')
     const front = await podOf('shop-front')
