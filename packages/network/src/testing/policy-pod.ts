@@ -13,6 +13,9 @@ export interface ProbeTarget {
 
 const WAIT_MS = 1000
 const ANSWER = 'here'
+/** Each question over UDP comes from another port: an answered one is an open connection to the kernel for half a minute, whatever policies say since. */
+const sourcePorts = { first: 20_000, last: 60_000 }
+let sourcePort = sourcePorts.first
 
 const ports = process.argv.slice(2).map(Number)
 for (const port of ports) {
@@ -56,7 +59,10 @@ function overUdp(ip: string, port: number, settle: (reached: boolean) => void): 
   let isOpen = true
   socket.once('message', () => settle(true))
   socket.once('error', () => settle(false))
-  socket.send('anybody', port, ip)
+  sourcePort = sourcePort === sourcePorts.last ? sourcePorts.first : sourcePort + 1
+  socket.bind(sourcePort, () => {
+    if (isOpen) socket.send('anybody', port, ip)
+  })
   return () => {
     if (isOpen) socket.close()
     isOpen = false
