@@ -176,6 +176,7 @@ function addVersions(aks: Command, session: Session): void {
   addLeaf<ClusterFlags>(aks, session, 'get-upgrades', {
     description: 'Get the upgrade versions available for a managed Kubernetes cluster.',
     flags: named,
+    row: upgradesRow,
     run: async (_, flags) => {
       const { properties, ...rest } = await get<ArmResource>(
         session,
@@ -196,4 +197,24 @@ function versionRows({ values }: Versions): readonly unknown[] {
       })),
     )
     .toReversed()
+}
+
+interface UpgradesShown {
+  readonly name: string
+  readonly resourceGroup: string
+  readonly controlPlaneProfile: {
+    readonly kubernetesVersion: string
+    readonly upgrades?: readonly { readonly kubernetesVersion: string }[]
+  }
+}
+
+function upgradesRow(shown: object): Readonly<Record<string, unknown>> {
+  const { name, resourceGroup, controlPlaneProfile } = shown as UpgradesShown
+  const { kubernetesVersion, upgrades = [] } = controlPlaneProfile
+  return {
+    Name: name,
+    ResourceGroup: resourceGroup,
+    MasterVersion: kubernetesVersion,
+    Upgrades: upgrades.length === 0 ? 'None available' : upgrades.map((each) => each.kubernetesVersion).join(', '),
+  }
 }

@@ -233,6 +233,8 @@ test('a cluster is upgraded, stopped, started and its pools with it, by the flag
     `aks get-upgrades ${cluster} --query controlPlaneProfile.upgrades[].kubernetesVersion -o tsv`,
   )
   assert.equal(upgrades.out, '1.35.7\n')
+  const table = await az(`aks get-upgrades ${cluster} -o table`)
+  assert.match(table.out, /^Name +ResourceGroup +MasterVersion +Upgrades\n-[- ]+\ndefault +\S+ +1\.34\.10 +1\.35\.7\n$/)
   const skipped = await az(`aks upgrade ${cluster} -k 1.36 --yes`)
   assert.match(
     skipped.error,
