@@ -13,9 +13,6 @@ export interface ProbeTarget {
 
 const WAIT_MS = 1000
 const ANSWER = 'here'
-/** Each question over UDP comes from another port: an answered one is an open connection to the kernel for half a minute, whatever policies say since. */
-const sourcePorts = { first: 20_000, last: 60_000 }
-let sourcePort = sourcePorts.first
 
 const ports = process.argv.slice(2).map(Number)
 for (const port of ports) {
@@ -30,15 +27,25 @@ for (const port of ports) {
   await Promise.all([once(server, 'listening'), once(socket, 'listening')])
 }
 process.stdout.write('ready\n')
+const source = sourcePorts(20_000, 60_000)
 for await (const line of createInterface(process.stdin)) {
   const targets = JSON.parse(line) as readonly ProbeTarget[]
-  process.stdout.write(`${JSON.stringify(await Promise.all(targets.map(isReached)))}\n`)
+  process.stdout.write(`${JSON.stringify(await Promise.all(targets.map((target) => isReached(target, source))))}\n`)
 }
 
-function isReached({ protocol, ip, port }: ProbeTarget): Promise<boolean> {
+/**
+ * Each question over UDP comes from another port: an answered one is an open connection to the kernel for half a minute, whatever
+ * policies say since.
+ */
+function* sourcePorts(first: number, last: number): Generator<number, never> {
+  for (let port = first; ; port = port === last ? first : port + 1) yield port
+}
+
+function isReached({ protocol, ip, port }: ProbeTarget, source: Generator<number, never>): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => settle(false), WAIT_MS)
-    const end = protocol === 'tcp' ? overTcp(ip, port, settle) : overUdp(ip, port, settle)
+    const end =
+      protocol === 'tcp' ? overTcp(ip, port, settle) : overUdp({ ip, port, from: source.next().value }, settle)
     function settle(reached: boolean): void {
       clearTimeout(timer)
       end()
@@ -54,13 +61,18 @@ function overTcp(host: string, port: number, settle: (reached: boolean) => void)
   return () => socket.destroy()
 }
 
-function overUdp(ip: string, port: number, settle: (reached: boolean) => void): () => void {
+interface Question {
+  readonly ip: string
+  readonly port: number
+  readonly from: number
+}
+
+function overUdp({ ip, port, from }: Question, settle: (reached: boolean) => void): () => void {
   const socket = createSocket('udp4')
   let isOpen = true
   socket.once('message', () => settle(true))
   socket.once('error', () => settle(false))
-  sourcePort = sourcePort === sourcePorts.last ? sourcePorts.first : sourcePort + 1
-  socket.bind(sourcePort, () => {
+  socket.bind(from, () => {
     if (isOpen) socket.send('anybody', port, ip)
   })
   return () => {
