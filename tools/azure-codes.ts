@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import { sourceFiles } from './source-files.ts'
 
 const answered = /new (?:ArmError|AksError)\(\s*(\d{3}),\s*'(\w+)'/g
+/** Refusals of the network provider, which are all of status 400. */
+const refused = /\b(?:refused|inUse|judgeApart)\(\s*'([A-Z]\w+)'/g
 const failed = /(?<!powerState: \{ )\bcode: '([A-Z]\w+)'/g
 
 /** Each `409 OperationNotAllowed` once, sorted; `operation X` for what only a failed operation's body tells. */
@@ -16,6 +18,7 @@ export function azureCodes(): readonly string[] {
 
 export function codesIn(text: string): readonly string[] {
   const direct = Array.from(text.matchAll(answered), ([, status, code]) => `${status} ${code}`)
+  const network = Array.from(text.matchAll(refused), ([, code]) => `400 ${code}`)
   const later = Array.from(text.matchAll(failed), ([, code]) => `operation ${code}`)
-  return [...direct, ...later]
+  return [...direct, ...network, ...later]
 }

@@ -33,6 +33,6 @@ test('every row of docs/errors.md says when it comes', () => {
 })
 
 test('codesIn() sees codes on one line and on several, and no power state', () => {
-  const text = `new ArmError(404, 'A', x) new AksError(\n  409,\n  'B',\n powerState: { code: 'Running' } { code: 'Cc', m`
-  assert.deepEqual(codesIn(text), ['404 A', '409 B', 'operation Cc'])
+  const text = `new ArmError(404, 'A', x) new AksError(\n  409,\n  'B',\n powerState: { code: 'Running' } { code: 'Cc', m refused('Dd', x)`
+  assert.deepEqual(codesIn(text), ['404 A', '409 B', '400 Dd', 'operation Cc'])
 })

@@ -24,6 +24,7 @@ import { machineRoutes } from './resource-providers/container-service/machine-ro
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
+import { networkRoutes } from './resource-providers/network/network-routes.ts'
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
@@ -115,6 +116,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),
+    ...networkRoutes(hub),
     ...virtualNetworkRoutes(hub),
   ]
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())

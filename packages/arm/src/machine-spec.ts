@@ -14,25 +14,39 @@ import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.t
 export interface ClusterNetwork {
   readonly virtualNetworkId: string
   readonly virtualNetworkName: string
-  readonly addressPrefix: string
   readonly subnetId: string
-  readonly subnetPrefix: string
+  /** Ranges of a network that the service makes; absent in the user's own. */
+  readonly made?: { readonly addressPrefix: string; readonly subnetPrefix: string }
 }
 
 export const virtualNetworkType = 'Microsoft.Network/virtualNetworks'
 
-/** The network that a cluster gets where the user brings none. Ids in the caller's casing. */
+/** The cluster's network: the user's own, or the one that it gets where the user brings none. Ids in the caller's casing. */
 export function networkOf(cluster: ClusterRecord, subscriptionId: string): ClusterNetwork {
+  if (cluster.subnetId !== undefined) {
+    const virtualNetworkId = networkOfSubnet(cluster.subnetId)
+    return { virtualNetworkId, virtualNetworkName: virtualNetworkId.split('/').at(-1)!, subnetId: cluster.subnetId }
+  }
   const virtualNetworkName = `aks-vnet-${digitsOf(cluster.uid)}`
   const group = { subscriptionId, resourceGroup: cluster.properties.nodeResourceGroup }
   const virtualNetworkId = documentId(group, virtualNetworkType, virtualNetworkName)
   return {
     virtualNetworkId,
     virtualNetworkName,
-    addressPrefix: '10.224.0.0/12',
     subnetId: `${virtualNetworkId}/subnets/aks-subnet`,
-    subnetPrefix: '10.224.0.0/16',
+    made: { addressPrefix: '10.224.0.0/12', subnetPrefix: '10.224.0.0/16' },
   }
+}
+
+/** The subnet of a pool's machines. */
+export function subnetOf(cluster: ClusterRecord, pool: Pick<PoolRecord, 'properties'>): string {
+  const own = pool.properties['vnetSubnetID']
+  return typeof own === 'string' && own !== '' ? own : networkOf(cluster, cluster.id.split('/')[2]!).subnetId
+}
+
+/** The id of the network that a subnet lies in. */
+export function networkOfSubnet(subnetId: string): string {
+  return subnetId.replace(/\/subnets\/[^/]+$/i, '')
 }
 
 export function machineSpec(parts: {

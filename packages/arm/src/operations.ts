@@ -56,7 +56,7 @@ export async function endOf(
 export function statusDocument(operation: OperationRecord, step?: string): Json {
   const { id, subscriptionId, location, status, startTime, endTime, error } = operation
   return {
-    id: `/subscriptions/${subscriptionId}/providers/Microsoft.ContainerService/locations/${location}/operations/${id}`,
+    id: `/subscriptions/${subscriptionId}/providers/${namespaceOf(operation)}/locations/${location}/operations/${id}`,
     name: id,
     status,
     startTime,
@@ -69,7 +69,7 @@ export function statusDocument(operation: OperationRecord, step?: string): Json 
 /** Headers of an answer that starts an operation. `origin` is the scheme and host that the caller used. */
 export function operationHeaders(operation: OperationRecord, origin: string): Readonly<Record<string, string>> {
   const { id, subscriptionId, location } = operation
-  const base = `${origin}/subscriptions/${subscriptionId}/providers/Microsoft.ContainerService/locations/${location}`
+  const base = `${origin}/subscriptions/${subscriptionId}/providers/${namespaceOf(operation)}/locations/${location}`
   const version = 'api-version=2016-03-30'
   return {
     'azure-asyncoperation': `${base}/operations/${id}?${version}`,
@@ -77,6 +77,11 @@ export function operationHeaders(operation: OperationRecord, origin: string): Re
     'retry-after': String(retryAfterSeconds),
     'x-ms-operation-identifier': id,
   }
+}
+
+/** Whose addresses clients poll: the provider's that the operation's resource belongs to. */
+function namespaceOf({ resourceId }: OperationRecord): string {
+  return /\/providers\/microsoft\.network\//i.test(resourceId) ? 'Microsoft.Network' : 'Microsoft.ContainerService'
 }
 
 /** The operation, once it has ended or the hold is over. */

@@ -5,7 +5,7 @@ import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Suppliers } from './hub.ts'
 import { pruneOperations } from './operations.ts'
-import type { ClusterRecord, GroupRecord } from './records.ts'
+import type { ClusterRecord, DocumentRecord, GroupRecord } from './records.ts'
 import type { Steps } from './steps.ts'
 import { keys, type ResourceStore } from './store-keyspace.ts'
 import {
@@ -21,6 +21,11 @@ import {
   type ReconcileLimits,
   type Seen,
 } from './resource-providers/container-service/pass.ts'
+import {
+  failNetworkResource,
+  isNetworkId,
+  reconcileNetworkResource,
+} from './resource-providers/network/network-passes.ts'
 import { failGroup, reconcileGroup } from './resource-providers/resources/group-passes.ts'
 
 interface Worker {
@@ -81,12 +86,13 @@ export class Reconciler {
   /** Takes up everything: unfinished operations, and clusters that should be running. */
   async resume(): Promise<void> {
     await pruneOperations(this.#scope, this.#parts.store)
-    const all = await this.#parts.store.list<ClusterRecord | GroupRecord | { readonly kind: 'pool' | 'document' }>(
+    const all = await this.#parts.store.list<ClusterRecord | GroupRecord | DocumentRecord | { readonly kind: 'pool' }>(
       keys.below('/subscriptions'),
     )
     for (const { value } of all) {
       if (!('id' in value) || !this.#isOurs(value.id)) continue
       if (value.kind === 'cluster') this.wake(value.id)
+      if (value.kind === 'document' && isNetworkId(value.id) && hasOperation(value)) this.wake(value.id)
       if (value.kind === 'group' && value.progress.deleting === true) this.wake(value.id)
     }
   }
@@ -123,7 +129,7 @@ export class Reconciler {
         tell: (clusterId, step) => this.#parts.steps?.set(clusterId, step),
       }
       try {
-        const outcome = isClusterId(id) ? await this.#cluster(pass, id) : await this.#group(pass, id)
+        const outcome = await this.#pass(pass, id)
         worker.failures = 0
         if (outcome === 'again') worker.news = true
       } catch (error) {
@@ -132,6 +138,11 @@ export class Reconciler {
         await this.#failed(pass, id, worker, error)
       }
     }
+  }
+
+  #pass(pass: Pass, id: string): Promise<'done' | 'again'> {
+    if (isClusterId(id)) return this.#cluster(pass, id)
+    return isNetworkId(id) ? reconcileNetworkResource(pass, id) : this.#group(pass, id)
   }
 
   async #cluster(pass: Pass, id: string): Promise<'done' | 'again'> {
@@ -153,6 +164,8 @@ export class Reconciler {
       failures: worker.failures,
       error,
     })
+    if (final && isNetworkId(id)) return failNetworkResource(pass, id, errorBody(error))
+    if (error instanceof ArmError && isGroupId(id)) return failGroup(pass, id, errorBody(error))
     if (final && isClusterId(id) && (await this.#giveUp(pass, id, error))) return
     const waitMs = Math.min(this.#limits.firstRetryMs * 2 ** (worker.failures - 1), slowestRetryMs)
     worker.news = true
@@ -168,6 +181,14 @@ export class Reconciler {
     if (left?.value.progress.deleting === true) await failGroup(pass, parentGroupId(id), errorBody(error))
     return ended
   }
+}
+
+function isGroupId(id: string): boolean {
+  return /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+$/i.test(id)
+}
+
+function hasOperation({ progress }: DocumentRecord): boolean {
+  return progress?.operationId !== undefined
 }
 
 export function isClusterId(id: string): boolean {

@@ -42,10 +42,14 @@ export interface GroupRecord extends Resource {
   readonly progress: Progress
 }
 
-/** A resource that is only a document: shown, tagged and deleted, with nothing behind it here. */
+/** A resource that is kept as it was written: snapshots, and what the network is made of. */
 export interface DocumentRecord extends Resource {
   readonly kind: 'document'
   readonly properties: Json
+  readonly sku?: Json
+  readonly zones?: readonly string[]
+  /** Absent in a document that no operation ever worked on. */
+  readonly progress?: Progress
 }
 
 export interface NetworkProfile {
@@ -73,6 +77,8 @@ export type ClusterOrigin =
 
 export interface ClusterRecord extends Resource {
   readonly kind: 'cluster'
+  /** The subnet of the user's own that its first pool was given; absent where the service made the network. */
+  readonly subnetId?: string
   readonly origin?: ClusterOrigin
   readonly sku: Json
   readonly identity?: Json

@@ -45,12 +45,21 @@ test("a cluster's network and its subnet are read and listed as Azure's network 
   const network = await read(opened, path)
   const etag = String(network['etag'])
   assert.match(etag, /^W\/"[0-9a-f-]{36}"$/)
+  const digits = path.slice(-8)
+  const scaleSets = `${subscription}/resourceGroups/MC_rg_c1_eastus/providers/Microsoft.Compute/virtualMachineScaleSets`
+  const configuration = `${scaleSets}/aks-system-${digits}-vmss/virtualMachines`
+  const rest = `networkInterfaces/aks-system-${digits}-vmss/ipConfigurations/ipconfig1`
   const subnet = {
     id: `${path}/subnets/aks-subnet`,
     name: 'aks-subnet',
     etag,
     type: 'Microsoft.Network/virtualNetworks/subnets',
-    properties: { addressPrefix: '10.224.0.0/16', provisioningState: 'Succeeded', delegations: [] },
+    properties: {
+      addressPrefix: '10.224.0.0/16',
+      provisioningState: 'Succeeded',
+      delegations: [],
+      ipConfigurations: [0, 1].map((instance) => ({ id: `${configuration}/${instance}/${rest}` })),
+    },
   }
   assert.deepEqual(network, {
     id: path,
@@ -60,6 +69,7 @@ test("a cluster's network and its subnet are read and listed as Azure's network 
     location: 'eastus',
     properties: {
       provisioningState: 'Succeeded',
+      resourceGuid: (network['properties'] as Readonly<Record<string, unknown>>)['resourceGuid'],
       addressSpace: { addressPrefixes: ['10.224.0.0/12'] },
       subnets: [subnet],
       virtualNetworkPeerings: [],
@@ -95,22 +105,22 @@ test('addresses of machines count as used, and others are proposed in their plac
   }
 })
 
-test('networks, subnets and addresses that are not there, and writes to networks, are refused', async () => {
+test('networks, subnets and addresses that are not there are refused, and networks that a cluster uses do not go', async () => {
   await using opened = await openFrontDoor()
   const path = await withCluster(opened)
-  const wanted: readonly (readonly [method: 'GET' | 'PUT' | 'DELETE', path: string, status: number, code: string])[] = [
+  const wanted: readonly (readonly [method: 'GET' | 'DELETE', path: string, status: number, code: string])[] = [
     ['GET', `${subscription}/resourceGroups/nowhere/${provider}`, 404, 'ResourceGroupNotFound'],
     ['GET', `${networks}/none`, 404, 'ResourceNotFound'],
     ['GET', `${networks}/none/subnets`, 404, 'ResourceNotFound'],
     ['GET', `${path}/subnets/none`, 404, 'NotFound'],
     ['GET', `${path}/checkIPAddressAvailability`, 400, 'InvalidIPAddressFormat'],
     ['GET', `${path}/checkIPAddressAvailability?ipAddress=10.225.0.4`, 400, 'PrivateIPAddressNotInAnySubnet'],
-    ['GET', `${subscription}/providers/Microsoft.Network/natGateways`, 404, 'InvalidResourceType'],
-    ['PUT', `${subscription}/resourceGroups/rg/${provider}/mine`, 404, 'InvalidResourceType'],
-    ['DELETE', path, 404, 'InvalidResourceType'],
+    ['GET', `${subscription}/providers/Microsoft.Network/bastionHosts`, 404, 'InvalidResourceType'],
+    ['DELETE', path, 400, 'InUseSubnetCannotBeDeleted'],
+    ['DELETE', `${path}/subnets/aks-subnet`, 400, 'InUseSubnetCannotBeDeleted'],
   ]
   for (const [method, at, status, code] of wanted) {
-    const answer = await opened.call(method, at, method === 'PUT' ? { body: { location: 'eastus' } } : {})
+    const answer = await opened.call(method, at)
     const { error } = JSON.parse(answer.text) as { readonly error?: { readonly code?: string } }
     assert.deepEqual([answer.status, error?.code], [status, code], `${method} ${at}: ${answer.text}`)
   }

@@ -2,12 +2,76 @@
 
 import type { Scope } from '@aksel/base/scope'
 
+export const securityProtocols = ['*', 'Tcp', 'Udp', 'Icmp', 'Esp', 'Ah'] as const
+
+/**
+ * Names for addresses in rules. `AzureLoadBalancer` is where health probes come from, `AzureCloud` where the API servers
+ * are; `Internet` is everything outside the VNet and those it is peered with.
+ */
+export const securityTags = ['VirtualNetwork', 'Internet', 'AzureLoadBalancer', 'AzureCloud'] as const
+
+export interface SecurityRule {
+  readonly name: string
+  readonly priority: number
+  readonly direction: 'Inbound' | 'Outbound'
+  readonly access: 'Allow' | 'Deny'
+  readonly protocol: (typeof securityProtocols)[number]
+  /** Addresses, ranges and tags; `*` is everyone. */
+  readonly sources: readonly string[]
+  /** `80`, `8000-8080`, `*`. */
+  readonly sourcePorts: readonly string[]
+  readonly destinations: readonly string[]
+  readonly destinationPorts: readonly string[]
+}
+
+export const routeHops = ['VirtualNetworkGateway', 'VnetLocal', 'Internet', 'VirtualAppliance', 'None'] as const
+
+export interface SubnetRoute {
+  readonly name: string
+  readonly addressPrefix: string
+  readonly nextHop: (typeof routeHops)[number]
+  /** Of a VirtualAppliance. */
+  readonly nextHopAddress?: string
+}
+
+/** How a subnet's machines leave the VNet; absent: with the router's own address. */
+export type SubnetEgress =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'addresses'
+      /** Reserved public addresses; each flow gets one of them. */
+      readonly addresses: readonly string[]
+    }
+
+export interface Subnet {
+  readonly id: string
+  readonly addressPrefix: string
+  /** In order of priority, the default ones last. Absent: everything passes. */
+  readonly securityRules?: readonly SecurityRule[]
+  readonly routes?: readonly SubnetRoute[]
+  readonly egress?: SubnetEgress
+}
+
+export interface Peering {
+  /** The other VNet. It is in force where both stand and each names the other. */
+  readonly virtualNetworkId: string
+  /** The other's addresses belong to the tag `VirtualNetwork`, and its machines are let in. */
+  readonly allowsAccess: boolean
+  /** Packets that come from elsewhere through the other VNet are let in. */
+  readonly allowsForwarded: boolean
+}
+
 export interface VirtualNetwork {
   /** The ARM resource id, lower case. */
   readonly id: string
   /** `10.224.0.0/12`. Ranges of different VNets may overlap. */
   readonly addressPrefix: string
-  readonly subnets: readonly { readonly id: string; readonly addressPrefix: string }[]
+  /** Further ranges of it. */
+  readonly otherPrefixes?: readonly string[]
+  readonly subnets: readonly Subnet[]
+  readonly peerings?: readonly Peering[]
+  /** Ranges of pods that are routed beside the VNet's own. */
+  readonly podPrefixes?: readonly string[]
 }
 
 /** A machine's place on a subnet. */
@@ -40,7 +104,12 @@ export interface LoadBalancerSpec {
 export interface Fabric {
   /** Idempotent. Makes the router namespace, its link to the host and the subnets' bridges. */
   ensureVirtualNetwork(scope: Scope, network: VirtualNetwork): Promise<void>
+  /** Puts what has changed in force where the VNet stands; nothing where it does not. */
+  updateVirtualNetwork(scope: Scope, network: VirtualNetwork): Promise<void>
   deleteVirtualNetwork(scope: Scope, id: string): Promise<void>
+  /** Keeps public addresses for a resource: one, or a range of them (`prefixLength` 28 to 31). Idempotent by id; returns `100.66.0.8/32`. */
+  reservePublicRange(scope: Scope, request: { readonly id: string; readonly prefixLength: number }): Promise<string>
+  releasePublicRange(scope: Scope, id: string): Promise<void>
   /** An address of the host, unique on it, that this VNet's machines and pods reach: API servers listen there. Idempotent by name. */
   hostAddress(scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<string>
   /** Makes the machine's namespace and its link with an address of the subnet; idempotent by machine. The address survives restarts. */

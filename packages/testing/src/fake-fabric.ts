@@ -8,6 +8,8 @@ export class FakeFabric implements Fabric {
   readonly networks = new Map<string, VirtualNetwork>()
   readonly attachments = new Map<string, Attachment>()
   readonly loadBalancers = new Map<string, LoadBalancerSpec & { readonly address: string }>()
+  readonly publicRanges = new Map<string, string>()
+  #reserved = 0
   readonly #hostAddresses = new Map<string, string>()
   readonly #interference: Interference
 
@@ -21,6 +23,27 @@ export class FakeFabric implements Fabric {
       'fabric.ensureVirtualNetwork',
       () => void this.networks.set(network.id, network),
     )
+  }
+
+  updateVirtualNetwork(_scope: Scope, network: VirtualNetwork): Promise<void> {
+    return interfered(this.#interference, 'fabric.updateVirtualNetwork', () => {
+      if (this.networks.has(network.id)) this.networks.set(network.id, network)
+    })
+  }
+
+  reservePublicRange(
+    _scope: Scope,
+    { id, prefixLength }: { readonly id: string; readonly prefixLength: number },
+  ): Promise<string> {
+    return interfered(this.#interference, 'fabric.reservePublicRange', () => {
+      const range = this.publicRanges.get(id) ?? `20.1.${this.#reserved++}.16/${prefixLength}`
+      this.publicRanges.set(id, range)
+      return range
+    })
+  }
+
+  releasePublicRange(_scope: Scope, id: string): Promise<void> {
+    return interfered(this.#interference, 'fabric.releasePublicRange', () => void this.publicRanges.delete(id))
   }
 
   deleteVirtualNetwork(_scope: Scope, id: string): Promise<void> {

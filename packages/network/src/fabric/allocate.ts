@@ -2,7 +2,16 @@
 // RFC 6598 for carriers, and a host that uses it already is asked before an address is taken.
 
 import type { Random } from '@aksel/base/ids'
-import { addressAt, lowestFree, parseAddress, parseRange, formatAddress, contains, type Range } from '@aksel/base/ipv4'
+import {
+  addressAt,
+  lowestFree,
+  parseAddress,
+  parseRange,
+  formatAddress,
+  contains,
+  overlaps,
+  type Range,
+} from '@aksel/base/ipv4'
 import type { FabricState, NetworkState } from './state.ts'
 
 export interface FabricRanges {
@@ -74,12 +83,40 @@ export function allocatePublicAddress(
       Object.values(network.loadBalancers).map(({ address }) => address),
     ),
   )
-  if (wanted === undefined) return lowestAddress('a public address', ranges.publicAddresses, 1, used, inUse)
+  const reserved = Object.values(state.publicRanges ?? {}).map(parseRange)
+  if (wanted === undefined) {
+    const isTaken: HostUse = (range) => inUse(range) || reserved.some((other) => overlaps(other, range))
+    return lowestAddress('a public address', ranges.publicAddresses, 1, used, isTaken)
+  }
   if (!contains(parseRange(ranges.publicAddresses), parseAddress(wanted))) {
     throw new Error(`Cannot use the public address ${wanted}: it is not in ${ranges.publicAddresses}`)
   }
   if (used.has(wanted)) throw new Error(`Cannot use the public address ${wanted}: another load balancer has it`)
   return wanted
+}
+
+/** A range of public addresses that nothing holds; begins where its length says. */
+export function allocatePublicRange(
+  state: FabricState,
+  ranges: FabricRanges,
+  inUse: HostUse,
+  prefixLength: number,
+): string {
+  const whole = parseRange(ranges.publicAddresses)
+  const size = 2 ** (32 - prefixLength)
+  const held = [
+    ...Object.values(state.publicRanges ?? {}).map(parseRange),
+    ...Object.values(state.networks).flatMap((network) =>
+      Object.values(network.loadBalancers).map(({ address }) => parseRange(`${address}/32`)),
+    ),
+  ]
+  const at = lowestFree(1, whole.size / size, (index) => {
+    const range = parseRange(`${addressAt(whole, index * size)}/${prefixLength}`)
+    return held.some((other) => overlaps(other, range)) || inUse(range)
+  })
+  if (at === undefined)
+    throw new Error(`Cannot reserve a public /${prefixLength}: ${ranges.publicAddresses} is used up`)
+  return `${addressAt(whole, at * size)}/${prefixLength}`
 }
 
 /** Azure keeps the first four addresses of a subnet and the last for itself: the first machine is .4. */

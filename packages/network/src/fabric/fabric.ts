@@ -14,6 +14,7 @@ import {
   allocateLink,
   allocateMachineAddress,
   allocatePublicAddress,
+  allocatePublicRange,
   defaultRanges,
   freshKey,
   hexKey,
@@ -86,6 +87,27 @@ class HostFabric implements LocalFabric {
       judgeChange(network.spec, spec)
       await settleAll([this.#ensureHost(scope), this.#routers.ensure(scope, network, spec)])
     })
+  }
+
+  async updateVirtualNetwork(scope: Scope, spec: VirtualNetwork): Promise<void> {
+    if (this.#state.networks[spec.id] !== undefined) await this.ensureVirtualNetwork(scope, spec)
+  }
+
+  async reservePublicRange(
+    _scope: Scope,
+    { id, prefixLength }: { readonly id: string; readonly prefixLength: number },
+  ): Promise<string> {
+    const inUse = await readHostUse()
+    const held = (this.#state.publicRanges ??= {})
+    held[id] ??= allocatePublicRange(this.#state, this.#host.ranges, inUse, prefixLength)
+    await this.#file.save()
+    return held[id]
+  }
+
+  async releasePublicRange(_scope: Scope, id: string): Promise<void> {
+    if (this.#state.publicRanges?.[id] === undefined) return
+    delete this.#state.publicRanges[id]
+    await this.#file.save()
   }
 
   async deleteVirtualNetwork(scope: Scope, id: string): Promise<void> {

@@ -37,6 +37,8 @@ export interface FabricState {
   readonly key: string
   /** By ARM resource id. */
   readonly networks: Record<string, NetworkState>
+  /** Public ranges that resources hold, by the resource's id. */
+  publicRanges?: Record<string, string>
 }
 
 /** Keeps the state in one JSON file that is replaced as a whole; saves that wait together share one write. */

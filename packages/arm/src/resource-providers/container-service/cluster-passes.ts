@@ -2,6 +2,7 @@
 
 import { childScope } from '@aksel/base/scope'
 import type { ArmErrorBody } from '@aksel/base/errors'
+import { releaseAddresses } from '../network/network-passes.ts'
 import { endOf } from '../../operations.ts'
 import { networkOf } from '../../machine-spec.ts'
 import { groupId, groupOfId } from '../../resource-id.ts'
@@ -153,6 +154,12 @@ async function tearDown(pass: Pass, cluster: ClusterRecord): Promise<void> {
 
 /** With everything that lies below it: pools, authenticators, maintenance configurations. */
 async function removeRecords(pass: Pass, cluster: ClusterRecord): Promise<void> {
+  const own = { subscriptionId: subscriptionOf(cluster.id), resourceGroup: cluster.properties.nodeResourceGroup }
+  const network = await pass.store.list<DocumentRecord>(keys.below(groupId(own)))
+  await releaseAddresses(
+    pass,
+    network.map(({ value }) => value),
+  )
   await pass.store.decide(async () => {
     const stored = await pass.store.get<ClusterRecord>(keys.resource(cluster.id))
     if (stored === undefined) return { changes: [], result: undefined }

@@ -6,6 +6,8 @@ import { networkOf, hasFlowLogs, policyEngineOf, virtualNetworkType, type Cluste
 import { groupId, sameId } from '../../resource-id.ts'
 import { keys } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord } from '../../records.ts'
+import { fabricNetwork } from '../network/fabric-plan.ts'
+import { readWorld } from '../network/network-world.ts'
 import { groupType } from '../resources/groups.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
 import { isFork } from './copies.ts'
@@ -21,7 +23,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const network = networkOf(cluster, subscriptionOf(cluster.id))
   pass.tell(id, `Preparing the network of ${cluster.name}`)
   await ensureNodeGroup(pass, cluster, network)
-  const fabricAddress = isFork(cluster) ? undefined : await ensureNetwork(pass, network)
+  const fabricAddress = isFork(cluster) ? undefined : await ensureNetwork(pass, cluster, network)
   pass.tell(id, `Starting the control plane of ${cluster.name}`)
   const { dnsServiceIP, serviceCidr, podCidr } = cluster.properties.networkProfile
   const started = await ensureControlPlane(pass, cluster, {
@@ -90,16 +92,20 @@ async function ensureControlPlane(
 }
 
 /** The address where nodes and pods reach the API server; undefined without a fabric. */
-async function ensureNetwork(pass: Pass, network: ClusterNetwork): Promise<string | undefined> {
+async function ensureNetwork(pass: Pass, cluster: ClusterRecord, network: ClusterNetwork): Promise<string | undefined> {
   const { fabric } = pass.suppliers
   if (fabric === undefined) return undefined
   const id = network.virtualNetworkId.toLowerCase()
-  await fabric.ensureVirtualNetwork(pass.scope, {
-    id,
-    addressPrefix: network.addressPrefix,
-    subnets: [{ id: network.subnetId.toLowerCase(), addressPrefix: network.subnetPrefix }],
-  })
-  return fabric.hostAddress(pass.scope, { virtualNetworkId: id, name: 'api-server' })
+  const world = await readWorld(pass, subscriptionOf(cluster.id))
+  const document = world.documents.get(id)
+  if (document === undefined) throw new Error(`The virtual network ${network.virtualNetworkId} of the cluster is gone`)
+  await fabric.ensureVirtualNetwork(pass.scope, fabricNetwork(document, world))
+  return fabric.hostAddress(pass.scope, { virtualNetworkId: id, name: hostAddressName(cluster) })
+}
+
+/** One network may have several clusters, each with an API server. */
+export function hostAddressName(cluster: ClusterRecord): string {
+  return cluster.subnetId === undefined ? 'api-server' : `api-server ${cluster.uid}`
 }
 
 async function ensureNodeGroup(pass: Pass, cluster: ClusterRecord, network: ClusterNetwork): Promise<void> {
@@ -129,6 +135,15 @@ async function ensureNodeGroup(pass: Pass, cluster: ClusterRecord, network: Clus
     }
     await pass.store.commit([{ kind: 'put', key, value: group, expected: 0 }])
   }
+  if (network.made !== undefined) await ensureMadeNetwork(pass, cluster, network, network.made)
+}
+
+async function ensureMadeNetwork(
+  pass: Pass,
+  cluster: ClusterRecord,
+  network: ClusterNetwork,
+  { addressPrefix, subnetPrefix }: NonNullable<ClusterNetwork['made']>,
+): Promise<void> {
   const document: DocumentRecord = {
     kind: 'document',
     id: network.virtualNetworkId,
@@ -136,15 +151,10 @@ async function ensureNodeGroup(pass: Pass, cluster: ClusterRecord, network: Clus
     type: virtualNetworkType,
     location: cluster.location,
     properties: {
-      provisioningState: 'Succeeded',
-      addressSpace: { addressPrefixes: [network.addressPrefix] },
-      subnets: [
-        {
-          id: network.subnetId,
-          name: 'aks-subnet',
-          properties: { addressPrefix: network.subnetPrefix, provisioningState: 'Succeeded' },
-        },
-      ],
+      addressSpace: { addressPrefixes: [addressPrefix] },
+      enableDdosProtection: false,
+      subnets: [{ name: 'aks-subnet', properties: { addressPrefix: subnetPrefix, delegations: [] } }],
+      virtualNetworkPeerings: [],
     },
   }
   const documentKey = keys.resource(document.id)

@@ -83,7 +83,7 @@ async function readOperation(hub: Hub, request: ArmRequest): Promise<OperationRe
   return operation
 }
 
-async function operationStatus(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
+export async function operationStatus(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const operation = await readOperation(hub, request)
   const body = statusDocument(operation, hub.stepOf(operation.resourceId))
   return ok(body, operation.status === 'InProgress' ? stillRunning(request) : {})
@@ -95,7 +95,7 @@ function stillRunning(request: ArmRequest): Readonly<Record<string, string>> {
 }
 
 /** 202 while it runs; afterwards what the call would have answered had it waited. */
-async function operationResult(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
+export async function operationResult(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const operation = await readOperation(hub, request)
   if (operation.status === 'InProgress')
     return { status: 202, headers: { ...operationHeaders(operation, request.origin), ...stillRunning(request) } }

@@ -7,6 +7,9 @@ import { groupOfId } from '../../resource-id.ts'
 import type { DocumentRecord, GroupRecord } from '../../records.ts'
 import { clustersOfGroup } from '../container-service/cluster-store.ts'
 import { beginClusterDelete } from '../container-service/cluster-writes.ts'
+import { releaseAddresses } from '../network/network-passes.ts'
+import { readWorld } from '../network/network-world.ts'
+import { judgeNetworksFree } from '../network/virtual-networks.ts'
 import type { Pass } from '../container-service/pass.ts'
 
 /** A group waits for its clusters without a pass running: each cluster's end wakes it. */
@@ -28,6 +31,9 @@ export async function reconcileGroup(
   }
   if (clusters.length > 0) return 'done'
   const left = await pass.store.list<DocumentRecord>(keys.below(id))
+  const documents = left.map(({ value }) => value)
+  judgeNetworksFree(await readWorld(pass, ref.subscriptionId), documents)
+  await releaseAddresses(pass, documents)
   const { operationId } = stored.value.progress
   const end =
     operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)

@@ -1,0 +1,83 @@
+// Network resources as the fabric takes them. Pure: documents in, a network with its rules and routes out.
+
+import type { Subnet, VirtualNetwork } from '@aksel/provider/fabric'
+import type { DocumentRecord } from '../../records.ts'
+import type { Stored } from '../../store-keyspace.ts'
+import { gatewayAddresses } from './nat-gateways.ts'
+import { childrenOf, referenceAt, referencesAt, type ChildDocument, type NetworkWorld } from './network-world.ts'
+import { stateOf } from './peerings.ts'
+import { compiledRoutes } from './route-tables.ts'
+import { compiledRules } from './security-groups.ts'
+import { rangesOf } from './virtual-networks.ts'
+
+const networkType = 'Microsoft.Network/virtualNetworks'
+
+export function fabricNetwork({ value }: Pick<Stored<DocumentRecord>, 'value'>, world: NetworkWorld): VirtualNetwork {
+  const id = value.id.toLowerCase()
+  const [addressPrefix, ...otherPrefixes] = rangesOf(value)
+  const peerings = childrenOf(value.properties, 'virtualNetworkPeerings').filter(
+    (peering) => stateOf(peering, value.id, world) === 'Connected',
+  )
+  const podPrefixes = world.podPrefixes.get(id) ?? []
+  return {
+    id,
+    addressPrefix: addressPrefix!,
+    ...(otherPrefixes.length === 0 ? {} : { otherPrefixes }),
+    subnets: childrenOf(value.properties, 'subnets').map((subnet) => fabricSubnet(id, subnet, world)),
+    ...(peerings.length === 0
+      ? {}
+      : {
+          peerings: peerings.map(({ properties }) => ({
+            virtualNetworkId: referenceAt(properties, 'remoteVirtualNetwork')!.toLowerCase(),
+            allowsAccess: properties['allowVirtualNetworkAccess'] !== false,
+            allowsForwarded: properties['allowForwardedTraffic'] === true,
+          })),
+        }),
+    ...(podPrefixes.length === 0 ? {} : { podPrefixes }),
+  }
+}
+
+function fabricSubnet(networkId: string, { name, properties }: ChildDocument, world: NetworkWorld): Subnet {
+  const id = `${networkId}/subnets/${name}`.toLowerCase()
+  const referenced = (property: string): DocumentRecord | undefined =>
+    world.documents.get(referenceAt(properties, property)?.toLowerCase() ?? '')?.value
+  const group = referenced('networkSecurityGroup')
+  const table = referenced('routeTable')
+  const gateway = referenced('natGateway')
+  // A NAT gateway goes before every other way out.
+  const addresses = gateway === undefined ? [] : gatewayAddresses(gateway.properties, world)
+  const egress = addresses.length > 0 ? ({ kind: 'addresses', addresses } as const) : world.egress.get(id)
+  return {
+    id,
+    addressPrefix: String(properties['addressPrefix']),
+    ...(group === undefined ? {} : { securityRules: compiledRules(group.properties) }),
+    ...(table === undefined ? {} : { routes: compiledRoutes(table.properties) }),
+    ...(egress === undefined ? {} : { egress }),
+  }
+}
+
+/** Networks that a change of this resource touches: itself, those whose subnets name it, those peered with it. */
+export function affectedNetworks(world: NetworkWorld, id: string): readonly Stored<DocumentRecord>[] {
+  const touched = new Set([id.toLowerCase()])
+  // A public address counts through the gateway that has it.
+  for (const { value } of world.documents.values()) {
+    const held = [
+      ...referencesAt(value.properties, 'publicIpAddresses'),
+      ...referencesAt(value.properties, 'publicIpPrefixes'),
+    ]
+    if (held.some((each) => touched.has(each.toLowerCase()))) touched.add(value.id.toLowerCase())
+  }
+  const names = (place: ChildDocument, ...properties: readonly string[]): boolean =>
+    properties.some((property) => touched.has(referenceAt(place.properties, property)?.toLowerCase() ?? ''))
+  return [...world.documents.values()].filter(
+    ({ value }) =>
+      value.type === networkType &&
+      (touched.has(value.id.toLowerCase()) ||
+        childrenOf(value.properties, 'subnets').some((subnet) =>
+          names(subnet, 'networkSecurityGroup', 'routeTable', 'natGateway'),
+        ) ||
+        childrenOf(value.properties, 'virtualNetworkPeerings').some((peering) =>
+          names(peering, 'remoteVirtualNetwork'),
+        )),
+  )
+}
