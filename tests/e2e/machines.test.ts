@@ -4,6 +4,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Aksel } from './aksel.ts'
 
+interface NodeFacts {
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
+  readonly spec: { readonly providerID: string; readonly taints?: unknown }
+}
+
 let aksel: Aksel
 let first: string
 let second: string
@@ -25,8 +30,40 @@ const wait = (node: string, condition: string, seconds = 120): Promise<string> =
   aksel.kubectl(`wait node/${node} --for=condition=${condition} --timeout=${seconds}s`, {
     timeoutMs: (seconds + 20) * 1000,
   })
+const isTainted = (node: string, key: string): Promise<string> =>
+  aksel.kubectl(
+    ['wait', `node/${node}`, `--for=jsonpath={.spec.taints[?(@.key=="${key}")].effect}=NoSchedule`, '--timeout=60s'],
+    { timeoutMs: 80_000 },
+  )
 const containerIds = (): Promise<string> =>
   aksel.kubectl(['get', 'pods', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].containerID} {end}'])
+
+test('a node is told by its cloud what its machine is, as AKS names it', async () => {
+  const { items } = await aksel.json<{ items: NodeFacts[] }>('get nodes')
+  for (const { metadata, spec } of items) {
+    const [, digits, instance] = /^aks-nodepool1-(\d{8})-vmss(\w{6})$/.exec(metadata.name)!
+    const scaleSet = `virtualMachineScaleSets/aks-nodepool1-${digits}-vmss`
+    assert.match(
+      spec.providerID,
+      /^azure:\/\/\/subscriptions\/[0-9a-f-]{36}\/resourceGroups\/mc_aksel_demo_westeurope\//,
+    )
+    assert.ok(
+      spec.providerID.endsWith(`Microsoft.Compute/${scaleSet}/virtualMachines/${Number.parseInt(instance!, 36)}`),
+      spec.providerID,
+    )
+    assert.equal(spec.taints, undefined)
+    const labels = [
+      'node.kubernetes.io/instance-type',
+      'topology.kubernetes.io/region',
+      'topology.kubernetes.io/zone',
+      'kubernetes.azure.com/os-sku-effective',
+    ]
+    assert.deepEqual(
+      labels.map((name) => metadata.labels[name]),
+      ['Standard_D2s_v5', 'westeurope', '0', 'Ubuntu2404'],
+    )
+  }
+})
 
 test(
   'a machine that was killed and one that is cut off are lost to the cluster, and come back',
@@ -48,12 +85,18 @@ test(
     assert.match(await aksel.fails(['machine', 'fill', '--node', first]), /does not run: its state is Stopped/)
     assert.match(await order('partition', second), /: partition done, Running/)
     await Promise.all([wait(first, 'Ready=Unknown'), wait(second, 'Ready=Unknown')])
+    await isTainted(first, 'node.cloudprovider.kubernetes.io/shutdown')
     await aksel.fails(['kubectl', 'exec', 'stays', '--', 'true'])
     assert.match(await order('heal', second), /: heal done, Running/)
     assert.match(await order('boot', first), /: boot done, Running/)
     await Promise.all([wait(first, 'Ready=True'), wait(second, 'Ready=True')])
     assert.equal(await containerIds(), before, 'what runs on a machine that is cut off goes on')
     assert.match(await aksel.ok(['machine', 'list']), new RegExp(`${first} +real`))
+    // The scheduler sends nobody to a machine that is said to be off.
+    const spec = { nodeSelector: { 'kubernetes.io/hostname': first } }
+    const back = ['run', 'back', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
+    await aksel.kubectl([...back, '--', 'sleep', '10000'])
+    await aksel.kubectl('wait pod/back --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
   },
 )
 

@@ -146,7 +146,7 @@ async function startAgent(
     ...(options.reserved === undefined ? {} : { reserved: options.reserved }),
     kubernetesVersion: options.kubernetesVersion,
     osImage: await hostSystem(),
-    providerId: options.providerId,
+    ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
     podCidr: options.podCidr,
     ...(await podDns(options)),
     clusterDomain: options.clusterDomain,
@@ -212,7 +212,7 @@ function proxy(
   nft: InteractiveNft,
   onSynced: () => void,
 ): Promise<void> {
-  const zone = options.labels['topology.kubernetes.io/zone']
+  const zone = options.zone ?? options.labels['topology.kubernetes.io/zone']
   return runServiceProxy(childScope(scope, { part: 'service-proxy' }), {
     caches,
     nft,

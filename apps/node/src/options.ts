@@ -40,7 +40,10 @@ export interface NodeOptions {
   readonly reserved?: { readonly cpuMilli: number; readonly memoryBytes: number }
   readonly kubernetesVersion: string
   readonly nodeImage: string
-  readonly providerId: string
+  /** Absent where the node's cloud tells it. */
+  readonly providerId?: string
+  /** What its label will say, where its cloud gives it the label. */
+  readonly zone?: string
   readonly disksDir: string
   readonly ledgerDir: string
   readonly machineKey: string
@@ -106,7 +109,8 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
       : { reserved: { cpuMilli: reserved.number('cpuMilli'), memoryBytes: reserved.number('memoryBytes') } }),
     kubernetesVersion: read.text('kubernetesVersion'),
     nodeImage: read.text('nodeImage'),
-    providerId: read.text('providerId'),
+    ...(read.field('providerId') === undefined ? {} : { providerId: read.text('providerId') }),
+    ...(read.field('zone') === undefined ? {} : { zone: read.text('zone') }),
     disksDir: read.text('disksDir'),
     ledgerDir: read.text('ledgerDir'),
     machineKey: read.text('machineKey'),

@@ -21,6 +21,7 @@ import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
 import type { ApiServerFiles } from './api-server-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
+import type { MachinesOfClusters } from './machine-loops.ts'
 import { runElected } from './elected-loops.ts'
 
 /** What every control plane of this server is handed. */
@@ -30,6 +31,8 @@ export interface ControlPlaneParts {
   readonly fabric?: Fabric
   /** Absent where nodes are simulated: claims stay pending. */
   readonly diskImages?: DiskImages
+  /** Machines of clusters that have them here, by cluster and node. */
+  readonly machines?: MachinesOfClusters
   /** False: an API server alone; whoever wants loops runs them elsewhere. Default true. */
   readonly loops?: boolean
   /** What the kinds say of themselves, shared by all clusters of the process. */

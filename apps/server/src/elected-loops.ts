@@ -11,6 +11,7 @@ import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import { fencedClient, type Lead } from '@aksel/runtime/fenced-client'
 import { runAsLeader, type LeaderOptions } from '@aksel/runtime/leader-election'
 import type { User } from './control-plane.ts'
+import { runMachineLoops } from './machine-loops.ts'
 import { runManager, runScheduler, type LoopOptions } from './loops.ts'
 
 /** Where one server alone can open the store, nobody waits for its renewals: they show people that it lives. */
@@ -33,7 +34,14 @@ const loops: readonly Loop[] = [
 /** Stands for both until the scope's signal, then ends without an error. A loop that cannot start is tried again in a new term. */
 export async function runElected(scope: Scope, options: LoopOptions): Promise<void> {
   await using shared = new SharedCaches(scope, options)
-  await Promise.all(loops.map((loop) => stand(scope, options, loop, shared)))
+  await Promise.all([...loops.map((loop) => stand(scope, options, loop, shared)), besides(scope, options, shared)])
+}
+
+/** Loops for the machines of this host, which no other server can run: nobody elects them. */
+async function besides(scope: Scope, options: LoopOptions, shared: SharedCaches): Promise<void> {
+  if (options.machines === undefined) return
+  await using caches = shared.take()
+  await runMachineLoops(scope, { ...options, machines: options.machines }, caches.caches)
 }
 
 async function stand(scope: Scope, options: LoopOptions, loop: Loop, shared: SharedCaches): Promise<void> {

@@ -14,6 +14,7 @@ import { runControllers } from '@aksel/runtime/runner'
 import { readProfiles } from '@aksel/scheduler/configuration-source'
 import { createScheduler, type Scheduler } from '@aksel/scheduler/scheduler'
 import { diskProvisioner } from '@aksel/storage/provisioner'
+import { CLOUD_NODE_MANAGER } from './machine-loops.ts'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
@@ -84,14 +85,14 @@ async function makeAccounts(scope: Scope, client: Client, caches: Caches): Promi
   try {
     const known = caches.of(serviceAccounts)
     await known.synced(scope.signal)
-    await ensureAccounts(client, known, [...loopAccounts, DISK_PROVISIONER])
+    await ensureAccounts(client, known, [...loopAccounts, DISK_PROVISIONER, CLOUD_NODE_MANAGER])
   } catch (error) {
     if (!scope.signal.aborted) scope.log.warn('an account of a loop was not made', { error })
   }
 }
 
 /** A loop that ends before it is asked to is a bug of ours: it is told, and the others go on. */
-async function ends(scope: Scope, what: string, running: Promise<void>): Promise<void> {
+export async function ends(scope: Scope, what: string, running: Promise<void>): Promise<void> {
   try {
     await running
     if (!scope.signal.aborted) scope.log.error('a loop ended by itself', { loop: what })

@@ -138,7 +138,7 @@ export class RunningPlanes {
 
   async #start(record: ClusterRecord): Promise<ControlPlane> {
     const { id } = record.spec
-    const { fabric, diskImages, sharedAs, dataDir, ...rest } = this.#options
+    const { fabric, diskImages, machines, sharedAs, dataDir, ...rest } = this.#options
     // Machines and fabric belong to the host that made them: elsewhere the cluster is served without. A fork has none: what its
     // objects name is its original's.
     const isOurs = sharedAs === undefined || record.madeBy === sharedAs
@@ -151,6 +151,7 @@ export class RunningPlanes {
       return await startControlPlane(this.#scopeOf(record), {
         ...rest,
         ...(drives ? ours : {}),
+        ...(isOurs && machines !== undefined ? { machines } : {}),
         candidate: sharedAs ?? hostName(dataDir),
         isAlone: sharedAs === undefined,
         record: drives ? record : { ...record, spec },

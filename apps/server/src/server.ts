@@ -36,6 +36,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const files = started.use(await openApiServerFiles(scope, options.apiServer))
   const log = started.use(await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
+  const late: { providers: readonly MachineProvider[] } = { providers: [] }
   const engine = started.use(
     await EmbeddedEngine.open(scope, {
       store,
@@ -46,6 +47,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),
+      machines: { providers: () => late.providers },
       ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),
@@ -58,6 +60,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
     clientFor: (clusterId, nodeName) => engine.nodeClient(clusterId, nodeName),
     watchClientFor: (clusterId) => engine.client(clusterId),
   })
+  late.providers = host === undefined ? [simulated] : [host.machines, simulated]
   const machines = (wantsSimulated: boolean): MachineProvider =>
     wantsSimulated || host === undefined ? simulated : host.machines
   const identity = await frontDoorIdentity(scope, dataDir)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodes } from '@aksel/api/resources'
+import { instanceOf } from '@aksel/provider/cloud-instance'
 import { clientId, openFrontDoor, subscriptionId, tenantId, type OpenedFrontDoor } from './testing/opened-front-door.ts'
 
 const sub = `/subscriptions/${subscriptionId}`
@@ -192,6 +193,39 @@ test('a simulated pool says so in its tags, its body and on its nodes', async ()
   const client = opened.engine.client([...opened.engine.clusters.keys()][0]!)
   const labelled = client.peekAll(nodes).filter(({ metadata }) => metadata.labels?.['aksel.dev/simulated'] === 'true')
   assert.equal(labelled.length, 2)
+})
+
+test('a machine is ordered with the resource that it is in Azure, and registers with the labels of AKS', async () => {
+  await using opened = await openFrontDoor()
+  const properties = { ...system, osSKU: 'AzureLinux', availabilityZones: ['2'], vmSize: 'Standard_D4ds_v5' }
+  await withCluster(opened, { agentPoolProfiles: [properties] })
+  const [spec] = opened.machines(false).specs.values()
+  const [, digits] = /^aks-system-(\d{8})-vmss000000$/.exec(spec!.name)!
+  const group = `/subscriptions/${subscriptionId}/resourceGroups/mc_`
+  const rest = `/providers/Microsoft.Compute/virtualMachineScaleSets/aks-system-${digits}-vmss/virtualMachines/0`
+  const { resourceId, region } = spec!.cloud!
+  assert.equal(resourceId, `${group}rg_c1_eastus${rest}`)
+  const instance = instanceOf(spec!, 'Running')!
+  assert.deepEqual([instance.instanceType, instance.zone], ['Standard_D4ds_v5', `${region}-2`])
+  const ours = Object.entries(spec!.labels).map(([name, value]) => [name.replace('kubernetes.azure.com/', ''), value])
+  const { cluster: _, 'node-image-version': __, ...labels } = Object.fromEntries(ours) as Record<string, string>
+  assert.deepEqual(labels, {
+    agentpool: 'system',
+    mode: 'system',
+    role: 'agent',
+    managedby: 'aks',
+    'nodepool-type': 'VirtualMachineScaleSets',
+    priority: 'regular',
+    'os-sku': 'AzureLinux',
+    'os-sku-requested': 'AzureLinux',
+    'os-sku-effective': 'AzureLinux3',
+    storageprofile: 'managed',
+    storagetier: 'Premium_LRS',
+    'sku-cpu': '4',
+    'sku-memory': '16384',
+    'network-name': `aks-vnet-${digits}`,
+    'network-subnet': 'aks-subnet',
+  })
 })
 
 test('a Windows pool is simulated, and says so; its nodes are of Windows', async () => {

@@ -3,13 +3,14 @@
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
-import { documentId } from './resource-id.ts'
+import { documentId, groupOfId } from './resource-id.ts'
 import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
 import { versionsOf } from './upgrade-plan.ts'
-import { isSandboxed, sandboxLabels } from './resource-providers/container-service/pod-sandboxing.ts'
+import { isSandboxed } from './resource-providers/container-service/pod-sandboxing.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
-import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.ts'
+import { nodeLabels } from './node-labels.ts'
+import type { ClusterRecord, MachineRecord, PoolRecord } from './records.ts'
 
 export interface ClusterNetwork {
   readonly virtualNetworkId: string
@@ -70,9 +71,10 @@ export function machineSpec(parts: {
     vcpus: size.vcpus,
     memoryBytes: size.memoryBytes,
     ...(machine.zone === undefined ? {} : { zone: machine.zone }),
+    cloud: { resourceId: scaleSetInstanceId(cluster, pool, machine), region: cluster.location },
     nodeImage: versions.image,
     maxPods: pool.properties.maxPods,
-    labels: { ...nodeLabels(cluster, pool, machine), ...machine.labels },
+    labels: { ...nodeLabels({ cluster, pool, machine, subnetId }), ...machine.labels },
     taints: machine.taints.map(parseTaint),
     ...(kubelet === undefined ? {} : { kubelet }),
     ...(localDns === undefined ? {} : { localDns }),
@@ -91,6 +93,20 @@ export function machineSpec(parts: {
     },
   }
 }
+
+/** The scale set's resource in Azure, as AKS's nodes name it: the group in small letters, the instance by its number. */
+export function scaleSetInstanceId(
+  cluster: Pick<ClusterRecord, 'id' | 'uid' | 'properties'>,
+  pool: Pick<PoolRecord, 'name'>,
+  machine: Pick<MachineRecord, 'instance'>,
+): string {
+  const { subscriptionId } = groupOfId(cluster.id)!
+  const group = { subscriptionId, resourceGroup: cluster.properties.nodeResourceGroup.toLowerCase() }
+  const scaleSet = `aks-${pool.name}-${digitsOf(cluster.uid)}-vmss`
+  return `${documentId(group, scaleSetType, scaleSet)}/virtualMachines/${machine.instance}`
+}
+
+const scaleSetType = 'Microsoft.Compute/virtualMachineScaleSets'
 
 /** Who enforces NetworkPolicies in this cluster; nobody where the profile says none. */
 export function policyEngineOf(cluster: ClusterRecord): NetworkPolicyEngine | undefined {
@@ -112,34 +128,4 @@ export function parseTaint(text: string): { readonly key: string; readonly value
   const [key, value] = text.slice(0, colon).split('=') as [string, string | undefined]
   const effect = text.slice(colon + 1)
   return value === undefined || value === '' ? { key, effect } : { key, value, effect }
-}
-
-const windowsLabels: Tags = { 'kubernetes.io/os': 'windows', 'beta.kubernetes.io/os': 'windows' }
-
-function nodeLabels(cluster: ClusterRecord, pool: PoolRecord, machine: MachineRecord): Tags {
-  const { properties } = pool
-  const size = findVmSize(properties.vmSize)
-  const spot = properties['scaleSetPriority'] === 'Spot'
-  const ours = 'kubernetes.azure.com'
-  return {
-    'node.kubernetes.io/instance-type': properties.vmSize,
-    'topology.kubernetes.io/region': cluster.location,
-    'topology.kubernetes.io/zone': machine.zone === undefined ? '0' : `${cluster.location}-${machine.zone}`,
-    agentpool: pool.name,
-    [`${ours}/agentpool`]: pool.name,
-    [`${ours}/cluster`]: cluster.properties.nodeResourceGroup.slice(0, 63).replace(/[^A-Za-z0-9]+$/, ''),
-    [`${ours}/mode`]: properties.mode.toLowerCase(),
-    [`${ours}/role`]: 'agent',
-    [`${ours}/managedby`]: 'aks',
-    [`${ours}/node-image-version`]: versionsOf(machine, pool).image,
-    [`${ours}/nodepool-type`]: 'VirtualMachineScaleSets',
-    [`${ours}/os-sku`]: properties.osSKU,
-    ...(properties.osType === 'Windows' ? windowsLabels : {}),
-    [`${ours}/storageprofile`]: 'managed',
-    ...(size === undefined ? {} : { [`${ours}/sku-cpu`]: String(size.vcpus) }),
-    ...(size === undefined ? {} : { [`${ours}/sku-memory`]: String(Math.round(size.memoryBytes / 1024 ** 2)) }),
-    ...(spot ? { [`${ours}/scalesetpriority`]: 'spot' } : {}),
-    ...(isSandboxed(properties) ? sandboxLabels : {}),
-    ...(pool.simulated ? { 'aksel.dev/simulated': 'true' } : {}),
-  }
 }

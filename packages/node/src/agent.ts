@@ -69,7 +69,8 @@ export interface AgentOptions {
   readonly kubernetesVersion: string
   /** `Ubuntu 22.04.5 LTS`: what `kubectl get nodes -o wide` shows. */
   readonly osImage: string
-  readonly providerId: string
+  /** Absent where the node's cloud tells it. */
+  readonly providerId?: string
   readonly podCidr: string
   readonly clusterDns: string
   readonly clusterDomain: string
@@ -252,7 +253,7 @@ async function describe(options: AgentOptions): Promise<NodeDescription> {
     address: options.nodeAddress,
     labels: options.labels,
     taints: options.taints,
-    providerId: options.providerId,
+    ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
     podCidr: options.podCidr,
     capacity: { ...capacity, maxPods },
     reserved: { ...reserved, ephemeralStorageBytes: Math.floor(capacity.ephemeralStorageBytes / 10) },

@@ -35,6 +35,8 @@ function creation(open: () => Promise<OpenedMachines>): void {
     assert.equal(machine.simulated, machines.kind === 'simulated')
     assert.deepEqual(asked, [{ name: 'aks-a-1-vmss000000', addresses: [machine.address] }])
     assert.deepEqual(machines.list(), [machine])
+    assert.deepEqual(machines.find(machine.clusterId, machine.name), machine)
+    assert.equal(machines.find(machine.clusterId, 'nothing'), undefined)
   })
 
   test('creating it again makes no second machine', async () => {

@@ -1,6 +1,7 @@
 // The seam between node pools and whatever machines are: network namespaces on this host, hollow nodes, other hosts.
 
 import type { Scope } from '@aksel/base/scope'
+import type { CloudInstance } from './cloud-instance.ts'
 import type { LocalDnsConfig } from './local-dns.ts'
 import type { MachineOrder, OrderOptions } from './machine-orders.ts'
 
@@ -13,6 +14,12 @@ export interface MachineSpec {
   readonly vcpus: number
   readonly memoryBytes: number
   readonly zone?: string
+  /** What the machine is in its cloud; absent where it is in none, and in records from before clouds were told apart. */
+  readonly cloud?: {
+    /** `/subscriptions/…/virtualMachineScaleSets/aks-nodepool1-12345678-vmss/virtualMachines/0` */
+    readonly resourceId: string
+    readonly region: string
+  }
   /** `AKSUbuntu-2204gen2containerd-202611.01.0`: what the node reports as its image. */
   readonly nodeImage: string
   readonly maxPods: number
@@ -58,6 +65,8 @@ export interface Machine {
   readonly state: MachineState
   readonly address: string
   readonly simulated: boolean
+  /** What its cloud says of it. */
+  readonly instance?: CloudInstance
   /** Why it failed, in words for an operator. */
   readonly failure?: string
   /** It is down by this order, and nobody but a `boot` brings it up. */
@@ -74,6 +83,7 @@ export interface MachineProvider {
   /** Idempotent; disks of claims survive. */
   delete(scope: Scope, clusterId: string, name: string): Promise<void>
   list(clusterId?: string): readonly Machine[]
+  find(clusterId: string, name: string): Machine | undefined
   /** Rejects for a machine that is not there, and for an order that it cannot carry out. */
   order(
     scope: Scope,

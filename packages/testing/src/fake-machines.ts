@@ -87,6 +87,10 @@ export class FakeMachines implements MachineProvider {
     return [...this.#machines.values()].filter((machine) => clusterId === undefined || machine.clusterId === clusterId)
   }
 
+  find(clusterId: string, name: string): Machine | undefined {
+    return this.#machines.get(`${clusterId}/${name}`)
+  }
+
   /** Ends pods that were told to end, as a node agent would. */
   endPods(clusterId: string): void {
     const client = this.#options.engine?.client(clusterId)

@@ -158,6 +158,13 @@ export const clusterRoles: Readonly<Record<string, PolicyRole>> = {
       'create,update,patch: core,events.k8s.io: events',
     ],
   },
+  'cloud-node-manager': {
+    rules: [
+      'get,list,watch,update,patch: core: nodes',
+      'patch: core: nodes/status',
+      'create,update,patch: core,events.k8s.io: events',
+    ],
+  },
   'system:persistent-volume-provisioner': {
     rules: [
       'get,list,watch,create,delete: core: persistentvolumes',

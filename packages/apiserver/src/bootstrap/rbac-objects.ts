@@ -40,6 +40,8 @@ const clusterBindings: readonly (readonly [binding: string, subjects: readonly S
   // The node agent is service proxy and name server of its node too: it reads services and endpoints as kube-proxy does.
   // The disk driver's controller runs in the server: it makes volumes as an external provisioner does.
   ['aksel:disk-provisioner', [account('csi-azuredisk-controller-sa')], 'aksel:disk-provisioner'],
+  // As on AKS: it tells nodes what their machines are.
+  ['cloud-node-manager', [account('cloud-node-manager')]],
   ['aksel:node-proxier', [groupOf('system:nodes')], 'system:node-proxier'],
 ]
 

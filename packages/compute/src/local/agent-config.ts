@@ -1,5 +1,6 @@
 // What the node agent of a machine is told: who it is, what it has, where its things are.
 
+import { instanceOf, registrationTaints } from '@aksel/provider/cloud-instance'
 import type { Attachment } from '@aksel/provider/fabric'
 import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
@@ -34,7 +35,8 @@ export interface AgentConfig {
   readonly capacity: { readonly cpuMilli: number; readonly memoryBytes: number }
   readonly kubernetesVersion: string
   readonly nodeImage: string
-  readonly providerId: string
+  /** Absent where the cloud tells: the zone that services prefer. */
+  readonly zone?: string
   readonly disksDir: string
   readonly ledgerDir: string
   readonly machineKey: string
@@ -63,6 +65,7 @@ export function agentConfig(request: {
   readonly disksDirectory: string
 }): AgentConfig {
   const { paths, spec, attachment } = request
+  const zone = instanceOf(spec, 'Running')?.zone
   return {
     nodeName: spec.name,
     kubeconfigPath: paths.kubeconfig,
@@ -82,12 +85,12 @@ export function agentConfig(request: {
     ...(spec.boot.flowLogs === true ? { flowLogPath: `${paths.root}/acns/hubble/events.log` } : {}),
     ...(spec.localDns === undefined ? {} : { localDns: spec.localDns }),
     labels: spec.labels,
-    taints: spec.taints,
+    taints: registrationTaints(spec),
+    ...(zone === undefined ? {} : { zone }),
     maxPods: spec.maxPods,
     capacity: { cpuMilli: spec.vcpus * 1000, memoryBytes: spec.memoryBytes },
     kubernetesVersion: spec.boot.kubernetesVersion,
     nodeImage: spec.nodeImage,
-    providerId: `azure://${spec.clusterId}/machines/${spec.name}`,
     disksDir: request.disksDirectory,
     ledgerDir: paths.agentLedger,
     machineKey: paths.key,

@@ -3,6 +3,7 @@
 
 import { mkdir, rm } from 'node:fs/promises'
 import type { Scope } from '@aksel/base/scope'
+import { instanceOf } from '@aksel/provider/cloud-instance'
 import type { Fabric } from '@aksel/provider/fabric'
 import { holdsDown, MachineOrderError, type MachineOrder, type OrderOptions } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
@@ -170,6 +171,11 @@ class LocalMachines implements MachineProvider {
     return records.filter(({ spec }) => clusterId === undefined || spec.clusterId === clusterId).map(machineOf)
   }
 
+  find(clusterId: string, name: string): Machine | undefined {
+    const record = this.#records.get(machineKey(clusterId, name))
+    return record === undefined ? undefined : machineOf(record)
+  }
+
   /** Starts what does not run; a machine whose programs still run is only taken up. The network is made again where a reboot took it. */
   async #bringUp(scope: Scope, paths: MachinePaths, record: MachineRecord): Promise<Machine> {
     const attachment = await this.#options.fabric.attach(scope, {
@@ -224,12 +230,14 @@ function owner(paths: MachinePaths): string {
 }
 
 function machineOf(record: MachineRecord): Machine {
+  const instance = instanceOf(record.spec, record.state)
   return {
     name: record.spec.name,
     clusterId: record.spec.clusterId,
     state: record.state,
     address: record.attachment?.address ?? '',
     simulated: false,
+    ...(instance === undefined ? {} : { instance }),
     ...(record.failure === undefined ? {} : { failure: record.failure }),
     ...(record.heldBy === undefined ? {} : { heldBy: record.heldBy }),
   }

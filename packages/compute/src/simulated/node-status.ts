@@ -2,10 +2,12 @@
 
 import type { Node } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
+import { registrationTaints } from '@aksel/provider/cloud-instance'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 
 export function freshNode(spec: MachineSpec): Node {
   const { name } = spec
+  const taints = registrationTaints(spec)
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -26,8 +28,7 @@ export function freshNode(spec: MachineSpec): Node {
     spec: {
       podCIDR: spec.boot.podCidr,
       podCIDRs: [spec.boot.podCidr],
-      providerID: `azure://${spec.clusterId}/machines/${name}`,
-      ...(spec.taints.length === 0 ? {} : { taints: spec.taints }),
+      ...(taints.length === 0 ? {} : { taints }),
     },
   }
 }

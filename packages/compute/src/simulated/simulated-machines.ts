@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { instanceOf } from '@aksel/provider/cloud-instance'
 import type {
   CredentialsFor,
   Machine,
@@ -120,6 +121,11 @@ class SimulatedMachines implements MachineProvider {
       .map(machineOf)
   }
 
+  find(clusterId: string, name: string): Machine | undefined {
+    const held = this.#held.get(keyOf(clusterId, name))
+    return held === undefined ? undefined : machineOf(held)
+  }
+
   async #run(held: Held): Promise<Machine> {
     if (held.halt !== undefined) return machineOf(held)
     await this.#save(held, 'Running')
@@ -184,6 +190,14 @@ function keyOf(clusterId: string, name: string): string {
 }
 
 function machineOf({ spec, address, state, heldBy }: Held): Machine {
-  const held = heldBy === undefined ? {} : { heldBy }
-  return { name: spec.name, clusterId: spec.clusterId, state, address, simulated: true, ...held }
+  const instance = instanceOf(spec, state)
+  return {
+    name: spec.name,
+    clusterId: spec.clusterId,
+    state,
+    address,
+    simulated: true,
+    ...(instance === undefined ? {} : { instance }),
+    ...(heldBy === undefined ? {} : { heldBy }),
+  }
 }

@@ -13,7 +13,8 @@ export interface NodeDescription {
   readonly address: string
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
-  readonly providerId: string
+  /** Absent where the node's cloud tells it. */
+  readonly providerId?: string
   readonly podCidr: string
   readonly capacity: {
     readonly cpuMilli: number
@@ -47,7 +48,7 @@ export function newNode(node: NodeDescription): Node {
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
     },
     spec: {
-      providerID: node.providerId,
+      ...(node.providerId === undefined ? {} : { providerID: node.providerId }),
       ...(node.podCidr === '' ? {} : { podCIDR: node.podCidr, podCIDRs: [node.podCidr] }),
       ...(node.taints.length === 0 ? {} : { taints: node.taints }),
     },

@@ -10,6 +10,8 @@ import type { Transport } from '@aksel/client/transport'
 import { createClient } from '@aksel/client/typed-client'
 import { openFleet } from '@aksel/compute/simulated/fleet'
 import { controllersFor } from '@aksel/controllers/all'
+import { cloudNodeController } from '@aksel/controllers/cloud-node/controller'
+import type { CloudInstance } from '@aksel/controllers/cloud-node/instances'
 import {
   isLoopBeyondItsRole,
   loopUserAgent,
@@ -18,6 +20,7 @@ import {
   systemAccount,
   isLoopUser,
 } from '@aksel/controllers/identities'
+import { instanceOf } from '@aksel/provider/cloud-instance'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { createCaches } from '@aksel/runtime/caches'
 import { runControllers } from '@aksel/runtime/runner'
@@ -220,7 +223,18 @@ export class SimulatedCluster implements AsyncDisposable {
       rootCaPem: this.#options.keys.clientAuthority,
       nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
     })
-    await Promise.all([runControllers(scope, { controllers, caches }), scheduler.run()])
+    const cloud = cloudNodeController({
+      client: clientOf('cloud-node-manager'),
+      caches,
+      instances: { find: (name) => this.#instance(name) },
+    })
+    await Promise.all([runControllers(scope, { controllers: [...controllers, cloud], caches }), scheduler.run()])
+  }
+
+  #instance(name: string): CloudInstance | undefined {
+    const index = Number(name.slice(this.nodeName(0).length - 1))
+    const instance = instanceOf(machineSpec(name, index), 'Running')
+    return instance === undefined ? undefined : { ...instance, isShutDown: false }
   }
 
   async #runNodes(scope: Scope): Promise<void> {
@@ -253,10 +267,11 @@ function machineSpec(name: string, index: number): MachineSpec {
     vcpus: 4,
     memoryBytes: 16 * 1024 ** 3,
     nodeImage: 'simulated',
+    zone: String(index % ZONES),
+    cloud: { resourceId: `/vmss/virtualMachines/${index}`, region: 'sim' },
     maxPods: 30,
     labels: {
       'kubernetes.io/hostname': name,
-      'topology.kubernetes.io/zone': `zone-${index % ZONES}`,
     },
     taints: [],
     subnetId: 'sim',

@@ -6,6 +6,7 @@ import { sleep } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { uninitializedTaint } from '@aksel/provider/cloud-instance'
 import { parseTaint } from '../../machine-spec.ts'
 import type { MachineRecord, PoolRecord } from '../../records.ts'
 import { waitUntil } from './observe.ts'
@@ -14,7 +15,12 @@ export function isReady(node: Node): boolean {
   return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
 }
 
-/** Resolves when all of these nodes are Ready; rejects with the signal's reason. */
+/** Its cloud has said what it is: until then no pod comes to it. */
+function isInitialized(node: Node): boolean {
+  return !(node.spec?.taints ?? []).some(({ key }) => key === uninitializedTaint.key)
+}
+
+/** Resolves when all of these nodes are Ready, and pods may come to them; rejects with the signal's reason. */
 export async function waitForReady(
   scope: Scope,
   client: Client,
@@ -32,7 +38,7 @@ export async function waitForReady(
     satisfied: (known) => {
       const missing = wait.names.filter((name) => {
         const node = known.get(name)
-        return node === undefined || !isReady(node)
+        return node === undefined || !isReady(node) || !isInitialized(node)
       })
       wait.missing(missing)
       return missing.length === 0
