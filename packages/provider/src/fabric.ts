@@ -55,6 +55,7 @@ export interface Subnet {
 export interface Peering {
   /** The other VNet. It is in force where both stand and each names the other. */
   readonly virtualNetworkId: string
+  readonly addressPrefixes: readonly string[]
   /** The other's addresses belong to the tag `VirtualNetwork`, and its machines are let in. */
   readonly allowsAccess: boolean
   /** Packets that come from elsewhere through the other VNet are let in. */
@@ -74,6 +75,19 @@ export interface VirtualNetwork {
   readonly podPrefixes?: readonly string[]
 }
 
+/** A subnet has not as many addresses left as it was asked for; in Azure's words. */
+export class SubnetFullError extends Error {
+  readonly subnetId: string
+
+  constructor(subnetId: string, addressPrefix: string, count: number) {
+    super(
+      `Subnet ${subnetId.split('/').at(-1)} with address prefix ${addressPrefix} does not have enough capacity for ${count} IP addresses.`,
+    )
+    this.name = 'SubnetFullError'
+    this.subnetId = subnetId
+  }
+}
+
 /** A machine's place on a subnet. */
 export interface Attachment {
   /** Name of the machine's network namespace, for `nsenter --net=/run/netns/NAME`. */
@@ -81,6 +95,8 @@ export interface Attachment {
   readonly address: string
   readonly prefixLength: number
   readonly gateway: string
+  /** Addresses of a subnet that pods of this machine may have, where it was attached with some. */
+  readonly podAddresses?: readonly string[]
 }
 
 export interface LoadBalancerRule {
@@ -119,7 +135,10 @@ export interface Fabric {
       readonly virtualNetworkId: string
       readonly subnetId: string
       readonly machine: string
-      readonly podCidr: string
+      /** A range that the VNet routes to the machine; absent where its pods have addresses of a subnet, or the VNet knows nothing of them. */
+      readonly podCidr?: string
+      /** Takes addresses of a subnet for the machine's pods. In blocks: whole /28 ranges. Repeated with a greater count, it gets more. */
+      readonly podAddresses?: { readonly subnetId: string; readonly count: number; readonly inBlocks: boolean }
     },
   ): Promise<Attachment>
   detach(scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<void>

@@ -2,6 +2,7 @@
 // RFC 6598 for carriers, and a host that uses it already is asked before an address is taken.
 
 import type { Random } from '@aksel/base/ids'
+import { SubnetFullError } from '@aksel/provider/fabric'
 import {
   addressAt,
   lowestFree,
@@ -120,12 +121,43 @@ export function allocatePublicRange(
 }
 
 /** Azure keeps the first four addresses of a subnet and the last for itself: the first machine is .4. */
-export function allocateMachineAddress(network: NetworkState, subnet: string): string {
-  const used = new Set(Object.values(network.machines).map((machine) => machine.address))
+export function allocateMachineAddress(network: NetworkState, subnetId: string, subnet: string): string {
+  const used = takenAddresses(network)
   const range = parseRange(subnet)
   const offset = lowestFree(4, range.size - 1, (candidate) => used.has(addressAt(range, candidate)))
-  if (offset === undefined) throw new Error(`Cannot attach a machine: subnet ${subnet} has no free address`)
+  if (offset === undefined) throw new SubnetFullError(subnetId, subnet, 1)
   return addressAt(range, offset)
+}
+
+/** Addresses of machines and of their pods. */
+function takenAddresses(network: NetworkState): ReadonlySet<string> {
+  return new Set(Object.values(network.machines).flatMap(({ address, pods }) => [address, ...(pods?.addresses ?? [])]))
+}
+
+const blockSize = 16
+
+/** So many addresses of the subnet for pods; in blocks: whole /28 ranges. Undefined where the subnet has not that many left. */
+export function allocatePodAddresses(
+  network: NetworkState,
+  subnet: string,
+  wish: { readonly count: number; readonly inBlocks: boolean },
+): readonly string[] | undefined {
+  const used = takenAddresses(network)
+  const range = parseRange(subnet)
+  const isFree = (offset: number): boolean => !used.has(addressAt(range, offset))
+  const found: string[] = []
+  if (!wish.inBlocks) {
+    for (let offset = 4; offset < range.size - 1 && found.length < wish.count; offset += 1) {
+      if (isFree(offset)) found.push(addressAt(range, offset))
+    }
+    return found.length === wish.count ? found : undefined
+  }
+  // The first and the last block hold addresses that Azure keeps for itself.
+  for (let start = blockSize; start < range.size - blockSize && found.length < wish.count; start += blockSize) {
+    const block = Array.from({ length: blockSize }, (_, at) => start + at)
+    if (block.every(isFree)) found.push(...block.map((offset) => addressAt(range, offset)))
+  }
+  return found.length >= wish.count ? found : undefined
 }
 
 function lowestAddress(what: string, text: string, from: number, used: ReadonlySet<string>, inUse: HostUse): string {

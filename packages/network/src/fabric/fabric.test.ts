@@ -19,7 +19,7 @@ import {
 import { parseRoutes } from './host-use.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { compileLoadBalancers } from './load-balancer.ts'
-import { namespaceOf, portOf, routerInside, routerOf } from './plumbing.ts'
+import { namespaceOf, portOf, routerInside, routerOf, subnetBridge } from './plumbing.ts'
 import { StateFile, type FabricState, type NetworkState } from './state.ts'
 import { judgeChange, judgeNetwork } from './validation.ts'
 
@@ -42,11 +42,14 @@ const nobody = (): boolean => false
 
 test('machines get addresses from .4 on, the lowest free one, and none when the subnet is full', () => {
   const machine = (address: string) => ({ key: 'a', subnetId: '/v/s', address, podCidr: '10.244.0.0/24' })
-  assert.equal(allocateMachineAddress(network(), '10.224.0.0/29'), '10.224.0.4')
+  assert.equal(allocateMachineAddress(network(), '/v/s', '10.224.0.0/29'), '10.224.0.4')
   const some = network({ machines: { a: machine('10.224.0.4'), c: machine('10.224.0.6') } })
-  assert.equal(allocateMachineAddress(some, '10.224.0.0/29'), '10.224.0.5')
+  assert.equal(allocateMachineAddress(some, '/v/s', '10.224.0.0/29'), '10.224.0.5')
   const full = network({ machines: { ...some.machines, b: machine('10.224.0.5') } })
-  assert.throws(() => allocateMachineAddress(full, '10.224.0.0/29'), /no free address/)
+  assert.throws(
+    () => allocateMachineAddress(full, '/v/s', '10.224.0.0/29'),
+    /does not have enough capacity for 1 IP addresses/,
+  )
 })
 
 test('links, host and public addresses avoid what this fabric and the host have', () => {
@@ -82,15 +85,27 @@ test('VNets that cannot be are refused, and so are changes of one that stands', 
   assert.throws(judge(subnet('a', '10.224.0.0/16'), subnet('b', '10.224.9.0/24')), /overlap/)
   assert.throws(judge(subnet('a', 'ten')), /no IPv4/)
   judgeNetwork(vnet)
-  judgeChange(vnet, { ...vnet, subnets: [...vnet.subnets, subnet('/v/t', '10.225.0.0/16')] })
-  assert.throws(() => judgeChange(vnet, { ...vnet, subnets: [] }), /Cannot remove or move subnet/)
-  assert.throws(() => judgeChange(vnet, { ...vnet, addressPrefix: '10.0.0.0/8' }), /Cannot change the range/)
+  judgeNetwork({ ...vnet, otherPrefixes: ['10.0.0.0/16'], subnets: [subnet('a', '10.0.0.0/24')] })
+  const machine = { key: '4d5e6f', subnetId: '/v/s', address: '10.224.0.4' }
+  const used = network({ machines: { a: machine } })
+  const without = { ...vnet, subnets: [] }
+  judgeChange(network(), without)
+  judgeChange(used, { ...vnet, subnets: [subnet('/v/t', '10.225.0.0/16'), ...vnet.subnets] })
+  assert.throws(() => judgeChange(used, without), /Cannot remove or move subnet/)
+  assert.throws(
+    () => judgeChange(used, { ...vnet, subnets: [subnet('/v/s', '10.225.0.0/24')] }),
+    /Cannot remove or move/,
+  )
+  const pods = { subnetId: '/v/s', addresses: ['10.224.0.5'] }
+  const elsewhere = network({ machines: { a: { ...machine, subnetId: '/v/t', pods } } })
+  assert.throws(() => judgeChange(elsewhere, without), /Cannot remove or move subnet/)
 })
 
 test('what no subnet has does not leave the VNet', () => {
   const lines = routerInside(network(), linkAddresses(defaultRanges, 0))
-  assert.ok(lines.includes('route add unreachable 10.224.0.0/12 metric 4096'))
-  assert.ok(lines.includes('link add br0 address 02:1a:2b:3c:00:00 type bridge forward_delay 0 mcast_snooping 0'))
+  assert.ok(lines.includes('route replace unreachable 10.224.0.0/12 metric 4096'))
+  const bridge = subnetBridge(network(), 0, '10.224.0.0/29')
+  assert.ok(bridge.includes('link add br0 address 02:1a:2b:3c:00:00 type bridge forward_delay 0 mcast_snooping 0'))
 })
 
 test('public addresses become rows, and rules without backends have none', () => {

@@ -7,12 +7,19 @@ import type { Scope } from '@aksel/base/scope'
 import { run, succeeds, type CommandRunner } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
-import type { Attachment, Fabric, LoadBalancerSpec, VirtualNetwork } from '@aksel/provider/fabric'
+import {
+  SubnetFullError,
+  type Attachment,
+  type Fabric,
+  type LoadBalancerSpec,
+  type VirtualNetwork,
+} from '@aksel/provider/fabric'
 import { parseRange } from '@aksel/base/ipv4'
 import {
   allocateHostAddress,
   allocateLink,
   allocateMachineAddress,
+  allocatePodAddresses,
   allocatePublicAddress,
   allocatePublicRange,
   defaultRanges,
@@ -24,9 +31,12 @@ import { settleAll, type FabricHost } from './host-commands.ts'
 import { ensureHostNetwork, HOST_OWNER } from './host-network.ts'
 import { readHostUse } from './host-use.ts'
 import { KeyedLock } from './keyed-lock.ts'
+import { Enforcement } from './enforcement.ts'
+import { ensurePeers } from './peer-links.ts'
+import { slotsOf } from './slots.ts'
 import { ensureMachine, removeMachine } from './machine-link.ts'
 import * as plumbing from './plumbing.ts'
-import { Routers } from './router.ts'
+import { egressAddresses, Routers } from './router.ts'
 import { StateFile, type FabricState, type MachineState, type NetworkState } from './state.ts'
 import { judgeChange, judgeNetwork } from './validation.ts'
 
@@ -58,18 +68,22 @@ export async function openFabric(scope: Scope, options: FabricOptions): Promise<
 
 /** Key of the lock on what belongs to the host itself; no ARM id looks like it. */
 const HOST_LOCK = 'host'
+/** One change at a time of what leads from VNet to VNet. */
+const PEERING_LOCK = 'peerings'
 
 class HostFabric implements LocalFabric {
   readonly #host: FabricHost
   readonly #file: StateFile
   readonly #routers: Routers
+  readonly #enforcement: Enforcement
   readonly #locks = new KeyedLock()
   #hostIsReady = false
 
   constructor(host: FabricHost, file: StateFile) {
     this.#host = host
     this.#file = file
-    this.#routers = new Routers(host, file)
+    this.#enforcement = new Enforcement(host)
+    this.#routers = new Routers(host, file, (id) => this.#enforcement.forget(id))
   }
 
   get #state(): FabricState {
@@ -84,8 +98,37 @@ class HostFabric implements LocalFabric {
     judgeNetwork(spec)
     await this.#locks.with(spec.id, async () => {
       const network = this.#state.networks[spec.id] ?? (await this.#addNetwork(scope, spec))
-      judgeChange(network.spec, spec)
+      judgeChange(network, spec)
+      const former = egressAddresses(network)
       await settleAll([this.#ensureHost(scope), this.#routers.ensure(scope, network, spec)])
+      await this.#followEgress(scope, network, former)
+    })
+    await this.#enforce(scope, spec.id)
+  }
+
+  /** Ways back to the public addresses that the VNet's machines leave with. */
+  async #followEgress(scope: Scope, network: NetworkState, former: readonly string[]): Promise<void> {
+    const now = egressAddresses(network)
+    for (const address of now) await this.#routers.expose(scope, network, { kind: 'public', address })
+    const balanced = new Set(Object.values(network.loadBalancers).map(({ address }) => address))
+    for (const address of former) {
+      if (!now.includes(address) && !balanced.has(address)) await this.#unexpose(scope, address)
+    }
+  }
+
+  async #unexpose(scope: Scope, address: string): Promise<void> {
+    await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${address}/32`])
+  }
+
+  /** Rules, routes and peerings as the VNet has them now, and those of the VNets that it is or was peered with. */
+  async #enforce(scope: Scope, id: string): Promise<void> {
+    await this.#locks.with(PEERING_LOCK, async () => {
+      const network = this.#state.networks[id]
+      if (network?.ready === true) await ensurePeers(scope, this.#host, this.#state, network)
+      for (const other of Object.values(this.#state.networks)) {
+        const isTouched = other.spec.id === id || other.spec.peerings?.some((peer) => peer.virtualNetworkId === id)
+        if (isTouched === true && other.ready) await this.#enforcement.apply(scope, this.#state, other)
+      }
     })
   }
 
@@ -121,6 +164,7 @@ class HostFabric implements LocalFabric {
       delete this.#state.networks[id]
       await this.#file.save()
     })
+    await this.#enforce(scope, id)
     await this.#locks.with(HOST_LOCK, async () => {
       if (Object.keys(this.#state.networks).length > 0) return
       this.#hostIsReady = false
@@ -142,28 +186,31 @@ class HostFabric implements LocalFabric {
         await this.#file.save()
       }
       await this.#routers.expose(scope, network, { kind: 'host', address })
+      await this.#enforcement.apply(scope, this.#state, network)
       return address
     })
   }
 
   async attach(scope: Scope, request: AttachRequest): Promise<Attachment> {
     const network = this.#network(request.virtualNetworkId)
-    const subnetIndex = network.spec.subnets.findIndex((subnet) => subnet.id === request.subnetId)
-    if (subnetIndex < 0) {
+    const subnet = network.spec.subnets.find(({ id }) => id === request.subnetId)
+    if (subnet === undefined) {
       throw new Error(
         `Cannot attach "${request.machine}": the VNet ${request.virtualNetworkId} has no subnet ${request.subnetId}`,
       )
     }
     return this.#locks.with(`${request.virtualNetworkId} ${request.machine}`, async () => {
-      const prefix = network.spec.subnets[subnetIndex]!.addressPrefix
+      const prefix = subnet.addressPrefix
       const machine = this.#addMachine(scope, network, request, prefix)
       await this.#file.save()
-      await ensureMachine(scope, this.#host, { network, name: request.machine, machine, subnetIndex })
+      const slot = slotsOf(network)[subnet.id]!
+      await ensureMachine(scope, this.#host, { network, name: request.machine, machine, slot, prefix })
       return {
         networkNamespace: plumbing.namespaceOf(machine),
         address: machine.address,
         prefixLength: parseRange(prefix).prefixLength,
         gateway: plumbing.gatewayOf(prefix),
+        ...(machine.pods === undefined ? {} : { podAddresses: machine.pods.addresses }),
       }
     })
   }
@@ -206,7 +253,7 @@ class HostFabric implements LocalFabric {
       if (network === undefined || balancer === undefined) return
       const others = Object.values(network.loadBalancers).filter((other) => other !== balancer)
       if (network.ready) await this.#routers.balance(scope, network, others)
-      await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${balancer.address}/32`])
+      if (!egressAddresses(network).includes(balancer.address)) await this.#unexpose(scope, balancer.address)
       // Last, so that after a failure the balancer is still known and the deletion can be repeated.
       delete network.loadBalancers[request.id]
       await this.#file.save()
@@ -250,16 +297,37 @@ class HostFabric implements LocalFabric {
       const machine: MachineState = {
         key: freshKey(this.#state, scope.random),
         subnetId: request.subnetId,
-        address: allocateMachineAddress(network, prefix),
-        podCidr: request.podCidr,
+        address: allocateMachineAddress(network, request.subnetId, prefix),
+        ...(request.podCidr === undefined ? {} : { podCidr: request.podCidr }),
       }
       network.machines[request.machine] = machine
+      try {
+        addPods(network, machine, request)
+      } catch (error) {
+        delete network.machines[request.machine]
+        throw error
+      }
       return machine
     }
     if (known.subnetId !== request.subnetId) {
       throw new Error(`Cannot attach "${request.machine}" to ${request.subnetId}: it is attached to ${known.subnetId}`)
     }
-    known.podCidr = request.podCidr
+    if (request.podCidr === undefined) delete known.podCidr
+    else known.podCidr = request.podCidr
+    addPods(network, known, request)
     return known
   }
+}
+
+/** What the machine has stays; the rest of what it is to have is added. */
+function addPods(network: NetworkState, machine: MachineState, { podAddresses: wish }: AttachRequest): void {
+  if (wish === undefined) return
+  const subnet = network.spec.subnets.find(({ id }) => id === wish.subnetId)
+  if (subnet === undefined) throw new Error(`The VNet ${network.spec.id} has no subnet ${wish.subnetId} for pods`)
+  const held = machine.pods?.addresses ?? []
+  const missing = wish.count - held.length
+  if (missing <= 0) return
+  const more = allocatePodAddresses(network, subnet.addressPrefix, { count: missing, inBlocks: wish.inBlocks })
+  if (more === undefined) throw new SubnetFullError(wish.subnetId, subnet.addressPrefix, missing)
+  machine.pods = { subnetId: wish.subnetId, addresses: [...held, ...more] }
 }

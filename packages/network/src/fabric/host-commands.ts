@@ -29,6 +29,18 @@ export async function ipBatch(
   await host.run(scope, ['ip', ...where, '-batch', '-'], { input: `${lines.join('\n')}\n` })
 }
 
+/** The same, going on after lines that fail: for what may be gone already. */
+export async function ipForced(
+  scope: Scope,
+  host: FabricHost,
+  networkNamespace: string,
+  lines: readonly string[],
+): Promise<void> {
+  if (lines.length === 0) return
+  const argv = ['ip', '-n', networkNamespace, '-force', '-batch', '-']
+  await host.run(scope, argv, { input: `${lines.join('\n')}\n` }).catch(() => {})
+}
+
 /** Whether the namespace is bound. A file left by a crash before the binding is taken away. */
 export async function namespaceStands(scope: Scope, host: FabricHost, name: string): Promise<boolean> {
   try {
@@ -39,6 +51,18 @@ export async function namespaceStands(scope: Scope, host: FabricHost, name: stri
   }
   await host.run(scope, ['ip', 'netns', 'delete', name])
   return false
+}
+
+/** Sets them inside the namespace; each must be there. */
+export async function setSysctls(
+  scope: Scope,
+  host: FabricHost,
+  networkNamespace: string,
+  values: readonly (readonly [name: string, value: string])[],
+): Promise<void> {
+  if (values.length === 0) return
+  const script = values.map(([name, value]) => `echo ${value} > /proc/sys/${name}`).join('\n')
+  await host.run(scope, ['nsenter', `--net=/run/netns/${networkNamespace}`, 'sh', '-ec', script])
 }
 
 export async function setForwarding(scope: Scope, host: FabricHost, networkNamespace: string): Promise<void> {

@@ -32,7 +32,7 @@ export async function ensureHostNetwork(
     `table ip ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat;
-    ip saddr ${ranges.links} oifname != "aksel-*" masquerade
+    ip saddr { ${ranges.links}, ${ranges.publicAddresses} } oifname != "aksel-*" masquerade
   }
 }`,
   ])

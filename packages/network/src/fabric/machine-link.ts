@@ -4,7 +4,15 @@ import { isDeepStrictEqual } from 'node:util'
 import type { HostObject } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
 import type { Scope } from '@aksel/base/scope'
-import { deleteLink, ipBatch, namespaceStands, setForwarding, settleAll, type FabricHost } from './host-commands.ts'
+import {
+  deleteLink,
+  ipBatch,
+  ipForced,
+  namespaceStands,
+  setForwarding,
+  settleAll,
+  type FabricHost,
+} from './host-commands.ts'
 import * as plumbing from './plumbing.ts'
 import type { MachineState, NetworkState } from './state.ts'
 
@@ -12,7 +20,9 @@ export interface MachinePlace {
   readonly network: NetworkState
   readonly name: string
   readonly machine: MachineState
-  readonly subnetIndex: number
+  /** Of the subnet: its bridge's number, and its range. */
+  readonly slot: number
+  readonly prefix: string
 }
 
 export function machineOwner(virtualNetworkId: string, machine: string): string {
@@ -21,24 +31,23 @@ export function machineOwner(virtualNetworkId: string, machine: string): string 
 
 /** Makes what is missing. A namespace that stands is kept, because containers live in it; a torn cable is made anew. */
 export async function ensureMachine(scope: Scope, host: FabricHost, place: MachinePlace): Promise<void> {
-  const { network, machine, subnetIndex } = place
+  const { network, machine, slot, prefix } = place
   const name = plumbing.namespaceOf(machine)
   const stands = await namespaceStands(scope, host, name)
   if (stands && (await isPlugged(scope, host, machine))) {
-    return ipBatch(scope, host, plumbing.routerOf(network), [plumbing.podRoute(machine, subnetIndex)])
+    return ipBatch(scope, host, plumbing.routerOf(network), plumbing.machinePort(machine, slot))
   }
   const owner = machineOwner(network.spec.id, place.name)
   const object: HostObject = { kind: 'network-namespace', name }
   const isRecorded = host.ledger.entries(owner).some((entry) => isDeepStrictEqual(entry.object, object))
   if (!isRecorded) await host.ledger.record(owner, object)
   if (stands) await unplug(scope, host, network, machine)
-  const prefix = network.spec.subnets[subnetIndex]!.addressPrefix
   await ipBatch(scope, host, undefined, [
     ...(stands ? [] : [`netns add ${name}`]),
     ...plumbing.machineCable(network, machine),
   ])
   await settleAll([
-    ipBatch(scope, host, plumbing.routerOf(network), plumbing.machinePort(machine, subnetIndex)),
+    ipBatch(scope, host, plumbing.routerOf(network), plumbing.machinePort(machine, slot)),
     ipBatch(scope, host, name, plumbing.machineInside(machine, prefix)),
     setForwarding(scope, host, name),
   ])
@@ -51,6 +60,7 @@ export async function removeMachine(
 ): Promise<void> {
   // First the cable: a namespace that a process still holds would keep it plugged.
   await unplug(scope, host, place.network, place.machine)
+  await ipForced(scope, host, plumbing.routerOf(place.network), plumbing.forgottenPods(place.machine))
   const owner = machineOwner(place.network.spec.id, place.name)
   await undoAll(scope, { ledger: host.ledger, owner, run: host.run })
 }

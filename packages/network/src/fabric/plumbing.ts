@@ -46,19 +46,31 @@ export function routerInside(
     `addr add ${link.router}/30 dev ${HOST_LINK}`,
     `link set ${HOST_LINK} up`,
     `route add default via ${link.host}`,
-    `route add unreachable ${formatRange(parseRange(network.spec.addressPrefix))} metric 4096`,
-    ...network.spec.subnets.flatMap((subnet, index) => subnetBridge(network, index)),
+    ...[network.spec.addressPrefix, ...(network.spec.otherPrefixes ?? [])].map(nowhere),
+  ]
+}
+
+function nowhere(prefix: string): string {
+  return `route replace unreachable ${formatRange(parseRange(prefix))} metric 4096`
+}
+
+/** For the router's namespace: from the ranges that a standing VNet had to those that it has. */
+export function movedRanges(before: readonly string[], after: readonly string[]): readonly string[] {
+  return [
+    ...after.map(nowhere),
+    ...before
+      .filter((prefix) => !after.includes(prefix))
+      .map((prefix) => `route del unreachable ${prefix} metric 4096`),
   ]
 }
 
 /** The bridge has a fixed hardware address: left alone it takes the lowest of its ports and changes when machines come and go. */
-export function subnetBridge(network: NetworkState, index: number): readonly string[] {
-  const prefix = network.spec.subnets[index]!.addressPrefix
-  const hardware = ['02', ...network.key.match(/../g)!, '00', index.toString(16).padStart(2, '0')].join(':')
+export function subnetBridge({ key }: Pick<NetworkState, 'key'>, slot: number, prefix: string): readonly string[] {
+  const hardware = ['02', ...key.match(/../g)!, '00', slot.toString(16).padStart(2, '0')].join(':')
   return [
-    `link add br${index} address ${hardware} type bridge forward_delay 0 mcast_snooping 0`,
-    `addr add ${gatewayOf(prefix)}/${parseRange(prefix).prefixLength} dev br${index}`,
-    `link set br${index} up`,
+    `link add br${slot} address ${hardware} type bridge forward_delay 0 mcast_snooping 0`,
+    `addr add ${gatewayOf(prefix)}/${parseRange(prefix).prefixLength} dev br${slot}`,
+    `link set br${slot} up`,
   ]
 }
 
@@ -69,13 +81,36 @@ export function machineCable(network: NetworkState, machine: MachineState): read
   ]
 }
 
-/** For the router's namespace: the port on the subnet's bridge, and the way to the machine's pods. */
-export function machinePort(machine: MachineState, subnetIndex: number): readonly string[] {
-  return [`link set ${portOf(machine)} master br${subnetIndex} up`, podRoute(machine, subnetIndex)]
+/**
+ * Ports of a bridge do not hear each other: the router answers for all neighbours (proxy_arp_pvlan) and forwards, so that
+ * security rules and routes hold within a subnet too, as they do in Azure.
+ */
+export function machinePort(machine: MachineState, slot: number): readonly string[] {
+  return [
+    `link set ${portOf(machine)} master br${slot} up`,
+    `link set ${portOf(machine)} type bridge_slave isolated on`,
+    ...podRoutes(machine, slot),
+  ]
 }
 
-export function podRoute(machine: MachineState, subnetIndex: number): string {
-  return `route replace ${machine.podCidr} via ${machine.address} dev br${subnetIndex}`
+/** For the router's namespace: the way to the machine's pods. */
+export function podRoutes(machine: MachineState, slot: number): readonly string[] {
+  const targets = [...(machine.podCidr === undefined ? [] : [machine.podCidr]), ...(machine.pods?.addresses ?? [])]
+  return targets.map((target) => `route replace ${target} via ${machine.address} dev br${slot}`)
+}
+
+/** For the router's namespace; they may be gone already. */
+export function forgottenPods(machine: MachineState): readonly string[] {
+  const targets = [...(machine.podCidr === undefined ? [] : [machine.podCidr]), ...(machine.pods?.addresses ?? [])]
+  return targets.map((target) => `route del ${target} via ${machine.address}`)
+}
+
+/** Below /proc/sys/net/ipv4: the router answers for neighbours at once. */
+export function bridgeSysctls(slot: number): readonly (readonly [name: string, value: string])[] {
+  return [
+    [`net/ipv4/conf/br${slot}/proxy_arp_pvlan`, '1'],
+    [`net/ipv4/neigh/br${slot}/proxy_delay`, '0'],
+  ]
 }
 
 /** For the machine's namespace. */

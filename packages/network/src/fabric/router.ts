@@ -1,15 +1,26 @@
 // A VNet's router: a namespace with a link to the host, a bridge per subnet, and a table of public addresses.
 
 import { readFile } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { undoAll } from '@aksel/host/undo'
 import type { Scope } from '@aksel/base/scope'
 import type { VirtualNetwork } from '@aksel/provider/fabric'
 import { spawnedNft } from '../nft/runner.ts'
 import { renderDifference, renderTable, type TableContent } from '../nft/table.ts'
 import { linkAddresses } from './allocate.ts'
-import { deleteLink, ipBatch, namespaceStands, setForwarding, settleAll, type FabricHost } from './host-commands.ts'
+import {
+  deleteLink,
+  ipBatch,
+  ipForced,
+  namespaceStands,
+  setForwarding,
+  setSysctls,
+  settleAll,
+  type FabricHost,
+} from './host-commands.ts'
 import { compileLoadBalancers, routerTable, type PublicAddress } from './load-balancer.ts'
 import * as plumbing from './plumbing.ts'
+import { nextSlots, slotsOf, type Slots } from './slots.ts'
 import type { NetworkState, StateFile } from './state.ts'
 
 export function networkOwner(id: string): string {
@@ -22,9 +33,13 @@ export class Routers {
   /** What this process has put into each router's table; absent until it did. */
   readonly #applied = new Map<string, TableContent>()
 
-  constructor(host: FabricHost, file: StateFile) {
+  readonly #emptied: (id: string) => void
+
+  /** `emptied` is told of each VNet whose router begins from nothing. */
+  constructor(host: FabricHost, file: StateFile, emptied: (id: string) => void) {
     this.#host = host
     this.#file = file
+    this.#emptied = emptied
   }
 
   async ensure(scope: Scope, network: NetworkState, spec: VirtualNetwork): Promise<void> {
@@ -35,6 +50,7 @@ export class Routers {
   async remove(scope: Scope, network: NetworkState): Promise<void> {
     const { ledger, run } = this.#host
     this.#applied.delete(network.spec.id)
+    this.#emptied(network.spec.id)
     await undoAll(scope, { ledger, owner: networkOwner(network.spec.id), run })
   }
 
@@ -75,8 +91,8 @@ export class Routers {
   #exposures(network: NetworkState): readonly string[] {
     return [
       ...Object.values(network.hostAddresses).map((address) => this.#exposure(network, { kind: 'host', address })),
-      ...Object.values(network.loadBalancers).map(({ address }) =>
-        this.#exposure(network, { kind: 'public', address }),
+      ...[...Object.values(network.loadBalancers).map(({ address }) => address), ...egressAddresses(network)].map(
+        (address) => this.#exposure(network, { kind: 'public', address }),
       ),
     ]
   }
@@ -93,6 +109,7 @@ export class Routers {
   async #build(scope: Scope, network: NetworkState, spec: VirtualNetwork): Promise<void> {
     await this.remove(scope, network)
     network.spec = spec
+    network.slots = nextSlots({}, spec)
     network.ready = false
     const { ledger, ranges } = this.#host
     const owner = networkOwner(spec.id)
@@ -109,26 +126,71 @@ export class Routers {
       setForwarding(scope, this.#host, name),
       this.balance(scope, network, Object.values(network.loadBalancers)),
     ])
+    await this.#bridge(scope, network, network.slots)
     await ipBatch(scope, this.#host, undefined, this.#exposures(network))
     network.ready = true
     await this.#file.save()
   }
 
-  /** Subnets may be added to a VNet that stands; the rest is put in force anew once per process. */
+  /** Bridges for these subnets, new in the router. */
+  async #bridge(scope: Scope, network: NetworkState, slots: Slots): Promise<void> {
+    const router = plumbing.routerOf(network)
+    const subnets = network.spec.subnets.filter(({ id }) => slots[id] !== undefined)
+    await ipBatch(
+      scope,
+      this.#host,
+      router,
+      subnets.flatMap(({ id, addressPrefix }) => plumbing.subnetBridge(network, slots[id]!, addressPrefix)),
+    )
+    await setSysctls(
+      scope,
+      this.#host,
+      router,
+      subnets.flatMap(({ id }) => plumbing.bridgeSysctls(slots[id]!)),
+    )
+  }
+
+  /** What differs is changed; the rest is put in force anew once per process. */
   async #update(scope: Scope, network: NetworkState, spec: VirtualNetwork): Promise<void> {
     const router = plumbing.routerOf(network)
-    for (let index = network.spec.subnets.length; index < spec.subnets.length; index += 1) {
-      const grown = { ...network, spec }
-      await deleteLink(scope, this.#host, router, `br${index}`)
-      await ipBatch(scope, this.#host, router, plumbing.subnetBridge(grown, index))
+    const before = network.spec
+    const oldSlots = slotsOf(network)
+    const slots = nextSlots(oldSlots, spec)
+    const standing = (id: string): string | undefined =>
+      before.subnets.find((subnet) => subnet.id === id)?.addressPrefix
+    const fresh = spec.subnets.filter(({ id, addressPrefix }) => standing(id) !== addressPrefix)
+    const gone = before.subnets.filter(
+      ({ id, addressPrefix }) =>
+        !spec.subnets.some((subnet) => subnet.id === id && subnet.addressPrefix === addressPrefix),
+    )
+    // New ones too: a process that ended midway may have left their bridges.
+    for (const slot of new Set([...gone.map(({ id }) => oldSlots[id]!), ...fresh.map(({ id }) => slots[id]!)])) {
+      await deleteLink(scope, this.#host, router, `br${slot}`)
     }
-    if (spec.subnets.length > network.spec.subnets.length) {
-      network.spec = spec
-      await this.#file.save()
-    }
+    await ipForced(scope, this.#host, router, plumbing.movedRanges(rangesOf(before), rangesOf(spec)))
+    network.spec = spec
+    network.slots = slots
+    await this.#bridge(scope, network, Object.fromEntries(fresh.map(({ id }) => [id, slots[id]!])))
+    if (!isDeepStrictEqual(before, spec)) await this.#file.save()
     if (this.#applied.has(spec.id)) return
+    // Routers that an older server made have bridges that answer for no neighbours.
+    await setSysctls(
+      scope,
+      this.#host,
+      router,
+      spec.subnets.flatMap(({ id }) => plumbing.bridgeSysctls(slots[id]!)),
+    )
     // An earlier process may have ended between writing an address down and putting it in force.
     await ipBatch(scope, this.#host, undefined, this.#exposures(network))
     await this.balance(scope, network, Object.values(network.loadBalancers))
   }
+}
+
+/** Public addresses that machines leave with: answers must find the way back. */
+export function egressAddresses({ spec }: Pick<NetworkState, 'spec'>): readonly string[] {
+  return [...new Set(spec.subnets.flatMap(({ egress }) => (egress?.kind === 'addresses' ? egress.addresses : [])))]
+}
+
+function rangesOf({ addressPrefix, otherPrefixes = [] }: VirtualNetwork): readonly string[] {
+  return [addressPrefix, ...otherPrefixes]
 }

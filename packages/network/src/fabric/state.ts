@@ -10,7 +10,9 @@ export interface MachineState {
   readonly key: string
   readonly subnetId: string
   readonly address: string
-  podCidr: string
+  podCidr?: string
+  /** Addresses that its pods may have, taken from this subnet. */
+  pods?: { readonly subnetId: string; readonly addresses: readonly string[] }
 }
 
 export interface LoadBalancerState {
@@ -24,6 +26,8 @@ export interface NetworkState {
   /** The link between host and router is the n-th /30 of its range. */
   readonly linkIndex: number
   spec: VirtualNetwork
+  /** By subnet: the n of its bridge `brN`, which stays while other subnets go. Absent in states older than that: the subnet's place in the list. */
+  slots?: Record<string, number>
   /** False while it is being made; what a crash left half made is taken down and made again. */
   ready: boolean
   /** Name → address of the host. */

@@ -1,6 +1,7 @@
 // Refuses VNets that cannot be: subnets outside their VNet, subnets that overlap, subnets that move.
 
 import type { VirtualNetwork } from '@aksel/provider/fabric'
+import type { NetworkState } from './state.ts'
 import { contains, overlaps, parseRange } from '@aksel/base/ipv4'
 
 /** Azure's smallest subnet: five addresses are its own. */
@@ -8,11 +9,12 @@ const SUBNET_PREFIX_MAX = 29
 
 /** Throws when the VNet cannot be made. */
 export function judgeNetwork(spec: VirtualNetwork): void {
-  const whole = parseRange(spec.addressPrefix)
+  const wholes = [spec.addressPrefix, ...(spec.otherPrefixes ?? [])].map(parseRange)
   const ranges = spec.subnets.map((subnet) => ({ ...subnet, range: parseRange(subnet.addressPrefix) }))
   for (const [index, { id, addressPrefix, range }] of ranges.entries()) {
-    if (!contains(whole, range.first) || range.size > whole.size) {
-      throw new Error(`Subnet ${id} (${addressPrefix}) does not lie in its VNet's range ${spec.addressPrefix}`)
+    if (!wholes.some((whole) => contains(whole, range.first) && range.size <= whole.size)) {
+      const ranges = [spec.addressPrefix, ...(spec.otherPrefixes ?? [])].join(', ')
+      throw new Error(`Subnet ${id} (${addressPrefix}) does not lie in its VNet's range ${ranges}`)
     }
     if (range.prefixLength > SUBNET_PREFIX_MAX) {
       throw new Error(`Subnet ${id} (${addressPrefix}) is too small: a /${SUBNET_PREFIX_MAX} is the smallest`)
@@ -22,19 +24,19 @@ export function judgeNetwork(spec: VirtualNetwork): void {
   }
 }
 
-/** Throws when a standing VNet cannot become this one: subnets may be added, nothing may move. */
-export function judgeChange(before: VirtualNetwork, after: VirtualNetwork): void {
-  if (before.addressPrefix !== after.addressPrefix) {
+/** Throws when a standing VNet cannot become this one: a subnet with machines or pods in it neither goes nor moves. */
+export function judgeChange(network: Pick<NetworkState, 'spec' | 'machines'>, after: VirtualNetwork): void {
+  const inUse = new Set(
+    Object.values(network.machines).flatMap(({ subnetId, pods }) => [
+      subnetId,
+      ...(pods === undefined ? [] : [pods.subnetId]),
+    ]),
+  )
+  for (const subnet of network.spec.subnets) {
+    const now = after.subnets.find(({ id }) => id === subnet.id)
+    if (!inUse.has(subnet.id) || now?.addressPrefix === subnet.addressPrefix) continue
     throw new Error(
-      `Cannot change the range of VNet ${before.id} from ${before.addressPrefix} to ${after.addressPrefix} while it stands`,
+      `Cannot remove or move subnet ${subnet.id} of VNet ${after.id} while machines or pods have its addresses`,
     )
-  }
-  for (const [index, subnet] of before.subnets.entries()) {
-    const now = after.subnets[index]
-    if (now?.id !== subnet.id || now.addressPrefix !== subnet.addressPrefix) {
-      throw new Error(
-        `Cannot remove or move subnet ${subnet.id} of VNet ${before.id} while it stands; subnets may be added at the end`,
-      )
-    }
   }
 }

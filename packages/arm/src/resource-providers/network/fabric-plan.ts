@@ -1,7 +1,7 @@
 // Network resources as the fabric takes them. Pure: documents in, a network with its rules and routes out.
 
-import type { Subnet, VirtualNetwork } from '@aksel/provider/fabric'
-import type { DocumentRecord } from '../../records.ts'
+import type { Peering, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
+import type { DocumentRecord, Json } from '../../records.ts'
 import type { Stored } from '../../store-keyspace.ts'
 import { gatewayAddresses } from './nat-gateways.ts'
 import { childrenOf, referenceAt, referencesAt, type ChildDocument, type NetworkWorld } from './network-world.ts'
@@ -27,13 +27,19 @@ export function fabricNetwork({ value }: Pick<Stored<DocumentRecord>, 'value'>, 
     ...(peerings.length === 0
       ? {}
       : {
-          peerings: peerings.map(({ properties }) => ({
-            virtualNetworkId: referenceAt(properties, 'remoteVirtualNetwork')!.toLowerCase(),
-            allowsAccess: properties['allowVirtualNetworkAccess'] !== false,
-            allowsForwarded: properties['allowForwardedTraffic'] === true,
-          })),
+          peerings: peerings.map(({ properties }) => fabricPeering(properties, world)),
         }),
     ...(podPrefixes.length === 0 ? {} : { podPrefixes }),
+  }
+}
+
+function fabricPeering(properties: Json, world: NetworkWorld): Peering {
+  const virtualNetworkId = referenceAt(properties, 'remoteVirtualNetwork')!.toLowerCase()
+  return {
+    virtualNetworkId,
+    addressPrefixes: rangesOf(world.documents.get(virtualNetworkId)!.value),
+    allowsAccess: properties['allowVirtualNetworkAccess'] !== false,
+    allowsForwarded: properties['allowForwardedTraffic'] === true,
   }
 }
 

@@ -1,0 +1,214 @@
+// Security rules, egress and peerings of a VNet as one nftables table of its router. Pure: the VNet in, a script out.
+
+import { parseRange, withoutNested } from '@aksel/base/ipv4'
+import type { SecurityRule, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
+import { HOST_LINK, gatewayOf } from './plumbing.ts'
+import type { Slots } from './slots.ts'
+
+export const SECURITY_TABLE = 'ip vnet'
+/** nfnetlink_log: what a security rule dropped. */
+export const SECURITY_LOG_GROUP = 7
+/** Azure's probes come from this address in every VNet; here also from the subnets' gateways, which nobody else can have. */
+const PROBE_ADDRESS = '168.63.129.16'
+
+export interface SecurityFacts {
+  readonly network: VirtualNetwork
+  readonly slots: Slots
+  /** Addresses of the host that API servers listen on. */
+  readonly hostAddresses: readonly string[]
+  /** Names of the links to peered VNets, by their ids. */
+  readonly peerLinks: ReadonlyMap<string, string>
+}
+
+/** Replaces the whole table in one transaction. What is established stays: that is the kernel's own memory, not the table's. */
+export function renderSecurity(facts: SecurityFacts): string {
+  const { network, slots } = facts
+  const guarded = network.subnets.filter(({ securityRules }) => securityRules !== undefined)
+  const bridge = ({ id }: Subnet): string => `"br${slots[id]}"`
+  const chains = guarded.flatMap((subnet) => [
+    chain(`out_${slots[subnet.id]}`, rulesOf(facts, subnet, 'Outbound')),
+    chain(`in_${slots[subnet.id]}`, rulesOf(facts, subnet, 'Inbound')),
+  ])
+  const forward = [
+    'type filter hook forward priority filter;',
+    'ct state established,related accept',
+    ...peeringRules(facts),
+    ...network.subnets.filter(({ egress }) => egress?.kind === 'none').map((subnet) => closedEgress(facts, subnet)),
+    ...guarded.map((subnet) => `iifname ${bridge(subnet)} jump out_${slots[subnet.id]}`),
+    ...guarded.map((subnet) => `oifname ${bridge(subnet)} jump in_${slots[subnet.id]}`),
+  ]
+  const output = [
+    'type filter hook output priority filter;',
+    'ct state established,related accept',
+    // Only what opens a conversation is judged: the router's own errors and neighbour probes are not.
+    ...guarded.map(
+      (subnet) => `oifname ${bridge(subnet)} meta l4proto { tcp, udp } ct state new jump in_${slots[subnet.id]}`,
+    ),
+  ]
+  const egress = [
+    // Before the translation to the router's own address, which then finds the source translated already.
+    'type nat hook postrouting priority 90;',
+    ...network.subnets.flatMap((subnet) => translatedEgress(subnet, bridge(subnet))),
+  ]
+  return [
+    `add table ${SECURITY_TABLE}`,
+    `delete table ${SECURITY_TABLE}`,
+    `table ${SECURITY_TABLE} {`,
+    ...setsOf(facts),
+    ...chains,
+    chain('forward', forward),
+    chain('output', output),
+    chain('egress', egress),
+    '}',
+  ].join('\n')
+}
+
+function chain(name: string, rules: readonly string[]): string {
+  return [`  chain ${name} {`, ...rules.map((rule) => `    ${rule}`), '  }'].join('\n')
+}
+
+/** Ranges of the tag VirtualNetwork: its own, its pods', and those of peered VNets that have access. */
+export function virtualNetworkRanges({
+  addressPrefix,
+  otherPrefixes = [],
+  podPrefixes = [],
+  peerings = [],
+}: VirtualNetwork): readonly string[] {
+  const peered = peerings.filter(({ allowsAccess }) => allowsAccess).flatMap(({ addressPrefixes }) => addressPrefixes)
+  return withoutNested([addressPrefix, ...otherPrefixes, ...podPrefixes, ...peered])
+}
+
+export function probeAddresses({ subnets }: VirtualNetwork): readonly string[] {
+  return [PROBE_ADDRESS, ...subnets.map(({ addressPrefix }) => gatewayOf(addressPrefix))]
+}
+
+function setsOf({ network, hostAddresses }: SecurityFacts): readonly string[] {
+  const set = (name: string, elements: readonly string[]): string =>
+    [
+      `  set ${name} {`,
+      '    type ipv4_addr; flags interval;',
+      ...(elements.length === 0 ? [] : [`    elements = { ${elements.join(', ')} }`]),
+      '  }',
+    ].join('\n')
+  return [
+    set('virtual_network', virtualNetworkRanges(network)),
+    set('load_balancer', probeAddresses(network)),
+    set('azure_cloud', hostAddresses),
+  ]
+}
+
+function rulesOf(
+  facts: SecurityFacts,
+  { securityRules = [], id }: Subnet,
+  direction: SecurityRule['direction'],
+): readonly string[] {
+  return securityRules
+    .filter((rule) => rule.direction === direction)
+    .flatMap((rule) => matchesOf(rule).map((match) => `${match}${verdictOf(rule, id)}`))
+}
+
+/** A rule of one side allows no more than that: the other subnet's rules are asked, too. */
+function verdictOf({ access, name, direction }: SecurityRule, subnetId: string): string {
+  if (access === 'Allow') return 'return'
+  return `log prefix "${direction} ${name} ${subnetId.split('/').at(-1)} " group ${SECURITY_LOG_GROUP} snaplen 80 counter drop`
+}
+
+/** One match for each combination of a named set or plain ranges on both sides: nft has no "or" across them. */
+function matchesOf(rule: SecurityRule): readonly string[] {
+  const sources = addressMatches('ct original ip saddr', rule.sources)
+  const destinations = addressMatches('ct original ip daddr', rule.destinations)
+  return sources.flatMap((source) => destinations.map((destination) => `${source}${destination}${protocolMatch(rule)}`))
+}
+
+/**
+ * Addresses and ports are those of the conversation's beginning: behind a load balancer the destination is the public
+ * address, as Azure's floating IP has it. Each match ends in a blank; '' matches everything.
+ */
+function addressMatches(field: string, prefixes: readonly string[]): readonly string[] {
+  if (prefixes.includes('*') || prefixes.includes('0.0.0.0/0')) return ['']
+  const ranges = prefixes
+    .filter((prefix) => /^\d/.test(prefix))
+    .map((prefix) => (prefix.includes('/') ? prefix : `${prefix}/32`))
+  const tags = prefixes.filter((prefix) => !/^\d/.test(prefix)).map((prefix) => tagMatch(field, prefix))
+  return ranges.length === 0 ? tags : [...tags, `${field} { ${withoutNested(ranges).join(', ')} } `]
+}
+
+function tagMatch(field: string, tag: string): string {
+  switch (tag.toLowerCase()) {
+    case 'virtualnetwork':
+      return `${field} @virtual_network `
+    case 'azureloadbalancer':
+      return `${field} @load_balancer `
+    case 'azurecloud':
+      return `${field} @azure_cloud `
+    default:
+      return `${field} != @virtual_network ${field} != @load_balancer `
+  }
+}
+
+function protocolMatch({ protocol, sourcePorts, destinationPorts }: SecurityRule): string {
+  const ports = (field: string, ranges: readonly string[]): string =>
+    ranges.includes('*') || ranges.includes('0-65535') ? '' : `${field} { ${joined(ranges).join(', ')} } `
+  const both = `${ports('ct original proto-src', sourcePorts)}${ports('ct original proto-dst', destinationPorts)}`
+  const named = { Tcp: 'tcp', Udp: 'udp', Icmp: 'icmp', Esp: 'esp', Ah: 'ah', '*': undefined }[protocol]
+  if (named !== undefined) return `meta l4proto ${named} ${both}`
+  return both === '' ? '' : `meta l4proto { tcp, udp, sctp } ${both}`
+}
+
+/** Port ranges without overlaps: nft refuses those within one set. */
+function joined(texts: readonly string[]): readonly string[] {
+  const ranges = texts
+    .map((text) => text.split('-').map(Number))
+    .map(([first, last = first]) => ({ first: first!, last: last! }))
+    .toSorted((left, right) => left.first - right.first)
+  const merged: { first: number; last: number }[] = []
+  for (const range of ranges) {
+    const before = merged.at(-1)
+    if (before !== undefined && range.first <= before.last + 1) before.last = Math.max(before.last, range.last)
+    else merged.push({ ...range })
+  }
+  return merged.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`))
+}
+
+/** Peered VNets reach this one and no further: neither a third VNet nor the outside. */
+function peeringRules({ network, peerLinks }: SecurityFacts): readonly string[] {
+  if (peerLinks.size === 0) return []
+  const all = `{ ${[...peerLinks.values()].map((name) => `"${name}"`).join(', ')} }`
+  const each = (network.peerings ?? []).flatMap(
+    ({ virtualNetworkId, addressPrefixes, allowsAccess, allowsForwarded }) => {
+      const link = peerLinks.get(virtualNetworkId)
+      if (link === undefined) return []
+      if (!allowsAccess) return [`iifname "${link}" drop`, `oifname "${link}" drop`]
+      return allowsForwarded
+        ? []
+        : [`iifname "${link}" ip saddr != { ${withoutNested(addressPrefixes).join(', ')} } drop`]
+    },
+  )
+  return [
+    `iifname ${all} oifname ${all} drop`,
+    `iifname ${all} oifname "${HOST_LINK}" drop`,
+    `iifname "${HOST_LINK}" oifname ${all} drop`,
+    ...each,
+  ]
+}
+
+/** Outbound type `none`: nothing leaves but to the API servers, which Azure reaches by a private endpoint then. */
+function closedEgress({ slots, hostAddresses }: SecurityFacts, { id }: Subnet): string {
+  const name = id.split('/').at(-1)
+  const but = hostAddresses.length === 0 ? '' : `ip daddr != { ${hostAddresses.join(', ')} } `
+  return `iifname "br${slots[id]}" oifname "${HOST_LINK}" ${but}log prefix "Outbound outboundType-none ${name} " group ${SECURITY_LOG_GROUP} snaplen 80 counter drop`
+}
+
+function translatedEgress({ egress }: Subnet, bridge: string): readonly string[] {
+  if (egress?.kind !== 'addresses') return []
+  const { addresses } = egress
+  const from = `iifname ${bridge} oifname "${HOST_LINK}"`
+  if (addresses.length === 1) return [`${from} snat ip to ${addresses[0]}`]
+  const rows = addresses.map((address, index) => `${index} : ${address}`).join(', ')
+  return [`${from} snat ip to jhash ip saddr . ip daddr mod ${addresses.length} map { ${rows} }`]
+}
+
+/** Whether the address lies in one of the ranges. */
+export function isInside(prefixes: readonly string[], address: number): boolean {
+  return prefixes.map(parseRange).some(({ first, size }) => address >= first && address < first + size)
+}
