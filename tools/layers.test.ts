@@ -14,18 +14,18 @@ const rows: readonly (readonly string[])[] = [
   ['client', 'store'],
   ['runtime', 'host', 'provider'],
   ['apiserver', 'controllers', 'scheduler', 'node', 'network', 'storage', 'compute', 'arm', 'diagnosis'],
-  ['testing'],
-  ['server', 'agent', 'cli'],
+  ['testing', 'desktop'],
+  ['server', 'agent', 'cli', 'desktop-app'],
   ['tools', 'tests'],
 ]
 
-const browserSafe = new Set(['base', 'cel', 'api', 'client'])
+const browserSafe = new Set(['base', 'cel', 'api', 'client', 'desktop-app'])
 
 /** Who may import the store: the API server and the hub's resources, and those that wire or test. */
 const storeUsers = new Set(['store', 'apiserver', 'arm', 'server', 'testing', 'tools', 'tests'])
 
 /** Folders whose name is not their package's. */
-const packageOfFolder: Readonly<Record<string, string>> = { 'apps/node': 'agent' }
+const packageOfFolder: Readonly<Record<string, string>> = { 'apps/node': 'agent', 'apps/desktop': 'desktop-app' }
 
 function packageOf(path: string): string {
   const [top, name] = path.split('/') as [string, string]

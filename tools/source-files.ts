@@ -11,7 +11,7 @@ export interface SourceFile {
 }
 
 export function sourceFiles(): readonly SourceFile[] {
-  const patterns = ['packages/*/src/**/*.ts', 'apps/*/src/**/*.ts', 'tools/**/*.ts', 'tests/**/*.ts']
+  const patterns = ['packages/*/src/**/*.ts', 'apps/*/src/**/*.{ts,tsx}', 'tools/**/*.ts', 'tests/**/*.ts']
   return globSync(patterns, { cwd: repositoryRoot, exclude: ['**/node_modules/**'] })
     .sort()
     .map((relative) => ({ relative, absolute: `${repositoryRoot}${relative}` }))

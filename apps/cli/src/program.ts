@@ -7,6 +7,7 @@ import type { FlowsFlags } from './commands/flows.ts'
 import type { AgentFlags } from './commands/agent.ts'
 import type { TourFlags } from './commands/tour.ts'
 import type { McpFlags } from './commands/mcp.ts'
+import type { DesktopFlags } from './commands/desktop.ts'
 import type { DiagnoseFlags } from './commands/diagnose.ts'
 import { readOptions } from './options.ts'
 
@@ -45,6 +46,7 @@ Other commands:
   addFlows(program, environment)
   addDiagnose(program, environment, ends)
   addMcp(program, environment)
+  addDesktop(program, environment)
   addTour(program, environment, ends)
   addAgent(program, environment, ends)
   return program
@@ -248,6 +250,23 @@ function addTour(program: Command, environment: Environment, ends: (code: number
     .action(async (flags: TourFlags & { data?: string }) => {
       const { runTourCommand } = await import('./commands/tour.ts')
       ends(await runTourCommand(readOptions(environment, flags.data), flags))
+    })
+}
+
+function addDesktop(program: Command, environment: Environment): void {
+  program
+    .command('desktop')
+    .description("The clusters in a browser: on the server's own port, or for any kubeconfig from this process.")
+    .option('--kubeconfig <file>', 'the clusters of this file; no server is needed')
+    .option('--port <port>', 'of a desktop for a kubeconfig (a free one)', parseAmount)
+    .option('--no-browser', 'print the link and open nothing')
+    .option('--data <folder>', 'where clusters, disks and logs live')
+    .option('-o, --output <format>', '"json" for scripts', parseOutput)
+    .action(async (flags: DesktopFlags & { readonly data?: string }) => {
+      const { runDesktop } = await import('./commands/desktop.ts')
+      const stop = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      await runDesktop(readOptions(environment, flags.data), flags, stop.signal)
     })
 }
 

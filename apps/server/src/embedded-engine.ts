@@ -154,6 +154,10 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return this.#statusOf((await this.#planes.ensure(record)).record)
   }
 
+  get ids(): readonly string[] {
+    return [...this.#records.keys()]
+  }
+
   status(id: string): ControlPlaneStatus | undefined {
     const record = this.#records.get(id)
     return record === undefined ? undefined : this.#statusOf(record)

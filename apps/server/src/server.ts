@@ -9,6 +9,7 @@ import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
 import type { Scope } from '@aksel/base/scope'
 import { openApiServerFiles } from './api-server-files.ts'
 import { openAuditLog } from './audit-log.ts'
+import { openDesktop } from './desktop-mount.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
 import { openHost } from './host-parts.ts'
@@ -64,6 +65,13 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const machines = (wantsSimulated: boolean): MachineProvider =>
     wantsSimulated || host === undefined ? simulated : host.machines
   const identity = await frontDoorIdentity(scope, dataDir)
+  let armUrl = ''
+  const desktop = openDesktop(scope, {
+    engine,
+    identity,
+    repositoryRoot: options.repositoryRoot,
+    armUrl: () => armUrl,
+  })
   const frontDoor = started.use(
     await createFrontDoor(scope, {
       store,
@@ -79,11 +87,14 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       subscriptions: [{ subscriptionId: identity.subscriptionId, displayName: 'Aksel' }],
       region: REGION,
       strict: options.strict,
+      mounts: [desktop],
       prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
       applicationRouting: (own, cluster) => ensureApplicationRouting(own, { host, dataDir }, cluster),
     }),
   )
-  const armUrl = await listen(frontDoor, options, {
+  // Its sockets end before the front door waits for the last of them.
+  started.use(desktop)
+  armUrl = await listen(frontDoor, options, {
     cert: identity.serving.certificatePem,
     key: identity.serving.keyPem,
   })

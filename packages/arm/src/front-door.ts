@@ -7,6 +7,7 @@ import type { ClusterEngine } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import type { Store } from '@aksel/store/store'
+import type { Mount } from './front-door/mount.ts'
 import { createHttpServer, type ServerTls } from './front-door/server.ts'
 import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
@@ -52,6 +53,8 @@ export interface FrontDoorOptions {
   readonly limits?: Partial<ReconcileLimits>
   /** Properties without effect are refused rather than recorded. */
   readonly strict?: boolean
+  /** Served on the same addresses, beside Resource Manager. */
+  readonly mounts?: readonly Mount[]
 }
 
 export interface ListenOptions {
@@ -123,7 +126,8 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   const servers: FastifyInstance[] = []
   return {
     async listen({ host, port, tls }) {
-      const server = createHttpServer(scope, { routes, tokens, identity: options.identity, subscriptionIds }, tls)
+      const { identity, mounts = [] } = options
+      const server = createHttpServer(scope, { routes, tokens, identity, subscriptionIds, mounts }, tls)
       servers.push(server)
       return (await server.listen({ host, port })).replace(/^http:/, 'https:')
     },

@@ -89,6 +89,7 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
     { name: 'format', argv: [bin('oxfmt'), '--check'] },
     { name: 'lint', argv: [bin('oxlint'), '--type-aware'] },
     { name: 'types', argv: [bin('tsc'), '--noEmit'] },
+    { name: 'types of the page', argv: [bin('tsc'), '--noEmit', '-p', 'apps/desktop'] },
     unit,
   ]
   // A file that hangs must fail, not hold up the gate.

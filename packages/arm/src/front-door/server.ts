@@ -1,6 +1,7 @@
 // HTTP around the rows: tokens, api-versions, headers and error bodies, the same for every operation.
 
-import { createServer } from 'node:https'
+import type { RequestListener } from 'node:http'
+import { createServer, type Server } from 'node:https'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ArmError } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
@@ -8,6 +9,7 @@ import { JsonSyntaxError, parseJson } from '@aksel/base/json'
 import { childScope, type Scope } from '@aksel/base/scope'
 import { AksError, contentInvalid } from '../azure-errors.ts'
 import { judgeApiVersion, providers } from './api-versions.ts'
+import type { Mount } from './mount.ts'
 import type { ArmRequest, ArmResponse, Caller, Route } from './route.ts'
 import type { Identity, Tokens } from './tokens.ts'
 
@@ -22,6 +24,7 @@ export interface ServerParts {
   readonly tokens: Tokens
   readonly identity: Identity
   readonly subscriptionIds: readonly string[]
+  readonly mounts: readonly Mount[]
 }
 
 const bodyBytesMax = 4 * 1024 * 1024
@@ -44,7 +47,7 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
       ignoreDuplicateSlashes: true,
       maxParamLength: 512,
     },
-    serverFactory: (handler) => createServer({ cert: tls.cert, key: tls.key }, handler),
+    serverFactory: (handler) => withMounts(createServer({ cert: tls.cert, key: tls.key }), parts.mounts, handler),
   })
   readBodies(app)
   for (const route of parts.routes) {
@@ -61,6 +64,26 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
     throw notServed(request)
   })
   return app
+}
+
+/** What a mount serves never reaches the rows; a browser that asks for nothing in particular is led to the first. */
+function withMounts(server: Server, mounts: readonly Mount[], handler: RequestListener): Server {
+  const pathOf = (url: string | undefined): string => (url ?? '/').split('?')[0]!
+  server.on('request', (request, response) => {
+    const path = pathOf(request.url)
+    const mount = mounts.find((each) => each.serves(path))
+    if (mount !== undefined) return mount.handle(request, response)
+    const home = mounts[0]?.home
+    if (path === '/' && home !== undefined && request.headers.accept?.includes('text/html') === true)
+      return void response.writeHead(302, { location: home }).end()
+    handler(request, response)
+  })
+  server.on('upgrade', (request, socket, head) => {
+    const mount = mounts.find((each) => each.serves(pathOf(request.url)))
+    if (mount === undefined) socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
+    else mount.upgrade(request, socket, head)
+  })
+  return server
 }
 
 function readBodies(app: FastifyInstance): void {

@@ -1,0 +1,239 @@
+// A kind as a table: whatever the cluster serves, live, filtered and sorted, with what may be done to many at once.
+
+import { Button, Input, Tooltip } from '@fluentui/react-components'
+import { AddRegular, DismissRegular, SearchRegular, TableSettingsRegular } from '@fluentui/react-icons'
+import { lazy, Suspense, useDeferredValue, useEffect, useRef, useState, type ReactNode } from 'react'
+import { useCluster } from '../data/cluster.tsx'
+import { useLiveTable } from '../data/live-table.ts'
+import { go } from '../data/navigate.ts'
+import { useNow } from '../data/now.ts'
+import { shownColumns, type ShownColumn } from '../model/columns.ts'
+import { ageText, toneOf, type Row } from '../model/kube-table.ts'
+import { resourceId, titleOf, type ApiResource } from '../model/resources.ts'
+import type { Sort } from '../model/table-store.ts'
+import { Link } from '../parts/link.tsx'
+import { LiveState } from '../parts/live-state.tsx'
+import { Empty, Failure, Loading } from '../parts/states.tsx'
+import { VirtualTable } from '../parts/virtual-table.tsx'
+
+const BulkActions = lazy(async () => ({ default: (await import('../parts/bulk-actions.tsx')).BulkActions }))
+const CreateObject = lazy(async () => ({ default: (await import('../parts/create-object.tsx')).CreateObject }))
+
+const noMarks: ReadonlySet<string> = new Set()
+
+export function ListPage({ id, filter }: { readonly id: string; readonly filter: string }) {
+  const cluster = useCluster()
+  const resource = cluster.find(id)
+  if (resource === undefined)
+    return <Empty title="No such kind here">{`This cluster does not serve "${id}", or you may not see it.`}</Empty>
+  return <List key={`${cluster.key} ${id}`} resource={resource} filter={filter} />
+}
+
+function List({ resource, filter }: { readonly resource: ApiResource; readonly filter: string }) {
+  const cluster = useCluster()
+  const id = resourceId(resource)
+  const [sort, setSort] = useState<Sort | undefined>(
+    id.startsWith('events') ? { column: 'Age', descending: false } : undefined,
+  )
+  const [wide, setWide] = useState(false)
+  const [marked, setMarked] = useState(noMarks)
+  const [creating, setCreating] = useState(false)
+  const deferred = useDeferredValue(filter)
+  const { table, update } = useLiveTable(cluster.places(resource), [], { filter: deferred, sort })
+  const withNamespace = resource.namespaced && cluster.scope.length !== 1
+  const columns = shownColumns(update?.columns ?? [], { resource: id, withNamespace, wide })
+  const setFilter = (text: string): void =>
+    go({ page: 'list', cluster: cluster.key, resource: id, filter: text }, { replace: true })
+  const title = titleOf(resource)
+  const open = (row: Row): void =>
+    go({ page: 'object', cluster: cluster.key, resource: id, namespace: row.namespace, name: row.name, tab: 'details' })
+  const mayCreate = cluster.may({ verb: 'create', group: resource.group, resource: resource.resource })
+  return (
+    <>
+      <div className="head">
+        <div className="titleblock">
+          <h1>{title}</h1>
+        </div>
+        <span className="sub">{update === undefined ? '' : countText(update.shown, update.total, filter)}</span>
+        <span className="grow" />
+        {update !== undefined && <LiveState state={update.state} complete={update.complete} />}
+        {mayCreate && (
+          <Button appearance="primary" size="small" icon={<AddRegular />} onClick={() => setCreating(true)}>
+            Create
+          </Button>
+        )}
+      </div>
+      <div className="tools">
+        <FilterBox value={filter} onChange={setFilter} what={title.toLowerCase()} />
+        <Tooltip content={wide ? 'Fewer columns' : 'All columns'} relationship="label">
+          <Button
+            appearance={wide ? 'primary' : 'subtle'}
+            size="small"
+            icon={<TableSettingsRegular />}
+            aria-pressed={wide}
+            onClick={() => setWide(!wide)}
+          />
+        </Tooltip>
+        <span className="grow" />
+        {marked.size > 0 && (
+          <Suspense fallback={null}>
+            <BulkActions resource={resource} keys={[...marked]} onDone={() => setMarked(noMarks)} />
+          </Suspense>
+        )}
+      </div>
+      <section className="card sheet" aria-label={title}>
+        <Body update={update} filter={filter} title={title}>
+          {update !== undefined && (
+            <VirtualTable
+              label={title}
+              table={table}
+              update={update}
+              columns={columns}
+              cell={(row, column) => <Cell row={row} column={column} resource={id} />}
+              sort={sort}
+              onSort={setSort}
+              onOpen={open}
+              marked={marked}
+              onMark={setMarked}
+            />
+          )}
+        </Body>
+      </section>
+      {creating && (
+        <Suspense fallback={null}>
+          <CreateObject resource={resource} onClose={() => setCreating(false)} />
+        </Suspense>
+      )}
+    </>
+  )
+}
+
+function Body({
+  update,
+  filter,
+  title,
+  children,
+}: {
+  readonly update: ReturnType<typeof useLiveTable>['update']
+  readonly filter: string
+  readonly title: string
+  readonly children: ReactNode
+}) {
+  if (update === undefined || (update.total === 0 && update.state.kind === 'listing'))
+    return <Loading label={`Reading ${title.toLowerCase()}`} />
+  if (update.total === 0 && (update.state.kind === 'refused' || update.state.kind === 'retrying'))
+    return (
+      <Failure
+        error={Object.assign(
+          new Error(update.state.message),
+          update.state.kind === 'refused' ? { status: update.state.status } : {},
+        )}
+      />
+    )
+  if (update.total === 0)
+    return <Empty title={`No ${title.toLowerCase()}`}>There are none in the namespaces that you look at.</Empty>
+  if (update.shown === 0)
+    return <Empty title="Nothing matches">{`None of ${update.total.toLocaleString('en')} match "${filter}".`}</Empty>
+  return children
+}
+
+function countText(shown: number, total: number, filter: string): string {
+  const text = total.toLocaleString('en')
+  return filter.trim() === '' || shown === total ? text : `${shown.toLocaleString('en')} of ${text}`
+}
+
+/** `/` goes to it from anywhere on the page. */
+export function FilterBox({
+  value,
+  onChange,
+  what,
+}: {
+  readonly value: string
+  readonly onChange: (text: string) => void
+  readonly what: string
+}) {
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const typing =
+        event.target instanceof HTMLElement &&
+        /^(INPUT|TEXTAREA)$|cm-content/.test(event.target.tagName + event.target.className)
+      if (event.key !== '/' || typing) return
+      event.preventDefault()
+      box.current?.querySelector('input')?.focus()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [])
+  return (
+    <div ref={box} style={{ width: 340, maxWidth: '100%' }}>
+      <Input
+        size="small"
+        style={{ width: '100%' }}
+        contentBefore={<SearchRegular />}
+        {...(value === ''
+          ? {}
+          : {
+              contentAfter: (
+                <Button
+                  appearance="transparent"
+                  size="small"
+                  icon={<DismissRegular />}
+                  aria-label="Clear the filter"
+                  onClick={() => onChange('')}
+                />
+              ),
+            })}
+        placeholder={`Filter ${what}: web -status:running label:app=api`}
+        aria-label={`Filter ${what}`}
+        value={value}
+        onChange={(_, { value: text }) => onChange(text)}
+        onKeyDown={(event) => event.key === 'Escape' && onChange('')}
+      />
+    </div>
+  )
+}
+
+function Cell({
+  row,
+  column,
+  resource,
+}: {
+  readonly row: Row
+  readonly column: ShownColumn
+  readonly resource: string
+}) {
+  const cluster = useCluster()
+  if (column.kind === 'age') return <Age createdMs={row.createdMs} />
+  if (column.kind === 'namespace') return <span className="dim">{row.namespace}</span>
+  if (column.kind === 'name')
+    return (
+      <Link
+        to={{
+          page: 'object',
+          cluster: cluster.key,
+          resource,
+          namespace: row.namespace,
+          name: row.name,
+          tab: 'details',
+        }}
+        title={row.name}
+        tabIndex={-1}
+      >
+        {row.name}
+      </Link>
+    )
+  const value = row.cells[column.at] ?? ''
+  const tone = toneOf(column.title, value)
+  return (
+    <span title={String(value).length > 24 ? String(value) : undefined}>
+      {tone !== undefined && <span className={`dot ${tone}`} />}
+      {value === '<none>' || value === '' ? <span className="dim">–</span> : value}
+    </span>
+  )
+}
+
+function Age({ createdMs }: { readonly createdMs: number }) {
+  const nowMs = useNow()
+  return <span className="dim">{createdMs === 0 ? '–' : ageText(nowMs - createdMs)}</span>
+}
