@@ -311,6 +311,173 @@ test(
   },
 )
 
+test(
+  'a command is run inside the cluster: its output, its exit code and its files, and nothing of it is left',
+  { timeout: 180_000 },
+  async () => {
+    const run = (command: string, context?: string) =>
+      client.managedClusters.runCommand(group, name, { command, ...(context === undefined ? {} : { context }) })
+    const listed = await run('kubectl get nodes -o name && kubectl config view --minify -o jsonpath={..namespace}')
+    assert.deepEqual([listed.provisioningState, listed.exitCode], ['Succeeded', 0], JSON.stringify(listed))
+    assert.match(listed.logs!, /^node\/aks-system-\d{8}-vmss\w{6}\nnode\/aks-user-\d{8}-vmss\w{6}\ndefault$/)
+    assert.ok(listed.finishedAt! >= listed.startedAt!)
+    const failed = await run('echo {\\"a\\": 7} | jq .a; helm version --short; yes | head -c 700000; exit 3')
+    assert.deepEqual([failed.provisioningState, failed.exitCode], ['Succeeded', 3])
+    assert.match(failed.logs!, /^7\nv\d+\.\d+\.\d+/)
+    assert.equal(failed.logs!.length, 512 * 1024, 'output is cut where AKS cuts it')
+
+    const folder = await mkdtemp(join(tmpdir(), 'aksel-command-'))
+    const manifest = join(folder, 'words.yaml')
+    await writeFile(
+      manifest,
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words, namespace: default}\ndata: {said: hello}\n',
+    )
+    const own = ['-g', group, '-n', name]
+    const invoked = await aksel.ok([
+      ...['az', 'aks', 'command', 'invoke', ...own, '--file', manifest],
+      ...['--command', 'kubectl apply -f words.yaml'],
+    ])
+    assert.match(invoked, /^command started at \S+, finished at \S+ with exitcode=0\nconfigmap\/words created\n$/)
+    await rm(folder, { recursive: true })
+    const theirs = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+    for (const kind of ['pods', 'secrets', 'serviceaccounts'])
+      assert.doesNotMatch(await aksel.kubectl([...theirs, '-n', 'aks-command', 'get', kind, '-o', 'name']), /command-/)
+    assert.doesNotMatch(await aksel.kubectl([...theirs, 'get', 'clusterrolebindings', '-o', 'name']), /aks-command/)
+    await assert.rejects(client.managedClusters.getCommandResult(group, name, '0'.repeat(32)), { code: 'NotFound' })
+
+    await client.managedClusters.createOrUpdate(group, name, {
+      location: 'westeurope',
+      apiServerAccessProfile: { disableRunCommand: true },
+    })
+    await assert.rejects(async () => run('true'), /run command feature is disabled/)
+  },
+)
+
+test(
+  'authorized ranges keep everybody else from the API server, open watches included, and nodes and commands go on',
+  { timeout: 180_000 },
+  async () => {
+    const allow = (authorizedIPRanges: string[]) =>
+      client.managedClusters.createOrUpdate(group, name, {
+        location: 'westeurope',
+        apiServerAccessProfile: { authorizedIPRanges },
+      })
+    const theirs = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+    await using watch = aksel.start(['kubectl', ...theirs, 'get', 'nodes', '--watch-only', '-v=6'])
+    await watch.says(/watch=true.*200|"Response" verb="GET" url="[^"]*watch=true[^"]*" status="200/)
+    await allow(['203.0.113.0/24'])
+    await watch
+      .says(/unexpected EOF|connection reset|an error on the server|stream error|\[ended\]/)
+      .catch((error: Error) => assert.match(error.message, /\[ended\]/))
+    assert.match(await aksel.fails(['kubectl', ...theirs, 'get', 'nodes']), /EOF|connection reset by peer/)
+    const inside = await client.managedClusters.runCommand(group, name, { command: 'kubectl get nodes' })
+    assert.match(inside.logs!, /aks-system-\d{8}-vmss\w{6} +Ready/)
+    await allow(['203.0.113.0/24', '127.0.0.1/32'])
+    assert.match(await aksel.kubectl([...theirs, 'get', 'nodes']), /aks-system-\d{8}-vmss\w{6} +Ready/)
+    await assert.rejects(allow(['10.0.0.0/33']), { code: 'InvalidParameter' })
+    await allow([])
+  },
+)
+
+test(
+  'a private cluster is reached from its own network alone, and says its private name',
+  { timeout: 120_000 },
+  async () => {
+    const own = [group, 'hidden'] as const
+    const created = await client.managedClusters.createOrUpdate(...own, {
+      location: 'westeurope',
+      dnsPrefix: 'hidden',
+      tags: { 'aksel.simulated': 'true' },
+      apiServerAccessProfile: { enablePrivateCluster: true },
+      agentPoolProfiles: [{ name: 'system', mode: 'System', count: 1, vmSize: 'Standard_D2s_v5' }],
+    })
+    assert.match(created.privateFqdn!, /^hidden-[0-9a-f]{8}\.[0-9a-f-]{36}\.privatelink\.westeurope\.azmk8s\.io$/)
+    const { kubeconfigs } = await client.managedClusters.listClusterAdminCredentials(...own)
+    const path = join(aksel.dataDir, 'hidden-kubeconfig')
+    await writeFile(path, kubeconfigs![0]!.value!)
+    const flags = ['kubectl', '--kubeconfig', path]
+    assert.match(await aksel.fails([...flags, 'get', 'nodes']), /EOF|connection reset by peer/)
+    for (const server of ['https://127.7.0.3', 'https://127.7.0.4'])
+      assert.doesNotMatch(await aksel.fails([...flags, `--server=${server}`, 'get', 'nodes']), /Ready/)
+    await client.managedClusters.delete(...own)
+  },
+)
+
+test(
+  'after a rotation of signing keys both are published, and tokens of the one before are still believed',
+  { timeout: 120_000 },
+  async () => {
+    const theirs = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+    const kubectl = (...args: readonly string[]): Promise<string> => aksel.kubectl([...theirs, ...args])
+    const keyIds = async (): Promise<readonly string[]> => {
+      const { keys } = JSON.parse(await kubectl('get', '--raw', '/openid/v1/jwks')) as { keys: { kid: string }[] }
+      return keys.map(({ kid }) => kid)
+    }
+    const [first] = await keyIds()
+    const token = (await kubectl('create', 'token', 'default')).trim()
+    await client.managedClusters.rotateServiceAccountSigningKeys(group, name)
+    const [second, retired, ...more] = await keyIds()
+    assert.deepEqual([retired, more], [first, []])
+    assert.notEqual(second, first)
+    const as = [`--token=${token}`]
+    const { server, authority } = await placeOf(theirs)
+    const whoami = ['kubectl', '--kubeconfig=/dev/null', `--server=${server}`, `--certificate-authority=${authority}`]
+    assert.match(await aksel.ok([...whoami, ...as, 'auth', 'whoami']), /system:serviceaccount:default:default/)
+    await aksel.ok(['az', 'aks', 'oidc-issuer', 'rotate-signing-keys', '-g', group, '-n', name, '--yes'])
+    assert.equal((await keyIds()).includes(first!), false, 'a second rotation leaves the first key in')
+    assert.match(await aksel.fails([...whoami, ...as, 'auth', 'whoami']), /must be logged in to the server/)
+  },
+)
+
+/** Where a kubeconfig leads, and a file with the authority that it trusts. */
+async function placeOf(flags: readonly string[]): Promise<{ readonly server: string; readonly authority: string }> {
+  interface Kubeconfig {
+    readonly clusters: readonly [
+      { readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string } },
+    ]
+  }
+  const [{ cluster }] = (await aksel.json<Kubeconfig>([...flags, 'config', 'view', '--raw'])).clusters
+  const authority = join(aksel.dataDir, 'sdk-authority.pem')
+  await writeFile(authority, Buffer.from(cluster['certificate-authority-data'], 'base64'))
+  return { server: cluster.server, authority }
+}
+
+test(
+  'after a rotation of certificates nobody comes in with the old ones, and nodes and pods are there anew',
+  { timeout: 240_000 },
+  async () => {
+    const old = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+    const nodesOf = async (flags: readonly string[]): Promise<readonly string[]> =>
+      (await aksel.kubectl([...flags, 'get', 'nodes', '-o', 'jsonpath={.items[*].metadata.uid}'])).split(' ')
+    const before = await nodesOf(old)
+    await client.managedClusters.rotateClusterCertificates(group, name)
+    assert.match(await aksel.fails(['kubectl', ...old, 'get', 'nodes']), /certificate signed by unknown authority/)
+    const { kubeconfigs } = await client.managedClusters.listClusterAdminCredentials(group, name)
+    const path = join(aksel.dataDir, 'rotated-kubeconfig')
+    await writeFile(path, kubeconfigs![0]!.value!)
+    const fresh = ['--kubeconfig', path]
+    const after = await nodesOf(fresh)
+    assert.equal(after.length, before.length)
+    assert.deepEqual(
+      after.filter((uid) => before.includes(uid)),
+      [],
+      'a node stands as it was',
+    )
+    await aksel.kubectl([...fresh, 'wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=60s'])
+    await aksel.kubectl([...fresh, 'rollout', 'status', 'deployment/echo', '--timeout=120s'])
+    // The pod knows the new authority, and the new API server knows its token.
+    const read = (file: string): Promise<string> => {
+      const path = `/var/run/secrets/kubernetes.io/serviceaccount/${file}`
+      return aksel.kubectl([...fresh, 'exec', 'deployment/echo', '--', 'cat', path])
+    }
+    const { server, authority } = await placeOf(fresh)
+    assert.equal((await read('ca.crt')).trim(), (await readFile(authority, 'utf8')).trim())
+    const as = [`--server=${server}`, `--certificate-authority=${authority}`, `--token=${await read('token')}`]
+    const who = await aksel.ok(['kubectl', '--kubeconfig=/dev/null', ...as, 'auth', 'whoami'])
+    assert.match(who, /system:serviceaccount:default:default/)
+  },
+)
+
 test('the SDK deletes the cluster, and the first goes on', { timeout: 120_000 }, async () => {
   await client.managedClusters.delete(group, name)
   assert.match(await aksel.fails(['az', 'aks', 'show', '-g', group, '-n', name]), /\(ResourceNotFound\)/)

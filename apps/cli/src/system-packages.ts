@@ -17,6 +17,7 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'conntrack', file: '/usr/sbin/conntrack' },
   { name: 'haproxy', file: '/usr/sbin/haproxy' },
   { name: 'inotify-tools', file: '/usr/bin/inotifywait' },
+  { name: 'jq', file: '/usr/bin/jq' },
   { name: 'tcpdump', file: '/usr/bin/tcpdump' },
   { name: 'perl-base', file: '/usr/bin/perl' },
 ]

@@ -3,11 +3,12 @@
 import { createHash } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { RetiredKey } from '@aksel/apiserver/authentication/tokens'
 import { newFrontProxy, type FrontProxy } from '@aksel/apiserver/aggregation/front-proxy'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Scope } from '@aksel/base/scope'
 import type { ApiSwitches } from './api-switches.ts'
-import type { ControlPlaneSpec, ControlPlaneState } from '@aksel/provider/cluster-engine'
+import type { ApiAccess, ControlPlaneSpec, ControlPlaneState, KeyRotations } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
 import { readJson, writeDurableFile } from '@aksel/host/durable-file'
 import type { Store } from '@aksel/store/store'
@@ -24,6 +25,12 @@ export interface ClusterRecord {
   readonly admin: KeyPair
   readonly user: KeyPair
   readonly signingKey: SigningKey
+  /** Signed before it, and is believed for a while. */
+  readonly retiredKeys?: readonly RetiredKey[]
+  /** Absent: everybody. */
+  readonly access?: ApiAccess
+  /** Absent: none yet. */
+  readonly rotations?: KeyRotations
   /** Who the API server is to API servers behind an APIService. Records of older versions lack it. */
   readonly frontProxy?: FrontProxy
   /** Whose tokens are believed besides the cluster's own. */
@@ -68,6 +75,17 @@ export async function newClusterRecord(
   },
 ): Promise<ClusterRecord> {
   const { spec, index, madeBy, switches } = request
+  const keys = await newKeys(scope, spec, index)
+  const maker = madeBy === undefined ? {} : { madeBy }
+  const switched = switches === undefined ? {} : { switches }
+  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker, ...switched }
+}
+
+export type ClusterKeys = Required<
+  Pick<ClusterRecord, 'authority' | 'serving' | 'admin' | 'user' | 'signingKey' | 'frontProxy'>
+>
+
+export async function newKeys(scope: Scope, spec: ControlPlaneSpec, index: number): Promise<ClusterKeys> {
   const authority = await createAuthority(scope, { commonName: 'ca', years: 30 })
   const addresses = [
     loopbackAddress(index),
@@ -101,10 +119,7 @@ export async function newClusterRecord(
     newFrontProxy(scope),
   ])
   // As on AKS with local accounts: both credentials are those of one client.
-  const keys = { authority, serving, admin, user: admin, signingKey, frontProxy }
-  const maker = madeBy === undefined ? {} : { madeBy }
-  const switched = switches === undefined ? {} : { switches }
-  return { key: clusterKey(spec.id), index, spec, state: 'Running', ...keys, ...maker, ...switched }
+  return { authority, serving, admin, user: admin, signingKey, frontProxy }
 }
 
 export function resourceGroupOf(id: string): string {

@@ -11,7 +11,7 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
 import { isLoopUser, loopUserAgent } from '@aksel/controllers/identities'
-import type { DeprecatedUse } from '@aksel/provider/cluster-engine'
+import { openAccess, type ApiAccess, type DeprecatedUse } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
@@ -22,6 +22,7 @@ import type { Store } from '@aksel/store/store'
 import type { ApiServerFiles } from './api-server-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { MachinesOfClusters } from './machine-loops.ts'
+import { admitsFabric, admitsPublic, type Connection } from './api-access.ts'
 import { runElected } from './elected-loops.ts'
 
 /** What every control plane of this server is handed. */
@@ -55,6 +56,8 @@ export interface ControlPlaneOptions extends ControlPlaneParts {
   /** Listens there already, until the API server takes its place. */
   readonly claim?: Server | undefined
   readonly tunnelSocket: string
+  /** Who gets through, as it is at the moment; everybody when absent. */
+  readonly access?: () => ApiAccess
   /** The VNet of its nodes, once it is known. */
   readonly virtualNetworkId: () => string | undefined
   /** Our name in the elections of the server that runs the cluster's loops. */
@@ -72,6 +75,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly record: ClusterRecord
   /** From the next request on. */
   configureAuthentication(configuration: AuthenticationConfiguration): void
+  /** Ends connections that may no longer be. */
+  recheckPeers(): void
   client(user: User): Client
 }
 
@@ -92,7 +97,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const stopping = new AbortController()
   const own = childScope(scope, {}, stopping.signal)
   await using started = new AsyncDisposableStack()
-  const { record } = options
+  const { record, access = () => openAccess } = options
   const { authority, serving } = record
   const pems = { certPem: serving.certificatePem, keyPem: serving.keyPem, caPem: authority.certificatePem }
   const tunnel = started.use(await openTunnelServer(own, { socketPath: options.tunnelSocket, tls: pems }))
@@ -105,9 +110,17 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
     encryption?.onChange((configuration) => server.configureEncryption(configuration)),
   ]
   for (const one of followed) if (one !== undefined) started.use(one)
-  await server.listen({ host: options.localAddress, port: options.localPort, tls: pems, claim: options.claim })
-  if (record.spec.fabricAddress !== undefined)
-    await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems })
+  await server.listen({
+    host: options.localAddress,
+    port: options.localPort,
+    tls: pems,
+    claim: options.claim,
+    admits: (ends) => admitsPublic(access(), ends),
+  })
+  if (record.spec.fabricAddress !== undefined) {
+    const admits = (ends: Connection): boolean => admitsFabric(access(), ends)
+    await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems, admits })
+  }
   const client = (user: User, fence?: Fence): Client =>
     createClient(server.transportFor(user, fence), { userAgent: userAgentOf(user) })
   const loops =
@@ -122,6 +135,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   return {
     record,
     client,
+    recheckPeers: () => server.recheckPeers(),
     configureAuthentication: (configuration) => server.configureAuthentication(configuration),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
@@ -173,7 +187,11 @@ async function openServer(
     advertisePort: onFabric ? FABRIC_PORT : options.localPort,
     clientAuthority: record.authority.certificatePem,
     ...(record.frontProxy === undefined ? {} : { frontProxy: record.frontProxy }),
-    serviceAccounts: { issuer: issuerOf(record), key: record.signingKey },
+    serviceAccounts: {
+      issuer: issuerOf(record),
+      key: record.signingKey,
+      ...(record.retiredKeys === undefined ? {} : { retired: record.retiredKeys }),
+    },
     ...(record.authentication === undefined ? {} : { authentication: record.authentication }),
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,

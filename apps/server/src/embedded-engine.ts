@@ -8,12 +8,15 @@ import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { ArchiveFacts, ClusterArchives, ForkOptions, WrittenArchive } from '@aksel/provider/cluster-archives'
+import { noRotations, openAccess } from '@aksel/provider/cluster-engine'
 import type {
+  ApiAccess,
   ClusterEngine,
   ControlPlaneSpec,
   ControlPlaneStatus,
   CredentialRole,
   DeprecatedUse,
+  KeyRotations,
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
@@ -33,6 +36,7 @@ import { DeprecatedUses } from './deprecated-uses.ts'
 import { issueNodeCredentials } from './node-credentials.ts'
 import { OwnStores } from './own-stores.ts'
 import { Places } from './places.ts'
+import { withRotatedKeys } from './rotate-keys.ts'
 import { RunningPlanes, tunnelSocketOf, type Keyspace, type PlaneOptions } from './running-planes.ts'
 
 const API_PORT = 443
@@ -136,7 +140,9 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     }
     this.#records.set(id, record)
     this.#places.know(record.index)
-    this.#planes.find(id)?.configureAuthentication(record.authentication ?? {})
+    const plane = this.#planes.find(id)
+    plane?.configureAuthentication(record.authentication ?? {})
+    plane?.recheckPeers()
     await this.#planes.haltOlder(record)
     for (let attempt = 1; record.state === 'Running' && !this.#scope.signal.aborted; attempt++) {
       try {
@@ -185,6 +191,21 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return this.#statusOf(this.#known(id))
   }
 
+  async rotateKeys(_scope: Scope, id: string, rotations: KeyRotations): Promise<ControlPlaneStatus> {
+    const record = this.#known(id)
+    const rotated = await withRotatedKeys(this.#scope, record, rotations)
+    if (rotated !== record) await this.#save({ ...this.#known(id), ...rotated })
+    await this.#planes.renew(this.#known(id))
+    return this.#statusOf(this.#known(id))
+  }
+
+  async restrictAccess(_scope: Scope, id: string, access: ApiAccess): Promise<ControlPlaneStatus> {
+    const record = this.#known(id)
+    if (!isDeepStrictEqual(record.access ?? openAccess, access)) await this.#save({ ...record, access })
+    this.#planes.find(id)?.recheckPeers()
+    return this.#statusOf(this.#known(id))
+  }
+
   deprecatedUses(id: string): readonly DeprecatedUse[] {
     return this.#uses.of(this.#known(id).key)
   }
@@ -204,9 +225,10 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     const record = this.#known(id)
     const { certificatePem, keyPem } = role === 'admin' ? record.admin : record.user
     const { name } = record.spec
+    const server = record.access?.private === true ? this.#nodeUrl(record) : this.#localUrl(record)
     const user = `${role === 'admin' ? 'clusterAdmin' : 'clusterUser'}_${resourceGroupOf(id)}_${name}`
     return renderKubeconfig(
-      { server: this.#localUrl(record), caPem: record.authority.certificatePem, certPem: certificatePem, keyPem },
+      { server, caPem: record.authority.certificatePem, certPem: certificatePem, keyPem },
       { cluster: name, user, context: role === 'admin' ? `${name}-admin` : name },
     )
   }
@@ -355,6 +377,8 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
       state: record.state,
       ...(failure === undefined ? {} : { failure }),
       kubernetesVersion: record.spec.kubernetesVersion,
+      rotations: record.rotations ?? noRotations,
+      access: record.access ?? openAccess,
       localUrl: this.#localUrl(record),
       nodeUrl: this.#nodeUrl(record),
       tunnelSocket: tunnelSocketOf(this.#options.dataDir, record),

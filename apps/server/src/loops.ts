@@ -51,6 +51,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       rootCaPem: options.record.authority.certificatePem,
       authority: options.record.authority,
       tokenKey: options.record.signingKey,
+      ...(options.record.retiredKeys === undefined ? {} : { retiredKeys: options.record.retiredKeys }),
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
       ...(nodeIpam.clusterCidrs.length === 0 ? {} : { nodeIpam }),
     }),

@@ -3,8 +3,10 @@
 
 import { join } from 'node:path'
 import type { Server } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { shiftedClock } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
+import { openAccess } from '@aksel/provider/cluster-engine'
 import type { Store } from '@aksel/store/store'
 import type { ClusterRecord } from './cluster-record.ts'
 import { startControlPlane, type ControlPlane, type ControlPlaneParts } from './control-plane.ts'
@@ -112,16 +114,18 @@ export class RunningPlanes {
     }
   }
 
-  /** Runs as the record says now: one of another version ends first. */
+  /** Runs as the record says now: one of another version or with other keys ends first. */
   async renew(record: ClusterRecord): Promise<void> {
     await this.haltOlder(record)
     if (record.state === 'Running') await this.ensure(record)
   }
 
-  async haltOlder({ spec }: ClusterRecord): Promise<void> {
-    const running = this.#alive.get(spec.id)
-    if (running !== undefined && running.record.spec.kubernetesVersion !== spec.kubernetesVersion)
-      await this.halt(spec.id)
+  async haltOlder({ spec, rotations }: ClusterRecord): Promise<void> {
+    const running = this.#alive.get(spec.id)?.record
+    if (running === undefined) return
+    const isCurrent =
+      running.spec.kubernetesVersion === spec.kubernetesVersion && isDeepStrictEqual(running.rotations, rotations)
+    if (!isCurrent) await this.halt(spec.id)
   }
 
   async halt(id: string): Promise<void> {
@@ -160,6 +164,7 @@ export class RunningPlanes {
         localPort: place.port,
         claim: socket,
         tunnelSocket: tunnelSocketOf(dataDir, record),
+        access: () => this.#records.current(id)?.access ?? openAccess,
         virtualNetworkId: () => this.#records.current(id)?.virtualNetworkId,
       })
     } catch (error) {

@@ -17,6 +17,7 @@ import { FileRecords } from './cluster-record.ts'
 import { chosenStore, hostName, isShared, openStore } from './open-store.ts'
 import type { ServerOptions } from './options.ts'
 import { ensureApplicationRouting } from './application-routing.ts'
+import { bringCommandRuntime } from './command-runtime.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { openSimulatedMachines } from '@aksel/compute/simulated/simulated-machines'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
@@ -89,6 +90,9 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       strict: options.strict,
       mounts: [desktop],
       prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
+      ...(host === undefined
+        ? {}
+        : { commandRuntime: (own, clusterId) => bringCommandRuntime(own, { host, options }, clusterId) }),
       applicationRouting: (own, cluster) => ensureApplicationRouting(own, { host, dataDir }, cluster),
     }),
   )

@@ -8,7 +8,7 @@ import { bootstrapTokens } from './authentication/bootstrap-token.ts'
 import { noteLegacyUses } from './authentication/legacy-uses.ts'
 import { TokenAuthenticator } from './authentication/service-account.ts'
 import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
-import { TokenAuthority, type SigningKey } from './authentication/tokens.ts'
+import { TokenAuthority, type TokenKeys } from './authentication/tokens.ts'
 import { ConfiguredAuthorizer } from './authorization/configured-authorizer.ts'
 import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
@@ -19,7 +19,7 @@ import type { OwnClient } from './own-client.ts'
 import type { RecordStore } from './registry/record-store.ts'
 
 export interface AuthorityOptions {
-  readonly serviceAccounts: { readonly issuer: string; readonly key: SigningKey }
+  readonly serviceAccounts: TokenKeys & { readonly issuer: string }
 }
 
 export interface Authorities {
@@ -42,8 +42,8 @@ export function authorities(
 ): Authorities {
   const core = (plural: string): KindRow => rowOf(catalog, '', plural)
   const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
-  const { issuer, key } = options.serviceAccounts
-  const tokens = new TokenAuthority({ clock: scope.clock, random: scope.random, issuer, key })
+  const { issuer } = options.serviceAccounts
+  const tokens = new TokenAuthority({ clock: scope.clock, random: scope.random, ...options.serviceAccounts })
   const rows = {
     serviceAccounts: core('serviceaccounts'),
     pods: core('pods'),

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { kubernetesTool } from '../../../apps/cli/src/kubernetes-tools.ts'
+import { kubernetesTool } from '@aksel/host/kubernetes-tools'
 import { admin, kubeconfigFor, startTestServer, type TestServer } from './test-server.ts'
 
 const manifests = `

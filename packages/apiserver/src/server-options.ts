@@ -11,7 +11,7 @@ import type { AuthenticationConfiguration } from '@aksel/api/authentication-conf
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
 import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
 import type { ReviewServices } from './authorization/configured-authorizer.ts'
-import type { SigningKey } from './authentication/tokens.ts'
+import type { TokenKeys } from './authentication/tokens.ts'
 import type { NodeConnector } from './connect-handler.ts'
 import type { OpenApiLibrary } from './discovery/open-api-library.ts'
 import type { HealthCheck } from './health.ts'
@@ -40,10 +40,7 @@ export interface ApiServerOptions {
   readonly clientAuthority: string
   /** Who this server is to API servers behind an APIService; one of its own for this run when absent. */
   readonly frontProxy?: FrontProxy
-  readonly serviceAccounts: {
-    readonly issuer: string
-    readonly key: SigningKey
-  }
+  readonly serviceAccounts: TokenKeys & { readonly issuer: string }
   /** Issuers that are believed from the start. */
   readonly authentication?: AuthenticationConfiguration
   /** Who is asked whether a request may be; the node authorizer and RBAC when absent. */

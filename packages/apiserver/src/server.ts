@@ -66,6 +66,8 @@ export interface ApiServer extends AsyncDisposable {
   configureAuthorization(configuration: AuthorizationConfiguration, services: ReviewServices): void
   /** With which keys kinds are sealed, from the next write on. Throws where the server was started without encryption. */
   configureEncryption(configuration: EncryptionConfiguration): void
+  /** Ends connections that their listener would no longer take. */
+  recheckPeers(): void
   /** Ends all watches, closes all listeners, then resolves. */
   close(): Promise<void>
 }
@@ -193,6 +195,7 @@ function serverOf({ scope, run, calls, stopping, transportFor, configures }: Ser
     },
     transportFor,
     ...configures,
+    recheckPeers: () => listeners.forEach((listener) => listener.recheck()),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { unpackTools } from '../../../apps/cli/src/kubernetes-tools.ts'
+import { unpackTools } from '@aksel/host/kubernetes-tools'
 
 const packages = {
   '1.20': '@aws-cdk/asset-kubectl-v20',

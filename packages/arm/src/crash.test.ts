@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodes, pods } from '@aksel/api/resources'
+import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { beginClusterDelete } from './resource-providers/container-service/cluster-writes.ts'
 import { beginPoolDelete, putPool } from './resource-providers/container-service/pool-writes.ts'
 import { keys } from './store-keyspace.ts'
@@ -52,6 +53,27 @@ const stories: readonly Story[] = [
     },
   },
   {
+    name: 'rotation of the certificates',
+    begin: async () => {
+      const world = await runningWorld()
+      await rotate(world, 'rotateClusterCertificates')
+      return world
+    },
+    check: async (world) => {
+      await assertConverged(world, { a: 2, b: 1 })
+      const [id] = world.engine.clusters.keys()
+      assert.deepEqual(world.engine.status(id!)?.rotations, { certificates: 1, signingKeys: 0 })
+      assert.deepEqual(
+        (await world.machineRecords()).map(({ certificates, step }) => [certificates, step]),
+        [
+          [1, undefined],
+          [1, undefined],
+          [1, undefined],
+        ],
+      )
+    },
+  },
+  {
     name: 'delete of a pool',
     begin: async () => {
       const world = await runningWorld()
@@ -80,6 +102,28 @@ const stories: readonly Story[] = [
     },
   },
 ]
+
+async function rotate(world: World, action: string): Promise<void> {
+  const route = clusterActionRoutes(world.hub()).find(({ path }) => path.endsWith(`/${action}`))!
+  const { subscriptionId: subscription, resourceGroup: group, cluster } = ref
+  await route.handle({ ...world.request('POST', undefined), params: { subscription, group, cluster } })
+}
+
+test('a rotation of signing keys leaves the machines alone, and a stopped cluster refuses both', async () => {
+  const world = await runningWorld()
+  const names = world.machines.list()
+  await rotate(world, 'rotateServiceAccountSigningKeys')
+  await assert.rejects(rotate(world, 'rotateClusterCertificates'), /in progress|OperationNotAllowed/i)
+  await world.settle(Number.POSITIVE_INFINITY)
+  await assertConverged(world, { a: 2, b: 1 })
+  assert.deepEqual(world.machines.list(), names)
+  const [id] = world.engine.clusters.keys()
+  assert.deepEqual(world.engine.status(id!)?.rotations, { certificates: 0, signingKeys: 1 })
+  await rotate(world, 'stop')
+  await world.settle(Number.POSITIVE_INFINITY)
+  for (const action of ['rotateClusterCertificates', 'rotateServiceAccountSigningKeys'])
+    await assert.rejects(rotate(world, action), /is stopped/)
+})
 
 for (const story of stories) {
   test(`${story.name} ends the same wherever the server is killed`, async () => {

@@ -11,7 +11,7 @@ import type { Mount } from './front-door/mount.ts'
 import { createHttpServer, type ServerTls } from './front-door/server.ts'
 import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
-import type { Hub, InstallApplicationRouting, PrepareCluster, Subscription } from './hub.ts'
+import type { Hub, Suppliers, InstallApplicationRouting, PrepareCluster, Subscription } from './hub.ts'
 import { Reconciler } from './reconciler.ts'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
@@ -21,6 +21,7 @@ import type { ReconcileLimits } from './resource-providers/container-service/pas
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
 import { snapshotRoutes } from './resource-providers/container-service/snapshots.ts'
+import { runCommandRoutes } from './resource-providers/container-service/run-command.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
@@ -48,6 +49,8 @@ export interface FrontDoorOptions {
   readonly prepareCluster: PrepareCluster
   /** Absent where nobody installs it. */
   readonly applicationRouting?: InstallApplicationRouting
+  /** Absent where no machine is real. */
+  readonly commandRuntime?: Suppliers['commandRuntime']
   /** Name of an Azure region, `eastus` when absent: the one that the list of locations begins with. */
   readonly region?: string
   readonly limits?: Partial<ReconcileLimits>
@@ -83,6 +86,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...(options.fabric === undefined ? {} : { fabric: options.fabric }),
     prepareCluster: options.prepareCluster,
     ...(options.applicationRouting === undefined ? {} : { applicationRouting: options.applicationRouting }),
+    ...(options.commandRuntime === undefined ? {} : { commandRuntime: options.commandRuntime }),
     simulatedByDefault: options.simulatedByDefault === true,
   }
   const steps = new Steps()
@@ -112,6 +116,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...copyRoutes(hub, clusterPath),
     ...clusterActionRoutes(hub),
     ...upgradeInsightRoutes(hub),
+    ...runCommandRoutes(hub),
     ...maintenanceRoutes(hub),
     ...snapshotRoutes(hub),
     ...poolRoutes(hub),

@@ -36,6 +36,14 @@ export type InstallApplicationRouting = (
   cluster: { readonly id: string; readonly client: Client; readonly wish: ApplicationRoutingWish },
 ) => Promise<void>
 
+/** What commands are run with inside a cluster. */
+export interface CommandRuntime {
+  /** Has a shell, unzip and jq; the machines of the cluster have it. */
+  readonly image: string
+  /** Programs on the machines themselves. */
+  readonly tools: readonly { readonly name: string; readonly path: string }[]
+}
+
 /** Everything that may be ordered on behalf of a resource. */
 export interface Suppliers {
   readonly engine: ClusterEngine
@@ -45,6 +53,8 @@ export interface Suppliers {
   readonly prepareCluster: PrepareCluster
   /** Puts application routing in place, or takes it away. Must be idempotent. */
   readonly applicationRouting?: InstallApplicationRouting
+  /** Brings to the machines of a cluster what commands are run with. Absent where no machine is real. */
+  readonly commandRuntime?: (scope: Scope, clusterId: string) => Promise<CommandRuntime>
   /** Absent where the engine cannot copy clusters. */
   readonly archives?: ClusterArchives
   /** Pools are simulated although nobody asked for it. */

@@ -24,6 +24,8 @@ export interface PoolFacts {
   readonly usedPodCidrs: ReadonlySet<string>
   readonly factsOf: (name: string) => MachineFacts
   readonly nowMs: number
+  /** Rotations of the cluster's certificates so far. */
+  readonly certificates?: number
   /** Extra machines for the time of an upgrade. */
   readonly surge?: number
 }
@@ -93,6 +95,7 @@ function withAdditions(
       labels: pool.properties.nodeLabels ?? {},
       taints: pool.properties.nodeTaints ?? [],
       versions: goalOf(pool),
+      ...(facts.certificates === undefined || facts.certificates === 0 ? {} : { certificates: facts.certificates }),
       ...(wish.isSurge ? { surge: true } : {}),
     }
     add.push(machine)

@@ -2,6 +2,7 @@
 
 import type { JwtAuthenticatorProperties } from './resource-providers/container-service/jwt-authenticators.ts'
 import type { ArmErrorBody } from '@aksel/base/errors'
+import type { KeyRotations } from '@aksel/provider/cluster-engine'
 
 export type Json = Readonly<Record<string, unknown>>
 export type Tags = Readonly<Record<string, string>>
@@ -96,6 +97,8 @@ export interface ClusterRecord extends Resource {
   readonly version: string
   readonly principalId?: string
   readonly kubeletIdentity?: Json
+  /** How often its keys were ordered anew; absent: never. */
+  readonly rotations?: KeyRotations
   /** Paths of properties that are kept and read back, and change nothing here. */
   readonly recorded: readonly string[]
   readonly progress: Progress
@@ -168,6 +171,27 @@ export interface JwtAuthenticatorRecord {
   readonly progress: Progress
 }
 
+export interface CommandResult {
+  readonly provisioningState: 'Succeeded' | 'Failed'
+  readonly exitCode?: number
+  readonly startedAt?: string
+  readonly finishedAt?: string
+  readonly logs?: string
+  /** Why it was not run. */
+  readonly reason?: string
+}
+
+/** A command that was run inside a cluster. */
+export interface CommandRecord {
+  readonly kind: 'command'
+  readonly id: string
+  readonly clusterId: string
+  /** Milliseconds since 1970. */
+  readonly orderedAtMs: number
+  /** Absent while it runs. */
+  readonly result?: CommandResult
+}
+
 export const machineSteps = ['Draining', 'Soaking', 'Reimaging', 'Drained'] as const
 
 export interface MachineStep {
@@ -189,6 +213,8 @@ export interface MachineRecord {
   readonly taints: readonly string[]
   /** What it was made with; absent in records that are older than upgrades. */
   readonly versions?: NodeVersions
+  /** Rotations of the cluster's certificates that it was made after; absent: none. */
+  readonly certificates?: number
   /** It is there for the time of an upgrade only. */
   readonly surge?: boolean
   /** It was told to go by name: nobody drains it. */

@@ -42,7 +42,7 @@ import { resourceClaimController } from './resource-claim/controller.ts'
 import { resourceQuotaController } from './resource-quota/controller.ts'
 import { rootCaController } from './root-ca/controller.ts'
 import { legacyTokenCleaner } from './service-account/token-cleaner.ts'
-import { tokensController } from './service-account/tokens.ts'
+import { tokensController, type TokensParts } from './service-account/tokens.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 import { serviceCidrController } from './service-cidr/controller.ts'
 import { serviceLoadBalancerController } from './service-load-balancer/controller.ts'
@@ -63,6 +63,8 @@ export interface ControllerOptions extends LoopParts {
   readonly authority?: KeyPair
   /** Signs the tokens of secrets that are made for service accounts. Absent: such secrets stay empty. */
   readonly tokenKey?: SigningKey
+  /** Keys that signed before: what they signed is signed anew when it is believed no longer. */
+  readonly retiredKeys?: TokensParts['retiredKeys']
   /** Absent: services of type LoadBalancer wait for an address for ever. */
   readonly loadBalancers?: LoadBalancers
   /** The pod ranges that nodes get their own out of. Absent: nobody gives nodes ranges. */
@@ -82,6 +84,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     rootCaPem,
     authority,
     tokenKey,
+    retiredKeys = [],
     loadBalancers,
     customKinds,
   } = options
@@ -126,7 +129,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     attachDetachController(as('attachdetach-controller')),
     resourceClaimController(as('resource-claim-controller')),
     // Upstream's, too, acts as the manager itself: it is what gives accounts their tokens.
-    ...(tokenKey === undefined ? [] : [tokensController({ client, caches, rootCaPem, tokenKey })]),
+    ...(tokenKey === undefined ? [] : [tokensController({ client, caches, rootCaPem, tokenKey, retiredKeys })]),
     bootstrapSigner(as('bootstrap-signer')),
     bootstrapTokenCleaner(as('token-cleaner')),
     legacyTokenCleaner(as('legacy-service-account-token-cleaner')),

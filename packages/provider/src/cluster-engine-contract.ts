@@ -140,6 +140,43 @@ function lifetime(open: () => Promise<OpenedEngine>): void {
     await assert.rejects(async () => engine.upgrade(scope, 'nothing', '1.36.3'))
   })
 
+  test('keys are made anew once for each rotation: objects and address stay', async () => {
+    await using opened = await open()
+    const { engine, scope } = opened
+    const { id } = spec('c1')
+    const before = await engine.create(scope, spec('c1'))
+    assert.deepEqual(before.rotations, { certificates: 0, signingKeys: 0 })
+    await remember(engine, id, 'kept')
+    const signing = { certificates: 0, signingKeys: 1 }
+    const signed = await engine.rotateKeys(scope, id, signing)
+    assert.deepEqual(signed, { ...before, rotations: signing }, 'the authority stays')
+    const all = { certificates: 1, signingKeys: 1 }
+    const renewed = await engine.rotateKeys(scope, id, all)
+    assert.notEqual(renewed.certificateAuthority, before.certificateAuthority)
+    const { certificateAuthority } = renewed
+    assert.deepEqual(renewed, { ...before, rotations: all, certificateAuthority })
+    assert.deepEqual(await engine.rotateKeys(scope, id, all), renewed)
+    assert.equal(await remembers(engine, id, 'kept'), true)
+    await engine.stop(scope, id)
+    assert.deepEqual(await engine.start(scope, id), renewed)
+    await assert.rejects(async () => engine.rotateKeys(scope, 'nothing', all))
+  })
+
+  test('access is restricted and opened again, and remembered over a stop', async () => {
+    await using opened = await open()
+    const { engine, scope } = opened
+    const { id } = spec('c1')
+    const before = await engine.create(scope, spec('c1'))
+    assert.deepEqual(before.access, { private: false, authorizedRanges: [] })
+    const access = { private: false, authorizedRanges: ['203.0.113.0/24'] }
+    assert.deepEqual(await engine.restrictAccess(scope, id, access), { ...before, access })
+    assert.deepEqual(await engine.restrictAccess(scope, id, access), { ...before, access })
+    await engine.stop(scope, id)
+    assert.deepEqual((await engine.start(scope, id)).access, access)
+    assert.deepEqual(await engine.restrictAccess(scope, id, before.access), before)
+    await assert.rejects(async () => engine.restrictAccess(scope, 'nothing', access))
+  })
+
   test('a deleted control plane is gone with its objects, and deleting it again is fine', async () => {
     await using opened = await open()
     const { engine, scope } = opened

@@ -26,6 +26,26 @@ export interface ControlPlaneSpec {
   readonly fabricAddress?: string
 }
 
+/** How often the keys of a control plane have been made anew. */
+export interface KeyRotations {
+  /** Authority, certificates and signing key: nobody who knew the old ones comes in. */
+  readonly certificates: number
+  /** The key that signs tokens of service accounts alone; tokens of the one before are believed for a day. */
+  readonly signingKeys: number
+}
+
+export const noRotations: KeyRotations = { certificates: 0, signingKeys: 0 }
+
+/** Who reaches the API server from outside its network. Whoever is inside, nodes and pods, always does. */
+export interface ApiAccess {
+  /** Nobody. */
+  readonly private: boolean
+  /** These IPv4 ranges and addresses; everybody where there are none. */
+  readonly authorizedRanges: readonly string[]
+}
+
+export const openAccess: ApiAccess = { private: false, authorizedRanges: [] }
+
 export const controlPlaneStates = ['Running', 'Stopped'] as const
 export type ControlPlaneState = (typeof controlPlaneStates)[number]
 
@@ -33,6 +53,8 @@ export interface ControlPlaneStatus {
   readonly id: string
   readonly state: ControlPlaneState
   readonly kubernetesVersion: string
+  readonly rotations: KeyRotations
+  readonly access: ApiAccess
   /** `https://127.7.0.1:443`: where clients on this host reach it. */
   readonly localUrl: string
   /** `https://100.64.0.10:443`: where nodes reach it; the local URL when there is no fabric. */
@@ -78,6 +100,10 @@ export interface ClusterEngine {
   start(scope: Scope, id: string): Promise<ControlPlaneStatus>
   /** Another Kubernetes version from now on: objects and addresses stay, open watches end and are begun anew. Idempotent. */
   upgrade(scope: Scope, id: string, kubernetesVersion: string): Promise<ControlPlaneStatus>
+  /** Has keys made anew until so many rotations are behind it; objects and addresses stay, watches are begun anew. Idempotent. */
+  rotateKeys(scope: Scope, id: string, rotations: KeyRotations): Promise<ControlPlaneStatus>
+  /** From now on and after every restart; connections that may no longer be are ended. Idempotent. */
+  restrictAccess(scope: Scope, id: string, access: ApiAccess): Promise<ControlPlaneStatus>
   /** What was written through API versions that a later minor no longer serves, and when last; remembered over restarts. */
   deprecatedUses(id: string): readonly DeprecatedUse[]
   /** Idempotent; data is gone afterwards. */

@@ -4,12 +4,15 @@ import type { AuthenticationConfiguration } from '@aksel/api/authentication-conf
 import type { Clock } from '@aksel/base/clock'
 import type { Random } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
+import { noRotations, openAccess } from '@aksel/provider/cluster-engine'
 import type {
+  ApiAccess,
   ClusterEngine,
   ControlPlaneSpec,
   ControlPlaneStatus,
   CredentialRole,
   DeprecatedUse,
+  KeyRotations,
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
@@ -48,6 +51,8 @@ export class FakeClusterEngine implements ClusterEngine {
         id: spec.id,
         state: 'Running',
         kubernetesVersion: spec.kubernetesVersion,
+        rotations: noRotations,
+        access: openAccess,
         localUrl,
         nodeUrl: spec.fabricAddress === undefined ? localUrl : `https://${spec.fabricAddress}:443`,
         tunnelSocket: `/run/fake/${this.#made}.sock`,
@@ -75,6 +80,27 @@ export class FakeClusterEngine implements ClusterEngine {
       const known = this.#known(id)
       const status = { ...known.status, kubernetesVersion }
       this.clusters.set(id, { ...known, status, spec: { ...known.spec, kubernetesVersion } })
+      return status
+    })
+  }
+
+  rotateKeys(_scope: Scope, id: string, rotations: KeyRotations): Promise<ControlPlaneStatus> {
+    return interfered(this.#interference, 'engine.rotateKeys', () => {
+      const known = this.#known(id)
+      const { certificates } = rotations
+      const renewed = certificates !== known.status.rotations.certificates
+      const certificateAuthority = renewed ? pem(`CERTIFICATE ${certificates}`) : known.status.certificateAuthority
+      const status = { ...known.status, rotations, certificateAuthority }
+      this.clusters.set(id, { ...known, status })
+      return status
+    })
+  }
+
+  restrictAccess(_scope: Scope, id: string, access: ApiAccess): Promise<ControlPlaneStatus> {
+    return interfered(this.#interference, 'engine.restrictAccess', () => {
+      const known = this.#known(id)
+      const status = { ...known.status, access }
+      this.clusters.set(id, { ...known, status })
       return status
     })
   }

@@ -7,9 +7,10 @@ import { AzError } from './az-error.ts'
 import { addLeaf, parseCount, required } from './command.ts'
 import { clusterPath, groupPath, named, provider, type ClusterFlags } from './cluster-path.ts'
 import { clusterBody, createFlags, type CreateFlags } from './cluster-body.ts'
+import { addCommandInvoke } from './command-invoke.ts'
 import { addCredentials, forgetCurrent } from './credentials.ts'
 import { addJwtAuthenticator } from './jwt-authenticator.ts'
-import { addClusterOrders, addPoolOrders } from './cluster-orders.ts'
+import { addClusterOrders, addPoolOrders, addRotations } from './cluster-orders.ts'
 import { addPoolUpgrade, addUpgrade } from './upgrade.ts'
 import { addNodepool } from './nodepool.ts'
 import { flatten, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
@@ -42,10 +43,12 @@ export function addAks(az: Command, session: Session): void {
   addCredentials(aks, session)
   addUpgrade(aks, session)
   addClusterOrders(aks, session)
+  addRotations(aks, session)
   const nodepool = addNodepool(aks, session)
   addPoolUpgrade(nodepool, session)
   addPoolOrders(nodepool, session)
   addJwtAuthenticator(aks, session)
+  addCommandInvoke(aks, session)
   addApprouting(aks, session)
 }
 

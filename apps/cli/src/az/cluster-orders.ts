@@ -5,7 +5,7 @@ import { clusterPath, named, type ClusterFlags } from './cluster-path.ts'
 import { addLeaf, required } from './command.ts'
 import { namedPool, poolPath, putPool, waiting, type NameFlags } from './nodepool.ts'
 import type { ArmResource } from './resources.ts'
-import { follow, get, type CommonFlags, type Session } from './session.ts'
+import { confirm, follow, get, type CommonFlags, type Session } from './session.ts'
 
 /** Sends it and waits, unless nobody wants to. */
 export async function send(
@@ -31,6 +31,38 @@ export function addClusterOrders(aks: Command, session: Session): void {
       run: async (_, flags) => send(session, flags, `${clusterPath(session, flags)}/${action}`),
     })
   }
+}
+
+/** `az aks rotate-certs` and `az aks oidc-issuer rotate-signing-keys`. */
+export function addRotations(aks: Command, session: Session): void {
+  const rotation = (parent: Command, name: string, of: Rotation): void =>
+    addLeaf<ClusterFlags & { readonly yes?: boolean }>(parent, session, name, {
+      description: of.description,
+      flags: (command) => waiting(named(command)).option('-y, --yes', 'do not prompt for confirmation'),
+      run: async (_, flags) => {
+        await confirm(session, flags.yes, of.question)
+        return send(session, flags, `${clusterPath(session, flags)}/${of.action}`)
+      },
+    })
+  rotation(aks, 'rotate-certs', {
+    action: 'rotateClusterCertificates',
+    description: 'Rotate certificates and keys on a managed Kubernetes cluster.',
+    question:
+      'Kubernetes will be unavailable during certificate rotation process.\nAre you sure you want to perform this operation?',
+  })
+  const issuer = aks.command('oidc-issuer').description('Oidc issuer related commands.')
+  rotation(issuer, 'rotate-signing-keys', {
+    action: 'rotateServiceAccountSigningKeys',
+    description: 'Rotate oidc issuer service account signing keys.',
+    question:
+      'Rotating the signing keys twice within a day invalidates the service account tokens of before at once.\nAre you sure you want to perform this operation?',
+  })
+}
+
+interface Rotation {
+  readonly action: string
+  readonly description: string
+  readonly question: string
 }
 
 export function addPoolOrders(nodepool: Command, session: Session): void {

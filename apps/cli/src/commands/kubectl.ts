@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { CommandError } from '../command-error.ts'
 import { currentFile, readJsonFile, type CurrentFile } from '../files.ts'
-import { kubernetesTool, type KubernetesTool } from '../kubernetes-tools.ts'
+import { kubernetesTool, type KubernetesTool } from '@aksel/host/kubernetes-tools'
 import type { CliOptions } from '../options.ts'
 
 export const runKubectl = (options: CliOptions, args: readonly string[]): Promise<number> =>

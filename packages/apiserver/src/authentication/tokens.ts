@@ -1,6 +1,6 @@
 // Service-account tokens: JSON Web Tokens that this cluster signs (ES256) and that die with the objects they are bound to.
 
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import type { Clock } from '@aksel/base/clock'
 import { uuid, type Random } from '@aksel/base/ids'
 import { parseJson } from '@aksel/base/json'
@@ -13,6 +13,20 @@ export interface SigningKey {
   readonly privateKeyPem: string
   /** SPKI. */
   readonly publicKeyPem: string
+}
+
+/** A key that signs no more; what it signed is believed for a while. */
+export interface RetiredKey {
+  readonly keyId: string
+  readonly publicKeyPem: string
+  /** Milliseconds since 1970; nothing it signed is believed from then on. */
+  readonly untilMs: number
+}
+
+export interface TokenKeys {
+  readonly key: SigningKey
+  /** Those that signed before, while their tokens are believed. */
+  readonly retired?: readonly RetiredKey[]
 }
 
 export interface BoundObject {
@@ -58,18 +72,23 @@ export class TokenAuthority {
   readonly issuer: string
   readonly #clock: Clock
   readonly #random: Random
-  readonly #key: SigningKey
-  readonly #privateKey
-  readonly #publicKey
+  readonly #keyId: string
+  readonly #privateKey: KeyObject
+  /** By `kid`; the one that signs comes first. */
+  readonly #publicKeys: ReadonlyMap<string, PublicKey>
   readonly #verified = new Map<string, TokenClaims | LegacyClaims>()
 
-  constructor(options: { clock: Clock; random: Random; issuer: string; key: SigningKey }) {
+  constructor(options: TokenKeys & { clock: Clock; random: Random; issuer: string }) {
     this.issuer = options.issuer
     this.#clock = options.clock
     this.#random = options.random
-    this.#key = options.key
-    this.#privateKey = createPrivateKey(options.key.privateKeyPem)
-    this.#publicKey = createPublicKey(options.key.publicKeyPem)
+    const { key, retired = [] } = options
+    this.#keyId = key.keyId
+    this.#privateKey = createPrivateKey(key.privateKeyPem)
+    const all = [{ ...key, untilMs: Number.POSITIVE_INFINITY }, ...retired]
+    this.#publicKeys = new Map(
+      all.map(({ keyId, publicKeyPem, untilMs }) => [keyId, { key: createPublicKey(publicKeyPem), untilMs }]),
+    )
   }
 
   issue(spec: TokenSpec): { readonly token: string; readonly expiresAtMs: number } {
@@ -91,7 +110,7 @@ export class TokenAuthority {
       nbf: now,
       sub: `system:serviceaccount:${spec.namespace}:${spec.serviceAccount.name}`,
     }
-    const signed = `${encode({ alg: 'ES256', kid: this.#key.keyId })}.${encode(claims)}`
+    const signed = `${encode({ alg: 'ES256', kid: this.#keyId })}.${encode(claims)}`
     const signature = sign('sha256', Buffer.from(signed), { key: this.#privateKey, dsaEncoding: 'ieee-p1363' })
     return { token: `${signed}.${signature.toString('base64url')}`, expiresAtMs: claims.exp * 1000 }
   }
@@ -112,9 +131,13 @@ export class TokenAuthority {
 
   /** The key set that is served to those who check our tokens. */
   jwks(): unknown {
-    const jwk = this.#publicKey.export({ format: 'jwk' })
+    const nowMs = this.#clock.now()
+    const believed = [...this.#publicKeys].filter(([, { untilMs }]) => nowMs < untilMs)
     return {
-      keys: [{ use: 'sig', kty: jwk.kty, kid: this.#key.keyId, alg: 'ES256', crv: jwk.crv, x: jwk.x, y: jwk.y }],
+      keys: believed.map(([kid, { key }]) => {
+        const { kty, crv, x, y } = key.export({ format: 'jwk' })
+        return { use: 'sig', kty, kid, alg: 'ES256', crv, x, y }
+      }),
     }
   }
 
@@ -123,6 +146,8 @@ export class TokenAuthority {
     if (known !== undefined) return known
     const claims = this.#check(token)
     if (claims === undefined) return undefined
+    // What a retired key signed is looked at anew each time: its end may come at any moment.
+    if (!isSignedBy(token, this.#keyId)) return claims
     if (this.#verified.size >= CACHE_MAX) this.#verified.delete(this.#verified.keys().next().value!)
     this.#verified.set(token, claims)
     return claims
@@ -132,12 +157,23 @@ export class TokenAuthority {
     const [head = '', body = '', signature = '', ...more] = token.split('.')
     if (more.length > 0 || signature === '') return undefined
     const header = decode(head) as { readonly alg?: unknown; readonly kid?: unknown } | undefined
-    if (header?.alg !== 'ES256' || header.kid !== this.#key.keyId) return undefined
-    const key = { key: this.#publicKey, dsaEncoding: 'ieee-p1363' } as const
+    const known = this.#publicKeys.get(String(header?.kid))
+    if (header?.alg !== 'ES256' || known === undefined || this.#clock.now() >= known.untilMs) return undefined
+    const key = { key: known.key, dsaEncoding: 'ieee-p1363' } as const
     if (!verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'))) return undefined
     const claims = decode(body) as TokenClaims | LegacyClaims | undefined
     return claims?.iss === this.issuer || claims?.iss === legacyIssuer ? claims : undefined
   }
+}
+
+interface PublicKey {
+  readonly key: KeyObject
+  readonly untilMs: number
+}
+
+function isSignedBy(token: string, keyId: string): boolean {
+  const header = decode(token.split('.', 1)[0]!) as { readonly kid?: unknown } | undefined
+  return header?.kid === keyId
 }
 
 function encode(value: unknown): string {

@@ -25,7 +25,7 @@ import { createAuthority, issue } from '@aksel/runtime/pki'
 import { openTunnelServer } from '@aksel/runtime/tunnel-server'
 import type { TunnelServer } from '@aksel/runtime/tunnel-server'
 import type { ConnectCall, ConnectHandler } from '../connect-handler.ts'
-import { kubernetesTool } from '../../../../apps/cli/src/kubernetes-tools.ts'
+import { kubernetesTool } from '@aksel/host/kubernetes-tools'
 import { kubectlOf } from '../test-kubectl.ts'
 import { createConnectHandler } from './handler.ts'
 

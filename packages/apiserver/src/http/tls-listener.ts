@@ -1,7 +1,7 @@
 // A TLS port that speaks HTTP/2 and HTTP/1.1, as the client chooses.
 
 import { createSecureServer, type Http2SecureServer, type Http2Session, type SecureServerOptions } from 'node:http2'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@aksel/base/clock'
 import { handleRequest, handleUpgrade, peerReader, type Run, type Serving } from './http-listener.ts'
@@ -13,6 +13,8 @@ export interface ListenOptions {
   readonly port: number
   /** Listens there already, so that nobody else can: its place is taken over. */
   readonly claim?: Server | undefined
+  /** Whether a connection is taken, asked before TLS begins; all are when absent. */
+  readonly admits?: (ends: Ends) => boolean
   readonly tls: {
     readonly certPem: string
     readonly keyPem: string
@@ -21,7 +23,15 @@ export interface ListenOptions {
   }
 }
 
+/** Both ends of a connection, as addresses. */
+export interface Ends {
+  readonly peer: string
+  readonly local: string
+}
+
 export interface Listener extends AsyncDisposable {
+  /** Ends connections that would no longer be taken. */
+  recheck(): void
   readonly host: string
   readonly port: number
 }
@@ -81,6 +91,13 @@ export async function listenTls(parts: ListenerParts, options: ListenOptions): P
     } as SecureServerOptions,
     (request, response) => open.track(handleRequest(serving, request, response)),
   )
+  const { admits } = options
+  if (admits !== undefined) {
+    // Before the listener that begins TLS.
+    server.prependListener('connection', (socket: Socket) => {
+      if (!admits(endsOf(socket))) socket.destroy()
+    })
+  }
   server.on('upgrade', (request, socket, head) => open.track(handleUpgrade(serving, request, socket, head)))
   server.on('secureConnection', (socket) => open.add(socket))
   server.on('session', (session: Http2Session) => {
@@ -101,12 +118,17 @@ export async function listenTls(parts: ListenerParts, options: ListenOptions): P
   return {
     host,
     port: (server.address() as AddressInfo).port,
+    recheck: () => open.endUnless((socket) => admits?.(endsOf(socket)) !== false),
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await open.finish(parts.clock)
       await closed
     },
   }
+}
+
+function endsOf({ remoteAddress = '', localAddress = '' }: Socket): Ends {
+  return { peer: remoteAddress, local: localAddress }
 }
 
 /** Sockets and requests, so that closing lets the requests end and then ends the sockets. */
@@ -119,6 +141,10 @@ class OpenConnections {
     this.#sockets.add(socket)
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#sockets.delete(socket))
+  }
+
+  endUnless(isWelcome: (socket: TLSSocket) => boolean): void {
+    for (const socket of this.#sockets) if (!isWelcome(socket)) socket.destroy()
   }
 
   addSession(session: Http2Session): void {

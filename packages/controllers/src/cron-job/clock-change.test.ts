@@ -13,7 +13,7 @@ import { silentLog } from '@aksel/base/log'
 import { createCaches } from '@aksel/runtime/caches'
 import { runControllers } from '@aksel/runtime/runner'
 import { SimulatedClock } from '@aksel/testing/simulated-clock'
-import { kubernetesTool } from '../../../../apps/cli/src/kubernetes-tools.ts'
+import { kubernetesTool } from '@aksel/host/kubernetes-tools'
 import { cronJobController } from './controller.ts'
 
 const MINUTE_MS = 60_000

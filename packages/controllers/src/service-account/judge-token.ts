@@ -11,10 +11,14 @@ export interface TokenParts {
   readonly rootCaPem: string
   /** Called where a token is missing. */
   readonly sign: (secret: Secret, account: ServiceAccount) => string
+  /** Until when what a key signed is believed, by key id; milliseconds since 1970. */
+  readonly keyEnds: ReadonlyMap<string, number>
+  readonly nowMs: number
 }
 
 export type TokenVerdict =
-  | { readonly kind: 'keep' }
+  /** `recheckMs`: its token is believed so long. */
+  | { readonly kind: 'keep'; readonly recheckMs?: number }
   | { readonly kind: 'delete' }
   | { readonly kind: 'fill'; readonly secret: Secret }
 
@@ -34,14 +38,29 @@ export function judgeToken(secret: Secret, account: ServiceAccount | undefined, 
   const caText = base64(parts.rootCaPem)
   if (data['ca.crt'] !== caText) wanted['ca.crt'] = caText
   if ((data['namespace'] ?? '') === '') wanted['namespace'] = base64(secret.metadata.namespace!)
-  if ((data['token'] ?? '') === '') wanted['token'] = base64(parts.sign(secret, account))
-  if (Object.keys(wanted).length === 0 && uid !== '') return { kind: 'keep' }
+  const believedMs = endOf(data['token'] ?? '', parts.keyEnds) - parts.nowMs
+  if (believedMs <= 0) wanted['token'] = base64(parts.sign(secret, account))
+  if (Object.keys(wanted).length === 0 && uid !== '')
+    return Number.isFinite(believedMs) ? { kind: 'keep', recheckMs: believedMs } : { kind: 'keep' }
   const { name, uid: accountUid } = account.metadata
   const metadata = {
     ...secret.metadata,
     annotations: { ...annotations, [accountNameAnnotation]: name, [accountUidAnnotation]: accountUid! },
   }
   return { kind: 'fill', secret: { ...secret, metadata, data: { ...data, ...wanted } } }
+}
+
+/** When a token stops being believed: at once where its key is none of ours, or where there is none. */
+function endOf(tokenText: string, keyEnds: ReadonlyMap<string, number>): number {
+  if (tokenText === '') return Number.NEGATIVE_INFINITY
+  try {
+    const header = Buffer.from(tokenText, 'base64').toString().split('.', 1)[0]!
+    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { readonly kid?: string }
+    return keyEnds.get(kid ?? '') ?? Number.NEGATIVE_INFINITY
+  } catch {
+    // What somebody else put there is left to them.
+    return Number.POSITIVE_INFINITY
+  }
 }
 
 function base64(text: string): string {

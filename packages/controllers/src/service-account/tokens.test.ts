@@ -109,11 +109,36 @@ test('no kill leaves a token secret empty, or one of an account that is gone', a
 
 test('what is in a token secret already is left as it is', () => {
   const account = { metadata: { ...robot.metadata, uid: 'u' } }
-  const parts = { rootCaPem: 'PEM', sign: () => 'signed' }
+  const parts = { rootCaPem: 'PEM', sign: () => 'signed', keyEnds: new Map<string, number>(), nowMs: 0 }
   const { secret } = judgeToken(tokenSecret(), account, parts) as { secret: Secret }
   assert.deepEqual(judgeToken(secret, account, { ...parts, sign: () => assert.fail('signed twice') }), { kind: 'keep' })
   const renewed = judgeToken(secret, account, { ...parts, rootCaPem: 'NEW' }) as { secret: Secret }
   assert.deepEqual([text(renewed.secret.data!['ca.crt']), text(renewed.secret.data!['token'])], ['NEW', 'signed'])
+})
+
+test('a token is signed anew when what its key signed is believed no longer, and looked at again just then', () => {
+  const account = { metadata: { ...robot.metadata, uid: 'u' } }
+  const tokenOf = (kid: string): string =>
+    `${Buffer.from(JSON.stringify({ kid })).toString('base64url')}.body.signature`
+  const parts = {
+    rootCaPem: 'PEM',
+    sign: () => tokenOf('new'),
+    keyEnds: new Map([
+      ['new', Number.POSITIVE_INFINITY],
+      ['old', 5000],
+    ]),
+  }
+  const kidAfter = (kid: string, nowMs: number): unknown => {
+    const data = { token: Buffer.from(tokenOf(kid)).toString('base64') }
+    const given = judgeToken(tokenSecret({ data }), account, { ...parts, nowMs }) as { secret: Secret }
+    const again = judgeToken(given.secret, account, { ...parts, nowMs })
+    const [header] = text(given.secret.data!['token']).split('.')
+    return [(JSON.parse(Buffer.from(header!, 'base64url').toString()) as { kid: string }).kid, again]
+  }
+  assert.deepEqual(kidAfter('new', 9000), ['new', { kind: 'keep' }])
+  assert.deepEqual(kidAfter('old', 2000), ['old', { kind: 'keep', recheckMs: 3000 }])
+  assert.deepEqual(kidAfter('old', 5000), ['new', { kind: 'keep' }])
+  assert.deepEqual(kidAfter('unknown', 0), ['new', { kind: 'keep' }])
 })
 
 const DAY_MS = 86_400_000

@@ -4,8 +4,9 @@ import { keyOf } from '@aksel/api/resource'
 import { secrets, serviceAccounts } from '@aksel/api/resources'
 import type { Secret, ServiceAccount } from '@aksel/api/types/core-v1'
 import { ignoreReason } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
-import { done } from '@aksel/runtime/controller'
+import { again, done } from '@aksel/runtime/controller'
 import type { Cache, Controller, Outcome, Source } from '@aksel/runtime/controller'
 import type { SigningKey } from '@aksel/runtime/pki'
 import { signLegacyToken } from '@aksel/runtime/legacy-token'
@@ -16,6 +17,8 @@ export interface TokensParts extends LoopParts {
   /** PEM */
   readonly rootCaPem: string
   readonly tokenKey: SigningKey
+  /** What these signed is believed until then, milliseconds since 1970. */
+  readonly retiredKeys?: readonly { readonly keyId: string; readonly untilMs: number }[]
 }
 
 const byAccount = 'service-account-tokens/account'
@@ -41,7 +44,7 @@ export function tokensController(parts: TokensParts): Controller {
     name: 'service-account-tokens',
     sources: [own, accounts] as unknown as readonly Source[],
     workers: 5,
-    reconcile: (_scope, key) => loop.reconcile(key),
+    reconcile: (scope, key) => loop.reconcile(scope, key),
   }
 }
 
@@ -66,24 +69,35 @@ class TokensLoop {
     return this.#secrets.byIndex(byAccount, keyOf(account)).map((secret) => `secret/${keyOf(secret)}`)
   }
 
-  async reconcile(key: string): Promise<Outcome> {
+  async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const [kind, namespace, name, secretName] = key.split('/') as [string, string, string, string?]
-    if (kind === 'secret') await this.#secret(namespace, name)
-    else await this.#dropReference(namespace, name, secretName!)
+    if (kind === 'secret') return this.#secret(scope, namespace, name)
+    await this.#dropReference(namespace, name, secretName!)
     return done
   }
 
-  async #secret(namespace: string, name: string): Promise<void> {
+  async #secret(scope: Scope, namespace: string, name: string): Promise<Outcome> {
     const secret = this.#secrets.get(`${namespace}/${name}`)
-    if (secret === undefined || secret.metadata.deletionTimestamp !== undefined) return
+    if (secret === undefined || secret.metadata.deletionTimestamp !== undefined) return done
     const account = await this.#accountOf(secret)
-    const { rootCaPem, tokenKey } = this.#parts
-    const verdict = judgeToken(secret, account, { rootCaPem, sign: (of, to) => signLegacyToken(tokenKey, of, to) })
+    const { rootCaPem, tokenKey, retiredKeys = [] } = this.#parts
+    const keyEnds = new Map([
+      [tokenKey.keyId, Number.POSITIVE_INFINITY],
+      ...retiredKeys.map(({ keyId, untilMs }) => [keyId, untilMs] as const),
+    ])
+    const verdict = judgeToken(secret, account, {
+      rootCaPem,
+      sign: (of, to) => signLegacyToken(tokenKey, of, to),
+      keyEnds,
+      nowMs: scope.clock.now(),
+    })
     if (verdict.kind === 'fill') await ignoreReason('NotFound', this.#client.update(secrets, verdict.secret))
-    if (verdict.kind !== 'delete') return
+    if (verdict.kind === 'keep') return verdict.recheckMs === undefined ? done : again(verdict.recheckMs)
+    if (verdict.kind !== 'delete') return done
     const { uid, resourceVersion } = secret.metadata
     const preconditions = { uid: uid!, resourceVersion: resourceVersion! }
     await ignoreReason('NotFound', this.#client.delete(secrets, secret.metadata, { preconditions }))
+    return done
   }
 
   /** As the server has it where the cache does not: nothing is taken away because a cache is behind. */

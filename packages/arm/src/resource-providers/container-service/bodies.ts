@@ -1,6 +1,7 @@
 // Clusters and pools as clients read them: what was written, and what the service tells of its own.
 
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
+import { namesOf } from './api-access.ts'
 import { shownLocalDns } from './local-dns.ts'
 import type { ClusterRecord, Json, PoolRecord, Progress, Tags } from '../../records.ts'
 
@@ -31,8 +32,7 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
       powerState: { code: cluster.power ?? 'Running' },
       ...withoutSecrets(properties),
       currentKubernetesVersion: seen.kubernetesVersion ?? cluster.version,
-      fqdn: cluster.fqdn,
-      azurePortalFQDN: cluster.fqdn.replace('.hcp.', '.portal.hcp.'),
+      ...namesOf(cluster),
       agentPoolProfiles: pools.map((pool) => ({ name: pool.name, ...poolProperties(pool) })),
       maxAgentPools: 100,
       ...(cluster.kubeletIdentity === undefined

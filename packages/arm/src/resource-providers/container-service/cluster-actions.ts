@@ -1,5 +1,6 @@
-// What is ordered of a whole cluster: start, stop, abort. Each is one transaction that starts its operation.
+// What is ordered of a whole cluster: start, stop, new keys, abort. Each is one transaction that starts its operation.
 
+import { noRotations, type KeyRotations } from '@aksel/provider/cluster-engine'
 import { notAllowed } from '../../azure-errors.ts'
 import { param, type ArmRequest, type ArmResponse, type Route } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
@@ -15,6 +16,16 @@ export function clusterActionRoutes(hub: Hub): readonly Route[] {
   return [
     { method: 'POST', path: `${clusterPath}/start`, handle: (request) => start(hub, request) },
     { method: 'POST', path: `${clusterPath}/stop`, handle: (request) => stop(hub, request) },
+    {
+      method: 'POST',
+      path: `${clusterPath}/rotateClusterCertificates`,
+      handle: (request) => rotate(hub, request, 'certificates'),
+    },
+    {
+      method: 'POST',
+      path: `${clusterPath}/rotateServiceAccountSigningKeys`,
+      handle: (request) => rotate(hub, request, 'signingKeys'),
+    },
     { method: 'POST', path: `${clusterPath}/abort`, handle: (request) => abort(hub, request) },
   ]
 }
@@ -92,6 +103,17 @@ function start(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
     }
     const progress = { provisioningState: 'Starting', operationId }
     return { cluster: { ...running, progress }, pools: pools.map((pool) => ({ ...pool, progress })) }
+  })
+}
+
+/** New keys: the control plane's first, then every node is made anew with certificates that the new authority signed. */
+function rotate(hub: Hub, request: ArmRequest, which: keyof KeyRotations): Promise<ArmResponse> {
+  return act(hub, request, (cluster, pools, { id: operationId }) => {
+    judgeIdle(cluster, pools)
+    const before = cluster.rotations ?? noRotations
+    const rotations = { ...before, [which]: before[which] + 1 }
+    const provisioningState = which === 'certificates' ? 'RotatingClusterCertificates' : 'Updating'
+    return { cluster: { ...cluster, rotations, progress: { provisioningState, operationId } }, pools: [] }
   })
 }
 

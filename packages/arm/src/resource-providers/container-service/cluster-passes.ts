@@ -104,10 +104,13 @@ function endedProgress({ canceling }: Progress): Progress {
   return { provisioningState: canceling === true ? 'Canceled' : 'Succeeded' }
 }
 
-/** After an abort it says which version it really has. */
+/** After an abort it says which version and keys it really has. */
 function endedCluster(pass: Pass, cluster: ClusterRecord): ClusterRecord {
-  const ended: ClusterRecord = { ...cluster, progress: endedProgress(cluster.progress) }
-  const running = pass.suppliers.engine.status(engineId(cluster))?.kubernetesVersion ?? cluster.version
+  const status = pass.suppliers.engine.status(engineId(cluster))
+  const canceled = cluster.progress.canceling === true && status !== undefined
+  const keys = canceled && cluster.rotations !== undefined ? { rotations: status.rotations } : {}
+  const ended: ClusterRecord = { ...cluster, ...keys, progress: endedProgress(cluster.progress) }
+  const running = status?.kubernetesVersion ?? cluster.version
   if (cluster.progress.canceling !== true || running === cluster.version) return ended
   return { ...ended, version: running, properties: { ...ended.properties, kubernetesVersion: running } }
 }

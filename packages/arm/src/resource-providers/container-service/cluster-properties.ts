@@ -1,5 +1,6 @@
 // A managed cluster's properties: defaults as the service fills them in, and what may be.
 
+import { judgeAccess } from './api-access.ts'
 import { judgeApplicationRouting } from './application-routing.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlaps, parseRange, readAddress, readRange, type Range } from '@aksel/base/ipv4'
@@ -176,6 +177,7 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
 
 function judgeCluster(properties: ClusterProperties, existing: ClusterRecord | undefined): void {
   judgeApplicationRouting(properties)
+  judgeAccess(properties, existing?.properties)
   if (existing === undefined) {
     judgeDnsPrefix(properties.dnsPrefix)
     judgeNetwork(properties.networkProfile)

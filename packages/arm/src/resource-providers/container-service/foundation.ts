@@ -1,6 +1,7 @@
 // What a cluster stands on: its own resource group, the network, the control plane, and what every cluster has inside.
 
-import type { ControlPlaneSpec, ControlPlaneStatus } from '@aksel/provider/cluster-engine'
+import { isDeepStrictEqual } from 'node:util'
+import { noRotations, type ControlPlaneSpec, type ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
 import { networkOf, hasFlowLogs, policyEngineOf, virtualNetworkType, type ClusterNetwork } from '../../machine-spec.ts'
 import { groupId, sameId } from '../../resource-id.ts'
@@ -10,6 +11,7 @@ import { fabricNetwork } from '../network/fabric-plan.ts'
 import { readWorld } from '../network/network-world.ts'
 import { groupType } from '../resources/groups.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
+import { accessOf } from './api-access.ts'
 import { isFork } from './copies.ts'
 import { engineId, subscriptionOf, type Pass } from './pass.ts'
 
@@ -36,7 +38,10 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     fqdn: cluster.fqdn,
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })
-  const status = await ensureVersion(pass, cluster, started)
+  const withKeys = await ensureKeys(pass, cluster, await ensureVersion(pass, cluster, started))
+  const status = isDeepStrictEqual(withKeys.access, accessOf(cluster))
+    ? withKeys
+    : await engine.restrictAccess(pass.scope, id, accessOf(cluster))
   pass.tell(id, `Installing what every cluster has in ${cluster.name}`)
   const networkPolicy = policyEngineOf(cluster)
   await pass.suppliers.prepareCluster(pass.scope, {
@@ -56,8 +61,30 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   return status
 }
 
-function isWanted({ kubernetesVersion }: ControlPlaneStatus, { version, progress }: ClusterRecord): boolean {
+function isWanted(status: ControlPlaneStatus, cluster: ClusterRecord): boolean {
+  return isOfVersion(status, cluster) && hasKeys(status, cluster) && isDeepStrictEqual(status.access, accessOf(cluster))
+}
+
+function isOfVersion({ kubernetesVersion }: ControlPlaneStatus, { version, progress }: ClusterRecord): boolean {
   return kubernetesVersion === version || progress.canceling === true
+}
+
+function hasKeys(
+  { rotations: had }: ControlPlaneStatus,
+  { rotations = noRotations, progress }: ClusterRecord,
+): boolean {
+  const isSame = had.certificates === rotations.certificates && had.signingKeys === rotations.signingKeys
+  return isSame || progress.canceling === true
+}
+
+async function ensureKeys(
+  pass: Pass,
+  cluster: ClusterRecord,
+  running: ControlPlaneStatus,
+): Promise<ControlPlaneStatus> {
+  if (hasKeys(running, cluster)) return running
+  pass.tell(cluster.id, `Making the keys of ${cluster.name} anew`)
+  return pass.suppliers.engine.rotateKeys(pass.scope, running.id, cluster.rotations ?? noRotations)
 }
 
 /** The control plane goes first: nodes are never newer. */
@@ -66,7 +93,7 @@ async function ensureVersion(
   cluster: ClusterRecord,
   running: ControlPlaneStatus,
 ): Promise<ControlPlaneStatus> {
-  if (isWanted(running, cluster)) return running
+  if (isOfVersion(running, cluster)) return running
   pass.tell(cluster.id, `Upgrading the control plane from ${running.kubernetesVersion} to ${cluster.version}`)
   return pass.suppliers.engine.upgrade(pass.scope, running.id, cluster.version)
 }

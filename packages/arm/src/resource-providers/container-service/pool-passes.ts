@@ -14,6 +14,7 @@ import { machinesOf, poolsOf } from './cluster-store.ts'
 import { awaitNodes, bringUp, letGo, machinesAtOnce } from './machine-passes.ts'
 import { isReady, syncNode } from './nodes.ts'
 import { putInOrder } from './pool-upgrade.ts'
+import { markStale } from './stale-certificates.ts'
 import { engineId, inParallel, type Pass } from './pass.ts'
 
 /** `turn`: its upgrade goes on in this pass. */
@@ -41,6 +42,7 @@ export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<
       usedPodCidrs: new Set([...machines.map(({ value }) => value.podCidr), ...podCidrs]),
       factsOf: (name) => facts.get(name) ?? { failed: false, ready: false },
       nowMs: pass.scope.clock.now(),
+      certificates: pass.suppliers.engine.status(engineId(cluster))?.rotations.certificates ?? 0,
     })
     if (plan.withoutPodCidr > 0) {
       throw new AksError(
@@ -97,6 +99,7 @@ export async function reconcilePool(
   pool: PoolRecord,
   controlPlane: ControlPlaneStatus,
 ): Promise<void> {
+  await markStale(pass, { cluster, pool, controlPlane })
   const machines = (await machinesOf(pass.store, cluster.id)).filter(({ value }) => value.pool === pool.name)
   const staying = machines.filter(({ value }) => value.leavingSinceMs === undefined)
   const leaving = machines.filter(({ value }) => value.leavingSinceMs !== undefined)

@@ -1,0 +1,28 @@
+// A control plane's keys made anew: all of them, or the one that signs tokens.
+
+import type { Scope } from '@aksel/base/scope'
+import { noRotations, type KeyRotations } from '@aksel/provider/cluster-engine'
+import { createServiceAccountKey } from '@aksel/runtime/pki'
+import { newKeys, type ClusterRecord } from './cluster-record.ts'
+
+/** What the signing key before signed is believed so long. */
+const OVERLAP_MS = 24 * 3_600_000
+
+/** The record with new keys; the same one where so many rotations are behind it already. */
+export async function withRotatedKeys(
+  scope: Scope,
+  record: ClusterRecord,
+  wanted: KeyRotations,
+): Promise<ClusterRecord> {
+  const had = record.rotations ?? noRotations
+  if (had.certificates !== wanted.certificates) {
+    const { retiredKeys: _, ...rest } = record
+    return { ...rest, ...(await newKeys(scope, record.spec, record.index)), rotations: wanted }
+  }
+  if (had.signingKeys === wanted.signingKeys) return record
+  const { keyId, publicKeyPem } = record.signingKey
+  const untilMs = scope.clock.now() + (record.fork?.clockOffsetMs ?? 0) + OVERLAP_MS
+  // The one before that goes at once: who rotates twice is rid of a key that somebody else knows.
+  const retiredKeys = [{ keyId, publicKeyPem, untilMs }]
+  return { ...record, signingKey: await createServiceAccountKey(), retiredKeys, rotations: wanted }
+}
