@@ -8,6 +8,7 @@ import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import type { Store } from '@aksel/store/store'
 import type { Mount } from './front-door/mount.ts'
+import { Dispatcher } from './front-door/dispatcher.ts'
 import { createHttpServer, type ServerTls } from './front-door/server.ts'
 import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
@@ -26,6 +27,8 @@ import { machineRoutes } from './resource-providers/container-service/machine-ro
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
+import { deploymentRoutes } from './resource-providers/deployments/deployment-routes.ts'
+import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
@@ -108,6 +111,8 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     stepOf: (id) => steps.of(id),
     wake: (id) => reconciler.wake(id),
   }
+  const dispatcher = new Dispatcher(scope)
+  const runner = new DeploymentRunner(scope, { hub, dispatcher })
   const routes = [
     ...signInRoutes(options.identity, tokens),
     ...subscriptionRoutes(hub),
@@ -126,7 +131,9 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...virtualNetworkRoutes(hub),
+    ...deploymentRoutes({ hub, dispatcher, runner }),
   ]
+  dispatcher.add(routes)
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const servers: FastifyInstance[] = []
   return {
@@ -136,8 +143,14 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
       servers.push(server)
       return (await server.listen({ host, port })).replace(/^http:/, 'https:')
     },
-    resume: () => reconciler.resume(),
-    idle: () => reconciler.idle(),
+    async resume() {
+      await reconciler.resume()
+      await runner.resume()
+    },
+    async idle() {
+      await runner.idle()
+      await reconciler.idle()
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server.close()))
     },

@@ -227,6 +227,48 @@ export interface MachineRecord {
   readonly leavingSinceMs?: number
 }
 
+/** One resource of a deployment, as its operations tell of it. */
+export interface DeploymentStep {
+  readonly id: string
+  readonly kind: 'Create' | 'Read' | 'Delete'
+  readonly resourceId: string
+  readonly resourceType: string
+  readonly resourceName: string
+  readonly symbol?: string
+  readonly state: 'Running' | 'Succeeded' | 'Failed' | 'Canceled'
+  readonly startTime: string
+  readonly endTime?: string
+  /** HTTP status of the provider's answer. */
+  readonly status?: number
+  readonly error?: ArmErrorBody
+}
+
+export interface DeploymentRecord {
+  readonly kind: 'deployment'
+  readonly id: string
+  readonly name: string
+  /** The group or subscription that is deployed to. */
+  readonly scopeId: string
+  readonly location?: string
+  readonly tags?: Tags
+  readonly mode: 'Incremental' | 'Complete'
+  readonly template: unknown
+  /** As they were given, while the deployment runs; afterwards those that are no secrets. */
+  readonly parameters: Json
+  readonly correlationId: string
+  readonly origin: string
+  readonly caller: { readonly clientId: string; readonly objectId: string; readonly tenantId: string }
+  /** Milliseconds since 1970. */
+  readonly startedMs: number
+  readonly endedMs?: number
+  /** What its body tells of the template: parameters, providers, dependencies, hash. */
+  readonly shown: Json
+  readonly steps: readonly DeploymentStep[]
+  readonly outputs?: Json
+  readonly outputResources?: readonly { readonly id: string }[]
+  readonly progress: Progress
+}
+
 export type ProvisionedRecord = GroupRecord | ClusterRecord | PoolRecord
 
 export const operationStatuses = ['InProgress', 'Succeeded', 'Failed', 'Canceled'] as const

@@ -68,3 +68,10 @@ export function judgeApiVersion(version: string | undefined, path: string): void
     `No registered resource provider found for location '' and API version '${version}' for type '${match[2]}'. The supported api-versions are '${supported}'.`,
   )
 }
+
+/** The newest version that is offered for the type that an id is of. */
+export function newestVersion(id: string): string {
+  const namespace = /^.*\/providers\/(microsoft\.[^/?]+)/i.exec(id)?.[1]?.toLowerCase()
+  const provider = providers.find((one) => one.namespace.toLowerCase() === namespace) ?? providers[0]!
+  return provider.versions[0]!
+}

@@ -11,6 +11,7 @@ import { AksError, contentInvalid } from '../azure-errors.ts'
 import { judgeApiVersion, providers } from './api-versions.ts'
 import type { Mount } from './mount.ts'
 import type { ArmRequest, ArmResponse, Caller, Route } from './route.ts'
+import { parseLooseJson } from '../templates/template.ts'
 import type { Identity, Tokens } from './tokens.ts'
 
 export interface ServerTls {
@@ -91,14 +92,32 @@ function readBodies(app: FastifyInstance): void {
   app.addContentTypeParser(/^application\/x-www-form-urlencoded/, { parseAs: 'string' }, (_request, body, done) =>
     done(null, new URLSearchParams(body as string)),
   )
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined)
     try {
-      done(null, parseJson(body as Buffer))
+      done(null, readsLoosely(request.url) ? readDeployment(body as Buffer) : parseJson(body as Buffer))
     } catch (error) {
       done(error instanceof JsonSyntaxError ? contentInvalid(error.message) : (error as Error))
     }
   })
+}
+
+/** az puts a template's own text into the bodies of deployments: comments, bare names and long texts included. */
+function readsLoosely(url: string): boolean {
+  return /\/providers\/microsoft\.resources\/deployments\//i.test(url)
+}
+
+function readDeployment(body: Buffer): unknown {
+  try {
+    return parseJson(body)
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+  }
+  try {
+    return parseLooseJson(body.toString())
+  } catch (error) {
+    throw new JsonSyntaxError((error as Error).message)
+  }
 }
 
 async function answer(

@@ -5,7 +5,7 @@ import { evaluateDeep, turnsOf } from './evaluate.ts'
 import type { Frame } from './frame.ts'
 import { asTemplateError } from './template-frame.ts'
 import { limits, type Template, type WrittenResource } from './template.ts'
-import { isArrayValue, isObjectValue, propertyOf, type ObjectValue, type Value } from './values.ts'
+import { isArrayValue, isObjectValue, propertyOf, textOf, type ObjectValue, type Value } from './values.ts'
 
 export interface DeclaredResource {
   readonly id: string
@@ -74,7 +74,7 @@ function unrolled(written: WrittenResource, frame: Frame, parent: Parent | undef
   if (!isObjectValue(copy) || typeof name !== 'string' || count === undefined) {
     throw invalidTemplate("A resource's 'copy' has no 'name' or no 'count'")
   }
-  const isSerial = String(propertyOf(copy, 'mode') ?? 'parallel').toLowerCase() === 'serial'
+  const isSerial = textOf(propertyOf(copy, 'mode') ?? 'parallel').toLowerCase() === 'serial'
   const batchSize = isSerial ? Number(propertyOf(copy, 'batchSize') ?? 1) : undefined
   return asTemplateError(() =>
     turnsOf({ name, count }, frame).flatMap((turn, index) => one(written, turn, parent, { name, index, batchSize })),

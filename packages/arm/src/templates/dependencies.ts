@@ -6,7 +6,7 @@ import { callsIn, isExpression, parseExpression } from './expression.ts'
 import { StateNeeded } from './frame.ts'
 import type { DeclaredResource } from './declared.ts'
 import { asTemplateError } from './template-frame.ts'
-import { isArrayValue, isObjectValue, propertyOf, type Value } from './values.ts'
+import { isArrayValue, isObjectValue, propertyOf, textOf, type Value } from './values.ts'
 
 /** For each resource those that it waits for; skipped ones are waited for by nobody. Throws InvalidTemplate. */
 export function dependenciesOf(
@@ -57,7 +57,7 @@ function declared(one: DeclaredResource, all: readonly DeclaredResource[]): read
     const found = typeof name === 'string' ? resourcesNamed(all, name) : []
     if (found.length > 0) return found
     throw invalidTemplate(
-      `The resource '${String(name)}' is not defined in the template. Please see https://aka.ms/arm-syntax for usage details.`,
+      `The resource '${textOf(name)}' is not defined in the template. Please see https://aka.ms/arm-syntax for usage details.`,
     )
   })
 }

@@ -5,7 +5,7 @@ import { escaped, isExpression, parseExpression, unescaped, type Expression } fr
 import type { Frame } from './frame.ts'
 import { functions } from './functions/table.ts'
 import { specialForms } from './special-forms.ts'
-import { isArrayValue, isObjectValue, memberOf, propertyOf, type ObjectValue, type Value } from './values.ts'
+import { isArrayValue, isObjectValue, memberOf, propertyOf, textOf, type Value } from './values.ts'
 
 export function evaluate(expression: Expression, frame: Frame): Value {
   switch (expression.kind) {
@@ -35,7 +35,7 @@ export function evaluateDeep(value: Value, frame: Frame): Value {
     if (loops !== undefined) {
       for (const loop of loops)
         evaluated[loop.name] = turnsOf(loop, frame).map((turn) => evaluateDeep(loop.input, turn))
-    } else evaluated[isExpression(name) ? String(evaluateDeep(name, frame)) : name] = evaluateDeep(item, frame)
+    } else evaluated[isExpression(name) ? textOf(evaluateDeep(name, frame)) : name] = evaluateDeep(item, frame)
   }
   return evaluated
 }

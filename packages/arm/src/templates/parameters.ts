@@ -36,7 +36,7 @@ export function declarationOf(template: Template, declared: Value, what: string)
 }
 
 export function typeOf(declared: ObjectValue, what: string): ParameterType {
-  const type = String(propertyOf(declared, 'type') ?? '').toLowerCase()
+  const type = textOf(propertyOf(declared, 'type') ?? '').toLowerCase()
   const known = parameterTypes.find((one) => one === type)
   if (known === undefined) {
     throw invalidTemplate(`The type '${type}' of ${what} is not one of '${parameterTypes.join(', ')}'`)

@@ -9,7 +9,7 @@ import { callsIn, isExpression, parseExpression } from './expression.ts'
 import type { Frame } from './frame.ts'
 import { asTemplateError, templateFrame, type FrameOptions } from './template-frame.ts'
 import { readTemplate, type Template } from './template.ts'
-import { isArrayValue, isObjectValue, propertyOf, type ObjectValue, type Value } from './values.ts'
+import { isArrayValue, isObjectValue, propertyOf, textOf, type ObjectValue, type Value } from './values.ts'
 
 export interface Prepared {
   readonly template: Template
@@ -78,7 +78,7 @@ function nestedProperties(prepared: Prepared, { written, name }: DeclaredResourc
   if (!isObjectValue(properties)) throw invalidTemplate(`The deployment '${name}' has no properties`)
   const template = propertyOf(properties, 'template')
   const options = propertyOf(properties, 'expressionEvaluationOptions')
-  const scope = isObjectValue(options) ? String(propertyOf(options, 'scope') ?? 'Outer') : 'Outer'
+  const scope = isObjectValue(options) ? textOf(propertyOf(options, 'scope') ?? 'Outer') : 'Outer'
   const { template: _, parameters: __, expressionEvaluationOptions: ___, ...others } = properties
   const rest = evaluateDeep(others, frame) as ObjectValue
   if (!isObjectValue(template)) return { ...rest, ...(template === undefined ? {} : { template }) }
@@ -153,6 +153,6 @@ function outputValue(declared: ObjectValue, frame: Frame): Value | undefined {
   if (condition !== undefined && evaluateDeep(condition, frame) === false) return undefined
   const copy = propertyOf(declared, 'copy')
   if (!isObjectValue(copy)) return evaluateDeep(propertyOf(declared, 'value') ?? null, frame)
-  const loop = { name: String(propertyOf(copy, 'name') ?? ''), count: propertyOf(copy, 'count') ?? 0 }
+  const loop = { name: textOf(propertyOf(copy, 'name') ?? ''), count: propertyOf(copy, 'count') ?? 0 }
   return turnsOf(loop, frame).map((turn) => evaluateDeep(propertyOf(copy, 'input') ?? null, turn))
 }

@@ -5,7 +5,7 @@ import { evaluateDeep } from './evaluate.ts'
 import type { DeploymentFacts, Frame, UserFunction } from './frame.ts'
 import { parameterReader } from './parameters.ts'
 import type { Template } from './template.ts'
-import { isArrayValue, isObjectValue, propertyOf, type ObjectValue, type Value } from './values.ts'
+import { isArrayValue, isObjectValue, propertyOf, textOf, type ObjectValue, type Value } from './values.ts'
 
 export interface FrameOptions {
   readonly facts: DeploymentFacts
@@ -41,7 +41,7 @@ function variableReader(variables: ObjectValue, frame: Frame): (name: string) =>
     const before = known.get(key)
     if (before !== undefined) return before
     if (open.has(key)) throw new ExpressionError(`Circular reference detected on variable '${name}'`)
-    const loop = looped.find((one) => String(propertyOf(one, 'name')).toLowerCase() === key)
+    const loop = looped.find((one) => textOf(propertyOf(one, 'name') ?? '').toLowerCase() === key)
     const written = propertyOf(variables, name)
     if (loop === undefined && (written === undefined || key === 'copy')) {
       throw new ExpressionError(`The template variable '${name}' is not found`)

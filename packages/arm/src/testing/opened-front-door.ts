@@ -64,7 +64,7 @@ export async function openFrontDoor(options: OpenOptions = {}): Promise<OpenedFr
     new FakeMachines({ kind, engine, ...(neverReady === undefined ? {} : { neverReady }) })
   const [local, simulated] = [fakes('local'), fakes('simulated')]
   const machines = (wanted: boolean): FakeMachines => (wanted ? simulated : local)
-  const store = createMemoryStore(scope)
+  const store = rest.store ?? createMemoryStore(scope)
   const door = await createFrontDoor(scope, {
     store,
     engine,

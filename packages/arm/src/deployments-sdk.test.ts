@@ -1,0 +1,79 @@
+// The Azure SDK for deployments, unmodified: create, validate, what-if, operations, failure, cancel.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DeploymentsClient } from '@azure/arm-resourcesdeployments'
+import { ClientSecretCredential } from '@azure/identity'
+import {
+  clientId,
+  clientSecret,
+  openFrontDoor,
+  subscriptionId,
+  tenantId,
+  type OpenedFrontDoor,
+} from './testing/opened-front-door.ts'
+
+function sdkClient(opened: OpenedFrontDoor): DeploymentsClient {
+  const tlsOptions = { ca: opened.caPem }
+  const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
+    authorityHost: opened.url,
+    disableInstanceDiscovery: true,
+    tlsOptions,
+  })
+  return new DeploymentsClient(credential, subscriptionId, {
+    endpoint: opened.url,
+    credentials: { scopes: [`${opened.url}/.default`] },
+    tlsOptions,
+    retryOptions: { maxRetries: 0 },
+  })
+}
+
+const template = (addressPrefix: string): object => ({
+  $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
+  contentVersion: '1.0.0.0',
+  parameters: { name: { type: 'string' } },
+  resources: [
+    {
+      type: 'Microsoft.Network/virtualNetworks',
+      apiVersion: '2024-05-01',
+      name: "[parameters('name')]",
+      location: '[resourceGroup().location]',
+      properties: { addressSpace: { addressPrefixes: [addressPrefix] } },
+    },
+  ],
+  outputs: { id: { type: 'string', value: "[resourceId('Microsoft.Network/virtualNetworks', parameters('name'))]" } },
+})
+
+test('the SDK deploys a template, foresees it, lists its operations, and is told why one failed', async () => {
+  await using opened = await openFrontDoor()
+  await opened.call('PUT', `/subscriptions/${subscriptionId}/resourcegroups/rg`, { body: { location: 'eastus' } })
+  const { deployments, deploymentOperations } = sdkClient(opened)
+  const parameters = { name: { value: 'v1' } }
+  const properties = { mode: 'Incremental', template: template('10.9.0.0/16'), parameters } as const
+  const valid = await deployments.validate('rg', 'd1', { properties })
+  assert.deepEqual(
+    valid.properties?.validatedResources?.map(({ id }) => id?.split('/').at(-1)),
+    ['v1'],
+  )
+  const foreseen = await deployments.whatIf('rg', 'd1', { properties })
+  assert.deepEqual(
+    foreseen.changes?.map(({ changeType }) => changeType),
+    ['Create'],
+  )
+  const deployed = await deployments.createOrUpdate('rg', 'd1', { properties })
+  assert.equal(deployed.properties?.provisioningState, 'Succeeded')
+  const outputs = deployed.properties.outputs as { readonly id: { readonly value: string } }
+  assert.match(outputs.id.value, /virtualNetworks\/v1$/)
+  const operations: string[] = []
+  for await (const { properties: one } of deploymentOperations.list('rg', 'd1'))
+    operations.push(`${one?.provisioningOperation} ${one?.provisioningState} ${one?.targetResource?.resourceName}`)
+  assert.deepEqual(operations, ['Create Succeeded v1'])
+  assert.equal((await deployments.checkExistence('rg', 'd1')).body, true)
+  await assert.rejects(
+    deployments.createOrUpdate('rg', 'd2', { properties: { ...properties, template: template('10.9.0.0/99') } }),
+    (error: Error) => /At least one resource deployment operation failed/.test(error.message),
+  )
+  await assert.rejects(deployments.cancel('rg', 'd2'), { code: 'DeploymentCannotBeCancelled' })
+  await deployments.delete('rg', 'd1')
+  await assert.rejects(deployments.get('rg', 'd1'), { code: 'DeploymentNotFound' })
+})
