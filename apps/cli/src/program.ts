@@ -9,6 +9,7 @@ import type { TourFlags } from './commands/tour.ts'
 import type { McpFlags } from './commands/mcp.ts'
 import type { DesktopFlags } from './commands/desktop.ts'
 import type { DiagnoseFlags } from './commands/diagnose.ts'
+import { addEvict, addSpot } from './commands/spot.ts'
 import { readOptions } from './options.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -43,6 +44,7 @@ Other commands:
   addStore(program, environment)
   addCluster(program, environment)
   addMachine(program, environment)
+  addSpot(program, environment)
   addFlows(program, environment)
   addDiagnose(program, environment, ends)
   addMcp(program, environment)
@@ -337,6 +339,7 @@ function addMachine(program: Command, environment: Environment): void {
       await orderMachines(readOptions(environment, flags.data), word, flags)
     })
   }
+  addEvict(machine, environment)
   machine
     .command('list')
     .description('Nodes, whether they are simulated, and what was ordered for them.')

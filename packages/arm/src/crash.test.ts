@@ -53,6 +53,38 @@ const stories: readonly Story[] = [
     },
   },
   {
+    name: 'change of the sizes of a VirtualMachines pool',
+    begin: async () => {
+      const world = await runningWorld()
+      const put = (manual: readonly object[]): Promise<unknown> => {
+        const properties = { type: 'VirtualMachines', virtualMachinesProfile: { scale: { manual } } }
+        return putPool(world.hub(), world.request('PUT', { properties }), { ...ref, pool: 'mixed' })
+      }
+      await put([
+        { size: 'Standard_D2s_v5', count: 1 },
+        { size: 'Standard_D4s_v5', count: 1 },
+      ])
+      await world.settle(Number.POSITIVE_INFINITY)
+      await put([
+        { size: 'Standard_D4s_v5', count: 1 },
+        { size: 'Standard_D8s_v5', count: 1 },
+      ])
+      return world
+    },
+    check: async (world) => {
+      await assertConverged(world, { a: 2, b: 1, mixed: 2 })
+      const mixed = (await world.machineRecords()).filter(({ pool }) => pool === 'mixed')
+      assert.deepEqual(
+        mixed.map(({ vmSize = '' }) => vmSize).toSorted((one, other) => (one < other ? -1 : 1)),
+        ['Standard_D4s_v5', 'Standard_D8s_v5'],
+      )
+      assert.deepEqual(
+        mixed.map(({ name }) => world.machines.specs.get([...world.engine.clusters.keys()][0] + '/' + name)!.vmSize),
+        mixed.map(({ vmSize }) => vmSize),
+      )
+    },
+  },
+  {
     name: 'rotation of the certificates',
     begin: async () => {
       const world = await runningWorld()

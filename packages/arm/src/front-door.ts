@@ -21,6 +21,7 @@ import { locationRoutes } from './resource-providers/container-service/location-
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
+import { spotRoutes } from './resource-providers/container-service/spot-routes.ts'
 import { snapshotRoutes } from './resource-providers/container-service/snapshots.ts'
 import { runCommandRoutes } from './resource-providers/container-service/run-command.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
@@ -126,6 +127,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...snapshotRoutes(hub),
     ...poolRoutes(hub),
     ...poolActionRoutes(hub),
+    ...spotRoutes(hub),
     ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),

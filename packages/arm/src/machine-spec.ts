@@ -8,6 +8,8 @@ import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
 import { versionsOf } from './upgrade-plan.ts'
 import { isSandboxed } from './resource-providers/container-service/pod-sandboxing.ts'
+import { simulatedDevices } from './resource-providers/container-service/gpus.ts'
+import { isOfVirtualMachines, vmSizeOf } from './resource-providers/container-service/virtual-machines-pool.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
 import { nodeLabels } from './node-labels.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord } from './records.ts'
@@ -59,15 +61,16 @@ export function machineSpec(parts: {
 }): MachineSpec {
   const { cluster, pool, machine, controlPlane, subnetId } = parts
   const networkPolicy = policyEngineOf(cluster)
-  const size = findVmSize(pool.properties.vmSize)
-  if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${pool.properties.vmSize}"`)
+  const vmSize = vmSizeOf(machine, pool)
+  const size = findVmSize(vmSize)
+  if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${vmSize}"`)
   const versions = versionsOf(machine, pool)
   const localDns = localDnsOf(pool.properties)
   const kubelet = kubeletOf(pool.properties['kubeletConfig'])
   return {
     name: machine.name,
     clusterId: machine.clusterId,
-    vmSize: pool.properties.vmSize,
+    vmSize,
     vcpus: size.vcpus,
     memoryBytes: size.memoryBytes,
     ...(machine.zone === undefined ? {} : { zone: machine.zone }),
@@ -77,6 +80,7 @@ export function machineSpec(parts: {
     labels: { ...nodeLabels({ cluster, pool, machine, subnetId }), ...machine.labels },
     taints: machine.taints.map(parseTaint),
     ...(kubelet === undefined ? {} : { kubelet }),
+    ...simulatedDevices(pool.properties, size),
     ...(localDns === undefined ? {} : { localDns }),
     ...(isSandboxed(pool.properties) ? { sandboxing: true } : {}),
     subnetId: subnetId.toLowerCase(),
@@ -94,18 +98,20 @@ export function machineSpec(parts: {
   }
 }
 
-/** The scale set's resource in Azure, as AKS's nodes name it: the group in small letters, the instance by its number. */
+/** The scale set's resource in Azure (the machine's own where the pool has none), as AKS's nodes name it: the group in small letters, the instance by its number. */
 export function scaleSetInstanceId(
   cluster: Pick<ClusterRecord, 'id' | 'uid' | 'properties'>,
-  pool: Pick<PoolRecord, 'name'>,
-  machine: Pick<MachineRecord, 'instance'>,
+  pool: Pick<PoolRecord, 'name' | 'properties'>,
+  machine: Pick<MachineRecord, 'instance' | 'name'>,
 ): string {
   const { subscriptionId } = groupOfId(cluster.id)!
   const group = { subscriptionId, resourceGroup: cluster.properties.nodeResourceGroup.toLowerCase() }
+  if (isOfVirtualMachines(pool.properties)) return documentId(group, virtualMachineType, machine.name)
   const scaleSet = `aks-${pool.name}-${digitsOf(cluster.uid)}-vmss`
   return `${documentId(group, scaleSetType, scaleSet)}/virtualMachines/${machine.instance}`
 }
 
+const virtualMachineType = 'Microsoft.Compute/virtualMachines'
 const scaleSetType = 'Microsoft.Compute/virtualMachineScaleSets'
 
 /** Who enforces NetworkPolicies in this cluster; nobody where the profile says none. */

@@ -1,5 +1,7 @@
 // The labels that AKS gives a node as it registers; size, region and zone come from its cloud.
 
+import { gpuLabels } from './resource-providers/container-service/gpus.ts'
+import { isOfVirtualMachines, vmSizeOf } from './resource-providers/container-service/virtual-machines-pool.ts'
 import { findVmSize } from './resource-providers/container-service/vm-sizes.ts'
 import { isSandboxed, sandboxLabels } from './resource-providers/container-service/pod-sandboxing.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord, Tags } from './records.ts'
@@ -25,11 +27,12 @@ export function nodeLabels(parts: {
     [`${ours}/role`]: 'agent',
     [`${ours}/managedby`]: 'aks',
     [`${ours}/node-image-version`]: versionsOf(machine, pool).image,
-    [`${ours}/nodepool-type`]: 'VirtualMachineScaleSets',
+    [`${ours}/nodepool-type`]: isOfVirtualMachines(properties) ? 'VirtualMachines' : 'VirtualMachineScaleSets',
     [`${ours}/priority`]: isSpot ? 'spot' : 'regular',
     ...systemLabels(pool, versionsOf(machine, pool).kubernetes),
-    ...diskLabels(properties),
-    ...sizeLabels(properties.vmSize),
+    ...diskLabels(properties, vmSizeOf(machine, pool)),
+    ...sizeLabels(vmSizeOf(machine, pool)),
+    ...gpuLabels(vmSizeOf(machine, pool)),
     ...networkLabels(subnetId),
     ...(properties['enableFIPS'] === true ? { [`${ours}/fips_enabled`]: 'true' } : {}),
     ...(isSpot ? { [`${ours}/scalesetpriority`]: 'spot' } : {}),
@@ -56,9 +59,9 @@ export function effectiveSku(osSku: string, kubernetesVersion: string): string {
 }
 
 /** Sizes whose name has an s carry premium disks: `Standard_D2s_v5`, `Standard_DS2_v2`. */
-function diskLabels(properties: PoolRecord['properties']): Tags {
+function diskLabels(properties: PoolRecord['properties'], vmSize: string): Tags {
   const storageprofile = properties['osDiskType'] === 'Ephemeral' ? 'ephemeral' : 'managed'
-  const storagetier = /^Standard_([A-Z]S\d|[A-Z]+\d+[a-z]*s)/.test(properties.vmSize) ? 'Premium_LRS' : 'Standard_LRS'
+  const storagetier = /^Standard_([A-Z]S\d|[A-Z]+\d+[a-z]*s)/.test(vmSize) ? 'Premium_LRS' : 'Standard_LRS'
   return {
     storageprofile,
     storagetier,

@@ -2,6 +2,7 @@
 
 import { firstFreePart } from '@aksel/base/ipv4'
 import type { MachineRecord, PoolRecord } from './records.ts'
+import { isOfVirtualMachines, sizesOf } from './resource-providers/container-service/virtual-machines-pool.ts'
 import { goalOf, isBlueGreen, isCurrent } from './upgrade-plan.ts'
 
 /** What is known of a machine beyond its record, for choosing whom to let go. */
@@ -51,8 +52,8 @@ export function planPool(facts: PoolFacts): PoolPlan {
     deleting || pool.upgrade === undefined || !isBlueGreen(pool) || isCurrent(machine, pool)
   const own = staying.filter((machine) => machine.surge !== true && isCounted(machine))
   const kinds = [
-    { present: own, wanted: deleting ? 0 : pool.properties.count, isSurge: false },
-    { present: extra, wanted: deleting ? 0 : surge, isSurge: true },
+    ...sizeKinds(pool, own).map((kind) => ({ ...kind, wanted: deleting ? 0 : kind.wanted, isSurge: false })),
+    { present: extra, wanted: deleting ? 0 : surge, isSurge: true, vmSize: undefined },
   ]
   const leave = kinds.flatMap(({ present, wanted }) =>
     chooseLeavers(present, Math.max(0, present.length - wanted), facts.factsOf),
@@ -63,16 +64,43 @@ export function planPool(facts: PoolFacts): PoolPlan {
     nextInstance: pool.nextInstance,
     withoutPodCidr: 0,
   }
-  for (const { present, wanted, isSurge } of kinds) {
-    plan = withAdditions(facts, plan, { staying, missing: Math.max(0, wanted - present.length), isSurge })
+  for (const { present, wanted, isSurge, vmSize } of kinds) {
+    plan = withAdditions(facts, plan, { staying, missing: Math.max(0, wanted - present.length), isSurge, vmSize })
   }
   return plan
+}
+
+interface SizeKind {
+  readonly present: readonly MachineRecord[]
+  readonly wanted: number
+  /** Absent where all machines of the pool are of one size. */
+  readonly vmSize: string | undefined
+}
+
+/** The machines by size, those of sizes that are wanted no more included. */
+function sizeKinds({ properties }: PoolFacts['pool'], own: readonly MachineRecord[]): readonly SizeKind[] {
+  if (!isOfVirtualMachines(properties)) return [{ present: own, wanted: properties.count, vmSize: undefined }]
+  const wanted = sizesOf(properties)
+  const others = own.filter(({ vmSize }) => !wanted.some(({ size }) => size === vmSize))
+  return [
+    ...wanted.map(({ size, count }) => ({
+      present: own.filter(({ vmSize }) => vmSize === size),
+      wanted: count,
+      vmSize: size,
+    })),
+    { present: others, wanted: 0, vmSize: undefined },
+  ]
 }
 
 function withAdditions(
   facts: PoolFacts,
   plan: PoolPlan,
-  wish: { readonly staying: readonly MachineRecord[]; readonly missing: number; readonly isSurge: boolean },
+  wish: {
+    readonly staying: readonly MachineRecord[]
+    readonly missing: number
+    readonly isSurge: boolean
+    readonly vmSize: string | undefined
+  },
 ): PoolPlan {
   const { pool } = facts
   const used = new Set([...facts.usedPodCidrs, ...plan.add.map(({ podCidr }) => podCidr)])
@@ -86,11 +114,14 @@ function withAdditions(
     const zone = emptiestZone(pool.properties.availabilityZones ?? [], present)
     const machine: MachineRecord = {
       kind: 'machine',
-      name: machineName(pool.name, facts.clusterDigits, instance),
+      name: isOfVirtualMachines(pool.properties)
+        ? `aks-${pool.name}-${facts.clusterDigits}-vms${instance + 1}`
+        : machineName(pool.name, facts.clusterDigits, instance),
       clusterId: pool.clusterId.toLowerCase(),
       pool: pool.name,
       instance,
       ...(zone === undefined ? {} : { zone }),
+      ...(wish.vmSize === undefined ? {} : { vmSize: wish.vmSize }),
       podCidr,
       labels: pool.properties.nodeLabels ?? {},
       taints: pool.properties.nodeTaints ?? [],

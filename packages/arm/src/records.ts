@@ -207,6 +207,16 @@ export interface MachineRecord {
   readonly pool: string
   readonly instance: number
   readonly zone?: string
+  /** In pools of mixed sizes; absent: the pool's. */
+  readonly vmSize?: string
+  /** It was told to go for the sake of the spot market. */
+  readonly eviction?: {
+    /** Milliseconds since 1970. */
+    readonly sinceMs: number
+    readonly why: string
+    /** It stands still since. */
+    readonly done?: boolean
+  }
   readonly podCidr: string
   /** Labels and taints of the pool that this machine's node was last given. */
   readonly labels: Tags

@@ -28,6 +28,8 @@ export interface MachineSpec {
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   /** Fields of a KubeletConfiguration, over what AKS sets. */
   readonly kubelet?: Readonly<Record<string, unknown>>
+  /** Devices that a simulated machine says it has, by resource: `nvidia.com/gpu`. */
+  readonly devices?: Readonly<Record<string, number>>
   /** Pods may ask for a kernel of their own here, by the handler `kata`. */
   readonly sandboxing?: boolean
   /** The machine answers names itself, by these rules; its pods ask it. */

@@ -12,6 +12,7 @@ import { addCredentials, forgetCurrent } from './credentials.ts'
 import { addJwtAuthenticator } from './jwt-authenticator.ts'
 import { addClusterOrders, addPoolOrders, addRotations } from './cluster-orders.ts'
 import { addPoolUpgrade, addUpgrade } from './upgrade.ts'
+import { addManualScale } from './manual-scale.ts'
 import { addNodepool } from './nodepool.ts'
 import { flatten, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
 import { confirm, follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
@@ -47,6 +48,7 @@ export function addAks(az: Command, session: Session): void {
   const nodepool = addNodepool(aks, session)
   addPoolUpgrade(nodepool, session)
   addPoolOrders(nodepool, session)
+  addManualScale(nodepool, session)
   addJwtAuthenticator(aks, session)
   addCommandInvoke(aks, session)
   addApprouting(aks, session)

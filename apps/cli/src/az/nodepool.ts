@@ -23,7 +23,6 @@ interface AddFlags extends NameFlags, PoolFlags {
   readonly mode?: string
   readonly osType?: string
   readonly kubernetesVersion?: string
-  readonly priority?: string
   readonly tags?: readonly string[]
   readonly labels?: readonly string[]
   readonly nodeTaints?: string
@@ -115,7 +114,6 @@ function addAdd(nodepool: Command, session: Session): void {
         .option('--mode <mode>', 'System or User', 'User')
         .option('--os-type <type>', 'Linux')
         .option('-k, --kubernetes-version <version>', 'Kubernetes version of the nodes')
-        .option('--priority <priority>', 'Regular or Spot')
         .option('--tags <key=value...>', 'tags of the node pool')
         .option('--labels <key=value...>', 'labels of the nodes')
         .option('--node-taints <taints>', 'taints of the nodes, joined by commas'),
@@ -132,7 +130,6 @@ function addAdd(nodepool: Command, session: Session): void {
         mode: flags.mode,
         osType: flags.osType,
         orchestratorVersion: flags.kubernetesVersion,
-        scaleSetPriority: flags.priority,
       })
       return putPool(session, flags, { count: 3, ...more, ...asked })
     },

@@ -17,6 +17,12 @@ export interface PoolFlags {
   readonly minCount?: number
   readonly maxCount?: number
   readonly nodeOsdiskSize?: number
+  readonly priority?: string
+  readonly evictionPolicy?: string
+  readonly spotMaxPrice?: number
+  readonly vmSetType?: string
+  readonly vmSizes?: string
+  readonly gpuDriver?: string
   readonly localdnsConfig?: Readonly<Record<string, unknown>>
   readonly simulated?: boolean
 }
@@ -30,6 +36,12 @@ export function poolFlags(command: Command): Command {
     .option('--os-sku <sku>', 'OS SKU: Ubuntu, AzureLinux')
     .option('--workload-runtime <runtime>', 'OCIContainer, or KataVmIsolation for sandboxed pods')
     .option('--node-osdisk-size <gb>', 'size of the OS disk in GB', parseCount)
+    .option('--priority <priority>', 'Regular or Spot')
+    .option('--eviction-policy <policy>', 'of spot machines: Delete or Deallocate')
+    .option('--spot-max-price <usd>', 'the most a spot machine may cost an hour; -1: whatever it costs', Number)
+    .option('--vm-set-type <type>', 'VirtualMachineScaleSets or VirtualMachines')
+    .option('--vm-sizes <sizes>', 'sizes of a VirtualMachines pool, with commas between')
+    .option('--gpu-driver <driver>', 'Install or None')
     .option('--enable-cluster-autoscaler', 'enable the cluster autoscaler')
     .option('--min-count <count>', 'least number of nodes for the autoscaler', parseCount)
     .option('--max-count <count>', 'greatest number of nodes for the autoscaler', parseCount)
@@ -60,19 +72,30 @@ export function poolProperties(
   }
   const tags = parsePairs(more.tags)
   return present({
-    count: flags.nodeCount,
+    count: flags.vmSizes === undefined ? flags.nodeCount : undefined,
     vmSize: flags.nodeVmSize,
     maxPods: flags.maxPods,
     availabilityZones: flags.zones,
     osSKU: flags.osSku,
     workloadRuntime: flags.workloadRuntime,
     osDiskSizeGB: flags.nodeOsdiskSize,
+    scaleSetPriority: flags.priority,
+    scaleSetEvictionPolicy: flags.evictionPolicy,
+    spotMaxPrice: flags.spotMaxPrice,
+    type: flags.vmSetType,
+    virtualMachinesProfile: flags.vmSizes === undefined ? undefined : manualScale(flags.vmSizes, flags.nodeCount ?? 3),
+    gpuProfile: flags.gpuDriver === undefined ? undefined : { driver: flags.gpuDriver },
     localDNSProfile: flags.localdnsConfig,
     nodeLabels: parsePairs(more.labels),
     nodeTaints: more.taints === undefined ? undefined : splitTaints(more.taints),
     tags: flags.simulated === true ? { ...tags, [simulatedTag]: 'true' } : tags,
     ...(autoscaled ? { enableAutoScaling: true, minCount: flags.minCount, maxCount: flags.maxCount } : {}),
   })
+}
+
+/** So many machines of each size, as az understands it. */
+export function manualScale(sizes: string, count: number): Readonly<Record<string, unknown>> {
+  return { scale: { manual: splitTaints(sizes).map((size) => ({ size, count })) } }
 }
 
 function readJsonFile(path: string): Readonly<Record<string, unknown>> {

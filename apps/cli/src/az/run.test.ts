@@ -307,3 +307,37 @@ test('the network of a cluster is seen with the flags of az', async () => {
   const unknown = await bench.az('network vnet show -g rg -n none')
   assert.deepEqual([unknown.code, /\(ResourceNotFound\)/.test(unknown.error)], [3, true], unknown.error)
 })
+
+test('spot, mixed and GPU pools are added by the flags of az, and mixed ones scaled by size', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  await bench.az('aks create -g rg -n c1 --node-count 1')
+  const pool = async (line: string): Promise<Record<string, unknown>> => {
+    const ran = await bench.az(`aks nodepool ${line} -g rg --cluster-name c1`)
+    assert.deepEqual([ran.code, ran.error.replace(/^WARNING.*\n/, '')], [0, ''], line)
+    return JSON.parse(ran.out) as Record<string, unknown>
+  }
+  const spot = await pool('add -n cheap -c 1 --priority Spot --eviction-policy Deallocate --spot-max-price 0.05')
+  assert.deepEqual(
+    [spot['scaleSetPriority'], spot['scaleSetEvictionPolicy'], spot['spotMaxPrice']],
+    ['Spot', 'Deallocate', 0.05],
+  )
+  const sizes = (shown: Record<string, unknown>): unknown =>
+    (shown['virtualMachineNodesStatus'] as readonly { size: string; count: number }[]).map(
+      ({ size, count }) => `${size} ${count}`,
+    )
+  const mixed = await pool('add -n mixed -c 1 --vm-set-type VirtualMachines --vm-sizes Standard_D2s_v5,Standard_D4s_v5')
+  assert.deepEqual(sizes(mixed), ['Standard_D2s_v5 1', 'Standard_D4s_v5 1'])
+  const more = await pool('manual-scale add -n mixed --vm-sizes Standard_D8s_v5 --node-count 2')
+  assert.deepEqual(sizes(more), ['Standard_D2s_v5 1', 'Standard_D4s_v5 1', 'Standard_D8s_v5 2'])
+  const changed = await pool('manual-scale update -n mixed --current-vm-sizes Standard_D2s_v5 --node-count 3')
+  assert.deepEqual(sizes(changed), ['Standard_D2s_v5 3', 'Standard_D4s_v5 1', 'Standard_D8s_v5 2'])
+  const fewer = await pool('manual-scale delete -n mixed --current-vm-sizes Standard_D4s_v5')
+  assert.deepEqual(sizes(fewer), ['Standard_D2s_v5 3', 'Standard_D8s_v5 2'])
+  const unknown = await bench.az(
+    'aks nodepool manual-scale delete -g rg --cluster-name c1 -n mixed --current-vm-sizes Standard_D4s_v5',
+  )
+  assert.deepEqual([unknown.code, /Standard_D4s_v5/.test(unknown.error)], [2, true], unknown.error)
+  const gpu = await pool('add -n gpu -c 1 -s Standard_NC4as_T4_v3 --gpu-driver None')
+  assert.deepEqual([gpu['gpuProfile'], gpu['tags']], [{ driver: 'None' }, { 'aksel.simulated': 'true' }])
+})

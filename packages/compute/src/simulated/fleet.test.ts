@@ -56,6 +56,21 @@ function order(client: FakeClient, name: string, faults: readonly Fault[]): void
   })
 }
 
+test('a simulated node counts the devices that its machine is said to have, and says that there are none', async () => {
+  using scope = testScope()
+  const client = new FakeClient(scope)
+  await using fleet = openFleet(scope, client)
+  const spec = { ...specOf(0), devices: { 'nvidia.com/gpu': 4 } }
+  fleet.add({ client: () => client, spec, address: '198.18.0.0' })
+  await scope.clock.run(1)
+  const node = client.peek(nodes, 'n0')!
+  assert.deepEqual(
+    [node.status?.capacity?.['nvidia.com/gpu'], node.status?.allocatable?.['nvidia.com/gpu']],
+    ['4', '4'],
+  )
+  assert.equal(node.metadata.annotations?.['aksel.dev/simulated-devices'], 'neither device nor plug-in: nvidia.com/gpu')
+})
+
 const phaseOf = (client: FakeClient): string | undefined => client.peek(pods, 'd/p')?.status?.phase
 const renewals = (client: FakeClient, name: string): number =>
   client.writes.filter(({ type, name: of }) => type.plural === leases.plural && of === name).length

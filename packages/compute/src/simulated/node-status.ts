@@ -23,7 +23,12 @@ export function freshNode(spec: MachineSpec): Node {
         ...spec.labels,
         'aksel.dev/simulated': 'true',
       },
-      annotations: { 'aksel.dev/simulated': 'no container runs on this node' },
+      annotations: {
+        'aksel.dev/simulated': 'no container runs on this node',
+        ...(spec.devices === undefined
+          ? {}
+          : { 'aksel.dev/simulated-devices': `neither device nor plug-in: ${Object.keys(spec.devices).join(', ')}` }),
+      },
     },
     spec: {
       podCIDR: spec.boot.podCidr,
@@ -49,6 +54,7 @@ export function nodeStatus(facts: StatusFacts): Node['status'] & object {
     memory: `${Math.floor(spec.memoryBytes / 1024)}Ki`,
     pods: String(spec.maxPods),
     'ephemeral-storage': '129886128Ki',
+    ...Object.fromEntries(Object.entries(spec.devices ?? {}).map(([name, count]) => [name, String(count)])),
   }
   return {
     capacity: amounts,

@@ -3,6 +3,7 @@
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { namesOf } from './api-access.ts'
 import { shownLocalDns } from './local-dns.ts'
+import { nodesStatus } from './virtual-machines-pool.ts'
 import type { ClusterRecord, Json, PoolRecord, Progress, Tags } from '../../records.ts'
 
 /** Read by people and tools in the resource itself: hollow nodes stand behind it. */
@@ -67,6 +68,7 @@ function poolProperties(pool: PoolRecord): Json {
   return {
     ...properties,
     ...shownLocalDns(properties),
+    ...nodesStatus(properties),
     ...(tags === undefined ? {} : { tags }),
     provisioningState: progress.provisioningState,
     powerState: { code: pool.power ?? 'Running' },

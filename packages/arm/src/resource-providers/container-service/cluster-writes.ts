@@ -27,6 +27,7 @@ import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './clu
 import { judgePoolName, readPool } from './pool-properties.ts'
 import { newSnapshot, putChange, writtenPool } from './pool-writes.ts'
 import { judgePreconditions } from './preconditions.ts'
+import { judgeSpotUpgrade } from './spot-properties.ts'
 import { judgeUpgradeWish } from './upgrade-checks.ts'
 import { judgeStrict, recordedOfCluster } from './recorded.ts'
 
@@ -116,7 +117,9 @@ interface UpgradeBegun {
 
 /** What stops an upgrade stops it before it has begun. */
 async function judgeUpgradeBegun(hub: Hub, { cluster, before, pools, standing, nowMs }: UpgradeBegun): Promise<void> {
-  const upgradedPools = pools.filter((pool) => upgrades(pool, standing)).map(({ name }) => name)
+  const upgraded = pools.filter((pool) => upgrades(pool, standing))
+  const upgradedPools = upgraded.map(({ name }) => name)
+  if (cluster.version !== before.version) judgeSpotUpgrade(upgraded)
   if (cluster.version === before.version && upgradedPools.length === 0) return
   const target = cluster.version
   await judgeUpgradeWish(hub, { cluster, from: before.version, pools, target, upgradedPools, nowMs })

@@ -7,6 +7,8 @@ import { keys } from '../../store-keyspace.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
 import { drain, removeNode, waitForReady } from './nodes.ts'
 import { engineId, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
+import { judgeSpotBegin } from './spot-market.ts'
+import { deallocateEvicted, giveNotice, tellEvicted } from './spot-passes.ts'
 import { ensureSandboxing } from './pod-sandboxing.ts'
 
 /** Hollow nodes cost next to nothing. */
@@ -25,9 +27,12 @@ export async function bringUp(
   const provider = machinesOfPool(pass, pool)
   const key = `${id}/${machine.name}`
   const known = provider.list(id).find(({ name }) => name === machine.name)
-  if (known?.state === 'Running' && pass.seen.machines.has(key)) return
+  const isEvicted = machine.eviction !== undefined && machine.eviction.done !== true
+  if (known?.state === 'Running' && pass.seen.machines.has(key) && !isEvicted) return
+  if (await deallocateEvicted(pass, cluster, pool, machine)) return
   // Down by order: who ordered it boots it.
   if (known?.heldBy !== undefined) return
+  if (known === undefined) await judgeSpotBegin(pass.store, pass.suppliers, { cluster, pool, machine })
   try {
     if (known === undefined || known.state === 'Creating') {
       await ensureSandboxing(pass, cluster, pool)
@@ -96,9 +101,11 @@ export async function letGo(
   machine: MachineRecord,
 ): Promise<void> {
   const client = pass.suppliers.engine.client(engineId(cluster))
+  await giveNotice(pass, cluster, machine)
   if (machine.undrained !== true) await drainInTime(pass, cluster, pool, machine)
   await machinesOfPool(pass, pool).delete(pass.scope, engineId(cluster), machine.name)
   await removeNode(client, machine.name)
+  await tellEvicted(pass, cluster, machine)
   await forgetMachine(pass, cluster, machine.name)
 }
 

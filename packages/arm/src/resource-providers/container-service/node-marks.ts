@@ -2,7 +2,7 @@
 
 import { events, nodes } from '@aksel/api/resources'
 import { formatTime } from '@aksel/base/clock'
-import { ignoreReason } from '@aksel/base/errors'
+import { ignoreReason, isReason } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
@@ -22,7 +22,7 @@ export async function setQuarantine(client: Client, name: string, isQuarantined:
   await ignoreReason('NotFound', client.patch(nodes, { name }, { kind: 'merge', body }))
 }
 
-export const nodeReasons = ['Surge', 'Drain', 'Upgrade'] as const
+export const nodeReasons = ['Surge', 'Drain', 'Upgrade', 'PreemptScheduled', 'Evicted'] as const
 
 /** An event on the node, in AKS's words. Told again where a step is taken up again. */
 export async function tellNode(
@@ -33,13 +33,17 @@ export async function tellNode(
     readonly reason: (typeof nodeReasons)[number]
     readonly message: string
     readonly warning?: boolean
+    /** Told once for each of these, however often it is asked for. */
+    readonly once?: string
   },
 ): Promise<void> {
   const at = formatTime(scope.clock.now())
-  await client.create(events, {
+  const suffix =
+    event.once === undefined ? uuid(scope.random).slice(0, 8) : `${event.reason}.${event.once}`.toLowerCase()
+  const created = client.create(events, {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: `${event.node}.${uuid(scope.random).slice(0, 8)}`, namespace: 'default' },
+    metadata: { name: `${event.node}.${suffix}`, namespace: 'default' },
     involvedObject: { kind: 'Node', name: event.node, uid: event.node },
     reason: event.reason,
     message: event.message,
@@ -50,5 +54,8 @@ export async function tellNode(
     firstTimestamp: at,
     lastTimestamp: at,
     count: 1,
+  })
+  await created.catch((error: unknown) => {
+    if (event.once === undefined || !isReason(error, 'AlreadyExists')) throw error
   })
 }

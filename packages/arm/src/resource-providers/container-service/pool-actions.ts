@@ -16,6 +16,7 @@ import { clusterRef } from './cluster-routes.ts'
 import { judgeIdle, machinesOf, readParent, readPoolRecord } from './cluster-store.ts'
 import { nodeImageOf } from './node-images.ts'
 import { poolPath } from './pool-routes.ts'
+import { withoutMachines } from './virtual-machines-pool.ts'
 import { upgradeAfter } from './pool-versions.ts'
 import { clusterUnchanged, putChange } from './pool-writes.ts'
 
@@ -140,15 +141,18 @@ function deleteMachines(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
     judgeIdle(cluster.value, [pool.value])
     const { properties, name } = pool.value
     const chosen = await chosenMachines(hub, cluster.value, pool.value, machineNames as readonly unknown[])
-    const count = properties.count - chosen.length
-    if (properties.mode === 'System' && count < 1) {
+    const left = withoutMachines(
+      properties,
+      chosen.map(({ value }) => value),
+    )
+    if (properties.mode === 'System' && left.count < 1) {
       throw notAllowed(`Agent pool '${name}' is of mode System and needs at least one machine.`)
     }
     const nowMs = request.scope.clock.now()
     return {
       pool: {
         ...pool.value,
-        properties: { ...properties, count },
+        properties: left,
         eTag: uuid(request.scope.random),
         progress: { provisioningState: 'Scaling', operationId: operation.id },
       },

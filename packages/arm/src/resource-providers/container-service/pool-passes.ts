@@ -115,7 +115,7 @@ export async function reconcilePool(
       scoped,
       cluster,
       pool,
-      staying.flatMap(({ value }) => (isCurrent(value, pool) ? [value.name] : [])),
+      staying.flatMap(({ value }) => (isCurrent(value, pool) && value.eviction === undefined ? [value.name] : [])),
     )
   }
   if (leaving.length > 0) pass.tell(cluster.id, `Draining ${leaving.length} nodes of pool ${pool.name}`)

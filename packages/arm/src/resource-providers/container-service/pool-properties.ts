@@ -9,6 +9,8 @@ import { judgeKubeletConfig } from './kubelet-config.ts'
 import { judgeUpgradeSettings } from './upgrade-settings.ts'
 import { judgeLocalDns } from './local-dns.ts'
 import { minorOf, resolveVersion } from './kubernetes-versions.ts'
+import { judgeSpot, spotDefaults } from './spot-properties.ts'
+import { isOfVirtualMachines, judgeProfiles, withProfiles } from './virtual-machines-pool.ts'
 import { defaultVmSize, findVmSize, isBurstable, vmSizes } from './vm-sizes.ts'
 import type { Json, PoolProperties } from '../../records.ts'
 
@@ -25,12 +27,20 @@ const immutable = [
   'availabilityZones',
   'scaleSetPriority',
   'scaleSetEvictionPolicy',
+  'spotMaxPrice',
   'vnetSubnetID',
   'type',
 ] as const
 
 /** Told by the service, never set by a caller. */
-const readOnly = ['provisioningState', 'currentOrchestratorVersion', 'eTag', 'status', 'aksel']
+const readOnly = [
+  'provisioningState',
+  'virtualMachineNodesStatus',
+  'currentOrchestratorVersion',
+  'eTag',
+  'status',
+  'aksel',
+]
 
 export interface PoolContext {
   /** Full version of the cluster. */
@@ -72,7 +82,9 @@ export function nextPool(given: Json, existing: PoolProperties | undefined, cont
   const defaults = poolDefaults(context)
   const asked = Object.fromEntries(Object.entries(given).filter(([name, value]) => !meansDefault(name, value)))
   const windows = asked['osType'] === 'Windows' ? { osSKU: 'Windows2022' } : {}
-  const next = { ...defaults, ...windows, ...existing, ...asked } as unknown as PoolProperties
+  const spot = (asked['scaleSetPriority'] ?? existing?.['scaleSetPriority']) === 'Spot' ? spotDefaults : {}
+  const merged = { ...defaults, ...windows, ...spot, ...existing, ...asked } as unknown as PoolProperties
+  const next = withProfiles(merged, asked)
   if (existing !== undefined) judgeChange(existing, next)
   judgePool(next, context, existing)
   return next
@@ -86,7 +98,8 @@ function meansDefault(name: string, value: unknown): boolean {
 function judgeChange(existing: PoolProperties, next: PoolProperties): void {
   const same = (left: unknown, right: unknown): boolean =>
     JSON.stringify(left ?? null).toLowerCase() === JSON.stringify(right ?? null).toLowerCase()
-  const changed = immutable.find((name) => !same(existing[name], next[name]))
+  const kept = isOfVirtualMachines(existing) ? immutable.filter((name) => name !== 'vmSize') : immutable
+  const changed = kept.find((name) => !same(existing[name], next[name]))
   if (changed !== undefined) throw changeNotAllowed(`properties.${changed}`)
 }
 
@@ -106,6 +119,8 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   oneOf('osSKU', pool.osSKU, pool.osType === 'Windows' ? windowsSkus : linuxSkus)
   oneOf('type', pool['type'], ['VirtualMachineScaleSets', 'VirtualMachines'])
   oneOf('scaleSetPriority', pool['scaleSetPriority'] ?? 'Regular', ['Regular', 'Spot'])
+  judgeSpot(pool)
+  judgeProfiles(pool)
   judgeSandboxing(pool)
   judgeUpgradeSettings(pool)
   judgeCount(pool)

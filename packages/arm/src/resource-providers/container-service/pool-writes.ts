@@ -6,6 +6,7 @@ import { changeNotAllowed, invalidParameter, notAllowed, operationInProgress } f
 import { callerOf, type ArmRequest } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
 import { newOperation, startOf } from '../../operations.ts'
+import { hasGpus } from './gpus.ts'
 import { poolId, type ClusterRef, type PoolRef } from '../../resource-id.ts'
 import { chosenSnapshot, type SnapshotChoice } from './snapshots.ts'
 import { defaultVmSize } from './vm-sizes.ts'
@@ -51,7 +52,7 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   const given = { ...ofSnapshot(write.snapshot), ...asGiven }
   const properties = withSpotRules(nextPool(given, existing?.properties, context))
   const tags = givenTags === undefined ? existing?.tags : withoutOurs(readTags(givenTags))
-  // There is no Windows machine to run one on.
+  // There is no Windows machine to run one on, and no GPU to hand out.
   const isWindows = properties.osType === 'Windows'
   if (existing === undefined && isWindows && ref.pool.length > 6) {
     throw invalidParameter(
@@ -59,7 +60,9 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
       `Windows agent pool name '${ref.pool}' must have at most 6 characters`,
     )
   }
-  const simulated = existing?.simulated ?? (isWindows || (givenTags as Tags | undefined)?.[simulatedTag] === 'true')
+  const simulated =
+    existing?.simulated ??
+    (isWindows || hasGpus(properties.vmSize) || (givenTags as Tags | undefined)?.[simulatedTag] === 'true')
   if (existing !== undefined && !existing.simulated && (givenTags as Tags | undefined)?.[simulatedTag] === 'true') {
     throw changeNotAllowed(`properties.tags['${simulatedTag}']`)
   }

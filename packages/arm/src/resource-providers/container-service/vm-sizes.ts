@@ -4,6 +4,8 @@ export interface VmSize {
   readonly name: string
   readonly vcpus: number
   readonly memoryBytes: number
+  /** Absent: none. */
+  readonly gpus?: number
 }
 
 const GIB = 1024 ** 3
@@ -92,6 +94,25 @@ const singles: Readonly<Record<string, readonly [number, number]>> = {
   Standard_M64s: [64, 1024],
 }
 
+/** With NVIDIA's GPUs: vcpus, memory in GiB, GPUs. */
+const gpuSizes: Readonly<Record<string, readonly [number, number, number]>> = {
+  Standard_NC6s_v3: [6, 112, 1],
+  Standard_NC12s_v3: [12, 224, 2],
+  Standard_NC24s_v3: [24, 448, 4],
+  Standard_NC4as_T4_v3: [4, 28, 1],
+  Standard_NC8as_T4_v3: [8, 56, 1],
+  Standard_NC16as_T4_v3: [16, 110, 1],
+  Standard_NC64as_T4_v3: [64, 440, 4],
+  Standard_NC24ads_A100_v4: [24, 220, 1],
+  Standard_NC48ads_A100_v4: [48, 440, 2],
+  Standard_NC96ads_A100_v4: [96, 880, 4],
+  Standard_NC40ads_H100_v5: [40, 320, 1],
+  Standard_NC80adis_H100_v5: [80, 640, 2],
+  Standard_ND96asr_v4: [96, 900, 8],
+  Standard_ND96isr_H100_v5: [96, 1900, 8],
+  Standard_NV36ads_A10_v5: [36, 440, 1],
+}
+
 export const defaultVmSize = 'Standard_D2s_v5'
 
 export const vmSizes: readonly VmSize[] = [
@@ -102,6 +123,7 @@ export const vmSizes: readonly VmSize[] = [
       memoryBytes: count * memoryGibPerVcpu * GIB,
     })),
   ),
+  ...Object.entries(gpuSizes).map(([name, [vcpus, gib, gpus]]) => ({ name, vcpus, memoryBytes: gib * GIB, gpus })),
   ...Object.entries(singles).map(([name, [vcpus, gib]]) => ({ name, vcpus, memoryBytes: gib * GIB })),
 ]
 

@@ -1,0 +1,62 @@
+// A spot machine that is evicted: thirty seconds of notice, as Azure gives, then it ends without a drain.
+
+import { sleep } from '@aksel/base/clock'
+import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
+import { noticeMs } from '../../spot.ts'
+import { keys } from '../../store-keyspace.ts'
+import { setCordon, tellNode } from './node-marks.ts'
+import { engineId, machinesOfPool, type Pass } from './pass.ts'
+
+/** Tells the node, lets nothing new onto it, and resolves when the notice is over. */
+export async function giveNotice(pass: Pass, cluster: ClusterRecord, machine: MachineRecord): Promise<void> {
+  const { eviction } = machine
+  if (eviction === undefined) return
+  const client = pass.suppliers.engine.client(engineId(cluster))
+  await setCordon(client, machine.name, true)
+  await tellNode(pass.scope, client, {
+    node: machine.name,
+    reason: 'PreemptScheduled',
+    message: `Preempt scheduled for spot node ${machine.name}: ${eviction.why}`,
+    warning: true,
+    once: String(eviction.sinceMs),
+  })
+  pass.tell(cluster.id, `Node ${machine.name} is evicted`)
+  const leftMs = eviction.sinceMs + noticeMs - pass.scope.clock.now()
+  if (leftMs > 0) await sleep(pass.scope.clock, leftMs, AbortSignal.any([pass.scope.signal, pass.signal]))
+}
+
+/** Says that it is gone; its node may be, too. */
+export async function tellEvicted(pass: Pass, cluster: ClusterRecord, machine: MachineRecord): Promise<void> {
+  if (machine.eviction === undefined) return
+  await tellNode(pass.scope, pass.suppliers.engine.client(engineId(cluster)), {
+    node: machine.name,
+    reason: 'Evicted',
+    message: `Spot node ${machine.name} was evicted: ${machine.eviction.why}`,
+    warning: true,
+    once: String(machine.eviction.sinceMs),
+  })
+}
+
+/** With the policy Deallocate: the machine stands still until somebody boots it. True where there is nothing else to do with it. */
+export async function deallocateEvicted(
+  pass: Pass,
+  cluster: ClusterRecord,
+  pool: PoolRecord,
+  machine: MachineRecord,
+): Promise<boolean> {
+  const { eviction } = machine
+  if (eviction === undefined || eviction.done === true) return false
+  const id = engineId(cluster)
+  const provider = machinesOfPool(pass, pool)
+  const known = provider.list(id).find(({ name }) => name === machine.name)
+  if (known?.heldBy === undefined) {
+    await giveNotice(pass, cluster, machine)
+    await provider.order(pass.scope, { clusterId: id, name: machine.name }, 'deallocate', {})
+  }
+  await tellEvicted(pass, cluster, machine)
+  await pass.store.update<MachineRecord>(keys.machine(cluster.id, machine.name), (current) => ({
+    ...current,
+    eviction: { ...eviction, done: true },
+  }))
+  return true
+}
