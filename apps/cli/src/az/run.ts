@@ -10,6 +10,7 @@ import { addAccount } from './account.ts'
 import { addAks } from './aks.ts'
 import { AzError, explain } from './az-error.ts'
 import { usageError } from './command.ts'
+import { addDeployment } from './deployment.ts'
 import { addGroup } from './group.ts'
 import { addNetwork } from './network.ts'
 import type { Session, Terminal } from './session.ts'
@@ -41,6 +42,7 @@ export function azCommand(session: Session): Command {
   addAccount(az, session)
   addAks(az, session)
   addNetwork(az, session)
+  addDeployment(az, session)
   quieten(az, session.terminal)
   return az
 }
