@@ -1,12 +1,20 @@
 // Real machines by order: stopped, cut off, booted, healed, filled up, made anew, and what the cluster sees of it.
 
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm, watch } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Aksel } from './aksel.ts'
 
 interface NodeFacts {
   readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
   readonly spec: { readonly providerID: string; readonly taints?: unknown }
+}
+
+interface Request {
+  readonly spec: { readonly signerName: string; readonly username: string; readonly groups: readonly string[] }
+  readonly status: { readonly conditions: readonly { readonly type: string; readonly reason: string }[] }
 }
 
 let aksel: Aksel
@@ -26,6 +34,11 @@ after(async () => {
 
 const order = (word: string, node: string, ...more: string[]): Promise<string> =>
   aksel.ok(['machine', word, '--node', node, ...more], { timeoutMs: 120_000 })
+const machineFolder = async (node: string): Promise<string> => {
+  const all = join(aksel.dataDir, 'machines')
+  const name = (await readdir(all)).find((each) => each.endsWith(node.replace(/^aks-/, '')))
+  return join(all, name!)
+}
 const wait = (node: string, condition: string, seconds = 120): Promise<string> =>
   aksel.kubectl(`wait node/${node} --for=condition=${condition} --timeout=${seconds}s`, {
     timeoutMs: (seconds + 20) * 1000,
@@ -64,6 +77,43 @@ test('a node is told by its cloud what its machine is, as AKS names it', async (
     )
   }
 })
+
+test(
+  'a machine got its certificate by a bootstrap token, and asks for another when it has lost it: its containers go on',
+  { timeout: 200_000 },
+  async () => {
+    const spec = { nodeName: first }
+    const run = ['run', 'keeps', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
+    await aksel.kubectl([...run, '--', 'sleep', '10000'])
+    await aksel.kubectl('wait pod/keeps --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
+    const container = await containerIds()
+    const requests = async (): Promise<readonly Request[]> => (await aksel.json<{ items: Request[] }>('get csr')).items
+    const begun = await requests()
+    assert.equal(begun.length, 2)
+    for (const { spec: asked, status } of begun) {
+      assert.equal(asked.signerName, 'kubernetes.io/kube-apiserver-client-kubelet')
+      assert.match(asked.username, /^system:bootstrap:[a-z0-9]{6}$/)
+      assert.ok(asked.groups.includes('system:bootstrappers:aksel:nodes'))
+      assert.deepEqual(
+        status.conditions.map(({ type, reason }) => [type, reason]),
+        [['Approved', 'AutoApproved']],
+      )
+    }
+    const folder = await machineFolder(first)
+    assert.match(await readFile(join(folder, 'bootstrap-kubeconfig'), 'utf8'), /token:/)
+    assert.match(await readFile(join(folder, 'kubeconfig'), 'utf8'), /client-certificate-data:/)
+    await rm(join(folder, 'pki'), { recursive: true })
+    await rm(join(folder, 'kubeconfig'))
+    process.kill(Number(await readFile(join(folder, 'agent.pid'), 'utf8')), 'SIGKILL')
+    const again = watch(folder, { signal: AbortSignal.timeout(60_000) })
+    if (!existsSync(join(folder, 'kubeconfig')))
+      for await (const { filename } of again) if (filename === 'kubeconfig') break
+    assert.equal((await requests()).length, 3)
+    await aksel.kubectl(['exec', 'keeps', '--', 'true'])
+    assert.equal(await containerIds(), container)
+    await aksel.kubectl('delete pod keeps --grace-period=0 --force')
+  },
+)
 
 test(
   'a machine that was killed and one that is cut off are lost to the cluster, and come back',

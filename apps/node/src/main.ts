@@ -4,6 +4,11 @@
 import module from 'node:module'
 
 module.enableCompileCache()
+if (process.argv[2] === '--make-certificate-request') {
+  const { makeRequestHere } = await import('./certificate-request.ts')
+  await makeRequestHere()
+  process.exit(0)
+}
 const { readOptions } = await import('./options.ts')
 const options = await readOptions(process.argv.slice(2), process.env)
 

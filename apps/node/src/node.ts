@@ -7,7 +7,6 @@ import { systemRandom } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
-import { createClient } from '@aksel/client/typed-client'
 import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Ledger } from '@aksel/host/ledger'
 import type { CustomNews } from '@aksel/network/dns/custom-servers'
@@ -33,12 +32,10 @@ import type { Caches } from '@aksel/runtime/controller'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import { Informer } from '@aksel/runtime/informer'
 import { configMaps, services } from '@aksel/api/resources'
-import { createHttpsTransport } from '@aksel/runtime/https-transport'
-import { parseKubeconfig } from '@aksel/runtime/kubeconfig'
-import type { ClusterAccess } from '@aksel/runtime/kubeconfig'
 import { dialTunnel } from '@aksel/runtime/tunnel'
 import { nodeDisks } from '@aksel/storage/node-disks'
 import { localDnsAddresses } from '@aksel/provider/local-dns'
+import { openIdentity, type NodeIdentity } from './credentials.ts'
 import { jsonLog } from './json-log.ts'
 import { unlessPartitioned } from './partition-tunnel.ts'
 import type { NodeOptions } from './options.ts'
@@ -59,9 +56,8 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
     log: jsonLog(options.logLevel, options.nodeName),
     signal,
   }
-  const access = await parseKubeconfig(await readFile(options.kubeconfigPath, 'utf8'))
-  await using transport = createHttpsTransport(access)
-  const client = createClient(transport, { userAgent: `kubelet/v${options.kubernetesVersion}` })
+  await using identity = await openIdentity(scope, options)
+  const { client } = identity
   await using ledger = await openFileLedger(scope, { directory: options.ledgerDir })
   await using caches = createCaches(scope, client)
   const execDirectory = join(options.rootDir, 'exec')
@@ -88,7 +84,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   })
   const flows = flowLog(options, caches, client, policies)
   const endpoints = flows === undefined ? agent.endpoints : withFlows(flows, agent.endpoints)
-  await using _tunnel = await startTunnel(scope, options, access, { pods: agent.pods, endpoints }, tasks)
+  await using _tunnel = await startTunnel(scope, options, identity, { pods: agent.pods, endpoints }, tasks)
   powerOff.addEventListener('abort', () => void shutDown(scope, options, agent), { once: true })
   const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
   await Promise.all([
@@ -96,6 +92,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
     proxying,
     dns(scope, { options, caches, client, agent }),
     guarding,
+    identity.run(childScope(scope, { part: 'certificates' })),
     flows?.run(childScope(scope, { part: 'flow-log' })),
   ])
   scope.log.info('the agent has ended; containers go on')
@@ -161,18 +158,14 @@ async function startAgent(
 async function startTunnel(
   scope: Scope,
   options: NodeOptions,
-  access: ClusterAccess,
+  identity: NodeIdentity,
   agent: Pick<RunningAgent, 'pods' | 'endpoints'>,
   tasks: Tasks,
 ): Promise<AsyncDisposable> {
-  const { certPem, keyPem, caPem } = access
-  if (certPem === undefined || keyPem === undefined) {
-    throw new Error(`Cannot dial the server: ${options.kubeconfigPath} holds no client certificate`)
-  }
   const attach = await createAttachUrls(scope, { socketPath: options.containerdSocket })
   const handler = createStreamsHandler({ pods: agent.pods, tasks, attach, other: agent.endpoints })
   const own = childScope(scope, { part: 'tunnel' })
-  const dial = { socketPath: options.tunnelSocket, tls: { certPem, keyPem, caPem }, handler }
+  const dial = { socketPath: options.tunnelSocket, tls: identity.tls, handler }
   const tunnel = unlessPartitioned(own, join(options.rootDir, 'partitioned'), () => dialTunnel(own, dial))
   return {
     async [Symbol.asyncDispose]() {

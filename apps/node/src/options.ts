@@ -1,6 +1,7 @@
 // What the node agent is told: one JSON file, written by whoever made the machine, read once and judged whole.
 
 import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
@@ -12,6 +13,10 @@ export interface NodeOptions {
   readonly nodeName: string
   readonly nodeAddress: string
   readonly kubeconfigPath: string
+  /** Names a token by which a node without a certificate asks for one; absent for machines that were made with one. */
+  readonly bootstrapKubeconfigPath?: string
+  /** Keys and certificates that the node got itself. */
+  readonly pkiDir: string
   readonly containerdSocket: string
   readonly podLogsDir: string
   readonly rootDir: string
@@ -87,6 +92,11 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     nodeName: read.text('nodeName'),
     nodeAddress: read.text('nodeAddress'),
     kubeconfigPath: read.text('kubeconfigPath'),
+    ...(read.field('bootstrapKubeconfigPath') === undefined
+      ? {}
+      : { bootstrapKubeconfigPath: read.text('bootstrapKubeconfigPath') }),
+    pkiDir:
+      read.field('pkiDir') === undefined ? join(dirname(read.text('kubeconfigPath')), 'pki') : read.text('pkiDir'),
     containerdSocket: read.text('containerdSocket'),
     podLogsDir: read.text('podLogsDir'),
     rootDir: read.text('rootDir'),

@@ -33,7 +33,7 @@ import {
 } from './cluster-record.ts'
 import { issuerOf, type ControlPlane } from './control-plane.ts'
 import { DeprecatedUses } from './deprecated-uses.ts'
-import { issueNodeCredentials } from './node-credentials.ts'
+import { BootstrapTokens } from './node-credentials.ts'
 import { OwnStores } from './own-stores.ts'
 import { Places } from './places.ts'
 import { withRotatedKeys } from './rotate-keys.ts'
@@ -59,6 +59,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   readonly #uses: DeprecatedUses
   readonly #places: Places
   readonly #planes: RunningPlanes
+  readonly #tokens = new BootstrapTokens()
   readonly #records = new Map<string, ClusterRecord>()
   /** Creations that have an index and no record yet. */
   readonly #creating = new Map<string, Promise<ClusterRecord>>()
@@ -212,6 +213,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
 
   async delete(_scope: Scope, id: string): Promise<void> {
     await this.#planes.halt(id)
+    this.#tokens.forget(id)
     const record = this.#records.get(id)
     if (record === undefined) return
     await this.#archives.remove(record)
@@ -233,12 +235,9 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     )
   }
 
-  nodeCredentials(
-    id: string,
-    node: { readonly name: string; readonly addresses: readonly string[] },
-  ): Promise<NodeCredentials> {
+  async nodeCredentials(id: string): Promise<NodeCredentials> {
     const record = this.#known(id)
-    return issueNodeCredentials(this.#scope, record, this.#nodeUrl(record), node)
+    return this.#tokens.credentials(this.#scope, { record, server: this.#nodeUrl(record), client: this.client(id) })
   }
 
   async snapshot(scope: Scope, id: string, path: string): Promise<WrittenArchive> {

@@ -1,45 +1,85 @@
-// What a machine needs to register as a node of a cluster: certificates of the cluster's authority, and where it is.
+// How machines prove themselves the first time: by a token of the cluster's that is good for a day, and for asking for a node's
+// certificate. Machines of one cluster share it while it is good.
 
+import { secrets } from '@aksel/api/resources'
+import { nameSuffix } from '@aksel/base/ids'
+import { formatTime } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
+import type { Client } from '@aksel/client/client'
 import type { NodeCredentials } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
-import { issue } from '@aksel/runtime/pki'
 import type { ClusterRecord } from './cluster-record.ts'
 
-const CERTIFICATE_DAYS = 365
+const TOKEN_MS = 24 * 3_600_000
+/** A machine has at least so long to use the one it was given. */
+const LEFT_MS = 12 * 3_600_000
 
-export async function issueNodeCredentials(
+interface BootstrapToken {
+  readonly token: string
+  readonly expiresMs: number
+}
+
+/** Bound to what a node needs before it is one. */
+export const bootstrappersGroup = 'system:bootstrappers:aksel:nodes'
+
+export class BootstrapTokens {
+  /** By cluster. */
+  readonly #given = new Map<string, Promise<BootstrapToken>>()
+
+  async credentials(
+    scope: Scope,
+    cluster: {
+      readonly record: Pick<ClusterRecord, 'authority' | 'spec'>
+      readonly server: string
+      readonly client: Client
+    },
+  ): Promise<NodeCredentials> {
+    const { record, server, client } = cluster
+    const { token } = await this.#token(scope, record.spec.id, client)
+    const access = { server, caPem: record.authority.certificatePem, token }
+    return { kubeconfig: renderKubeconfig(access, { cluster: record.spec.name, user: 'kubelet-bootstrap' }) }
+  }
+
+  /** A stopped or deleted cluster gets a new one when it is back. */
+  forget(clusterId: string): void {
+    this.#given.delete(clusterId)
+  }
+
+  async #token(scope: Scope, clusterId: string, client: Client): Promise<BootstrapToken> {
+    const known = await this.#given.get(clusterId)
+    if (known !== undefined && known.expiresMs - scope.clock.now() > LEFT_MS) return known
+    const making = makeToken(scope, client, {
+      description: 'Made for machines of node pools.',
+      durationMs: TOKEN_MS,
+    })
+    this.#given.set(clusterId, making)
+    making.catch(() => this.#given.delete(clusterId))
+    return making
+  }
+}
+
+/** Writes a bootstrap token's Secret; the token cleaner takes it away when it has ended. */
+export async function makeToken(
   scope: Scope,
-  { authority, spec }: Pick<ClusterRecord, 'authority' | 'spec'>,
-  server: string,
-  node: { readonly name: string; readonly addresses: readonly string[] },
-): Promise<NodeCredentials> {
-  const commonName = `system:node:${node.name}`
-  const [client, serving] = await Promise.all([
-    issue(scope, authority, {
-      commonName,
-      organizations: ['system:nodes'],
-      usages: ['client'],
-      days: CERTIFICATE_DAYS,
-    }),
-    issue(scope, authority, {
-      commonName,
-      organizations: ['system:nodes'],
-      dnsNames: [node.name],
-      ipAddresses: node.addresses.filter((address) => address !== ''),
-      usages: ['server'],
-      days: CERTIFICATE_DAYS,
-    }),
-  ])
-  const access = {
-    server,
-    caPem: authority.certificatePem,
-    certPem: client.certificatePem,
-    keyPem: client.keyPem,
+  client: Client,
+  wish: { readonly description: string; readonly durationMs: number },
+): Promise<BootstrapToken> {
+  const [id, secret] = [nameSuffix(scope.random, 6), nameSuffix(scope.random, 16)]
+  const expiresMs = scope.clock.now() + wish.durationMs
+  const fields = {
+    'token-id': id,
+    'token-secret': secret,
+    expiration: formatTime(expiresMs),
+    'usage-bootstrap-authentication': 'true',
+    'auth-extra-groups': bootstrappersGroup,
+    description: wish.description,
   }
-  return {
-    kubeconfig: renderKubeconfig(access, { cluster: spec.name, user: commonName }),
-    servingCertificate: serving.certificatePem,
-    servingKey: serving.keyPem,
-  }
+  await client.create(secrets, {
+    metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
+    type: 'bootstrap.kubernetes.io/token',
+    data: Object.fromEntries(
+      Object.entries(fields).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
+    ),
+  })
+  return { token: `${id}.${secret}`, expiresMs }
 }

@@ -16,6 +16,16 @@ export async function writeDurableFile(path: string, text: string, mode = 0o600)
   await rename(partial, path)
 }
 
+/** Undefined where there is no file. */
+export async function ignoreMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 /** The parsed JSON, or undefined where there is no file. */
 export async function readJson<T>(path: string): Promise<T | undefined> {
   try {

@@ -84,11 +84,8 @@ export type CredentialRole = (typeof credentialRoles)[number]
 
 /** What a machine needs to register as a node. */
 export interface NodeCredentials {
-  /** A kubeconfig whose user is `system:node:NAME` in group `system:nodes`. */
+  /** A kubeconfig with a bootstrap token, by which the machine asks for its node's certificate. */
   readonly kubeconfig: string
-  /** PEM, for the agent's own endpoints. */
-  readonly servingCertificate: string
-  readonly servingKey: string
 }
 
 export interface ClusterEngine {

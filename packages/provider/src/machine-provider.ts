@@ -98,6 +98,4 @@ export interface MachineProvider {
 /** Called once the machine's address is known; the engine signs for it. */
 export type CredentialsFor = (machine: { readonly name: string; readonly addresses: readonly string[] }) => Promise<{
   readonly kubeconfig: string
-  readonly servingCertificate: string
-  readonly servingKey: string
 }>

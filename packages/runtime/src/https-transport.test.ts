@@ -122,6 +122,28 @@ for (const [versions, expected] of [
     }
   })
 
+  test(`HttpsTransport.reconnect() shows the certificate of now from the next call on, and ends no watch over HTTP ${expected}`, async (t) => {
+    const { url, authority, client } = await start(t, versions)
+    let now = client
+    const credentials = (): { certPem: string; keyPem: string } => ({ certPem: now.certificatePem, keyPem: now.keyPem })
+    await using transport = createHttpsTransport({ server: url, caPem: authority.certificatePem, credentials })
+    const ask = async (): Promise<unknown> => {
+      const response = await transport.send({ method: 'GET', path: '/who', headers: {} })
+      return (JSON.parse(await textOf(response)) as { user: string }).user
+    }
+    const ended = new AbortController()
+    const watching = await transport.send({ method: 'GET', path: '/watch', headers: {}, signal: ended.signal })
+    const lines = watching.body[Symbol.asyncIterator]()
+    await lines.next()
+    const more = lines.next()
+    now = await issue(scope, authority, { commonName: 'renewed', usages: ['client'], days: 1 })
+    assert.equal(await ask(), 'masterclient')
+    transport.reconnect()
+    assert.equal(await ask(), 'renewed')
+    ended.abort(new Error('enough'))
+    await assert.rejects(more, /enough/)
+  })
+
   test(`HttpsTransport.send() ends a waiting call and a watch with the signal's reason over HTTP ${expected}`, async (t) => {
     const { url, authority } = await start(t, versions)
     await using transport = createHttpsTransport({ server: url, caPem: authority.certificatePem })

@@ -16,6 +16,8 @@ import { keepAlive } from './http2-keep-alive.ts'
 
 export interface HttpsTransportOptions extends ClusterAccess {
   readonly clock?: Clock
+  /** Asked for every connection, before the certificate of the options: who renews it hands it in. */
+  readonly credentials?: () => { readonly certPem: string; readonly keyPem: string } | undefined
 }
 
 /** A node reads many watches over one session: a slow reader of one must not close the window of all. */
@@ -23,15 +25,20 @@ const SESSION_WINDOW_BYTES = 16 * 1024 * 1024
 const STREAM_WINDOW_BYTES = 1024 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
 
+export interface HttpsTransport extends Transport, AsyncDisposable {
+  /** The next call opens a connection of its own, with the credentials of then; what runs goes on where it is. */
+  reconnect(): void
+}
+
 /**
  * Nothing is opened before the first request; a broken session is replaced by the next one. `send` rejects with the
  * socket's error; a GET that a dying connection lost is sent once more. Disposing ends every call and watch.
  */
-export function createHttpsTransport(options: HttpsTransportOptions): Transport & AsyncDisposable {
-  return new HttpsTransport(options)
+export function createHttpsTransport(options: HttpsTransportOptions): HttpsTransport {
+  return new Connection(options)
 }
 
-class HttpsTransport implements Transport, AsyncDisposable {
+class Connection implements HttpsTransport {
   readonly #options: HttpsTransportOptions
   readonly #clock: Clock
   readonly #url: URL
@@ -54,6 +61,17 @@ class HttpsTransport implements Transport, AsyncDisposable {
       if (!mayRepeat || !wasConnectionLost(error) || request.signal?.aborted === true || this.#disposed) throw error
       return await this.#sendOnce(request)
     }
+  }
+
+  reconnect(): void {
+    const old = this.#session
+    this.#session = undefined
+    this.#agent = undefined
+    // Its streams run to their end.
+    void old?.then(
+      (session) => session?.close(),
+      () => {},
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +125,8 @@ class HttpsTransport implements Transport, AsyncDisposable {
     readonly key?: string
     readonly servername?: string
   } {
-    const { caPem, certPem, keyPem, serverName } = this.#options
+    const { caPem, serverName, credentials } = this.#options
+    const { certPem, keyPem } = credentials?.() ?? this.#options
     const host = this.#url.hostname.replaceAll(/^\[|\]$/g, '')
     const servername = serverName ?? (isIP(host) === 0 ? host : undefined)
     return {

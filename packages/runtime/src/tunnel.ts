@@ -43,7 +43,8 @@ export type TunnelHandler = (scope: Scope, call: TunnelCall) => Promise<void>
 
 export interface DialOptions {
   readonly socketPath: string
-  readonly tls: TunnelTls
+  /** Asked for every connection where it is a function: certificates are renewed. */
+  readonly tls: TunnelTls | (() => TunnelTls)
   /** A name that the server's certificate must carry; `kubernetes` when absent. */
   readonly serverName?: string
   readonly handler: TunnelHandler
@@ -93,7 +94,7 @@ async function dialForever(scope: Scope, options: DialOptions, onConnected: () =
 }
 
 function dial(scope: Scope, options: DialOptions): Promise<TLSSocket> {
-  const { certPem, keyPem, caPem } = options.tls
+  const { certPem, keyPem, caPem } = typeof options.tls === 'function' ? options.tls() : options.tls
   return new Promise((resolve, reject) => {
     const socket = connectTls({
       path: options.socketPath,

@@ -127,17 +127,8 @@ export class FakeClusterEngine implements ClusterEngine {
 
   async nodeCredentials(id: string, node: { readonly name: string }): Promise<NodeCredentials> {
     const { spec, status } = this.#known(id)
-    const access = {
-      server: status.nodeUrl,
-      caPem: status.certificateAuthority,
-      certPem: pem('CERTIFICATE'),
-      keyPem: pem('PRIVATE KEY'),
-    }
-    return {
-      kubeconfig: renderKubeconfig(access, { cluster: spec.name, user: `system:node:${node.name}` }),
-      servingCertificate: pem('CERTIFICATE'),
-      servingKey: pem('PRIVATE KEY'),
-    }
+    const access = { server: status.nodeUrl, caPem: status.certificateAuthority, token: 'abcdef.0123456789abcdef' }
+    return { kubeconfig: renderKubeconfig(access, { cluster: spec.name, user: `bootstrap-${node.name}` }) }
   }
 
   /** Finds fault with issuers of the host `faulty.example`. */

@@ -38,7 +38,7 @@ for (const kind of ['local', 'simulated'] as const) {
           podCidr: '10.244.0.0/24',
         },
       }),
-      credentialsFor: async () => ({ kubeconfig: '', servingCertificate: '', servingKey: '' }),
+      credentialsFor: async () => ({ kubeconfig: '' }),
       [Symbol.asyncDispose]: async () => scope.abort(),
     }
   })

@@ -23,6 +23,9 @@ function account(name: string): Subject {
   return { kind: 'ServiceAccount', name, namespace: 'kube-system' }
 }
 
+/** Whom the bootstrap tokens of machines make their bearers members of. */
+const bootstrappers = 'system:bootstrappers:aksel:nodes'
+
 /** Binding and role have the same name unless a third part names the role. */
 const clusterBindings: readonly (readonly [binding: string, subjects: readonly Subject[], role?: string])[] = [
   ['cluster-admin', [groupOf('system:masters')]],
@@ -42,6 +45,18 @@ const clusterBindings: readonly (readonly [binding: string, subjects: readonly S
   ['aksel:disk-provisioner', [account('csi-azuredisk-controller-sa')], 'aksel:disk-provisioner'],
   // As on AKS: it tells nodes what their machines are.
   ['cloud-node-manager', [account('cloud-node-manager')]],
+  // A machine asks for its node's certificate by a token, a node for its next one by the last; nobody has to approve either.
+  ['aksel:kubelet-bootstrap', [groupOf(bootstrappers)], 'system:node-bootstrapper'],
+  [
+    'aksel:node-autoapprove-bootstrap',
+    [groupOf(bootstrappers)],
+    'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+  ],
+  [
+    'aksel:node-autoapprove-certificate-rotation',
+    [groupOf('system:nodes')],
+    'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+  ],
   ['aksel:node-proxier', [groupOf('system:nodes')], 'system:node-proxier'],
 ]
 

@@ -16,8 +16,8 @@ export interface AgentConfig {
   readonly rootDir: string
   readonly cgroupRoot: string
   readonly tunnelSocket: string
-  readonly servingCertPath: string
-  readonly servingKeyPath: string
+  readonly bootstrapKubeconfigPath: string
+  readonly pkiDir: string
   readonly clusterDns: string
   readonly clusterDomain: string
   readonly serviceCidr: string
@@ -74,8 +74,8 @@ export function agentConfig(request: {
     rootDir: paths.agentRoot,
     cgroupRoot: paths.cgroup,
     tunnelSocket: spec.boot.tunnelSocket,
-    servingCertPath: paths.servingCertificate,
-    servingKeyPath: paths.servingKey,
+    bootstrapKubeconfigPath: paths.bootstrapKubeconfig,
+    pkiDir: paths.pki,
     clusterDns: spec.boot.clusterDns,
     clusterDomain: spec.boot.clusterDomain,
     serviceCidr: spec.boot.serviceCidr,

@@ -22,8 +22,10 @@ export interface MachinePaths {
   readonly root: string
   readonly record: string
   readonly kubeconfig: string
-  readonly servingCertificate: string
-  readonly servingKey: string
+  /** With a token that is good for asking for a certificate, and for nothing else. */
+  readonly bootstrapKubeconfig: string
+  /** The node's own keys and certificates. */
+  readonly pki: string
   readonly agentConfig: string
   readonly agentLog: string
   readonly agentRoot: string
@@ -49,8 +51,8 @@ export function machinePaths(machinesDirectory: string, cgroupRoot: string, key:
     root,
     record: join(root, 'machine.json'),
     kubeconfig: join(root, 'kubeconfig'),
-    servingCertificate: join(root, 'serving.crt'),
-    servingKey: join(root, 'serving.key'),
+    bootstrapKubeconfig: join(root, 'bootstrap-kubeconfig'),
+    pki: join(root, 'pki'),
     agentConfig: join(root, 'agent.json'),
     agentLog: join(root, 'agent.log'),
     agentRoot: join(root, 'kubelet'),

@@ -30,8 +30,6 @@ export interface PreparedMachine {
 
 export interface MachineCredentials {
   readonly kubeconfig: string
-  readonly servingCertificate: string
-  readonly servingKey: string
 }
 
 export interface MachinePrograms {
@@ -102,9 +100,7 @@ async function prepare(
   await Promise.all([
     writeFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni),
     writeFile(paths.containerdConfig, containerd),
-    writeDurableFile(paths.kubeconfig, credentials.kubeconfig, 0o600),
-    writeDurableFile(paths.servingCertificate, credentials.servingCertificate, 0o600),
-    writeDurableFile(paths.servingKey, credentials.servingKey, 0o600),
+    writeDurableFile(paths.bootstrapKubeconfig, credentials.kubeconfig, 0o600),
     writeDurableFile(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),
   ])
 }

@@ -48,7 +48,7 @@ machineProviderContract('simulated', async () => {
     scope,
     machines,
     spec: specOf,
-    credentialsFor: async () => ({ kubeconfig: '', servingCertificate: '', servingKey: '' }),
+    credentialsFor: async () => ({ kubeconfig: '' }),
     async [Symbol.asyncDispose]() {
       for (const { clusterId, name } of machines.list()) await machines.delete(scope, clusterId, name)
       scope.abort()
