@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodes, pods } from '@aksel/api/resources'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
-import { beginClusterDelete } from './resource-providers/container-service/cluster-writes.ts'
+import { beginClusterDelete, putCluster } from './resource-providers/container-service/cluster-writes.ts'
 import { beginPoolDelete, putPool } from './resource-providers/container-service/pool-writes.ts'
 import { keys } from './store-keyspace.ts'
-import { assertConverged, assertEnded, createdWorld, ref, runningWorld, type World } from './testing/world.ts'
+import { assertConverged, assertEnded, body, createdWorld, ref, runningWorld, type World } from './testing/world.ts'
 
 interface Story {
   readonly name: string
@@ -151,6 +151,13 @@ test('a rotation of signing keys leaves the machines alone, and a stopped cluste
   assert.deepEqual(world.machines.list(), names)
   const [id] = world.engine.clusters.keys()
   assert.deepEqual(world.engine.status(id!)?.rotations, { certificates: 0, signingKeys: 1 })
+  await putCluster(world.hub(), world.request('PUT', body([{ name: 'a', mode: 'System', count: 2 }])), ref)
+  await world.settle(Number.POSITIVE_INFINITY)
+  assert.deepEqual(
+    world.engine.status(id!)?.rotations,
+    { certificates: 0, signingKeys: 1 },
+    'another write rotates keys once more',
+  )
   await rotate(world, 'stop')
   await world.settle(Number.POSITIVE_INFINITY)
   for (const action of ['rotateClusterCertificates', 'rotateServiceAccountSigningKeys'])

@@ -21,6 +21,8 @@ import { locationRoutes } from './resource-providers/container-service/location-
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
+import { withLockDown } from './resource-providers/container-service/lock-down.ts'
+import { usageRoutes } from './resource-providers/container-service/usages.ts'
 import { spotRoutes } from './resource-providers/container-service/spot-routes.ts'
 import { snapshotRoutes } from './resource-providers/container-service/snapshots.ts'
 import { runCommandRoutes } from './resource-providers/container-service/run-command.ts'
@@ -114,7 +116,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   }
   const dispatcher = new Dispatcher(scope)
   const runner = new DeploymentRunner(scope, { hub, dispatcher })
-  const routes = [
+  const routes = withLockDown(store, [
     ...signInRoutes(options.identity, tokens),
     ...subscriptionRoutes(hub),
     ...groupRoutes(hub),
@@ -133,8 +135,9 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...virtualNetworkRoutes(hub),
+    ...usageRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),
-  ]
+  ])
   dispatcher.add(routes)
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const servers: FastifyInstance[] = []

@@ -13,6 +13,7 @@ import { addJwtAuthenticator } from './jwt-authenticator.ts'
 import { addClusterOrders, addPoolOrders, addRotations } from './cluster-orders.ts'
 import { addPoolUpgrade, addUpgrade } from './upgrade.ts'
 import { addManualScale } from './manual-scale.ts'
+import { addUpdate } from './update.ts'
 import { addNodepool } from './nodepool.ts'
 import { flatten, resourceGroupOf, type ArmResource, type FlatResource } from './resources.ts'
 import { confirm, follow, get, listAll, subscriptionPath, type CommonFlags, type Session } from './session.ts'
@@ -42,6 +43,7 @@ export function addAks(az: Command, session: Session): void {
   addDelete(aks, session)
   addVersions(aks, session)
   addCredentials(aks, session)
+  addUpdate(aks, session)
   addUpgrade(aks, session)
   addClusterOrders(aks, session)
   addRotations(aks, session)

@@ -34,6 +34,7 @@ export interface CreateFlags extends CommonFlags, PoolFlags {
   readonly loadBalancerSku?: string
   readonly outboundType?: string
   readonly tier?: string
+  readonly sku?: string
   readonly enableOidcIssuer?: boolean
   readonly enableWorkloadIdentity?: boolean
 }
@@ -65,6 +66,7 @@ export function createFlags(command: Command): Command {
     .option('--load-balancer-sku <sku>', 'standard')
     .option('--outbound-type <type>', 'loadBalancer')
     .option('--tier <tier>', 'free, standard or premium')
+    .option('--sku <sku>', 'base or automatic')
     .option('--enable-oidc-issuer', 'enable the OIDC issuer')
     .option('--enable-workload-identity', 'enable workload identity')
     .option('-y, --yes', 'do not prompt for confirmation')
@@ -92,12 +94,12 @@ export function clusterBody(
     location: place.location,
     tags: flags.simulated === true ? { ...tags, [simulatedTag]: 'true' } : tags,
     identity: { type: 'SystemAssigned' },
-    sku: flags.tier === undefined ? undefined : { name: 'Base', tier: capitalized(flags.tier) },
+    sku: skuOf(flags),
     properties: present({
       kubernetesVersion: flags.kubernetesVersion ?? '',
       dnsPrefix: flags.dnsNamePrefix ?? defaultPrefix(flags, place.subscription),
       nodeResourceGroup: flags.nodeResourceGroup,
-      agentPoolProfiles: [pool],
+      agentPoolProfiles: isAutomatic(flags) ? undefined : [pool],
       linuxProfile: linuxProfile(flags),
       addonProfiles: {},
       enableRBAC: true,
@@ -106,6 +108,16 @@ export function clusterBody(
       securityProfile: flags.enableWorkloadIdentity === true ? { workloadIdentity: { enabled: true } } : undefined,
     }),
   })
+}
+
+/** The service makes the pools of such a cluster. */
+function isAutomatic({ sku }: CreateFlags): boolean {
+  return sku?.toLowerCase() === 'automatic'
+}
+
+function skuOf(flags: CreateFlags): Readonly<Record<string, unknown>> | undefined {
+  if (isAutomatic(flags)) return { name: 'Automatic', tier: capitalized(flags.tier ?? 'standard') }
+  return flags.tier === undefined ? undefined : { name: 'Base', tier: capitalized(flags.tier) }
 }
 
 /** Ten letters of the name, sixteen of the group, six of the subscription; a prefix begins with a letter. */

@@ -289,3 +289,28 @@ test('spot, mixed and GPU pools are added by the flags of az, and mixed ones sca
   const gpu = await pool('add -n gpu -c 1 -s Standard_NC4as_T4_v3 --gpu-driver None')
   assert.deepEqual([gpu['gpuProfile'], gpu['tags']], [{ driver: 'None' }, { 'aksel.simulated': 'true' }])
 })
+
+test('a cluster is updated by the flags of az: access, run command, lock-down, tier and SKU', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  const made = await bench.az('aks create -g rg -n c1 --sku automatic')
+  assert.equal(made.code, 0, made.error)
+  assert.match(made.error, /recorded without effect: .*nodeProvisioningProfile/)
+  const update = async (line: string): Promise<Record<string, unknown>> => {
+    const ran = await bench.az(`aks update -g rg -n c1 ${line}`)
+    assert.equal(ran.code, 0, ran.error)
+    return JSON.parse(ran.out) as Record<string, unknown>
+  }
+  assert.deepEqual((await update('--sku base --tier free'))['sku'], { name: 'Base', tier: 'Free' })
+  const opened = await update(
+    '--api-server-authorized-ip-ranges 203.0.113.0/24,127.0.0.1 --disable-run-command --nrg-lockdown-restriction-level Unrestricted',
+  )
+  assert.deepEqual(opened['apiServerAccessProfile'], {
+    enableVnetIntegration: true,
+    authorizedIPRanges: ['203.0.113.0/24', '127.0.0.1'],
+    disableRunCommand: true,
+  })
+  assert.deepEqual(opened['nodeResourceGroupProfile'], { restrictionLevel: 'Unrestricted' })
+  assert.deepEqual((await update('--sku automatic'))['sku'], { name: 'Automatic', tier: 'Standard' })
+  assert.equal((await bench.az('aks update -g rg -n c1')).code, 2)
+})

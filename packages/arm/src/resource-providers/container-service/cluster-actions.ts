@@ -9,6 +9,7 @@ import { clusterId } from '../../resource-id.ts'
 import { keys, type Change } from '../../store-keyspace.ts'
 import type { ClusterRecord, OperationRecord, PoolRecord } from '../../records.ts'
 import { abortChanges, abortable } from './abort.ts'
+import { judgeStop } from './automatic.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { judgeIdle, poolsOf, readCluster } from './cluster-store.ts'
 
@@ -79,6 +80,7 @@ async function act(hub: Hub, request: ArmRequest, action: Action): Promise<ArmRe
 function stop(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   return act(hub, request, (cluster, pools, { id: operationId }) => {
     judgeIdle(cluster, pools, true)
+    judgeStop(cluster)
     if (cluster.power === 'Stopped') {
       throw notAllowed(
         `The managed cluster '${cluster.name}' is not currently running, stopping cannot be performed: its power state is Stopped.`,

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { ArmError } from '@aksel/base/errors'
-import { AksError, invalidParameter, missingParameter } from '../../azure-errors.ts'
+import { invalidParameter, missingParameter } from '../../azure-errors.ts'
 import { callerOf, type ArmRequest } from '../../front-door/route.ts'
 import { objectIdOf } from '../../front-door/tokens.ts'
 import type { Hub } from '../../hub.ts'
@@ -15,6 +15,8 @@ import type { ClusterOrigin, ClusterRecord, Json, OperationRecord, PoolRecord, S
 import { isObject, objectAt, readObject } from '../body.ts'
 import { readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
+import { automaticPools, isAutomatic, judgeAutomatic, judgeAutomaticPools } from './automatic.ts'
+import { askedOf, judgeTier, skuAfter } from './cluster-sku.ts'
 import { simulatedTag } from './bodies.ts'
 import {
   clusterDefaults,
@@ -28,6 +30,7 @@ import { judgePoolName, readPool } from './pool-properties.ts'
 import { newSnapshot, putChange, writtenPool } from './pool-writes.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeSpotUpgrade } from './spot-properties.ts'
+import { judgeQuota } from './usages.ts'
 import { judgeUpgradeWish } from './upgrade-checks.ts'
 import { judgeStrict, recordedOfCluster } from './recorded.ts'
 
@@ -77,12 +80,15 @@ export async function putCluster(
       origin,
       operation,
     })
-    const written = await writePools(hub, request.scope, { ref, cluster, givenPools, standing, operation })
+    const asked = isAutomatic(cluster) && current === undefined ? (givenPools ?? automaticPools) : givenPools
+    const written = await writePools(hub, request.scope, { ref, cluster, givenPools: asked, standing, operation })
     const pools = [
       ...standing.map(({ value }) => value).filter(({ name }) => !written.some((pool) => pool.name === name)),
       ...written,
     ]
-    judgeSystem(pools, givenPools)
+    judgeSystem(pools, asked)
+    if (isAutomatic(cluster)) judgeAutomaticPools(pools)
+    await judgeQuota(hub, { subscriptionId: ref.subscriptionId, cluster, pools })
     judgeStrict(isStrict(hub, request), recordedOf(cluster, written))
     if (current !== undefined) {
       await judgeUpgradeBegun(hub, {
@@ -156,7 +162,10 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
   const { scope } = request
   const { ref, body, given, current, location } = write
   const names = { cluster: ref.cluster, resourceGroup: write.group, location }
-  const properties = nextCluster(given, current, names)
+  const sku = skuAfter(body['sku'], current)
+  const properties = nextCluster(askedOf(sku, given, current), current, names)
+  if (isAutomatic({ sku })) judgeAutomatic(properties, isObject(body['sku']) ? body['sku'] : {})
+  judgeTier(sku, properties)
   const version = nextVersion(properties, current)
   const tags = readTags(body['tags'])
   const uid = current?.uid ?? Buffer.from(scope.random.nextBytes(12)).toString('hex')
@@ -171,9 +180,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     type: clusterType,
     location,
     ...(tags === undefined ? {} : { tags }),
-    sku: isObject(body['sku'])
-      ? { ...current?.sku, ...skuOf(body['sku']) }
-      : (current?.sku ?? { name: 'Base', tier: 'Free' }),
+    sku,
     ...(identity === undefined ? {} : { identity }),
     envelope: Object.fromEntries(Object.entries(body).filter(([name]) => ['extendedLocation', 'kind'].includes(name))),
     properties,
@@ -183,6 +190,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     fqdn: current?.fqdn ?? `${properties.dnsPrefix}-${uid.slice(0, 8)}.hcp.${location}.azmk8s.io`.toLowerCase(),
     version,
     ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
+    ...(current?.rotations === undefined ? {} : { rotations: current.rotations }),
     recorded: recordedOfCluster(properties, clusterDefaults(names)),
     progress: { provisioningState: stateOf(current, version), operationId: write.operation.id },
   }
@@ -191,20 +199,6 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
 function stateOf(current: ClusterRecord | undefined, version: string): string {
   if (current === undefined) return 'Creating'
   return current.version === version ? 'Updating' : 'Upgrading'
-}
-
-function skuOf(value: Json): Json {
-  const { name = 'Base', tier = 'Free' } = value as { readonly name?: string; readonly tier?: string }
-  if (!['Base', 'Automatic', 'Basic'].includes(name))
-    throw invalidParameter('sku.name', `'${name}' is not one of the allowed values: Base, Automatic`)
-  if (!['Free', 'Standard', 'Premium', 'Paid'].includes(tier))
-    throw invalidParameter('sku.tier', `'${tier}' is not one of the allowed values: Free, Standard, Premium`)
-  if (name === 'Automatic') {
-    throw new AksError(400, 'SkuNotAvailable', "Clusters of the SKU 'Automatic' are not available here.", {
-      target: 'sku.name',
-    })
-  }
-  return { ...value, name: 'Base', tier: tier === 'Paid' ? 'Standard' : tier }
 }
 
 function identityOf(

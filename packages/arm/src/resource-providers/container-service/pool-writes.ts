@@ -14,12 +14,14 @@ import { keys, type Change, type ResourceStore, type Stored } from '../../store-
 import type { ClusterRecord, Json, OperationRecord, PoolProperties, PoolRecord, Tags } from '../../records.ts'
 import { objectAt, readObject, textAt } from '../body.ts'
 import { readTags } from '../resources/names.ts'
+import { isAutomatic, judgeAutomaticPools } from './automatic.ts'
 import { simulatedTag } from './bodies.ts'
 import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
 import { nextVersions, upgradeAfter } from './pool-versions.ts'
 import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeStrict, recordedOfPool } from './recorded.ts'
+import { judgeQuota } from './usages.ts'
 import { judgeUpgradeWish } from './upgrade-checks.ts'
 
 export function poolContext(cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>): PoolContext {
@@ -183,7 +185,10 @@ export async function putPool(
       operationId: operation.id,
       simulatedByDefault: hub.suppliers.simulatedByDefault || cluster.value.tags?.[simulatedTag] === 'true',
     })
-    judgeSystemPools([...pools.filter(({ name }) => name !== pool.name), pool])
+    const all = [...pools.filter(({ name }) => name !== pool.name), pool]
+    judgeSystemPools(all)
+    if (isAutomatic(cluster.value)) judgeAutomaticPools([pool])
+    await judgeQuota(hub, { subscriptionId: ref.subscriptionId, cluster: cluster.value, pools: all })
     if (pool.upgrade !== undefined && pool.version + pool.nodeImageVersion !== versionsText(current?.value)) {
       await judgeUpgradeWish(hub, {
         cluster: cluster.value,

@@ -47,7 +47,7 @@ export const clusterEffects: Effects = {
   enableRBAC: [true],
   'servicePrincipalProfile.clientId': ['msi'],
   'oidcIssuerProfile.enabled': [false],
-  'nodeResourceGroupProfile.restrictionLevel': ['Unrestricted'],
+  'nodeResourceGroupProfile.restrictionLevel': true,
   'autoUpgradeProfile.upgradeChannel': ['none'],
   supportPlan: ['KubernetesOfficial'],
   status: true,

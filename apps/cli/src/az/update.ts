@@ -1,0 +1,105 @@
+// `az aks update`: what of a cluster can be changed by flags.
+
+import { Option, type Command } from 'commander'
+import { AzError } from './az-error.ts'
+import { clusterPath, named, type ClusterFlags } from './cluster-path.ts'
+import { addLeaf } from './command.ts'
+import { flatten, parsePairs, present, type ArmResource } from './resources.ts'
+import { follow, get, type Session } from './session.ts'
+
+interface UpdateFlags extends ClusterFlags {
+  readonly sku?: string
+  readonly tier?: string
+  readonly k8sSupportPlan?: string
+  readonly apiServerAuthorizedIpRanges?: string
+  readonly disableRunCommand?: boolean
+  readonly enableRunCommand?: boolean
+  readonly nrgLockdownRestrictionLevel?: string
+  readonly autoUpgradeChannel?: string
+  readonly nodeOsUpgradeChannel?: string
+  readonly tags?: readonly string[]
+}
+
+export function addUpdate(aks: Command, session: Session): void {
+  addLeaf<UpdateFlags>(aks, session, 'update', {
+    description: 'Update a managed Kubernetes cluster.',
+    flags: (command) =>
+      named(command)
+        .addOption(new Option('--sku <sku>', 'base or automatic').choices(['base', 'automatic']))
+        .addOption(new Option('--tier <tier>', 'free, standard or premium').choices(['free', 'standard', 'premium']))
+        .option('--k8s-support-plan <plan>', 'KubernetesOfficial or AKSLongTermSupport')
+        .option('--api-server-authorized-ip-ranges <ranges>', 'joined by commas; empty text opens it to all')
+        .option('--disable-run-command', 'no `az aks command invoke`')
+        .option('--enable-run-command', 'allow it again')
+        .option('--nrg-lockdown-restriction-level <level>', 'ReadOnly or Unrestricted')
+        .option('--auto-upgrade-channel <channel>', 'none, patch, stable, rapid or node-image')
+        .option('--node-os-upgrade-channel <channel>', 'None, Unmanaged, SecurityPatch or NodeImage')
+        .option('--tags <key=value...>', 'tags of the cluster')
+        .option('--no-wait', 'do not wait for the end'),
+    run: async (_, flags) => {
+      const path = clusterPath(session, flags)
+      const cluster = await get<ArmResource & { readonly sku: object }>(session, path)
+      const changed = changesOf(flags, cluster.properties)
+      const sku = skuOf(flags)
+      const tags = parsePairs(flags.tags)
+      if (Object.keys(changed).length === 0 && sku === undefined && tags === undefined) {
+        throw new AzError('Please specify one or more of the flags of this command to change something.', 2)
+      }
+      const { agentPoolProfiles: _pools, ...standing } = cluster.properties
+      const body = {
+        ...cluster,
+        sku: { ...cluster.sku, ...sku },
+        ...(tags === undefined ? {} : { tags }),
+        properties: { ...standing, ...changed },
+      }
+      const started = await session.arm().send<ArmResource>({ method: 'PUT', path, body })
+      if (flags.wait === false) return undefined
+      await follow(session, started, flags)
+      return flatten(await get<ArmResource>(session, path))
+    },
+  })
+}
+
+/** Automatic clusters are of the tier Standard; whoever moves one to it need not say so. */
+function skuOf({ sku, tier }: UpdateFlags): object | undefined {
+  if (sku === undefined && tier === undefined) return undefined
+  const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+  const implied = sku === 'automatic' ? 'standard' : undefined
+  const chosen = tier ?? implied
+  return present({
+    name: sku === undefined ? undefined : capital(sku),
+    tier: chosen === undefined ? undefined : capital(chosen),
+  })
+}
+
+function changesOf(
+  flags: UpdateFlags,
+  properties: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const section = (name: string, changes: Readonly<Record<string, unknown>>): unknown => {
+    const given = present(changes)
+    return Object.keys(given).length === 0 ? undefined : { ...(properties[name] as object | undefined), ...given }
+  }
+  const ranges = flags.apiServerAuthorizedIpRanges
+  const isDisabled = flags.disableRunCommand === true ? true : flags.enableRunCommand === true ? false : undefined
+  return present({
+    supportPlan: flags.k8sSupportPlan,
+    apiServerAccessProfile: section('apiServerAccessProfile', {
+      authorizedIPRanges:
+        ranges === undefined
+          ? undefined
+          : ranges
+              .split(',')
+              .map((range) => range.trim())
+              .filter((range) => range !== ''),
+      disableRunCommand: isDisabled,
+    }),
+    nodeResourceGroupProfile: section('nodeResourceGroupProfile', {
+      restrictionLevel: flags.nrgLockdownRestrictionLevel,
+    }),
+    autoUpgradeProfile: section('autoUpgradeProfile', {
+      upgradeChannel: flags.autoUpgradeChannel,
+      nodeOSUpgradeChannel: flags.nodeOsUpgradeChannel,
+    }),
+  })
+}
