@@ -1,6 +1,8 @@
 // The Azure SDK for deployments, unmodified: create, validate, what-if, operations, failure, cancel.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { DeploymentsClient } from '@azure/arm-resourcesdeployments'
 import { ClientSecretCredential } from '@azure/identity'
@@ -76,4 +78,41 @@ test('the SDK deploys a template, foresees it, lists its operations, and is told
   await assert.rejects(deployments.cancel('rg', 'd2'), { code: 'DeploymentCannotBeCancelled' })
   await deployments.delete('rg', 'd1')
   await assert.rejects(deployments.get('rg', 'd1'), { code: 'DeploymentNotFound' })
+})
+
+test('a template with every common add-on deploys, and what has no effect here is named by the cluster', async () => {
+  await using opened = await openFrontDoor()
+  const group = `/subscriptions/${subscriptionId}/resourcegroups/rg`
+  await opened.call('PUT', group, { body: { location: 'eastus' } })
+  const { deployments } = sdkClient(opened)
+  const path = join(import.meta.dirname, '..', '..', '..', 'examples', 'templates', 'aks-with-addons.json')
+  const written = JSON.parse(readFileSync(path, 'utf8')) as object
+  const properties = { mode: 'Incremental', template: written, parameters: { clusterName: { value: 'shop' } } } as const
+  const deployed = await deployments.createOrUpdate('rg', 'addons', { properties })
+  assert.equal(deployed.properties?.provisioningState, 'Succeeded')
+  const outputs = deployed.properties.outputs as Readonly<Record<string, { readonly value: string }>>
+  assert.match(outputs['fqdn']!.value, /^shop-.*\.hcp\.eastus\.azmk8s\.io$/)
+  assert.match(outputs['issuer']!.value, /^https:\/\//)
+  assert.match(outputs['loginServer']!.value, /^cr[a-z0-9]+\./)
+  const cluster = await opened.call('GET', `${group}/providers/Microsoft.ContainerService/managedClusters/shop`)
+  const shown = cluster.body as unknown as {
+    readonly tags: Readonly<Record<string, string>>
+    readonly properties: {
+      readonly agentPoolProfiles: readonly unknown[]
+      readonly aksel: { readonly recorded: readonly string[] }
+    }
+  }
+  assert.equal(shown.tags['registry'], outputs['loginServer']!.value)
+  assert.equal(shown.properties.agentPoolProfiles.length, 2)
+  const { recorded } = shown.properties.aksel
+  assert.ok(
+    recorded.some((one) => one.startsWith('addonProfiles')),
+    recorded.join(' '),
+  )
+  const again = await deployments.whatIf('rg', 'addons', { properties })
+  const changed = again.changes?.filter(({ changeType }) => changeType !== 'NoChange' && changeType !== 'Ignore') ?? []
+  assert.deepEqual(
+    changed.map(({ resourceId, delta }) => [resourceId, JSON.stringify(delta)]),
+    [],
+  )
 })

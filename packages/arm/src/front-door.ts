@@ -32,6 +32,7 @@ import { poolActionRoutes } from './resource-providers/container-service/pool-ac
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { deploymentRoutes } from './resource-providers/deployments/deployment-routes.ts'
 import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
+import { neighbourRoutes } from './resource-providers/neighbours/neighbour-routes.ts'
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
@@ -134,6 +135,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),
     ...networkRoutes(hub),
+    ...neighbourRoutes(hub),
     ...virtualNetworkRoutes(hub),
     ...usageRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),

@@ -35,6 +35,21 @@ export const providers: readonly Provider[] = [
     first: '2015-05-01',
     versions: ['2025-03-01', '2025-01-01', '2024-10-01', '2024-05-01', '2023-11-01', '2022-07-01', '2020-11-01'],
   },
+  { namespace: 'Microsoft.ManagedIdentity', first: '2015-08-31', versions: ['2024-11-30', '2023-01-31', '2018-11-30'] },
+  {
+    namespace: 'Microsoft.ContainerRegistry',
+    first: '2017-03-01',
+    versions: ['2025-11-01', '2025-04-01', '2023-07-01'],
+  },
+  {
+    namespace: 'Microsoft.OperationalInsights',
+    first: '2015-03-20',
+    versions: ['2025-02-01', '2023-09-01', '2022-10-01', '2020-08-01'],
+  },
+  { namespace: 'Microsoft.KeyVault', first: '2015-06-01', versions: ['2024-11-01', '2023-07-01', '2022-07-01'] },
+  { namespace: 'Microsoft.Insights', first: '2014-04-01', versions: ['2023-03-11', '2022-06-01', '2021-04-01'] },
+  { namespace: 'Microsoft.Monitor', first: '2021-06-03', versions: ['2023-04-03', '2021-06-03'] },
+  { namespace: 'Microsoft.Dashboard', first: '2021-09-01', versions: ['2024-10-01', '2023-09-01', '2022-08-01'] },
 ]
 
 const wellFormed = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-(preview|alpha|beta|privatepreview))?$/i

@@ -34,6 +34,7 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
       ...withoutSecrets(properties),
       currentKubernetesVersion: seen.kubernetesVersion ?? cluster.version,
       ...namesOf(cluster),
+      ...issuerOf(cluster),
       agentPoolProfiles: pools.map((pool) => ({ name: pool.name, ...poolProperties(pool) })),
       maxAgentPools: 100,
       ...(cluster.kubeletIdentity === undefined
@@ -45,6 +46,12 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
     },
     systemData: cluster.systemData,
   }
+}
+
+/** Whom the tokens of the cluster's service accounts name as their issuer. */
+function issuerOf({ properties, fqdn }: ClusterRecord): Json {
+  const profile = properties['oidcIssuerProfile'] as Json | undefined
+  return profile?.['enabled'] === true ? { oidcIssuerProfile: { ...profile, issuerURL: `https://${fqdn}` } } : {}
 }
 
 /** Nothing that was asked for is under way: what is shown is that it does not run, until it does again. */

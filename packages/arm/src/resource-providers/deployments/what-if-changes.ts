@@ -36,13 +36,26 @@ function changeOf(path: string, before: unknown, after: unknown): readonly Prope
   return sameText(path, before, after) ? [] : [{ path, propertyChangeType: 'Modify', before, after }]
 }
 
+/** Items that have names are held against those of the same name, wherever they stand; others by their place. */
 function arrayChanges(before: readonly unknown[], after: readonly unknown[]): readonly PropertyChange[] {
+  const [known, wanted] = [byName(before), byName(after)]
+  if (known !== undefined && wanted !== undefined) {
+    const names = [...new Set([...known.keys(), ...wanted.keys()])]
+    return names.flatMap((name) => itemChange(name, known.get(name), wanted.get(name)))
+  }
   const length = Math.max(before.length, after.length)
-  return Array.from({ length }, (_, at) => at).flatMap((at) => {
-    const path = String(at)
-    if (at >= after.length) return [{ path, propertyChangeType: 'Delete', before: before[at], after: null }]
-    return changeOf(path, before[at], after[at])
-  })
+  return Array.from({ length }, (_, at) => at).flatMap((at) => itemChange(String(at), before[at], after[at]))
+}
+
+function itemChange(path: string, before: unknown, after: unknown): readonly PropertyChange[] {
+  if (after === undefined) return [{ path, propertyChangeType: 'Delete', before, after: null }]
+  return changeOf(path, before, after)
+}
+
+function byName(items: readonly unknown[]): ReadonlyMap<string, unknown> | undefined {
+  const named = items.map((item) => (isObject(item) && typeof item['name'] === 'string' ? item['name'] : undefined))
+  if (items.length === 0 || !named.every((name) => name !== undefined)) return undefined
+  return new Map(named.map((name, at) => [name.toLowerCase(), items[at]]))
 }
 
 /** `East US` and `eastus` are one location. */

@@ -4,7 +4,8 @@ import { ArmError } from '@aksel/base/errors'
 import { callerOf, ok, type ArmRequest, type ArmResponse } from '../../front-door/route.ts'
 import { newestVersion } from '../../front-door/api-versions.ts'
 import type { Json } from '../../records.ts'
-import { StateNeeded } from '../../templates/frame.ts'
+import { StateNeeded, type StateRequest } from '../../templates/frame.ts'
+import type { ObjectValue } from '../../templates/values.ts'
 import type { DeclaredResource } from '../../templates/declared.ts'
 import { resourceBody, type Prepared } from '../../templates/prepared.ts'
 import { isObject, objectAt, readObject, textAt } from '../body.ts'
@@ -52,7 +53,7 @@ async function changeOf(
 ): Promise<Json> {
   const head = { resourceId: one.id, ...(one.symbol === undefined ? {} : { symbolicName: one.symbol }) }
   const before = await current(parts, request, one.id, one.apiVersion)
-  const body = wantedBody(ready, one)
+  const body = await wantedBody(parts, request, ready, one)
   if (body === undefined) {
     const unsupportedReason = 'The resource uses the state of one that is not deployed yet.'
     return before === undefined
@@ -73,13 +74,38 @@ async function changeOf(
 }
 
 /** Undefined where it hangs on states that only the deployment brings about. */
-function wantedBody(ready: Prepared, one: DeclaredResource): Json | undefined {
-  try {
-    return resourceBody(ready, one, () => undefined)
-  } catch (error) {
-    if (error instanceof StateNeeded) return undefined
-    throw error
+async function wantedBody(
+  parts: DeploymentParts,
+  request: ArmRequest,
+  ready: Prepared,
+  one: DeclaredResource,
+): Promise<Json | undefined> {
+  const known = new Map<string, ObjectValue>()
+  while (true) {
+    try {
+      return resourceBody(ready, one, (state) => known.get(JSON.stringify(state)))
+    } catch (error) {
+      if (!(error instanceof StateNeeded)) throw error
+      const state = await stateNow(parts, request, ready, error.request)
+      if (state === undefined) return undefined
+      known.set(JSON.stringify(error.request), state)
+    }
   }
+}
+
+/** The state that stands; keys are not asked for when nothing is deployed. */
+async function stateNow(
+  parts: DeploymentParts,
+  request: ArmRequest,
+  ready: Prepared,
+  state: StateRequest,
+): Promise<ObjectValue | undefined> {
+  const named = ready.named(state.target)
+  const id = named?.id ?? state.target
+  if (state.kind === 'list' || !id.startsWith('/')) return undefined
+  const found = await current(parts, request, id, state.apiVersion ?? named?.apiVersion ?? newestVersion(id))
+  if (found === undefined) return undefined
+  return (state.full ? found : objectAt(found, 'properties')) as ObjectValue
 }
 
 /** The resource as it stands; undefined where there is none. */

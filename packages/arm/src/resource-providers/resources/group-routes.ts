@@ -105,11 +105,13 @@ async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmRe
 
 function genericBody(resource: Resource, expanded: boolean): Json {
   const { id, name, type, location, tags } = resource
-  const { progress, sku, identity } = resource as Resource & {
+  const { progress, envelope, ...own } = resource as Resource & {
+    readonly envelope?: Json
     readonly progress?: { readonly provisioningState: string }
     readonly sku?: Json
     readonly identity?: Json
   }
+  const { sku, identity } = { ...envelope, ...own } as { readonly sku?: Json; readonly identity?: Json }
   return {
     id,
     name,

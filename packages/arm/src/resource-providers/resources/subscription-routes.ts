@@ -6,29 +6,35 @@ import { regions } from '../../regions.ts'
 import { providers } from '../../front-door/api-versions.ts'
 import { page } from '../../front-door/pages.ts'
 import { ok, param, type Route } from '../../front-door/route.ts'
+import { neighbourTypes } from '../neighbours/neighbour-types.ts'
+import { networkTypes } from '../network/network-types.ts'
 import type { Hub, Subscription } from '../../hub.ts'
 
 /** Namespaces that clients register although nothing here serves them: they ask before they know. */
-const namespacesElsewhere = [
-  'Microsoft.Authorization',
-  'Microsoft.Compute',
-  'Microsoft.ContainerRegistry',
-  'Microsoft.ManagedIdentity',
-  'Microsoft.OperationalInsights',
-  'Microsoft.Storage',
-]
+const namespacesElsewhere = ['Microsoft.Authorization', 'Microsoft.Compute', 'Microsoft.Storage']
 
 const resourceTypes: Readonly<Record<string, readonly string[]>> = {
-  'Microsoft.Resources': ['resourceGroups', 'subscriptions', 'tenants'],
+  'Microsoft.Resources': ['resourceGroups', 'subscriptions', 'tenants', 'deployments', 'deployments/operations'],
   'Microsoft.ContainerService': [
     'managedClusters',
     'managedClusters/agentPools',
+    'managedClusters/maintenanceConfigurations',
+    'snapshots',
     'locations',
     'locations/kubernetesVersions',
     'locations/operations',
     'locations/operationresults',
   ],
-  'Microsoft.Network': ['virtualNetworks', 'virtualNetworks/subnets'],
+  'Microsoft.Network': networkTypes.flatMap(({ path, children }) => [
+    path,
+    ...children.map((child) => `${path}/${child.path}`),
+  ]),
+  ...Object.fromEntries(
+    neighbourTypes.map(({ namespace }) => [
+      namespace,
+      neighbourTypes.filter((type) => type.namespace === namespace).map(({ path }) => path),
+    ]),
+  ),
 }
 
 export function subscriptionRoutes(hub: Hub): readonly Route[] {

@@ -1,0 +1,43 @@
+// A row per type of neighbour: resources that clusters and their clients name, kept as they are written. Nothing runs behind them.
+
+import { ArmError } from '@aksel/base/errors'
+import type { Scope } from '@aksel/base/scope'
+import type { Json } from '../../records.ts'
+
+export interface MadeContext {
+  readonly scope: Scope
+  readonly id: string
+  readonly name: string
+  readonly subscriptionId: string
+  readonly tenantId: string
+  readonly envelope: Json
+}
+
+export interface NeighbourType {
+  readonly namespace: string
+  /** `registries` */
+  readonly path: string
+  readonly nameForm: RegExp
+  /** What names look like, for the refusal. */
+  readonly nameWords: string
+  /** What stands beside `properties`: `sku`, `identity`, `kind`. */
+  readonly envelope?: readonly string[]
+  /** Throws where the properties cannot be. */
+  readonly judge?: (properties: Json, envelope: Json) => void
+  /** What the service adds to a new one, and keeps when it is written again. */
+  readonly made: (context: MadeContext) => Json
+  /** Defaults of properties that the client may set. */
+  readonly defaults?: Json
+}
+
+export function invalidName(type: NeighbourType, name: string): ArmError {
+  return new ArmError(
+    400,
+    'InvalidResourceName',
+    `Resource name '${name}' is invalid for the type '${type.namespace}/${type.path}': ${type.nameWords}.`,
+  )
+}
+
+export function invalidProperty(path: string, why: string): ArmError {
+  return new ArmError(400, 'InvalidParameterValue', `The value of '${path}' is invalid: ${why}.`, { target: path })
+}
