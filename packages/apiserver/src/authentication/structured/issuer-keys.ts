@@ -1,16 +1,10 @@
 // The keys of one issuer, found by OpenID Connect discovery: fetched when first asked for, kept, and fetched again when a
 // token names a key that is not among them. What is fetched is bounded in size, time and place.
 
-import { request } from 'node:https'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '@aksel/base/clock'
 import type { JwtConfiguration } from '@aksel/api/authentication-configuration'
-
-/** One GET over TLS; rejects for anything but a 200 with JSON. */
-export type FetchJson = (
-  url: string,
-  options: { readonly caPem?: string; readonly signal: AbortSignal },
-) => Promise<unknown>
+import type { FetchJson } from './fetch.ts'
 
 /** Keys older than this are fetched anew, so that one that was taken back is not believed for longer. */
 const MAX_AGE_MS = 10 * 60_000
@@ -95,38 +89,3 @@ export class IssuerKeys {
     return this.#known
   }
 }
-
-const FETCH_TIMEOUT_MS = 10_000
-const BODY_MAX_BYTES = 1024 ** 2
-
-/** Follows no redirect: an issuer is where its configuration says. */
-export const fetchJson: FetchJson = (url, { caPem, signal }) =>
-  new Promise((resolve, reject) => {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
-    const options = {
-      signal: limited,
-      headers: { accept: 'application/json' },
-      ...(caPem === undefined ? {} : { ca: caPem }),
-    }
-    const outgoing = request(url, options, (response) => {
-      const pieces: Buffer[] = []
-      let bytes = 0
-      response.on('data', (piece: Buffer) => {
-        pieces.push(piece)
-        bytes += piece.length
-        if (bytes > BODY_MAX_BYTES)
-          outgoing.destroy(new Error(`${url} answered with more than ${BODY_MAX_BYTES} bytes`))
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        if (response.statusCode !== 200) return reject(new Error(`${url} answered ${response.statusCode}`))
-        try {
-          resolve(JSON.parse(Buffer.concat(pieces).toString('utf8')))
-        } catch {
-          reject(new Error(`${url} did not answer with JSON`))
-        }
-      })
-    })
-    outgoing.on('error', reject)
-    outgoing.end()
-  })

@@ -12,6 +12,8 @@ export interface TestIssuer extends AsyncDisposable {
   readonly caPem: string
   /** How often the keys were asked for. */
   readonly fetches: number
+  /** By path: what else it hands out, to whom has the token. */
+  readonly documents: Map<string, { readonly bearerToken?: string; readonly text: string }>
   /** Answers 503 from now on, or no longer. */
   isDown: boolean
   /** Another key from now on; the old one is gone from the key set. */
@@ -31,6 +33,7 @@ export async function startTestIssuer(scope: Scope): Promise<TestIssuer> {
     days: 1,
   })
   const keys = new Map<Algorithm, { readonly privateKey: CryptoKey; readonly jwk: JWK }>()
+  const documents: TestIssuer['documents'] = new Map()
   const state = { fetches: 0, isDown: false, generation: 0 }
   const rotate = async (): Promise<void> => {
     state.generation += 1
@@ -45,6 +48,13 @@ export async function startTestIssuer(scope: Scope): Promise<TestIssuer> {
     const isKeys = request.url === '/keys'
     if (isKeys) state.fetches += 1
     if (state.isDown) return void response.writeHead(503).end()
+    const own = documents.get(request.url ?? '')
+    if (own !== undefined) {
+      const isMeant = own.bearerToken === undefined || request.headers.authorization === `Bearer ${own.bearerToken}`
+      return void response
+        .writeHead(isMeant ? 200 : 401, { 'content-type': 'application/jwt' })
+        .end(isMeant ? own.text : '')
+    }
     response.setHeader('content-type', 'application/json')
     const document = isKeys
       ? { keys: [...keys.values()].map(({ jwk }) => jwk) }
@@ -57,6 +67,7 @@ export async function startTestIssuer(scope: Scope): Promise<TestIssuer> {
   return {
     url: url(),
     caPem: authority.certificatePem,
+    documents,
     get fetches() {
       return state.fetches
     },
