@@ -14,6 +14,8 @@ const stories = [
   'custom',
   'explain',
   'chores',
+  'rbac',
+  'admission',
   'describe',
   'three-kinds',
   'cluster',

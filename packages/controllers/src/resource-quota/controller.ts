@@ -1,5 +1,6 @@
 // Adds up what each namespace uses of its quotas.
 
+import { deepEqual } from '@aksel/api/deep-equal'
 import { keyOf } from '@aksel/api/resource'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import { countName, usageOf } from '@aksel/api/quota/usage'
@@ -34,6 +35,8 @@ const followed: readonly ResourceType[] = [
 
 /** A kind that is not served may come with the next custom resource definition. */
 const lookAgainMs = 30_000
+/** Upstream's: what was granted and then not made is given back by then. */
+const RESYNC_MS = 300_000
 
 export function resourceQuotaController(parts: LoopParts): Controller {
   const loop = new ResourceQuotaLoop(parts)
@@ -56,6 +59,8 @@ class ResourceQuotaLoop {
   readonly #quotas: Cache<ResourceQuota>
   /** Kinds that are counted because a quota names them, by that name. */
   readonly #further = new Map<string, ResourceType>()
+  /** By key of a quota: the version of it with which its objects were counted first, or last under other limits. */
+  readonly #countedAt = new Map<string, number>()
   #wake: (key: string) => void = () => {}
 
   constructor(parts: LoopParts) {
@@ -68,13 +73,19 @@ class ResourceQuotaLoop {
   }
 
   keysOfQuota(now: ResourceQuota | undefined, before: ResourceQuota | undefined): readonly string[] {
-    // One that comes or goes may be counted itself.
-    const others =
-      now === undefined || before === undefined ? this.#quotas.list((now ?? before)!.metadata.namespace) : []
-    return [keyOf((now ?? before)!), ...others.map(keyOf)]
+    if (now === undefined) {
+      this.#countedAt.delete(keyOf(before!))
+      // One that goes may have been counted itself.
+      return [keyOf(before!), ...this.#quotas.list(before!.metadata.namespace).map(keyOf)]
+    }
+    // What admission writes into the status is no reason to count again: what it grants is not there yet.
+    return before !== undefined && !isUncounted(now) ? [] : [keyOf(now)]
   }
 
-  /** Only where the object takes another amount than before. */
+  /**
+   * What comes was charged by admission before it was made: to count it, too, would take back what is granted at the same moment.
+   * Only what goes, what takes another amount than before, and what came before the count but was seen after it, is a reason.
+   */
   keysOf(
     type: ResourceType,
     now: KubernetesObject | undefined,
@@ -82,13 +93,21 @@ class ResourceQuotaLoop {
   ): readonly string[] {
     const quotas = this.#quotas.list((now ?? before)!.metadata.namespace)
     if (quotas.length === 0) return []
-    if (now !== undefined && before !== undefined && shareOf(type, now) === shareOf(type, before)) return []
+    if (before === undefined) return this.#missed(quotas, now!)
+    if (now !== undefined && shareOf(type, now) === shareOf(type, before)) return []
     return quotas.map(keyOf)
+  }
+
+  #missed(quotas: readonly ResourceQuota[], came: KubernetesObject): readonly string[] {
+    const version = Number(came.metadata.resourceVersion ?? 0)
+    return quotas.map(keyOf).filter((key) => version < (this.#countedAt.get(key) ?? Infinity))
   }
 
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const quota = this.#quotas.get(key)
     if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return done
+    if (isUncounted(quota) || !this.#countedAt.has(key))
+      this.#countedAt.set(key, Number(quota.metadata.resourceVersion ?? 0))
     const kinds = countedKinds(quota)
     const counted = []
     for (const kind of kinds) {
@@ -104,7 +123,7 @@ class ResourceQuotaLoop {
       counted.flatMap(({ kind, objects }) => (kind.plural === 'pods' ? objects! : [])),
       nowMs,
     )
-    return graceMs === undefined ? done : again(graceMs)
+    return again(Math.min(graceMs ?? Infinity, RESYNC_MS))
   }
 
   /** Undefined while no such kind is served. */
@@ -123,10 +142,18 @@ class ResourceQuotaLoop {
     this.#further.set(name, found)
     cache.subscribe((now, before) => {
       if (now !== undefined && before !== undefined) return
-      for (const quota of this.#quotas.list((now ?? before)!.metadata.namespace)) this.#wake(keyOf(quota))
+      const quotas = this.#quotas.list((now ?? before)!.metadata.namespace)
+      const keys = now === undefined ? quotas.map(keyOf) : this.#missed(quotas, now)
+      for (const key of keys) this.#wake(key)
     })
     return found
   }
+}
+
+/** Nobody knows yet what is used of each of its limits, or these have changed. */
+function isUncounted({ spec, status }: ResourceQuota): boolean {
+  const hard = spec?.hard ?? {}
+  return !deepEqual(hard, status?.hard ?? {}) || Object.keys(hard).some((name) => status?.used?.[name] === undefined)
 }
 
 function shareOf(type: ResourceType, object: KubernetesObject): string {
