@@ -68,10 +68,11 @@ test('what admission granted and is not there yet is not taken back when somethi
   cluster.start()
   await cluster.client.create(resourceQuotas, newQuota({ secrets: '4' }))
   await cluster.still()
-  const grant = (amount: string): void =>
+  const grant = (amount: string): void => {
     cluster.client.change(resourceQuotas, 'shop/team', (draft) => {
       draft.status!.used = { secrets: amount }
     })
+  }
   grant('1')
   grant('2')
   await cluster.client.create(secrets, { metadata: { name: 'first', namespace: 'shop' } })

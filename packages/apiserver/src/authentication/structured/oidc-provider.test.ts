@@ -14,7 +14,7 @@ import { after, before, suite, test } from 'node:test'
 import { exportJWK, generateKeyPair } from 'jose'
 import type { JwtConfiguration } from '@aksel/api/authentication-configuration'
 import { createAuthority, issue } from '@aksel/runtime/pki'
-import { kubernetesTool } from '../../../../../apps/cli/src/kubernetes-tools.ts'
+import { kubernetesTool } from '@aksel/host/kubernetes-tools'
 import { kubeconfigFor, startTestServer, testScope, type TestServer } from '../../test-server.ts'
 
 interface Person {
