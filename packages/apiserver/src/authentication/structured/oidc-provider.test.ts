@@ -99,7 +99,7 @@ async function signIn({ url, caPem, login }: { url: string; caPem: string; login
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   })
-  let page = await ask(`${url}/auth?${query}`)
+  let page = await ask(`${url}/auth?${query.toString()}`)
   for (let step = 0; step < 12 && page.status !== 400; step += 1) {
     const { location } = page
     if (location?.startsWith(CALLBACK)) {
