@@ -2,10 +2,12 @@
 
 import { rm } from 'node:fs/promises'
 import type { Scope } from '@aksel/base/scope'
+import { openedStore } from '@aksel/apiserver/encryption/opened-store'
 import type { ArchiveFacts, WrittenArchive } from '@aksel/provider/cluster-archives'
 import { copyInto, readArchive, writeArchive } from '@aksel/store/archive'
 import { nodeDisk } from '@aksel/store/node-disk'
 import type { KeyValue, Store } from '@aksel/store/store'
+import type { ApiServerFiles } from './api-server-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import { detach, leaveNodes, removeObjects, type OwnStores } from './own-stores.ts'
 import type { Keyspace } from './running-planes.ts'
@@ -16,6 +18,7 @@ const FACTS_KEY = 'aksel.dev/cluster'
 export interface ArchivesOptions {
   readonly store: Store
   readonly sharedAs?: string
+  readonly files?: Pick<ApiServerFiles, 'encryption'>
 }
 
 export class Archives {
@@ -70,7 +73,10 @@ export class Archives {
     try {
       const filled = await this.#fill(record, path)
       const { store, keyPrefix } = await this.#keyspace(filled)
-      await detach(store, keyPrefix)
+      const { kubernetesVersion } = record.spec
+      const encryption = this.#options.files?.encryption?.current
+      const { random } = scope
+      await detach(await openedStore({ store, keyPrefix, kubernetesVersion, random, encryption }), keyPrefix)
       return filled
     } finally {
       await rm(path, { force: true })

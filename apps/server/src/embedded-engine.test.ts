@@ -148,6 +148,35 @@ function specOf(name: string): ControlPlaneSpec {
   }
 }
 
+test('a cluster with sealed kinds is forked: its nodes are marked and sealed again, its webhooks are gone', async () => {
+  const secret = Buffer.alloc(32, 7).toString('base64')
+  const providers = [{ aesgcm: { keys: [{ name: 'one', secret }] } }]
+  const current = { resources: [{ resources: ['*.*'], providers }] }
+  const encryption = { current, onChange: () => ({ [Symbol.dispose]() {} }), [Symbol.dispose]() {} }
+  await using opened = await openEngine()
+  const { scope, store, dataDir } = opened
+  await opened.engine[Symbol.asyncDispose]()
+  const files = { encryption, [Symbol.asyncDispose]: () => Promise.resolve() }
+  const options = { store, dataDir, privileged: false, audit: () => {}, files }
+  await using engine = await EmbeddedEngine.open(scope, options)
+  const [original, forked] = [specOf('one'), specOf('two')]
+  await engine.create(scope, original)
+  await engine.client(original.id).create(nodes, { metadata: { name: 'n1' }, spec: {} })
+  const hooks = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations'
+  const ask = async (id: string, path: string, body?: object): Promise<string> => {
+    const sent = body === undefined ? {} : { method: 'POST', body: Buffer.from(JSON.stringify(body)) }
+    const headers = { 'content-type': 'application/json' }
+    const answer = await engine.client(id).send({ path, headers, ...sent })
+    return new TextDecoder().decode(await readBody(answer.body))
+  }
+  assert.match(await ask(original.id, hooks, { metadata: { name: 'h' }, webhooks: [] }), /"uid"/)
+  await engine.fork(scope, original.id, forked)
+  const node = await engine.client(forked.id).get(nodes, { name: 'n1' })
+  assert.equal(node.metadata.labels?.['aksel.dev/simulated'], 'true')
+  assert.doesNotMatch(await ask(forked.id, hooks), /"uid"/)
+  assert.match(await ask(original.id, hooks), /"uid"/)
+})
+
 test('a cluster is snapshotted, restored and forked: objects, uids and versions stay, keys are new', async () => {
   await using opened = await openEngine()
   const { engine, scope } = opened

@@ -74,6 +74,9 @@ export interface InvalidSubject {
   readonly name: string
 }
 
+/** A body of one MiB can hold a hundred thousand faults, whose list would be fifty times as long: nobody reads on after this many. */
+const CAUSES_MAX = 1_000
+
 /** `Deployment.apps "web" is invalid: spec.replicas: Invalid value: -1: …`; several errors stand in brackets. */
 export function invalidError(subject: InvalidSubject, errors: readonly FieldError[]): ApiError {
   const kind = subject.group === '' ? subject.kind : `${subject.kind}.${subject.group}`
@@ -82,6 +85,10 @@ export function invalidError(subject: InvalidSubject, errors: readonly FieldErro
   for (const error of errors) {
     const line = `${error.field}: ${error.message}`
     if (seen.has(line)) continue
+    if (causes.length === CAUSES_MAX) {
+      seen.add(`and ${errors.length - CAUSES_MAX} more`)
+      break
+    }
     seen.add(line)
     causes.push({ reason: error.reason, message: error.message, field: error.field })
   }

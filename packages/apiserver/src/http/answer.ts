@@ -42,9 +42,23 @@ export function successStatus(details: Status['details']): Status {
   }
 }
 
+/** Upstream's bounds, in letters: beyond the first, each warning is cut to the second, and those that still do not fit go. */
+const [WARNINGS_MAX, WARNING_MAX] = [4 * 1024, 256]
+
+function bounded(warnings: readonly string[]): readonly string[] {
+  if (warnings.reduce((sum, { length }) => sum + length, 0) <= WARNINGS_MAX) return warnings
+  let left = WARNINGS_MAX
+  return warnings
+    .map((text) => text.slice(0, WARNING_MAX))
+    .filter((text) => {
+      left -= text.length
+      return left >= 0
+    })
+}
+
 export function withWarnings(answer: Answer, warnings: ReadonlySet<string>): Answer {
   if (warnings.size === 0) return answer
-  const values = [...warnings].map((text) => `299 - "${headerText(text)}"`)
+  const values = bounded([...warnings]).map((text) => `299 - "${headerText(text)}"`)
   return { ...answer, headers: { ...answer.headers, warning: values.join(', ') } }
 }
 

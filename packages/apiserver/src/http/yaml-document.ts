@@ -1,7 +1,7 @@
 // YAML as Kubernetes reads it: version 1.1's words for true and false, no times and no sexagesimal numbers, double keys
 // tolerated and named. Pure; runs in the server's thread for small documents and in a worker for large ones.
 
-import { LineCounter, parseAllDocuments, stringify, type Document, type Tags } from 'yaml'
+import { Lexer, LineCounter, parseAllDocuments, stringify, type Document, type Tags } from 'yaml'
 import { encodeJson, parseJson } from '@aksel/base/json'
 
 export interface YamlRead {
@@ -33,6 +33,7 @@ export function readYaml(text: string): YamlRead {
 }
 
 function readDocument(text: string): YamlRead {
+  assertShallow(text)
   const lines = new LineCounter()
   const documents = parseAllDocuments(text, {
     schema: 'yaml-1.1',
@@ -69,7 +70,30 @@ function withoutTimes(tags: Tags): Tags {
   )
 }
 
+/** Levels that upstream's reader takes. */
 const NESTING_MAX = 10_000
+const [OPEN_LIST, OPEN_MAP] = [0x5b, 0x7b]
+
+/** Before the parser sees it: for each level it looks at all those above, which makes minutes of a bomb. Throws YamlError. */
+function assertShallow(text: string): void {
+  if (!mayBeDeep(text)) return
+  let depth = 0
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') depth += 1
+    else if (token === ']' || token === '}') depth -= 1
+    if (depth > NESTING_MAX) throw new YamlError(`exceeded max depth of ${NESTING_MAX}`)
+  }
+}
+
+function mayBeDeep(text: string): boolean {
+  if (text.length <= NESTING_MAX) return false
+  let opened = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if ((code === OPEN_LIST || code === OPEN_MAP) && ++opened > NESTING_MAX) return true
+  }
+  return false
+}
 
 /** Maps as objects with text keys, as JSON has them; integers as numbers where they are exact. */
 function plain(value: unknown, depth = 0): unknown {

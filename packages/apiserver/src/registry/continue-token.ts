@@ -1,6 +1,7 @@
 // Where a paged list goes on: the revision that all its pages are read at, and the key that the next one begins with. One
 // whose revision is forgotten is answered with a token that goes on at the newest one, for those who can live with that.
 
+import { posix } from 'node:path'
 import { ApiError } from '@aksel/base/errors'
 import { expiredError } from '../refusals.ts'
 
@@ -42,6 +43,8 @@ function decoded(text: string): ContinueToken {
   if (!Number.isSafeInteger(rv) || rv === 0)
     throw refused(`: incorrect encoded start resourceVersion (version ${version})`)
   if (typeof start !== 'string' || start === '') throw refused(`: encoded start key empty (version ${version})`)
+  // As upstream: no step up, nothing twice, so that a token leads nowhere but below its own prefix.
+  if (posix.join('/', start) !== `/${start.replace(/^\//, '')}`) throw refused(`: ${start}`)
   return { rv: rv!, start }
 }
 
