@@ -37,6 +37,13 @@ void suite('devices', { concurrency: 3 }, () => {
         isWanted: (each) => each?.spec?.driver === 'lamps.example.com',
         waitMs: 60_000,
       })) as V1ResourceSlice
+      const deviceClass = {
+        apiVersion: 'resource.k8s.io/v1',
+        kind: 'DeviceClass',
+        metadata: { name: 'lamps' },
+        spec: { selectors: [{ cel: { expression: 'device.driver == "lamps.example.com"' } }] },
+      }
+      await aksel.kubectl('create -f -', { input: JSON.stringify(deviceClass) })
       const claim = {
         apiVersion: 'resource.k8s.io/v1',
         kind: 'ResourceClaim',
@@ -45,8 +52,22 @@ void suite('devices', { concurrency: 3 }, () => {
       }
       await aksel.kubectl('create -f -', { input: JSON.stringify(claim) })
       const say = 'echo "main has $LAMP_LEFT" /dev/lamp-*; head -c 1 /dev/lamp-left | wc -c'
-      await pods.create('reader', {
+      // Who goes around the scheduler has no devices: said, and tried again.
+      await pods.create('early', {
         nodeName: slice.spec.nodeName!,
+        resourceClaims: [{ name: 'light', resourceClaimName: 'lamp' }],
+        containers: [{ name: 'main', image: busybox, resources: { claims: [{ name: 'light' }] } }],
+      })
+      await watched(cluster.config, {
+        path: `/api/v1/namespaces/${namespace}/events`,
+        isWanted: (event: { reason?: string; message?: string } | undefined) =>
+          event?.reason === 'FailedPrepareDynamicResources' &&
+          /not allowed to use resource claim lamp/.test(event.message!),
+        waitMs: 60_000,
+      })
+      await pods.delete('early', 0)
+      await pods.gone('early')
+      await pods.create('reader', {
         resourceClaims: [{ name: 'light', resourceClaimName: 'lamp' }],
         containers: [
           {
@@ -62,23 +83,6 @@ void suite('devices', { concurrency: 3 }, () => {
           },
         ],
       })
-      const { uid } = (await pods.until('reader', () => true)).metadata!
-      // Nothing is allocated and the pod may not use it: said, and tried again.
-      await watched(cluster.config, {
-        path: `/api/v1/namespaces/${namespace}/events`,
-        isWanted: (event: { reason?: string; message?: string } | undefined) =>
-          event?.reason === 'FailedPrepareDynamicResources' &&
-          /not allowed to use resource claim lamp/.test(event.message!),
-        waitMs: 60_000,
-      })
-      // As a scheduler does it.
-      const results = [{ request: 'one', driver: 'lamps.example.com', pool: slice.spec.pool.name, device: 'left' }]
-      const status = {
-        allocation: { devices: { results } },
-        reservedFor: [{ resource: 'pods', name: 'reader', uid }],
-      }
-      const patch = ['patch', 'resourceclaim', 'lamp', '-n', namespace, '--subresource', 'status', '--type', 'merge']
-      await aksel.kubectl([...patch, '-p', JSON.stringify({ status })])
       await pods.logHolds('reader', /main has lamp \/dev\/lamp-left\n1\n/, 'main')
       await pods.logHolds('reader', /dark has {2}\/dev\/lamp-\*\n/, 'dark')
 

@@ -15,6 +15,7 @@ import { readProfiles } from '@aksel/scheduler/configuration-source'
 import { createScheduler, type Scheduler } from '@aksel/scheduler/scheduler'
 import { diskProvisioner } from '@aksel/storage/provisioner'
 import { CLOUD_NODE_MANAGER } from './machine-loops.ts'
+import { servedTaintRules } from './device-taint-rules.ts'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
@@ -54,6 +55,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       ...(options.record.retiredKeys === undefined ? {} : { retiredKeys: options.record.retiredKeys }),
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
       ...(nodeIpam.clusterCidrs.length === 0 ? {} : { nodeIpam }),
+      ...servedTaintRules(options.record),
     }),
     applicationRouting({ client: clientOf(ACCOUNT), caches }),
     ...(options.diskImages === undefined
@@ -76,7 +78,12 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
 /** The scheduler, until the scope's signal. Rejects where its profiles cannot be read. */
 export async function runScheduler(scope: Scope, options: LoopOptions, caches: Caches): Promise<void> {
   const configured = await readProfiles(scope, options.client(managerUser))
-  const scheduler = createScheduler(scope, { client: options.client(schedulerUser), caches, ...configured })
+  const scheduler = createScheduler(scope, {
+    client: options.client(schedulerUser),
+    caches,
+    ...configured,
+    ...servedTaintRules(options.record),
+  })
   options.onScheduler?.(scheduler)
   await ends(scope, 'scheduler', scheduler.run())
 }

@@ -24,13 +24,14 @@ import type {
   Service,
   ServiceAccount,
 } from './types/core-v1.ts'
+import type { DeviceTaintRule } from './kinds/device-taint-rule.ts'
 import type { EndpointSlice } from './types/discovery-v1.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from './types/flowcontrol-v1.ts'
 import type { IPAddress, Ingress, IngressClass, NetworkPolicy, ServiceCIDR } from './types/networking-v1.ts'
 import type { RuntimeClass } from './types/node-v1.ts'
 import type { PodDisruptionBudget } from './types/policy-v1.ts'
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './types/rbac-v1.ts'
-import type { ResourceClaim, ResourceClaimTemplate, ResourceSlice } from './types/resource-v1.ts'
+import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from './types/resource-v1.ts'
 import type { PriorityClass } from './types/scheduling-v1.ts'
 import type {
   CSIDriver,
@@ -175,6 +176,14 @@ export const resourceClaimTemplates = resource<ResourceClaimTemplate>(
   'ResourceClaimTemplate',
   'resourceclaimtemplates',
   'Namespaced',
+)
+export const deviceClasses = resource<DeviceClass>('resource.k8s.io/v1', 'DeviceClass', 'deviceclasses', 'Cluster')
+/** Served only where its version is switched on: the alpha of all minors, and the beta of 1.36. */
+export const deviceTaintRules = resource<DeviceTaintRule>(
+  'resource.k8s.io/v1alpha3',
+  'DeviceTaintRule',
+  'devicetaintrules',
+  'Cluster',
 )
 export const resourceSlices = resource<ResourceSlice>(
   'resource.k8s.io/v1',

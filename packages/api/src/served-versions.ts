@@ -13,7 +13,7 @@ const stages: Readonly<Record<string, RegExp>> = {
 }
 
 /** The most exact word wins: a resource, then its group version, then the stages. Stable versions are on where nothing is said. */
-export function isOffered(config: RuntimeConfig, fact: KindFact): boolean {
+export function isOffered(config: RuntimeConfig, fact: Pick<KindFact, 'group' | 'version' | 'plural'>): boolean {
   const groupVersion = fact.group === '' ? fact.version : `${fact.group}/${fact.version}`
   const named = config[`${groupVersion}/${fact.plural}`] ?? config[groupVersion] ?? config[`api/${groupVersion}`]
   if (named !== undefined) return named

@@ -166,7 +166,7 @@ export function showKey(key: Value): string {
 
 function has(container: MapValue | ObjectValue, key: Value): boolean {
   if (container instanceof ObjectValue) return typeof key === 'string' && container.has(key)
-  return container.get(key) !== undefined
+  return container.has(key)
 }
 
 const sizeImplementation = (value: Value): bigint => BigInt(sizeOf(value))

@@ -131,6 +131,10 @@ export abstract class MapValue {
   abstract readonly size: number
   abstract get(key: Value): Value | undefined
   abstract keys(): Iterable<Value>
+  /** What `in` asks; a map may answer `get` for what it does not hold. */
+  has(key: Value): boolean {
+    return this.get(key) !== undefined
+  }
 }
 
 /** A map by literal keys. */

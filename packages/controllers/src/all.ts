@@ -1,5 +1,7 @@
 // The loops of one cluster: the controller manager's and the cloud's. The app adds what other packages bring.
 
+import type { DeviceTaintRule } from '@aksel/api/kinds/device-taint-rule'
+import type { ResourceType } from '@aksel/api/resource'
 import type { KeyPair, SigningKey } from '@aksel/runtime/pki'
 import type { Controller } from '@aksel/runtime/controller'
 import { attachDetachController } from './attach-detach/controller.ts'
@@ -12,6 +14,7 @@ import { clusterRoleAggregationController } from './cluster-role-aggregation/con
 import { cronJobController } from './cron-job/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { deviceTaintEvictionController } from './device-taint-eviction/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts'
@@ -71,6 +74,8 @@ export interface ControllerOptions extends LoopParts {
   readonly nodeIpam?: Pick<NodeIpamParts, 'clusterCidrs' | 'serviceCidrs' | 'masks'>
   /** Kinds of custom resources, for garbage collection; from the definitions where absent. */
   readonly customKinds?: KindSource
+  /** Taints that administrators put on devices. Absent where the cluster serves none. */
+  readonly deviceTaintRules?: ResourceType<DeviceTaintRule>
   /** How long a node may be silent before it counts as lost. Default 40 s. */
   readonly nodeGracePeriodMs?: number
 }
@@ -88,7 +93,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     loadBalancers,
     customKinds,
   } = options
-  const { nodeGracePeriodMs, nodeIpam } = options
+  const { nodeGracePeriodMs, nodeIpam, deviceTaintRules } = options
   const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
     namespaceController(as('namespace-controller')),
@@ -128,6 +133,10 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     garbageCollector({ ...as('generic-garbage-collector'), kinds: customKinds ?? customKindSource(caches) }),
     attachDetachController(as('attachdetach-controller')),
     resourceClaimController(as('resource-claim-controller')),
+    deviceTaintEvictionController({
+      ...as('device-taint-eviction-controller'),
+      ...(deviceTaintRules === undefined ? {} : { taintRules: deviceTaintRules }),
+    }),
     // Upstream's, too, acts as the manager itself: it is what gives accounts their tokens.
     ...(tokenKey === undefined ? [] : [tokensController({ client, caches, rootCaPem, tokenKey, retiredKeys })]),
     bootstrapSigner(as('bootstrap-signer')),

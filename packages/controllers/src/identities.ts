@@ -40,6 +40,7 @@ export const loopAccounts = [
   'attachdetach-controller',
   'legacy-service-account-token-cleaner',
   'resource-claim-controller',
+  'device-taint-eviction-controller',
   'service-cidrs-controller',
   'expand-controller',
   'ttl-controller',

@@ -5,12 +5,15 @@ import {
   csiDrivers,
   csiNodes,
   csiStorageCapacities,
+  deviceClasses,
   namespaces,
   persistentVolumeClaims,
   persistentVolumes,
   podDisruptionBudgets,
   replicaSets,
   replicationControllers,
+  resourceClaims,
+  resourceSlices,
   services,
   statefulSets,
   storageClasses,
@@ -36,6 +39,9 @@ export const lookedAt: readonly ResourceType[] = [
   statefulSets,
   replicationControllers,
   podDisruptionBudgets,
+  resourceClaims,
+  resourceSlices,
+  deviceClasses,
 ]
 
 const BY_CLASS = 'scheduler/free-of-class'

@@ -1,7 +1,9 @@
 // What happens in a cluster that may let a waiting pod fit, and which plug-in's refusal it may lift.
 
 import type { Node, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
+import type { ResourceClaim } from '@aksel/api/types/resource-v1'
 import { matchesSelector } from '@aksel/runtime/selectors'
+import { hasClaim } from './dynamic-resources/pod-claims.ts'
 import { amountsOf, requestOf } from './pod-resources.ts'
 import { matchesNode } from '@aksel/runtime/node-selectors'
 import { hostPortsOf } from './template.ts'
@@ -17,7 +19,9 @@ export type ClusterEvent =
   /** The waiting pod itself. */
   | { readonly kind: 'self' }
   | { readonly kind: 'claim'; readonly claim: PersistentVolumeClaim }
-  | { readonly kind: 'volume' | 'storage-class' | 'csi' | 'namespace' }
+  /** `isFreed`: its devices may be somebody else's now. */
+  | { readonly kind: 'resource-claim'; readonly claim: ResourceClaim; readonly isFreed: boolean }
+  | { readonly kind: 'volume' | 'storage-class' | 'csi' | 'namespace' | 'devices' }
 
 export type EventKind = ClusterEvent['kind']
 
@@ -73,6 +77,9 @@ const interests: Readonly<Record<string, Interest>> = {
     // A pod that comes near can only help one that wants company.
     return event.kind === 'pod-placed' ? wantsOthers : true
   }),
+  DynamicResources: interest(['resource-claim', 'devices', 'node', 'self'], (pod, event) =>
+    event.kind === 'resource-claim' ? event.isFreed || hasClaim(pod, event.claim) : true,
+  ),
 }
 
 /** Whether a pod that these plug-ins turned away should be tried again. */

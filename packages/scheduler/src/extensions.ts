@@ -20,6 +20,8 @@ export interface Extension {
   readonly name: string
   /** Weight of its scores. Default 1. */
   readonly weight?: number
+  /** Part of the scheduler: profiles switch and weigh it by its name. */
+  readonly isBuiltIn?: boolean
   /** One more plug-in of the decision, which neither waits nor writes. It is asked after the scheduler's own. */
   readonly plugin?: (world: World) => Plugin
   /** Asked before a pod is decided; undefined where the pod does not concern it. A rejection means: try again later. */
@@ -33,13 +35,18 @@ export interface Extension {
    * standing on the node. Writes what has to be written first, or waits for the rest of a gang.
    */
   permit?(scope: Scope, pod: Pod, nodeName: string): Promise<void> | undefined
+  /** The pod is not to be tried yet, and nothing is to be said of it: it waits for what wakes this extension. */
+  holds?(pod: Pod): boolean
+  /** No node took the pod, and this extension was among those that turned it away. */
+  refused?(pod: Pod): void
 }
 
 /** The profile in which the extensions' plug-ins filter and score too. */
 export function withExtensions(profile: Profile, extensions: readonly Extension[]): Profile {
-  if (extensions.length === 0) return profile
-  const filters = new Set([...profile.filters, ...extensions.map(({ name }) => name)])
-  const scores = new Map([...profile.scores, ...extensions.map(({ name, weight = 1 }) => [name, weight] as const)])
+  const added = extensions.filter(({ isBuiltIn }) => isBuiltIn !== true)
+  if (added.length === 0) return profile
+  const filters = new Set([...profile.filters, ...added.map(({ name }) => name)])
+  const scores = new Map([...profile.scores, ...added.map(({ name, weight = 1 }) => [name, weight] as const)])
   return { ...profile, filters, scores }
 }
 
@@ -94,6 +101,15 @@ export class Extensions {
 
   unreserve(pod: Pod, nodeName: string): void {
     for (const extension of this.all.toReversed()) extension.unreserve?.(pod, nodeName)
+  }
+
+  /** The name of the first that wants the pod to wait in silence. */
+  heldBy(pod: Pod): string | undefined {
+    return this.all.find((extension) => extension.holds?.(pod) === true)?.name
+  }
+
+  refused(pod: Pod, refusedBy: ReadonlySet<string>): void {
+    for (const extension of this.all) if (refusedBy.has(extension.name)) extension.refused?.(pod)
   }
 
   /** Undefined where nobody wants to be waited for. */

@@ -57,6 +57,7 @@ export const filterPlugins = [
   'VolumeZone',
   'PodTopologySpread',
   'InterPodAffinity',
+  'DynamicResources',
 ] as const
 
 /** With the weights of upstream's default profile. */
@@ -68,6 +69,7 @@ export const scorePlugins: readonly (readonly [string, number])[] = [
   ['InterPodAffinity', 2],
   ['NodeResourcesBalancedAllocation', 1],
   ['ImageLocality', 1],
+  ['DynamicResources', 2],
 ]
 
 /** Plug-ins that a profile may name beside those: they neither filter nor score. */

@@ -1,15 +1,19 @@
 // The scheduler: it takes waiting pods one by one, decides, assumes, and binds in the background. Watches wake it.
 
 import { deepEqual } from '@aksel/api/deep-equal'
-import { keyOf, refOfKey } from '@aksel/api/resource'
-import { namespaces, nodes, persistentVolumeClaims, pods } from '@aksel/api/resources'
+import { keyOf, refOfKey, type KubernetesObject, type ResourceType } from '@aksel/api/resource'
+import { namespaces, nodes, persistentVolumeClaims, pods, resourceClaims, resourceSlices } from '@aksel/api/resources'
+import type { DeviceTaintRule } from '@aksel/api/kinds/device-taint-rule'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
+import type { ResourceClaim } from '@aksel/api/types/resource-v1'
 import { isReason } from '@aksel/base/errors'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { Caches } from '@aksel/runtime/controller'
+import { DeviceCaches } from './dynamic-resources/device-caches.ts'
 import { ApiObjects, lookedAt } from './api-objects.ts'
 import { kindOfChange } from './changes.ts'
+import { DynamicResources } from './dynamic-resources/dynamic-resources.ts'
 import { Extensions, type Extension } from './extensions.ts'
 import { Decider, type Decision } from './decider.ts'
 import { News } from './news.ts'
@@ -27,6 +31,8 @@ export interface SchedulerOptions {
   readonly queue?: QueueOptions
   /** What is added from outside. */
   readonly extensions?: readonly Extension[]
+  /** Taints that administrators put on devices, where the cluster serves them. */
+  readonly deviceTaintRules?: ResourceType<DeviceTaintRule>
 }
 
 export interface Explanation {
@@ -60,6 +66,8 @@ class DefaultScheduler implements Scheduler {
   readonly #objects: ApiObjects
   readonly #decider: Decider
   readonly #extensions: Extensions
+  readonly #devices: DynamicResources
+  readonly #lookedAt: readonly ResourceType[]
   readonly #queue: SchedulingQueue
   readonly #news: News
   readonly #preemptor: Preemptor
@@ -72,7 +80,15 @@ class DefaultScheduler implements Scheduler {
     this.#scope = scope
     this.#options = options
     this.#objects = new ApiObjects(options.caches)
-    this.#extensions = new Extensions(options.extensions ?? [])
+    const { client, caches, deviceTaintRules } = options
+    this.#lookedAt = deviceTaintRules === undefined ? lookedAt : [...lookedAt, deviceTaintRules]
+    this.#devices = new DynamicResources(scope, {
+      client,
+      caches,
+      objects: new DeviceCaches(caches, deviceTaintRules),
+      onFreed: (claim) => this.#queue.wake({ kind: 'resource-claim', claim, isFreed: true }),
+    })
+    this.#extensions = new Extensions([this.#devices, ...(options.extensions ?? [])])
     this.#decider = new Decider(this.#objects, options.profiles ?? [defaultProfile()], this.#extensions)
     this.#queue = new SchedulingQueue(scope.clock, () => this.#wakeLoop(), options.queue)
     this.#news = new News(scope, options.client)
@@ -82,22 +98,24 @@ class DefaultScheduler implements Scheduler {
   async run(): Promise<void> {
     const { caches } = this.#options
     const { signal } = this.#scope
-    await Promise.all([nodes, pods, ...lookedAt].map((type) => caches.of(type).synced(signal)))
+    await Promise.all([nodes, pods, ...this.#lookedAt].map((type) => caches.of(type).synced(signal)))
     using subscriptions = new DisposableStack()
     subscriptions.use(caches.of(nodes).subscribe((now, before) => this.#onNode(now, before)))
     subscriptions.use(caches.of(pods).subscribe((now, before) => this.#onPod(now, before)))
-    for (const type of lookedAt) {
-      subscriptions.use(
-        caches.of(type).subscribe((now, before) => {
-          if (type.plural === persistentVolumeClaims.plural) this.#decider.volumes.claimChanged(keyOf((now ?? before)!))
-          if (type.plural === namespaces.plural) this.#decider.state.topology.namespaceChanged()
-          const event = kindOfChange(type, (now ?? before)!)
-          if (event !== undefined) this.#queue.wake(event)
-        }),
-      )
-    }
+    for (const type of this.#lookedAt)
+      subscriptions.use(caches.of(type).subscribe((now, before) => this.#onOther(type, now, before)))
     subscriptions.defer(() => this.#queue.close())
     await this.#loop()
+  }
+
+  #onOther(type: ResourceType, now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
+    if (type.plural === persistentVolumeClaims.plural) this.#decider.volumes.claimChanged(keyOf((now ?? before)!))
+    if (type.plural === namespaces.plural) this.#decider.state.topology.namespaceChanged()
+    if (type.plural === resourceSlices.plural) this.#devices.ledger.slicesChanged()
+    if (type.plural === resourceClaims.plural)
+      this.#devices.ledger.claimChanged(now as ResourceClaim | undefined, before as ResourceClaim | undefined)
+    const event = kindOfChange(type, now, before)
+    if (event !== undefined) this.#queue.wake(event)
   }
 
   async #loop(): Promise<void> {
@@ -227,6 +245,8 @@ class DefaultScheduler implements Scheduler {
     const key = keyOf(known)
     const pod = this.#options.caches.of(pods).get(key)
     if (pod === undefined || !this.#isOurs(pod) || (pod.spec.nodeName ?? '') !== '') return this.#queue.drop(key)
+    const holder = this.#extensions.heldBy(pod)
+    if (holder !== undefined) return this.#queue.turnAway(key, new Set([holder]))
     try {
       const { nominations } = this.#preemptor
       const decision = this.#decider.decide(pod, nominations, nominations.get(key))
@@ -240,6 +260,7 @@ class DefaultScheduler implements Scheduler {
   }
 
   #fail(pod: Pod, decision: Extract<Decision, { kind: 'unschedulable' }>): void {
+    this.#extensions.refused(pod, decision.refusedBy)
     const outcome = this.#preemptor.preempt(pod, decision, this.#objects)
     const turnAway = (): void => this.#queue.turnAway(keyOf(pod), decision.refusedBy)
     // Before all its victims were asked to go, a try could only fail again: what happens until then is remembered.
@@ -333,5 +354,9 @@ class DefaultScheduler implements Scheduler {
 
 /** Our own word on why a pod waits changes it too, and must not wake it. */
 function differs(now: Pod, before: Pod | undefined): boolean {
-  return !deepEqual(now.spec, before?.spec) || !deepEqual(now.metadata.labels, before?.metadata.labels)
+  return (
+    !deepEqual(now.spec, before?.spec) ||
+    !deepEqual(now.metadata.labels, before?.metadata.labels) ||
+    !deepEqual(now.status?.resourceClaimStatuses, before?.status?.resourceClaimStatuses)
+  )
 }

@@ -56,6 +56,21 @@ test('a runtime class gives its overhead and its place, and refuses what contrad
   )
 })
 
+test('access to devices that others use is for namespaces that are marked for it', async () => {
+  await using api = await server()
+  const claims = '/apis/resource.k8s.io/v1/namespaces/web/resourceclaims'
+  const exactly = { deviceClassName: 'gpu', allocationMode: 'All', adminAccess: true }
+  const claim = { metadata: { name: 'monitor' }, spec: { devices: { requests: [{ name: 'all', exactly }] } } }
+  const refused = await api.ask(claims, { body: claim })
+  assert.equal(
+    refused.json['message'],
+    'ResourceClaim.resource.k8s.io "monitor" is invalid: spec.devices.requests[0].exactly.adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace',
+  )
+  const labels = { 'resource.kubernetes.io/admin-access': 'true' }
+  await api.ask('/api/v1/namespaces/web', { ...merge, body: { metadata: { labels } } })
+  await make(api, claims, claim)
+})
+
 test('an ingress without a class gets the default one, the newest of several', async () => {
   await using api = await server()
   const annotations = { 'ingressclass.kubernetes.io/is-default-class': 'true' }

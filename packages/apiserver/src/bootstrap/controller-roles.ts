@@ -116,6 +116,14 @@ export const controllerRoles: Readonly<Record<string, PolicyRole>> = {
       'create,update,patch: core,events.k8s.io: events',
     ],
   },
+  'device-taint-eviction-controller': {
+    rules: [
+      'get,list,watch,delete: core: pods',
+      'update,patch: core: pods/status',
+      'read: resource.k8s.io: resourceclaims resourceslices deviceclasses devicetaintrules',
+      'create,update,patch: core,events.k8s.io: events',
+    ],
+  },
   'generic-garbage-collector': {
     rules: ['get,list,watch,patch,update,delete: *: *', 'create,update,patch: core,events.k8s.io: events'],
   },

@@ -27,7 +27,8 @@ const shape = new RegExp(
   `^${number}\\.${number}\\.${number}(?:-(${identifier}(?:\\.${identifier})*))?(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$`,
 )
 
-function parse(text: string, isNormalised = false): SemverValue | undefined {
+/** Undefined for what is no version. */
+export function parseSemver(text: string, isNormalised = false): SemverValue | undefined {
   const match = shape.exec(isNormalised ? normalised(text) : text)
   if (match === null) return undefined
   const numbers = [match[1], match[2], match[3]].map((part) => BigInt(part!)) as [bigint, bigint, bigint]
@@ -65,13 +66,13 @@ function compareIdentifiers(left: string, right: string): number {
 }
 
 function toSemver(text: string, isNormalised = false): SemverValue {
-  const parsed = parse(text, isNormalised)
+  const parsed = parseSemver(text, isNormalised)
   if (parsed === undefined)
     throw new CelEvaluationError(`semver parse error: ${JSON.stringify(text)} is no semantic version`)
   return parsed
 }
 
-const isSemver = (text: string, isNormalised = false): boolean => parse(text, isNormalised) !== undefined
+const isSemver = (text: string, isNormalised = false): boolean => parseSemver(text, isNormalised) !== undefined
 
 const walk: CostOf = ([text]) => traversal(sizeOf(text!))
 const walkEstimate: EstimateOf = ({ args }) => scaled(args[0]!.size, traversalFactor)

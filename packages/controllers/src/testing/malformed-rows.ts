@@ -26,6 +26,7 @@ import {
   replicationControllers,
   resourceClaimTemplates,
   resourceClaims,
+  resourceSlices,
   resourceQuotas,
   secrets,
   serviceAccounts,
@@ -268,7 +269,22 @@ export const malformedRows: readonly (readonly [ResourceType<never> | ResourceTy
         ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x-1', uid: 'u', controller: true }],
       },
       spec: { devices: { requests: [{ name: 'a', exactly: { deviceClassName: 'd' } }] } },
-      status: { allocation: { devices: {} }, reservedFor: [{ resource: 'pods', name: 'p', uid: 'u' }] },
+      status: {
+        allocation: { devices: { results: [{ request: 'a', driver: 'x', pool: 'x', device: 'x' }] } },
+        reservedFor: [{ resource: 'pods', name: 'p', uid: 'u' }],
+      },
+    },
+  ],
+  [
+    resourceSlices,
+    {
+      metadata: { name: 'x' },
+      spec: {
+        driver: 'x',
+        pool: { name: 'x', generation: 1, resourceSliceCount: 1 },
+        nodeName: 'x',
+        devices: [{ name: 'x', taints: [{ key: 'x', effect: 'NoExecute' }] }],
+      },
     },
   ],
   [
