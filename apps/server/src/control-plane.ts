@@ -179,6 +179,7 @@ async function openServer(
       : { catalog: await options.catalogs.of(spec.kubernetesVersion, record.switches) }),
     store: options.store,
     keyPrefix: options.keyPrefix,
+    hostName: options.candidate,
     kubernetesVersion: spec.kubernetesVersion,
     serviceCidr: spec.serviceCidr,
     ...(spec.secondaryServiceCidr === undefined ? {} : { secondaryServiceCidr: spec.secondaryServiceCidr }),

@@ -17,6 +17,8 @@ export const hookNames = [
   'priority-and-fairness-config-producer',
   'bootstrap-controller',
   'kube-apiserver-autoregistration',
+  'start-kube-apiserver-identity-lease-controller',
+  'start-kube-apiserver-identity-lease-garbage-collector',
 ] as const
 export type HookName = (typeof hookNames)[number]
 

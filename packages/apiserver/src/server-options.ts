@@ -36,6 +36,8 @@ export interface ApiServerOptions {
   /** Where nodes and pods reach this server: the endpoint of the `kubernetes` service. */
   readonly advertiseAddress: string
   readonly advertisePort: number
+  /** Tells this server from others of the same store: its Lease in kube-system is named after it. Absent: it has none. */
+  readonly hostName?: string
   /** PEM; client certificates that it signed are believed. */
   readonly clientAuthority: string
   /** Who this server is to API servers behind an APIService; one of its own for this run when absent. */

@@ -47,6 +47,7 @@ import type { Kinds, Registry } from './registry/registry.ts'
 import { StoreMetrics } from './registry/store-metrics.ts'
 import { WatchMetrics } from './registry/watch-metrics.ts'
 import { QueueMetrics } from './queue-metrics.ts'
+import { keepIdentity } from './identity/identity-lease.ts'
 import { serverHooks } from './server-checks.ts'
 import { ClientMetrics, measured } from './client-metrics.ts'
 import { OwnClient } from './own-client.ts'
@@ -142,6 +143,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     userAgent: 'kube-apiserver',
   })
   own.open(objects)
+  keepIdentity(scope, objects, hooks, options.hostName)
   await aggregation.start(objects, options.clientAuthority)
   if (options.nodeConnector !== undefined)
     late.connect = createConnectHandler({ nodes: options.nodeConnector, objects })
