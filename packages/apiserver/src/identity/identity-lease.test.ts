@@ -32,7 +32,7 @@ test('a server has one lease under its own name, renewed as long as it lives and
     await scope.clock.run(2 * HOUR_MS)
     assert.equal(lease().spec!.holderIdentity, before.holderIdentity)
     assert.equal(isExpired(lease(), scope.clock.now()), false)
-    assert.ok(hooks.checks().every(({ check }) => check() === undefined))
+    assert.ok(hooks.checks().every((hook) => hook.check() === undefined))
     first.abort(new Error('the server ends'))
   }
   await scope.clock.run(2 * HOUR_MS)
