@@ -122,6 +122,8 @@ $ get --raw /readyz?verbose
 [+]poststarthook/priority-and-fairness-config-producer ok
 [+]poststarthook/bootstrap-controller ok
 [+]poststarthook/kube-apiserver-autoregistration ok
+[+]poststarthook/start-kube-apiserver-identity-lease-controller ok
+[+]poststarthook/start-kube-apiserver-identity-lease-garbage-collector ok
 [+]autoregister-completion ok
 [+]etcd-readiness ok
 [+]informer-sync ok
