@@ -3,7 +3,13 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import type { V1Container, V1PersistentVolumeSpec, V1PodStatus, V1ResourceSlice } from '@kubernetes/client-node'
+import type {
+  V1Container,
+  V1PersistentVolumeClaim,
+  V1PersistentVolumeSpec,
+  V1PodStatus,
+  V1ResourceSlice,
+} from '@kubernetes/client-node'
 import { busybox, conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { podsIn, type Pods } from '../conformance/pods.ts'
 import { watched } from '../conformance/watched.ts'
@@ -161,6 +167,54 @@ void suite('devices', { concurrency: 3 }, () => {
       for (const name of ['raw-reader', 'confused']) await pods.delete(name)
     },
   )
+
+  void test('a claim that asks for more gets a larger disk, and its files are kept', deadline, async () => {
+    const { core, config } = cluster
+    const { namespace } = pods
+    const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+    await core.createNamespacedPersistentVolumeClaim({ namespace, body: { metadata: { name: 'grows' }, spec: claim } })
+    const user = (name: string, script: string): Promise<unknown> =>
+      pods.create(name, {
+        restartPolicy: 'Never',
+        containers: [
+          {
+            name: 'main',
+            image: busybox,
+            command: ['sh', '-c', script],
+            volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          },
+        ],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'grows' } }],
+      })
+    await user('small', `echo kept > /data/file; echo written; ${sleepForever}`)
+    await pods.logHolds('small', /written/, 'main')
+    const body = JSON.stringify({ spec: { resources: { requests: { storage: '2Gi' } } } })
+    await cluster.aksel.kubectl(['patch', 'pvc', 'grows', '-n', namespace, '--type', 'merge', '-p', body])
+    const claims = `/api/v1/namespaces/${namespace}/persistentvolumeclaims`
+    // The node sees to it at once where it may, else with the next pod.
+    await watched<V1PersistentVolumeClaim>(config, {
+      path: claims,
+      isWanted: (each) =>
+        each?.metadata?.name === 'grows' &&
+        (each.status?.capacity?.['storage'] === '2Gi' ||
+          each.status?.conditions?.some(({ type }) => type === 'FileSystemResizePending') === true),
+      waitMs: 60_000,
+    })
+    await pods.delete('small', 1)
+    await pods.gone('small')
+    await user('large', 'cat /data/file; df -m /data | awk \'END { print ($2 > 1500) ? "large" : "small" }\'')
+    await pods.succeeded('large')
+    assert.equal(await pods.log('large'), 'kept\nlarge\n')
+    await watched<V1PersistentVolumeClaim>(config, {
+      path: claims,
+      isWanted: (each) =>
+        each?.metadata?.name === 'grows' &&
+        each.status?.capacity?.['storage'] === '2Gi' &&
+        (each.status.conditions ?? []).length === 0,
+      waitMs: 60_000,
+    })
+    await pods.delete('large')
+  })
 
   void test(
     'volumes of the node itself: local and hostPath are used as they are, NFS is refused where the kernel has none',

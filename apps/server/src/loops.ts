@@ -15,6 +15,7 @@ import { readProfiles } from '@aksel/scheduler/configuration-source'
 import { createScheduler, type Scheduler } from '@aksel/scheduler/scheduler'
 import { diskProvisioner } from '@aksel/storage/provisioner'
 import { CLOUD_NODE_MANAGER } from './machine-loops.ts'
+import { diskResizer } from '@aksel/storage/resizer'
 import { servedTaintRules } from './device-taint-rules.ts'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
 
@@ -67,6 +68,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
             images: options.diskImages,
             diskIdPrefix: diskIdPrefix(options),
           }),
+          diskResizer({ client: clientOf(DISK_PROVISIONER), caches, images: options.diskImages }),
         ]),
   ]
   await Promise.all([

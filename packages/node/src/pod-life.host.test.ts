@@ -183,6 +183,7 @@ function folderDisks(directory: string, asked: string[]): DiskMounter {
       await mkdir(disk, { recursive: true })
       if (!(await mountsBelow(targetPath)).includes(targetPath)) await run(scope, ['mount', '--bind', disk, targetPath])
     },
+    grow: () => Promise.reject(new Error('no claim of this test grows')),
     async unmount(scope, { volumeHandle, targetPath }) {
       asked.push(`unmount ${volumeHandle}`)
       if ((await mountsBelow(targetPath)).includes(targetPath)) await run(scope, ['umount', targetPath])

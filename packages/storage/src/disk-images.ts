@@ -7,6 +7,8 @@ import { attachDisk, detachDisk, diskPaths } from './disk-attachments.ts'
 export interface DiskImages {
   /** Idempotent by name: a disk that is there stays as it is. Durable when it resolves. */
   create(name: string, sizeBytes: number): Promise<void>
+  /** At least so large from now on, also while a node has it; never smaller. Durable when it resolves. Rejects where there is no such disk. */
+  grow(name: string, sizeBytes: number): Promise<void>
   /** Idempotent. Rejects with a DiskInUseError while a node has the disk. */
   remove(name: string): Promise<void>
   exists(name: string): Promise<boolean>
@@ -30,6 +32,15 @@ export function fileDiskImages({ directory }: { readonly directory: string }): D
       }
       await rename(draft, image)
       await syncFolder(directory)
+    },
+    async grow(name, sizeBytes) {
+      const file = await open(diskPaths(directory, name).image, 'r+')
+      try {
+        if ((await file.stat()).size < sizeBytes) await file.truncate(sizeBytes)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
     },
     async remove(name) {
       const paths = diskPaths(directory, name)

@@ -23,7 +23,10 @@ export async function ensureFileSystem(scope: Scope, run: CommandRunner, request
     await rm(formattingMark)
   } else if (found !== fsType) {
     throw new Error(`failed to mount the volume as "${fsType}", it already contains ${found}`)
-  } else if (fsType.startsWith('ext')) await check(scope, run, device)
+  } else if (fsType.startsWith('ext')) {
+    await check(scope, run, device)
+    await growUnmounted(scope, run, device)
+  }
 }
 
 function formatCommand(fsType: string, device: string): readonly string[] {
@@ -37,6 +40,52 @@ function formatCommand(fsType: string, device: string): readonly string[] {
       return [`mkfs.${fsType}`, '-q', '-f', device]
     default:
       throw new Error(`Cannot format a disk as "${fsType}": ext2, ext3, ext4, xfs and btrfs are known`)
+  }
+}
+
+/** Whether a file system fills its device now, or only once it is mounted anew. */
+export type Growth = 'grown' | 'at-next-mount'
+
+/** Lets a mounted file system fill its device. One that does already is left as it is. */
+export async function growFileSystem(
+  scope: Scope,
+  run: CommandRunner,
+  { device, fsType, mountPoint }: { readonly device: string; readonly fsType: string; readonly mountPoint: string },
+): Promise<Growth> {
+  try {
+    await run(scope, growCommand(fsType, device, mountPoint), { timeoutMs: FORMAT_TIMEOUT_MS })
+  } catch (error) {
+    // Of mounted ext file systems the kernel asks for CAP_SYS_RESOURCE, which containers and some hosts do not give.
+    const isRefused = error instanceof CommandError && /Permission denied to resize/.test(error.stderr)
+    if (isRefused && fsType.startsWith('ext')) return 'at-next-mount'
+    throw error
+  }
+  return 'grown'
+}
+
+function growCommand(fsType: string, device: string, mountPoint: string): readonly string[] {
+  switch (fsType) {
+    case 'ext2':
+    case 'ext3':
+    case 'ext4':
+      return ['resize2fs', device]
+    case 'xfs':
+      return ['xfs_growfs', mountPoint]
+    case 'btrfs':
+      return ['btrfs', 'filesystem', 'resize', 'max', mountPoint]
+    default:
+      throw new Error(`Cannot grow a file system of type "${fsType}": ext2, ext3, ext4, xfs and btrfs are known`)
+  }
+}
+
+/** The disk may have grown since the file system was mounted last. */
+async function growUnmounted(scope: Scope, run: CommandRunner, device: string): Promise<void> {
+  try {
+    await run(scope, ['resize2fs', device], { timeoutMs: FORMAT_TIMEOUT_MS })
+  } catch (error) {
+    if (!(error instanceof CommandError) || !/e2fsck -f/.test(error.stderr + error.stdout)) throw error
+    await check(scope, run, device, ['-f'])
+    await run(scope, ['resize2fs', device], { timeoutMs: FORMAT_TIMEOUT_MS })
   }
 }
 
@@ -54,9 +103,9 @@ async function contentOf(scope: Scope, run: CommandRunner, device: string): Prom
 }
 
 /** Replays the journal and repairs what is safe to repair, as every mount of a disk on a node does. */
-async function check(scope: Scope, run: CommandRunner, device: string): Promise<void> {
+async function check(scope: Scope, run: CommandRunner, device: string, more: readonly string[] = []): Promise<void> {
   try {
-    await run(scope, ['e2fsck', '-p', device], { timeoutMs: FORMAT_TIMEOUT_MS })
+    await run(scope, ['e2fsck', '-p', ...more, device], { timeoutMs: FORMAT_TIMEOUT_MS })
   } catch (error) {
     // Exit code 1: there were errors and they are repaired.
     if (error instanceof CommandError && error.code === 1) return

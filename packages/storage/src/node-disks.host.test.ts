@@ -1,7 +1,7 @@
 // Disks on real loop devices: data outlives the mount, two nodes never share a disk, and the ledger undoes everything.
 
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -182,4 +182,34 @@ test('a disk with another file system is refused, not formatted', () =>
     await host.disks('n1').mount(scope, { ...requestOf(one), fsType: 'ext3' })
     await host.disks('n1').unmount(scope, requestOf(one))
     await assert.rejects(host.disks('n1').mount(scope, requestOf(one)), /as "ext4", it already contains ext3/)
+  }))
+
+test('a disk that grew while it was mounted has its room at once, or where the kernel refuses that, at the next mount', () =>
+  withHost(async (host) => {
+    const target = await host.target('one')
+    const disks = host.disks('n1')
+    const own = { volumeHandle, owner: 'machine/n1' }
+    await disks.mount(scope, requestOf(target))
+    await writeFile(join(target, 'order'), '42')
+    const roomMiB = async (): Promise<number> => {
+      const { bsize, blocks } = await statfs(target)
+      return Math.round((bsize * blocks) / 2 ** 20)
+    }
+    const before = await roomMiB()
+    assert.ok(before <= 64, `${before} MiB before`)
+    await host.images.grow('d1', 256 << 20)
+    await host.images.grow('d1', 128 << 20)
+    if ((await disks.grow(scope, own)) === 'at-next-mount') {
+      assert.equal(await roomMiB(), before)
+      await disks.unmount(scope, { ...own, targetPath: target })
+      await disks.mount(scope, requestOf(target))
+    }
+    const after = await roomMiB()
+    assert.ok(after > 200, `${after} MiB after`)
+    assert.equal(await disks.grow(scope, own), 'grown')
+    assert.equal(await readFile(join(target, 'order'), 'utf8'), '42')
+    await assert.rejects(host.disks('n2').grow(scope, { volumeHandle, owner: 'machine/n2' }), {
+      message: 'Cannot grow disk "d1" on machine/n2: it is not attached there',
+    })
+    await disks.unmount(scope, { ...own, targetPath: target })
   }))

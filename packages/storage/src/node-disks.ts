@@ -15,7 +15,7 @@ import type { HostObject, Ledger } from '@aksel/host/ledger'
 import { mountsBelow, readMounts, type MountEntry } from '@aksel/host/mount-table'
 import { loopDevicesBelow } from '@aksel/host/undo'
 import { attachDisk, detachDisk, diskOfHandle, diskPaths, holderOf, type DiskPaths } from './disk-attachments.ts'
-import { ensureFileSystem } from './file-systems.ts'
+import { ensureFileSystem, growFileSystem, type Growth } from './file-systems.ts'
 
 export interface MountRequest {
   /** The disk's ARM resource id; its last part names the disk. */
@@ -40,6 +40,8 @@ export interface UnmountRequest {
 /** Both may be repeated. `mount` rejects with a DiskInUseError while another owner has the disk. */
 export interface DiskMounter {
   mount(scope: Scope, request: MountRequest): Promise<void>
+  /** What grew while it was mounted here: the device and its file system follow. Rejects while another owner has the disk. */
+  grow(scope: Scope, request: Pick<MountRequest, 'volumeHandle' | 'owner'>): Promise<Growth>
   /** The last unmount of an owner gives the disk back. */
   unmount(scope: Scope, request: UnmountRequest): Promise<void>
 }
@@ -85,20 +87,29 @@ class NodeDisks implements DiskMounter {
     return this.#inTurn(place, () => this.#unmount(scope, place, request.targetPath))
   }
 
+  grow(scope: Scope, request: Pick<MountRequest, 'volumeHandle' | 'owner'>): Promise<Growth> {
+    const place = this.#placeOf(request)
+    return this.#inTurn(place, () => this.#grow(scope, place))
+  }
+
   #placeOf({ volumeHandle, owner }: { readonly volumeHandle: string; readonly owner: string }): Place {
     const paths = diskPaths(this.#options.directory, diskOfHandle(volumeHandle))
     return { paths, owner, staging: join(this.#options.stagingDirectory, paths.disk) }
   }
 
-  async #inTurn(place: Place, work: () => Promise<void>): Promise<void> {
+  async #inTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {
     const { disk } = place.paths
     const before = this.#turns.get(disk) ?? Promise.resolve()
     const mine = before.then(work, work)
-    this.#turns.set(disk, mine)
+    const turn = mine.then(
+      () => {},
+      () => {},
+    )
+    this.#turns.set(disk, turn)
     try {
-      await mine
+      return await mine
     } finally {
-      if (this.#turns.get(disk) === mine) this.#turns.delete(disk)
+      if (this.#turns.get(disk) === turn) this.#turns.delete(disk)
     }
   }
 
@@ -149,6 +160,19 @@ class NodeDisks implements DiskMounter {
     if ((await mountsBelow(path)).includes(path)) return
     await ensureFileSystem(scope, this.#run, { ...wanted, formattingMark: paths.formatting })
     await this.#run(scope, ['mount', '-t', wanted.fsType, wanted.device, path])
+  }
+
+  async #grow(scope: Scope, { paths, owner, staging }: Place): Promise<Growth> {
+    if ((await holderOf(paths)) !== owner)
+      throw new Error(`Cannot grow disk "${paths.disk}" on ${owner}: it is not attached there`)
+    const mountPoint = await realpath(staging).catch(() => staging)
+    for (const device of await loopDevicesBelow(await realpath(paths.image))) {
+      await this.#run(scope, ['losetup', '--set-capacity', device])
+      const mounted = (await readMounts()).find((each) => each.mountPoint === mountPoint && each.source === device)
+      if (mounted !== undefined)
+        return await growFileSystem(scope, this.#run, { device, fsType: mounted.fileSystem, mountPoint })
+    }
+    return 'grown'
   }
 
   async #unmount(scope: Scope, place: Place, targetPath: string): Promise<void> {

@@ -23,6 +23,11 @@ class MemoryImages implements DiskImages {
     this.after()
   }
 
+  async grow(name: string, sizeBytes: number): Promise<void> {
+    this.sizes.set(name, Math.max(sizeBytes, this.sizes.get(name) ?? 0))
+    this.after()
+  }
+
   async remove(name: string): Promise<void> {
     if (this.holder !== undefined) throw new DiskInUseError(name, this.holder)
     this.sizes.delete(name)

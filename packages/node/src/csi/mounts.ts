@@ -17,6 +17,7 @@ import { attachmentName, checkMode, fsGroupBy, podInfo, stagingPath, volumeCapab
 import type { CsiVolume } from './csi-volume.ts'
 import type { CsiDriver, NodeCapability } from './driver.ts'
 import type { CsiDrivers } from './drivers.ts'
+import { LOOK_AGAIN_MS } from '../volumes/claim-growth.ts'
 import { expandVolume } from './expand.ts'
 import { readVolumeData, removeVolumeData, volumesOfPods, writeVolumeData } from './volume-data.ts'
 import type { VolumeData } from './volume-data.ts'
@@ -36,7 +37,6 @@ export interface CsiMountRequest {
 }
 
 /** How often a driver that wants it publishes anew, and how often a volume is looked at for more room. */
-const LOOK_AGAIN_MS = 60_000
 const RETRY_MS = 10_000
 
 interface Asked {

@@ -56,6 +56,7 @@ export class PodVolumesState {
         folders,
         objects: facts.objects,
         addresses,
+        known: this.mounted,
       })
       this.#mounted = new Map([...this.mounted, ...mounted])
     } catch (error) {

@@ -28,6 +28,7 @@ const DEADLINE_MS = 30_000
 /** `refuseDisks` rejects every disk; tests of disks bring their own. */
 const refuseDisks: DiskMounter = {
   mount: () => Promise.reject(new Error('this test has no disks')),
+  grow: () => Promise.reject(new Error('this test has no disks')),
   unmount: () => Promise.resolve(),
 }
 

@@ -8,6 +8,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { inlineCsiVolume, persistentCsiVolume } from '../csi/csi-volume.ts'
 import { readVolumeData, removeVolumeData, writeVolumeData } from '../csi/volume-data.ts'
+import { growDisk, LOOK_AGAIN_MS } from './claim-growth.ts'
 import { mountNodePath } from './node-path.ts'
 import type { MountVolume, VolumeHost } from './volume.ts'
 
@@ -37,7 +38,9 @@ export const mountClaim: MountVolume = async (scope, host, { pod, volume, direct
   else await mkdir(targetPath, { recursive: true })
   const block = isBlock ? { block: true } : {}
   await host.disks.mount(scope, { volumeHandle, fsType, readOnly, targetPath, owner: host.owner, ...block })
-  return { hostPath: targetPath, ownedByGroup: !isBlock, readOnly, ...(isBlock ? { isBlock } : {}) }
+  if (!readOnly) await growDisk(scope, host, { pod, persistent, claim })
+  const refreshAtMs = scope.clock.now() + LOOK_AGAIN_MS
+  return { hostPath: targetPath, ownedByGroup: !isBlock, readOnly, refreshAtMs, ...(isBlock ? { isBlock } : {}) }
 }
 
 /** A volume that a driver makes for this pod alone. */

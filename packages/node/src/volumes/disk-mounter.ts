@@ -23,6 +23,11 @@ export interface DiskMounter {
       readonly owner: string
     },
   ): Promise<void>
+  /** The disk became larger while this node has it: its file system follows, now or when it is mounted next. Idempotent. */
+  grow(
+    scope: Scope,
+    request: { readonly volumeHandle: string; readonly owner: string },
+  ): Promise<'grown' | 'at-next-mount'>
   /** Idempotent; the last unmount on a node gives the disk back. */
   unmount(
     scope: Scope,

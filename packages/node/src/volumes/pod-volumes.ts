@@ -69,30 +69,39 @@ export interface MountPodRequest {
   readonly folders: PodFolders
   readonly objects: PodObjects
   readonly addresses: () => PodAddresses
+  /** What is mounted already: a volume with files of its own goes on serving its pod whatever a refresh meets. */
+  readonly known?: ReadonlyMap<string, MountedVolume>
 }
+
+/** A refresh that failed is tried again after this. */
+const RETRY_MS = 60_000
 
 /** By volume name. Idempotent; run again to refresh. Rejects with a VolumeError for the first that fails. */
 export async function mountPodVolumes(
   scope: Scope,
   host: VolumeHost,
-  { pod, folders, objects, addresses }: MountPodRequest,
+  { pod, folders, objects, addresses, known }: MountPodRequest,
 ): Promise<ReadonlyMap<string, MountedVolume>> {
   const mounted = new Map<string, MountedVolume>()
   const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {}
   for (const volume of pod.spec.volumes ?? []) {
     // Comes with the first container that mounts it.
     if (volume.image !== undefined) continue
+    const hasOwnFiles = (volume.persistentVolumeClaim ?? volume.ephemeral ?? volume.csi) !== undefined
+    const before = hasOwnFiles ? known?.get(volume.name) : undefined
     try {
       const { folder, mount } = kindOf(volume)
       const directory = join(folders.root, 'volumes', folder, volume.name)
       const memoryDirectory = join(folders.memory, 'volumes', folder, volume.name)
       const result = await mount(scope, host, { pod, volume, directory, memoryDirectory, objects, addresses })
-      if (fsGroup !== undefined && result.ownedByGroup && !result.readOnly) {
+      if (fsGroup !== undefined && result.ownedByGroup && !result.readOnly && before === undefined) {
         await applyFsGroup(result.hostPath, fsGroup, fsGroupChangePolicy)
       }
       mounted.set(volume.name, result)
     } catch (error) {
-      throw new VolumeError(volume.name, error as Error)
+      if (before === undefined) throw new VolumeError(volume.name, error as Error)
+      scope.log.warn('a mounted volume was not refreshed', { error, volume: volume.name })
+      mounted.set(volume.name, { ...before, refreshAtMs: scope.clock.now() + RETRY_MS })
     }
   }
   return mounted
