@@ -43,6 +43,8 @@ import { podGcController } from './pod-gc/controller.ts'
 import { replicaSetController, replicationController } from './replica-set/controller.ts'
 import { resourceClaimController } from './resource-claim/controller.ts'
 import { resourceQuotaController } from './resource-quota/controller.ts'
+import { routeController } from './route/controller.ts'
+import type { Routes } from './route/routes.ts'
 import { rootCaController } from './root-ca/controller.ts'
 import { legacyTokenCleaner } from './service-account/token-cleaner.ts'
 import { tokensController, type TokensParts } from './service-account/tokens.ts'
@@ -54,6 +56,7 @@ import type { LoadBalancers } from './service-load-balancer/load-balancers.ts'
 import { statefulSetController } from './stateful-set/controller.ts'
 
 export type { ClientOf } from './identities.ts'
+export type { Routes } from './route/routes.ts'
 export type { LoadBalancers } from './service-load-balancer/load-balancers.ts'
 export type { KindSource } from './garbage-collector/kinds.ts'
 
@@ -70,6 +73,8 @@ export interface ControllerOptions extends LoopParts {
   readonly retiredKeys?: TokensParts['retiredKeys']
   /** Absent: services of type LoadBalancer wait for an address for ever. */
   readonly loadBalancers?: LoadBalancers
+  /** Absent: the network reaches pods without routes, as overlays do. */
+  readonly routes?: { readonly routes: Routes; readonly isPodCidr: (cidr: string) => boolean }
   /** The pod ranges that nodes get their own out of. Absent: nobody gives nodes ranges. */
   readonly nodeIpam?: Pick<NodeIpamParts, 'clusterCidrs' | 'serviceCidrs' | 'masks'>
   /** Kinds of custom resources, for garbage collection; from the definitions where absent. */
@@ -93,7 +98,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     loadBalancers,
     customKinds,
   } = options
-  const { nodeGracePeriodMs, nodeIpam, deviceTaintRules } = options
+  const { nodeGracePeriodMs, nodeIpam, deviceTaintRules, routes } = options
   const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
     namespaceController(as('namespace-controller')),
@@ -124,6 +129,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     taintEvictionController(as('node-controller')),
     nodeTtlController(as('ttl-controller')),
     ...(nodeIpam === undefined ? [] : [nodeIpamController({ ...as('node-controller'), ...nodeIpam })]),
+    ...(routes === undefined ? [] : [routeController({ ...as('route-controller'), ...routes })]),
     podGcController(as('pod-garbage-collector')),
     persistentVolumeController(as('persistent-volume-binder')),
     expandController(as('expand-controller')),

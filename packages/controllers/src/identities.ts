@@ -36,6 +36,7 @@ export const loopAccounts = [
   'volumeattributesclass-protection-controller',
   'generic-garbage-collector',
   'service-controller',
+  'route-controller',
   'certificate-controller',
   'attachdetach-controller',
   'legacy-service-account-token-cleaner',
