@@ -312,6 +312,110 @@ test(
 )
 
 test(
+  'every order to pools, machines, snapshots and maintenance by the SDK, and what each refuses',
+  { timeout: 240_000 },
+  async () => {
+    const { managedClusters, agentPools, machines, snapshots, maintenanceConfigurations } = client
+    const codeOf = (code: string) => (error: unknown) => (error as { readonly code?: string }).code === code
+    const own = [group, name] as const
+
+    const cluster = await managedClusters.updateTags(...own, { tags: { team: 'blue' } })
+    assert.deepEqual(cluster.tags, { team: 'blue' })
+    const offered = await managedClusters.listKubernetesVersions('westeurope')
+    assert.ok(offered.values!.some(({ version }) => version === '1.35'))
+    const upgrades = await managedClusters.getUpgradeProfile(...own)
+    assert.equal(upgrades.agentPoolProfiles!.length, 2)
+    await assert.rejects(async () => managedClusters.start(...own), codeOf('OperationNotAllowed'))
+    await assert.rejects(async () => managedClusters.abortLatestOperation(...own), codeOf('OperationNotAllowed'))
+    for (const list of ['listClusterUserCredentials', 'listClusterMonitoringUserCredentials'] as const)
+      assert.match(
+        Buffer.from((await managedClusters[list](...own)).kubeconfigs![0]!.value!).toString(),
+        /kind: Config/,
+      )
+
+    const mixed = [...own, 'mixed'] as const
+    const made = await agentPools.createOrUpdate(...mixed, {
+      typePropertiesType: 'VirtualMachines',
+      virtualMachinesProfile: {
+        scale: {
+          manual: [
+            { size: 'Standard_D2s_v5', count: 1 },
+            { size: 'Standard_D4s_v5', count: 1 },
+          ],
+        },
+      },
+    })
+    assert.deepEqual([made.provisioningState, made.count], ['Succeeded', 2])
+    const theirs = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+    const nodes = await aksel.kubectl([
+      ...theirs,
+      'get',
+      'nodes',
+      '-l',
+      'agentpool=mixed',
+      '-L',
+      'node.kubernetes.io/instance-type',
+    ])
+    assert.match(
+      nodes,
+      /aks-mixed-\d{8}-vms1 +Ready .*Standard_D2s_v5\n(?:.*\n)*aks-mixed-\d{8}-vms2 +Ready .*Standard_D4s_v5/,
+    )
+    const names: string[] = []
+    for await (const machine of machines.list(...mixed)) names.push(machine.name!)
+    assert.equal(names.length, 2)
+    assert.match((await machines.get(...mixed, names[0]!)).properties!.network!.ipAddresses![0]!.ip!, /^10\.224\./)
+    await assert.rejects(
+      async () => agentPools.deleteMachines(...mixed, { machineNames: ['nobody'] }),
+      codeOf('NotFound'),
+    )
+    await agentPools.deleteMachines(...mixed, { machineNames: [names[1]!] })
+    const left = await agentPools.get(...mixed)
+    assert.deepEqual(
+      left.virtualMachineNodesStatus!.map(({ size, count }) => `${size} ${count}`),
+      ['Standard_D2s_v5 1', 'Standard_D4s_v5 0'],
+    )
+    await agentPools.upgradeNodeImageVersion(...mixed)
+    assert.match((await agentPools.getUpgradeProfile(...mixed)).latestNodeImageVersion!, /^AKSUbuntu-/)
+    assert.ok((await agentPools.getAvailableAgentPoolVersions(...own)).agentPoolVersions!.length > 0)
+    await assert.rejects(async () => agentPools.abortLatestOperation(...mixed), codeOf('OperationNotAllowed'))
+
+    const system = await agentPools.get(...own, 'system')
+    const snapshot = { location: 'westeurope', creationData: { sourceResourceId: system.id! } }
+    const taken = await snapshots.createOrUpdate(group, 'before', snapshot)
+    assert.equal(taken.nodeImageVersion, system.nodeImageVersion)
+    assert.deepEqual((await snapshots.updateTags(group, 'before', { tags: { kept: 'yes' } })).tags, { kept: 'yes' })
+    const listed: string[] = []
+    for await (const one of snapshots.listByResourceGroup(group)) listed.push(one.name!)
+    assert.deepEqual(listed, ['before'])
+    await snapshots.delete(group, 'before')
+    await assert.rejects(snapshots.get(group, 'before'), codeOf('ResourceNotFound'))
+
+    const weekly = {
+      schedule: { weekly: { intervalWeeks: 1, dayOfWeek: 'Monday' } },
+      durationHours: 4,
+      startTime: '01:00',
+    }
+    const window = { maintenanceWindow: weekly }
+    const kept = await maintenanceConfigurations.createOrUpdate(...own, 'aksManagedAutoUpgradeSchedule', window)
+    assert.equal(kept.maintenanceWindow!.durationHours, 4)
+    const short = { maintenanceWindow: { ...weekly, durationHours: 2 } }
+    await assert.rejects(
+      maintenanceConfigurations.createOrUpdate(...own, 'aksManagedAutoUpgradeSchedule', short),
+      codeOf('InvalidParameter'),
+    )
+    const windows: string[] = []
+    for await (const one of maintenanceConfigurations.listByManagedCluster(...own)) windows.push(one.name!)
+    assert.deepEqual(windows, ['aksManagedAutoUpgradeSchedule'])
+    await maintenanceConfigurations.delete(...own, 'aksManagedAutoUpgradeSchedule')
+    await assert.rejects(maintenanceConfigurations.get(...own, 'aksManagedAutoUpgradeSchedule'))
+
+    await agentPools.delete(...mixed)
+    await assert.rejects(agentPools.get(...mixed), codeOf('NotFound'))
+    await assert.rejects(async () => agentPools.delete(...own, 'system'), codeOf('OperationNotAllowed'))
+  },
+)
+
+test(
   'a command is run inside the cluster: its output, its exit code and its files, and nothing of it is left',
   { timeout: 180_000 },
   async () => {

@@ -99,14 +99,7 @@ export class ArmClient {
     return answer.body.access_token
   }
 
-  #exchange<T>(
-    url: URL,
-    request: {
-      readonly method: string
-      readonly headers: Readonly<Record<string, string>>
-      readonly body: string | undefined
-    },
-  ): Promise<ArmAnswer<T>> {
+  #exchange<T>(url: URL, request: Exchange, isAgain = false): Promise<ArmAnswer<T>> {
     return new Promise((resolve, reject) => {
       const outgoing = httpsRequest(
         url,
@@ -126,10 +119,21 @@ export class ArmClient {
           })
         },
       )
-      outgoing.on('error', reject)
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // The server ended a connection that was kept: it has not read the request.
+        const isStale = outgoing.reusedSocket && error.code === 'ECONNRESET' && request.method !== 'POST'
+        if (isStale && !isAgain) resolve(this.#exchange<T>(url, request, true))
+        else reject(error)
+      })
       outgoing.end(request.body)
     })
   }
+}
+
+interface Exchange {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
 }
 
 export interface OperationState {

@@ -34,8 +34,13 @@ export const keys = {
   signingKey: `${root}identity/signing-key`,
 } as const
 
+/** Values kept parsed at most; then all are let go. */
+const parsedMax = 20_000
+
 export class ResourceStore {
   readonly #store: Store
+  /** What was parsed last of each key, shared read-only: a list of hundreds of clusters parses what has changed since. */
+  readonly #parsed = new Map<string, Stored<unknown>>()
 
   constructor(store: Store) {
     this.#store = store
@@ -43,12 +48,21 @@ export class ResourceStore {
 
   async get<T>(key: string): Promise<Stored<T> | undefined> {
     const item = await this.#store.get(key)
-    return item === undefined ? undefined : decode<T>(item)
+    return item === undefined ? undefined : this.#decode<T>(item)
   }
 
   async list<T>(prefix: string): Promise<readonly Stored<T>[]> {
     const { items } = await this.#store.range({ prefix })
-    return items.map((item) => decode<T>(item))
+    return items.map((item) => this.#decode<T>(item))
+  }
+
+  #decode<T>(item: KeyValue): Stored<T> {
+    const known = this.#parsed.get(item.key)
+    if (known?.modRevision === item.modRevision) return known as Stored<T>
+    const fresh = decode<T>(item)
+    if (this.#parsed.size >= parsedMax) this.#parsed.clear()
+    this.#parsed.set(item.key, fresh)
+    return fresh
   }
 
   /** All changes or none. False: something changed since it was read; read again and decide again. */

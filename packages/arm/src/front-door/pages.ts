@@ -5,11 +5,15 @@ import { ok, type ArmRequest, type ArmResponse } from './route.ts'
 
 const pageSizeMax = 1_000
 
-/** One page of the items; `$top` makes pages smaller, `$skiptoken` says where the page begins. */
-export function page(request: ArmRequest, items: readonly unknown[]): ArmResponse {
+/** One page of the items; `$top` makes pages smaller, `$skiptoken` says where the page begins; bodies are made of those that it shows. */
+export function page<T>(
+  request: ArmRequest,
+  items: readonly T[],
+  bodyOf: (item: T) => unknown = (item) => item,
+): ArmResponse {
   const size = Math.min(readCount(request, '$top') ?? pageSizeMax, pageSizeMax)
   const start = readSkip(request)
-  const value = items.slice(start, start + size)
+  const value = items.slice(start, start + size).map(bodyOf)
   const next = start + size
   return ok(next < items.length ? { value, nextLink: linkTo(request, next) } : { value })
 }

@@ -38,6 +38,9 @@ const fixedHeaders = {
   'x-content-type-options': 'nosniff',
 }
 
+/** A connection without a request is kept so long: a client that comes back sooner must not meet its end. Node's own 5 s are too few. */
+const idleMs = 72_000
+
 export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTls): FastifyInstance {
   const app = fastify({
     bodyLimit: bodyBytesMax,
@@ -48,7 +51,8 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
       ignoreDuplicateSlashes: true,
       maxParamLength: 512,
     },
-    serverFactory: (handler) => withMounts(createServer({ cert: tls.cert, key: tls.key }), parts.mounts, handler),
+    serverFactory: (handler) =>
+      withMounts(createServer({ cert: tls.cert, key: tls.key, keepAliveTimeout: idleMs }), parts.mounts, handler),
   })
   readBodies(app)
   for (const route of parts.routes) {

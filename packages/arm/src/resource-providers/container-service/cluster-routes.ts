@@ -9,7 +9,7 @@ import type { ClusterRecord, Json } from '../../records.ts'
 import { readGroup } from '../resources/groups.ts'
 import { badRequest, notAllowed } from '../../azure-errors.ts'
 import { clusterBody, recordedHeaders } from './bodies.ts'
-import { listClusters, poolsOf, readCluster } from './cluster-store.ts'
+import { listWithPools, poolsOf, readCluster } from './cluster-store.ts'
 import { beginClusterDelete, patchClusterTags, putCluster, recordedOf } from './cluster-writes.ts'
 import { isObject, textAt } from '../body.ts'
 import { withKubelogin } from './kubelogin.ts'
@@ -79,8 +79,10 @@ async function listInGroup(hub: Hub, request: ArmRequest): Promise<ArmResponse> 
 }
 
 async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmResponse> {
-  const clusters = await listClusters(hub.store, below)
-  return page(request, await Promise.all(clusters.map((cluster) => bodyOf(hub, cluster))))
+  const clusters = await listWithPools(hub.store, below)
+  return page(request, clusters, ({ cluster, pools }) =>
+    clusterBody(cluster, pools, hub.suppliers.engine.status(engineId(cluster))),
+  )
 }
 
 async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {

@@ -37,6 +37,28 @@ export async function listClusters(store: ResourceStore, below: string): Promise
   return all.flatMap(({ value }) => (value.kind === 'cluster' ? [value as ClusterRecord] : []))
 }
 
+export interface ClusterWithPools {
+  readonly cluster: ClusterRecord
+  readonly pools: readonly PoolRecord[]
+}
+
+/** In one read, however many there are. */
+export async function listWithPools(store: ResourceStore, below: string): Promise<readonly ClusterWithPools[]> {
+  const all = await store.list<Resource & { readonly kind: string }>(keys.below(below))
+  const pools = new Map<string, PoolRecord[]>()
+  for (const { value } of all) {
+    if (value.kind !== 'pool') continue
+    const pool = value as unknown as PoolRecord
+    const id = pool.clusterId.toLowerCase()
+    pools.set(id, [...(pools.get(id) ?? []), pool])
+  }
+  return all.flatMap(({ value }) => {
+    if (value.kind !== 'cluster') return []
+    const cluster = value as ClusterRecord
+    return [{ cluster, pools: pools.get(cluster.id.toLowerCase()) ?? [] }]
+  })
+}
+
 export async function clustersOfGroup(
   store: ResourceStore,
   ref: { readonly subscriptionId: string; readonly resourceGroup: string },
