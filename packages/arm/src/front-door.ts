@@ -21,6 +21,8 @@ import { locationRoutes } from './resource-providers/container-service/location-
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
+import { lockRoutes } from './resource-providers/authorization/lock-routes.ts'
+import { withLocks } from './resource-providers/authorization/locks.ts'
 import { withLockDown } from './resource-providers/container-service/lock-down.ts'
 import { usageRoutes } from './resource-providers/container-service/usages.ts'
 import { spotRoutes } from './resource-providers/container-service/spot-routes.ts'
@@ -36,6 +38,8 @@ import { neighbourRoutes } from './resource-providers/neighbours/neighbour-route
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
+import { moveRoutes } from './resource-providers/resources/move-routes.ts'
+import { tagRoutes } from './resource-providers/resources/tag-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
 import { Steps } from './steps.ts'
 import { ResourceStore } from './store-keyspace.ts'
@@ -117,7 +121,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   }
   const dispatcher = new Dispatcher(scope)
   const runner = new DeploymentRunner(scope, { hub, dispatcher })
-  const routes = withLockDown(store, [
+  const rows = [
     ...signInRoutes(options.identity, tokens),
     ...subscriptionRoutes(hub),
     ...groupRoutes(hub),
@@ -138,8 +142,12 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...neighbourRoutes(hub),
     ...virtualNetworkRoutes(hub),
     ...usageRoutes(hub),
+    ...lockRoutes(hub),
+    ...tagRoutes(hub, dispatcher.ask),
+    ...moveRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),
-  ])
+  ]
+  const routes = withLockDown(store, withLocks(store, rows))
   dispatcher.add(routes)
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const servers: FastifyInstance[] = []

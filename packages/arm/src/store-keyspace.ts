@@ -29,6 +29,8 @@ export const keys = {
   operation: (subscriptionId: string, id: string): string =>
     `${root}operations/${subscriptionId.toLowerCase()}/${id.toLowerCase()}`,
   operations: `${root}operations/`,
+  /** Locks whose scope is the id or lies below it. */
+  locks: (scopeId: string): string => `${root}locks${scopeId.toLowerCase()}/`,
   registration: (subscriptionId: string, namespace: string): string =>
     `${root}registrations/${subscriptionId.toLowerCase()}/${namespace.toLowerCase()}`,
   signingKey: `${root}identity/signing-key`,

@@ -11,10 +11,11 @@ import { networkTypes } from '../network/network-types.ts'
 import type { Hub, Subscription } from '../../hub.ts'
 
 /** Namespaces that clients register although nothing here serves them: they ask before they know. */
-const namespacesElsewhere = ['Microsoft.Authorization', 'Microsoft.Compute', 'Microsoft.Storage']
+const namespacesElsewhere = ['Microsoft.Compute', 'Microsoft.Storage']
 
 const resourceTypes: Readonly<Record<string, readonly string[]>> = {
   'Microsoft.Resources': ['resourceGroups', 'subscriptions', 'tenants', 'deployments', 'deployments/operations'],
+  'Microsoft.Authorization': ['locks'],
   'Microsoft.ContainerService': [
     'managedClusters',
     'managedClusters/agentPools',
