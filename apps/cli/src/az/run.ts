@@ -12,6 +12,7 @@ import { AzError, explain } from './az-error.ts'
 import { usageError } from './command.ts'
 import { addDeployment } from './deployment.ts'
 import { addGroup } from './group.ts'
+import { addLock, addTag } from './management.ts'
 import { addNetwork } from './network.ts'
 import type { Session, Terminal } from './session.ts'
 
@@ -43,6 +44,8 @@ export function azCommand(session: Session): Command {
   addAks(az, session)
   addNetwork(az, session)
   addDeployment(az, session)
+  addLock(az, session)
+  addTag(az, session)
   quieten(az, session.terminal)
   return az
 }
