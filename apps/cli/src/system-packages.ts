@@ -32,6 +32,7 @@ const testPackages: typeof packages = [
   { name: 'docker-registry', file: '/usr/bin/docker-registry' },
   // Sandboxed pods; who wants them installs it, as the refusal says.
   { name: 'runsc', file: '/usr/bin/runsc' },
+  { name: 'chromium', file: '/usr/bin/chromium' },
   { name: 'postgresql-15', file: '/usr/lib/postgresql/15/bin/postgres' },
   { name: 'postgresql-client-15', file: '/usr/bin/psql' },
 ]

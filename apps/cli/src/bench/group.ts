@@ -28,6 +28,7 @@ const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   list: async () => (await import('./api/list-group.ts')).listGroup,
   watch: async () => (await import('./api/watch-group.ts')).watchGroup,
   leases: async () => (await import('./api/leases-group.ts')).leasesGroup,
+  desktop: async () => (await import('./desktop/group.ts')).desktopGroup,
   network: async () => (await import('./network/group.ts')).networkGroup,
   node: async () => (await import('./node/group.ts')).nodeGroup,
   scheduler: async () => (await import('./scheduler/group.ts')).schedulerGroup,

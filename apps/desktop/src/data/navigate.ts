@@ -20,6 +20,14 @@ export function useRoute(): Route {
   return parseRoute(path!, new URLSearchParams(query))
 }
 
+/** Puts a place into the address without drawing anything anew: who calls shows it already. */
+export function note(route: Route): void {
+  const href = formatRoute(route)
+  // A page that is left may still be there, hidden, until the next one is loaded.
+  if (new URL(href, location.href).pathname !== location.pathname) return
+  if (href !== location.pathname + location.search) history.replaceState(null, '', href)
+}
+
 export function go(route: Route, options: { readonly replace?: boolean } = {}): void {
   const href = formatRoute(route)
   if (options.replace === true) history.replaceState(null, '', href)

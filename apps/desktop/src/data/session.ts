@@ -36,6 +36,8 @@ export async function signOut(): Promise<void> {
 
 /** The code of `aksel desktop` stands behind the `#`, which no server sees; it is taken out of the address at once. */
 export function takeCode(): string | undefined {
+  // A link that is opened where the page is already changes the address and nothing else.
+  addEventListener('hashchange', () => location.hash.startsWith('#code=') && location.reload())
   const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1]
   if (code !== undefined) history.replaceState(null, '', location.pathname + location.search)
   return code

@@ -1,6 +1,6 @@
 // From the server's columns to those on the screen: which, in which order, how wide.
 
-import type { Row, TableColumn } from './kube-table.ts'
+import { toneColumns, type Row, type TableColumn } from './kube-table.ts'
 
 export interface ShownColumn {
   readonly title: string
@@ -46,9 +46,11 @@ export function shownColumns(
     : [...first, ...cells, age]
 }
 
-const CHARACTER_PX = 7.1
+const CHARACTER_PX = 7.4
+/** Of the dot before a state. */
+const DOT_PX = 16
 const PADDING_PX = 26
-const WIDTH = { least: 64, most: 300, name: 220 } as const
+const WIDTH = { least: 64, most: 340, name: 220 } as const
 
 /** Characters of the longest text that was seen in each column; it only grows, so that columns do not jump. */
 export function longest(
@@ -81,7 +83,9 @@ export interface GridWidths {
 export function gridWidths(columns: readonly ShownColumn[], lengths: ReadonlyMap<string, number>): GridWidths {
   let leastPx = 0
   const parts = columns.map((column) => {
-    const wish = Math.round((lengths.get(column.title) ?? 10) * CHARACTER_PX + PADDING_PX)
+    const wish = Math.round(
+      (lengths.get(column.title) ?? 10) * CHARACTER_PX + PADDING_PX + (toneColumns.has(column.title) ? DOT_PX : 0),
+    )
     const flexible = column.kind === 'name' || column.title === 'Message'
     const px = Math.min(flexible ? 380 : WIDTH.most, Math.max(column.kind === 'name' ? WIDTH.name : WIDTH.least, wish))
     leastPx += px

@@ -68,7 +68,8 @@ export function internPool(): Intern {
   }
 }
 
-export function rowOf(wire: WireRow, columns: readonly TableColumn[], intern: Intern): Row {
+/** `nowMs`: when the server answered; times that it tells as ages are kept as times. */
+export function rowOf(wire: WireRow, columns: readonly TableColumn[], intern: Intern, nowMs: number): Row {
   const metadata = wire.object?.metadata ?? {}
   const namespace = intern(metadata.namespace ?? '')
   const [first] = wire.cells
@@ -83,19 +84,38 @@ export function rowOf(wire: WireRow, columns: readonly TableColumn[], intern: In
     name,
     createdMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
     deleting: metadata.deletionTimestamp !== undefined,
-    cells: wire.cells.map((cell, at) => cellOf(cell, columns[at]?.name ?? '', name, intern)),
+    cells: wire.cells.map((cell, at) => cellOf(cell, columns[at]?.name ?? '', name, { intern, nowMs })),
     labels: intern(labels),
   }
 }
 
-function cellOf(cell: unknown, column: string, name: string, intern: Intern): string | number {
+function cellOf(
+  cell: unknown,
+  column: string,
+  name: string,
+  { intern, nowMs }: { readonly intern: Intern; readonly nowMs: number },
+): string | number {
   if (cell === name) return name
   // Ages are told as they are now, not as they were when the server answered.
   if (column === 'Age') return ''
+  if (typeof cell === 'string' && timeColumns.has(column)) return timeOf(cell, nowMs) ?? intern(cell)
   if (typeof cell === 'number') return cell
   if (cell === null || cell === undefined) return ''
   return intern(
     typeof cell === 'string' ? cell : typeof cell === 'object' ? JSON.stringify(cell) : String(cell as boolean),
+  )
+}
+
+/** Told as ages; in a row they are milliseconds since 1970. */
+export const timeColumns: ReadonlySet<string> = new Set(['Last Seen', 'Last Schedule'])
+
+const unitsMs: Readonly<Record<string, number>> = { y: 31_536_000_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 }
+
+function timeOf(age: string, nowMs: number): number | undefined {
+  if (!/^(\d+[ydhms])+$/.test(age)) return undefined
+  return (
+    nowMs -
+    [...age.matchAll(/(\d+)([ydhms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * unitsMs[unit!]!, 0)
   )
 }
 
@@ -118,7 +138,8 @@ export function ageText(ms: number): string {
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'quiet'
 
-const toneColumns = new Set([
+/** Columns whose values say how something is. */
+export const toneColumns: ReadonlySet<string> = new Set([
   'Status',
   'State',
   'Phase',

@@ -31,6 +31,7 @@ function pod(
     },
     columnsOf(table),
     internPool(),
+    0,
   )
 }
 
@@ -127,6 +128,7 @@ test('of 100,000 rows a window is what a plain filter and sort would show, befor
       },
       columnsOf(table),
       intern,
+      0,
     )
     store.put(row)
     plain.set(row.key, row)
@@ -156,4 +158,10 @@ test('compareValues() puts numbers at the beginning of a text in order', () => {
   assert.ok(compareValues('3 (5m ago)', '12') < 0)
   assert.ok(compareValues('a', 'b') < 0)
   assert.equal(compareValues('1/1', '1/1'), 0)
+})
+
+test('what the server tells as an age is kept as a time', () => {
+  const columns = [{ name: 'Last Seen', type: 'string', priority: 0 }]
+  const row = rowOf({ cells: ['3m20s'], object: { metadata: { name: 'e' } } }, columns, internPool(), 1_000_000)
+  assert.deepEqual(row.cells, [800_000])
 })

@@ -2,13 +2,13 @@
 
 import { Button, Input, Tooltip } from '@fluentui/react-components'
 import { AddRegular, DismissRegular, SearchRegular, TableSettingsRegular } from '@fluentui/react-icons'
-import { lazy, Suspense, useDeferredValue, useEffect, useRef, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { useCluster } from '../data/cluster.tsx'
 import { useLiveTable } from '../data/live-table.ts'
-import { go } from '../data/navigate.ts'
+import { go, note } from '../data/navigate.ts'
 import { useNow } from '../data/now.ts'
 import { shownColumns, type ShownColumn } from '../model/columns.ts'
-import { ageText, toneOf, type Row } from '../model/kube-table.ts'
+import { ageText, timeColumns, toneOf, type Row } from '../model/kube-table.ts'
 import { resourceId, titleOf, type ApiResource } from '../model/resources.ts'
 import type { Sort } from '../model/table-store.ts'
 import { Link } from '../parts/link.tsx'
@@ -18,6 +18,8 @@ import { VirtualTable } from '../parts/virtual-table.tsx'
 
 const BulkActions = lazy(async () => ({ default: (await import('../parts/bulk-actions.tsx')).BulkActions }))
 const CreateObject = lazy(async () => ({ default: (await import('../parts/create-object.tsx')).CreateObject }))
+
+const NOTE_MS = 300
 
 const noMarks: ReadonlySet<string> = new Set()
 
@@ -29,21 +31,34 @@ export function ListPage({ id, filter }: { readonly id: string; readonly filter:
   return <List key={`${cluster.key} ${id}`} resource={resource} filter={filter} />
 }
 
-function List({ resource, filter }: { readonly resource: ApiResource; readonly filter: string }) {
+function List({ resource, filter: asked }: { readonly resource: ApiResource; readonly filter: string }) {
   const cluster = useCluster()
   const id = resourceId(resource)
   const [sort, setSort] = useState<Sort | undefined>(
-    id.startsWith('events') ? { column: 'Age', descending: false } : undefined,
+    id.startsWith('events') ? { column: 'Last Seen', descending: true } : undefined,
   )
   const [wide, setWide] = useState(false)
   const [marked, setMarked] = useState(noMarks)
   const [creating, setCreating] = useState(false)
-  const deferred = useDeferredValue(filter)
-  const { table, update } = useLiveTable(cluster.places(resource), [], { filter: deferred, sort })
+  // What is typed is here at once, and in the address when the typing rests: a key press draws the table alone.
+  const [filter, setFilter] = useState(asked)
+  const noted = useRef(asked)
+  // The address says something else than what was put there: somebody followed a link.
+  useEffect(() => {
+    if (asked !== noted.current) setFilter(asked)
+    noted.current = asked
+  }, [asked])
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      noted.current = filter
+      note({ page: 'list', cluster: cluster.key, resource: id, filter })
+    }, NOTE_MS)
+    return () => clearTimeout(timer)
+  }, [filter, cluster.key, id])
+  const view = useMemo(() => ({ filter, sort }), [filter, sort])
+  const { table, update } = useLiveTable(cluster.places(resource), [], view)
   const withNamespace = resource.namespaced && cluster.scope.length !== 1
   const columns = shownColumns(update?.columns ?? [], { resource: id, withNamespace, wide })
-  const setFilter = (text: string): void =>
-    go({ page: 'list', cluster: cluster.key, resource: id, filter: text }, { replace: true })
   const title = titleOf(resource)
   const open = (row: Row): void =>
     go({ page: 'object', cluster: cluster.key, resource: id, namespace: row.namespace, name: row.name, tab: 'details' })
@@ -224,6 +239,7 @@ function Cell({
       </Link>
     )
   const value = row.cells[column.at] ?? ''
+  if (timeColumns.has(column.title) && typeof value === 'number') return <Age createdMs={value} />
   const tone = toneOf(column.title, value)
   return (
     <span title={String(value).length > 24 ? String(value) : undefined}>

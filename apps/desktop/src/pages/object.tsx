@@ -44,14 +44,16 @@ function OneObject({ route, resource }: { readonly route: ObjectRoute; readonly 
             </Link>
             {route.namespace !== '' && ` in ${route.namespace}`}
           </div>
-          <h1 className="cut">{route.name}</h1>
+          <div className="row">
+            <h1 className="cut">{route.name}</h1>
+            {state !== undefined && (
+              <span className="sub" style={{ whiteSpace: 'nowrap' }}>
+                <span className={`dot ${gone ? 'quiet' : state.tone}`} />
+                {gone ? 'Deleted' : state.text}
+              </span>
+            )}
+          </div>
         </div>
-        {state !== undefined && (
-          <span className="sub" style={{ alignSelf: 'flex-end', lineHeight: '26px' }}>
-            <span className={`dot ${gone ? 'quiet' : state.tone}`} />
-            {gone ? 'Deleted' : state.text}
-          </span>
-        )}
         <span className="grow" />
         {object !== undefined && !gone && <ObjectActions resource={resource} object={object} />}
       </div>

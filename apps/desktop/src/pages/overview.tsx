@@ -189,7 +189,7 @@ function WarningEvents({ resource }: { readonly resource: ApiResource }) {
                       {row.cells[message]}
                     </div>
                   </td>
-                  <td className="right dim">{ageText(nowMs - row.createdMs)}</td>
+                  <td className="right dim">{ageText(nowMs - seenMs(row.cells[at('Last Seen')], row.createdMs))}</td>
                 </tr>
               ))}
             </tbody>
@@ -200,4 +200,8 @@ function WarningEvents({ resource }: { readonly resource: ApiResource }) {
   )
 }
 
-const youngest = { column: 'Age', descending: false } as const
+const youngest = { column: 'Last Seen', descending: true } as const
+
+function seenMs(cell: string | number | undefined, createdMs: number): number {
+  return typeof cell === 'number' ? cell : createdMs
+}

@@ -37,6 +37,7 @@ export function ProblemsPage() {
       </div>
       <div className="scroll">
         <section className="card" aria-label="Findings">
+          <h2 className="gone">Findings</h2>
           {value === undefined ? (
             answer.error === undefined ? (
               <Loading label="Looking at everything" />

@@ -1,7 +1,8 @@
 // The door: the cluster's own identities let one in. What is typed here goes to the page's own server, and is not kept in the browser.
 
 import { Button, Field, Input, MessageBar, MessageBarBody, Tab, TabList, Textarea } from '@fluentui/react-components'
-import { useState, type FormEvent } from 'react'
+import { DocumentRegular } from '@fluentui/react-icons'
+import { useRef, useState, type FormEvent } from 'react'
 import mark from '../mark.svg'
 import { signIn, type Session, type SignInForm } from '../data/session.ts'
 
@@ -96,18 +97,12 @@ export function SignInForms({
               rows={7}
               resize="vertical"
               textarea={{ className: 'mono', spellCheck: false }}
-              placeholder="Paste it, or choose the file below"
+              placeholder="Paste it, or choose a file"
               value={fields.text}
               onChange={set('text')}
             />
           </Field>
-          <input
-            type="file"
-            aria-label="Kubeconfig file"
-            onChange={({ currentTarget }) =>
-              void currentTarget.files?.[0]?.text().then((text) => setFields((before) => ({ ...before, text })))
-            }
-          />
+          <FileButton onText={(text) => setFields((before) => ({ ...before, text }))} />
         </>
       )}
       {way === 'token' && (
@@ -144,6 +139,25 @@ export function SignInForms({
         {busy ? 'Signing in' : 'Sign in'}
       </Button>
     </form>
+  )
+}
+
+/** The browser's own control looks like none of ours. */
+function FileButton({ onText }: { readonly onText: (text: string) => void }) {
+  const input = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        aria-label="Kubeconfig file"
+        onChange={({ currentTarget }) => void currentTarget.files?.[0]?.text().then(onText)}
+      />
+      <Button icon={<DocumentRegular />} onClick={() => input.current?.click()}>
+        Choose a file
+      </Button>
+    </>
   )
 }
 

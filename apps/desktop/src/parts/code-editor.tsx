@@ -66,7 +66,8 @@ const look = EditorView.theme({
   '&': { backgroundColor: 'transparent', color: 'var(--colorNeutralForeground1)' },
   '&.cm-focused': { outline: 'none' },
   '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--colorNeutralForeground3)', border: 'none' },
-  '.cm-activeLine': { backgroundColor: 'var(--colorSubtleBackgroundHover)' },
+  '.cm-activeLine': { backgroundColor: 'var(--colorNeutralBackground1Hover)' },
+  '.cm-activeLineGutter': { backgroundColor: 'transparent' },
   '.cm-cursor': { borderLeftColor: 'var(--colorNeutralForeground1)' },
   '.cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground': {
     backgroundColor: 'var(--colorBrandBackground2)',
@@ -87,7 +88,7 @@ export function CodeEditor({ value, readOnly, label, marks, onChange, onCursor }
         doc: value,
         extensions: [
           EditorView.cspNonce.of(document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? ''),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
+          EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
           lineNumbers(),
           foldGutter(),
           history(),

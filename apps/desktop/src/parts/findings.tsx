@@ -67,10 +67,14 @@ export function FindingRows({ findings, brief }: { readonly findings: readonly F
   )
 }
 
-export function SubjectLink({ subject }: { readonly subject: FindingSubject }) {
+/** `bare` where the words before it say the kind. */
+export function SubjectLink({ subject, bare }: { readonly subject: FindingSubject; readonly bare?: boolean }) {
   const cluster = useCluster()
   const resource = cluster.byKind(subject.kind)
-  const text = `${subject.kind} ${subject.namespace === undefined ? '' : `${subject.namespace}/`}${subject.name}`
+  const text =
+    bare === true
+      ? subject.name
+      : `${subject.kind} ${subject.namespace === undefined ? '' : `${subject.namespace}/`}${subject.name}`
   if (resource === undefined) return <span>{text}</span>
   return (
     <Link

@@ -146,7 +146,7 @@ function Choice({
   return (
     <Menu checkedValues={{ value: [...chosen] }} onCheckedValueChange={(_, { checkedItems }) => onChange(checkedItems)}>
       <MenuTrigger disableButtonEnhancement>
-        <Button size="small" aria-label={label}>
+        <Button size="small" title={label}>
           {chosen.length === 0 || chosen.length === values.length ? all : chosen.join(', ')}
         </Button>
       </MenuTrigger>

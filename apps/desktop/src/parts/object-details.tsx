@@ -74,9 +74,9 @@ function Facts({ resource, object }: { readonly resource: ApiResource; readonly 
         {factsOf(object).map(([name, value]) => (
           <Fact key={name} name={name}>
             {name === 'Node' && value !== '–' ? (
-              <SubjectLink subject={{ kind: 'Node', name: value }} />
+              <SubjectLink bare subject={{ kind: 'Node', name: value }} />
             ) : name === 'Service account' && metadata.namespace !== undefined ? (
-              <SubjectLink subject={{ kind: 'ServiceAccount', namespace: metadata.namespace, name: value }} />
+              <SubjectLink bare subject={{ kind: 'ServiceAccount', namespace: metadata.namespace, name: value }} />
             ) : (
               value
             )}

@@ -7,7 +7,7 @@ import type { KubeObject } from '../data/use-object.ts'
 import { ageText } from '../model/kube-table.ts'
 import { Empty, Loading } from './states.tsx'
 
-const newest = { filter: '', sort: { column: 'Age', descending: false } } as const
+const newest = { filter: '', sort: { column: 'Last Seen', descending: true } } as const
 
 export function ObjectEvents({ object }: { readonly object: KubeObject }) {
   const cluster = useCluster()
@@ -49,7 +49,7 @@ export function ObjectEvents({ object }: { readonly object: KubeObject }) {
                     <td style={{ whiteSpace: 'nowrap' }}>{row.cells[at('Reason')]}</td>
                     <td style={{ overflowWrap: 'anywhere' }}>{row.cells[at('Message')]}</td>
                     <td className="right dim" style={{ paddingRight: 0, whiteSpace: 'nowrap' }}>
-                      {ageText(nowMs - row.createdMs)}
+                      {ageText(nowMs - Number(row.cells[at('Last Seen')] ?? row.createdMs))}
                     </td>
                   </tr>
                 )

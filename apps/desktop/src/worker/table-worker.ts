@@ -104,7 +104,7 @@ class OpenTable {
   }
 
   #rows(table: WireTable): readonly Row[] {
-    return (table.rows ?? []).map((row) => rowOf(row, this.#store.columns, this.#intern))
+    return (table.rows ?? []).map((row) => rowOf(row, this.#store.columns, this.#intern, Date.now()))
   }
 
   #soon(): void {
