@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ContainerServiceClient } from '@azure/arm-containerservice'
+import { NetworkManagementClient } from '@azure/arm-network'
 import { ClientSecretCredential } from '@azure/identity'
 import type { Aksel } from './aksel.ts'
 
@@ -21,16 +22,24 @@ export async function connectionOf({ dataDir }: Aksel): Promise<Connection> {
 
 /** The one thing of ours is which authority to trust. */
 export async function sdkClient(connection: Connection): Promise<ContainerServiceClient> {
-  const { armUrl, caPath, tenantId, clientId, clientSecret, subscriptionId } = connection
-  const tls = { ca: await readFile(caPath, 'utf8') }
+  const { credential, endpoint, tlsOptions } = await accessOf(connection)
+  const credentials = { scopes: [`${endpoint}/.default`] }
+  return new ContainerServiceClient(credential, connection.subscriptionId, { endpoint, credentials, tlsOptions })
+}
+
+/** Networks have a client of their own. */
+export async function networkClient(connection: Connection): Promise<NetworkManagementClient> {
+  const { credential, endpoint, tlsOptions } = await accessOf(connection)
+  const credentialScopes = [`${endpoint}/.default`]
+  return new NetworkManagementClient(credential, connection.subscriptionId, { endpoint, credentialScopes, tlsOptions })
+}
+
+async function accessOf({ armUrl, caPath, tenantId, clientId, clientSecret }: Connection) {
+  const tlsOptions = { ca: await readFile(caPath, 'utf8') }
   const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
     authorityHost: armUrl,
     disableInstanceDiscovery: true,
-    tlsOptions: tls,
+    tlsOptions,
   })
-  return new ContainerServiceClient(credential, subscriptionId, {
-    endpoint: armUrl,
-    credentials: { scopes: [`${armUrl}/.default`] },
-    tlsOptions: tls,
-  })
+  return { credential, endpoint: armUrl, tlsOptions }
 }

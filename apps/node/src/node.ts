@@ -184,7 +184,14 @@ function flowLog(
 ): FlowLog | undefined {
   const { flowLogPath: logPath } = options
   if (logPath === undefined) return undefined
-  return new FlowLog({ ...options, caches, client, logPath, ...(policies === undefined ? {} : { policies }) })
+  return new FlowLog({
+    ...options,
+    podCidr: options.podSource,
+    caches,
+    client,
+    logPath,
+    ...(policies === undefined ? {} : { policies }),
+  })
 }
 
 function networkPolicies(
@@ -212,7 +219,7 @@ function proxy(
     node: { name: options.nodeName, ...(zone === undefined ? {} : { zone }) },
     nodeAddresses: [options.nodeAddress],
     servedHere: [options.clusterDns],
-    podCidr: options.podCidr,
+    podCidr: options.podSource,
     nonMasqueradeCidrs: options.nonMasqueradeCidrs,
     onSynced,
   })

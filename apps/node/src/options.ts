@@ -24,7 +24,10 @@ export interface NodeOptions {
   readonly tunnelSocket: string
   readonly clusterDns: string
   readonly clusterDomain: string
+  /** The node's range for pods; empty where they have addresses of a subnet. */
   readonly podCidr: string
+  /** What its pods may have, as nftables writes it: a range, or a set of addresses. */
+  readonly podSource: string
   /** Where pods keep their own address; the /16 around the node's range when the file names none. */
   readonly nonMasqueradeCidrs: readonly string[]
   /** Who enforces NetworkPolicies; nobody when absent. */
@@ -78,7 +81,7 @@ export async function readOptions(
 export function parseOptions(file: string, value: unknown, logLevel: string): NodeOptions {
   const read = new Reader(file, value)
   if (read.field('simulated') === true) throw read.error('simulated', 'hollow nodes live in the server')
-  const podCidr = read.text('podCidr')
+  const podCidr = read.field('podCidr') === '' ? '' : read.text('podCidr')
   const capacity = read.record('capacity')
   const storage = capacity.optionalNumber('ephemeralStorageBytes')
   const reserved = read.field('reserved') === undefined ? undefined : read.record('reserved')
@@ -105,6 +108,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     clusterDns: read.text('clusterDns'),
     clusterDomain: read.text('clusterDomain'),
     podCidr,
+    podSource: podSourceOf(podCidr, read.texts('podAddresses')),
     nonMasqueradeCidrs: read.texts('nonMasqueradeCidrs') ?? [surrounding(podCidr)],
     labels: (read.field('labels') ?? {}) as NodeOptions['labels'],
     taints: (read.field('taints') ?? []) as NodeOptions['taints'],
@@ -144,6 +148,12 @@ function settingsOf(read: Reader): NodeSettings {
   } catch (cause) {
     throw read.error('kubelet', (cause as Error).message)
   }
+}
+
+/** Where neither is given, no pod of the node has an address: nothing is matched. */
+function podSourceOf(podCidr: string, addresses: readonly string[] | undefined): string {
+  if (addresses !== undefined) return `{ ${addresses.join(', ')} }`
+  return podCidr === '' ? '0.0.0.0' : podCidr
 }
 
 /** `10.244.3.0/24` lies in `10.244.0.0/16`, the cluster's range on AKS. */

@@ -4,6 +4,7 @@ import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
 import { documentId, groupOfId } from './resource-id.ts'
+import { podNetworkOf } from './resource-providers/container-service/network-model.ts'
 import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
 import { versionsOf } from './upgrade-plan.ts'
@@ -58,8 +59,13 @@ export function machineSpec(parts: {
   readonly machine: MachineRecord
   readonly controlPlane: ControlPlaneStatus
   readonly subnetId: string
+  /** Ranges of the network, for pods that have addresses of it. */
+  readonly networkPrefixes: readonly string[]
 }): MachineSpec {
-  const { cluster, pool, machine, controlPlane, subnetId } = parts
+  const { cluster, pool, machine, controlPlane, subnetId, networkPrefixes } = parts
+  const podNetwork = podNetworkOf(cluster, pool.properties, subnetId)
+  const hasRange = podNetwork.kind !== 'subnet' || pool.simulated
+  const { podCidr } = cluster.properties.networkProfile
   const networkPolicy = policyEngineOf(cluster)
   const vmSize = vmSizeOf(machine, pool)
   const size = findVmSize(vmSize)
@@ -84,6 +90,7 @@ export function machineSpec(parts: {
     ...(localDns === undefined ? {} : { localDns }),
     ...(isSandboxed(pool.properties) ? { sandboxing: true } : {}),
     subnetId: subnetId.toLowerCase(),
+    ...(podNetwork.kind === 'overlay' ? {} : { podNetwork }),
     boot: {
       kubernetesVersion: versions.kubernetes,
       nodeUrl: controlPlane.nodeUrl,
@@ -91,7 +98,8 @@ export function machineSpec(parts: {
       clusterDns: cluster.properties.networkProfile.dnsServiceIP,
       clusterDomain: 'cluster.local',
       serviceCidr: cluster.properties.networkProfile.serviceCidr,
-      podCidr: machine.podCidr,
+      podCidr: hasRange ? machine.podCidr : '',
+      nonMasqueradeCidrs: podNetwork.kind === 'subnet' || podCidr === undefined ? networkPrefixes : [podCidr],
       ...(networkPolicy === undefined ? {} : { networkPolicy }),
       ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
     },

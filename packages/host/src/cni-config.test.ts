@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { renderCniConfig } from './cni-config.ts'
 
 test('pods get routed links in the range of their node, and all state stays in the machine folder', () => {
-  const config = JSON.parse(renderCniConfig({ podCidr: '10.244.3.0/24', dataDirectory: '/data/m1/cni' })) as {
+  const config = JSON.parse(renderCniConfig({ pods: '10.244.3.0/24', dataDirectory: '/data/m1/cni' })) as {
     cniVersion: string
     plugins: { type: string; ipMasq?: boolean; ipam?: unknown; capabilities?: unknown }[]
   }
@@ -22,4 +22,19 @@ test('pods get routed links in the range of their node, and all state stays in t
     routes: [{ dst: '0.0.0.0/0' }],
   })
   assert.deepEqual(config.plugins[1]!.capabilities, { portMappings: true })
+})
+
+test("a subnet's addresses become ranges that the plugin takes whole, with a gateway that is nobody's", () => {
+  const pods = { subnet: '10.1.0.0/24', addresses: ['10.1.0.9', '10.1.0.5', '10.1.0.6', '10.1.0.7', '10.1.0.16'] }
+  const config = JSON.parse(renderCniConfig({ pods, dataDirectory: '/data/m1/cni' })) as {
+    plugins: { ipam?: { ranges: unknown } }[]
+  }
+  const shared = { subnet: '10.1.0.0/24', gateway: '10.1.0.2' }
+  assert.deepEqual(config.plugins[0]!.ipam!.ranges, [
+    [
+      { ...shared, rangeStart: '10.1.0.5', rangeEnd: '10.1.0.7' },
+      { ...shared, rangeStart: '10.1.0.9', rangeEnd: '10.1.0.9' },
+      { ...shared, rangeStart: '10.1.0.16', rangeEnd: '10.1.0.16' },
+    ],
+  ])
 })

@@ -1,9 +1,11 @@
 // Pods get their network from the standard CNI plugins; this renders the configuration of one machine. All state lies
 // in the machine's own folder, because several machines share this host's file system.
 
+import { addressAt, formatAddress, parseAddress, parseRange } from '@aksel/base/ipv4'
+
 export interface CniRequest {
-  /** The node's own range, `10.244.1.0/24`. */
-  readonly podCidr: string
+  /** The node's own range, `10.244.1.0/24`, or the addresses of a subnet that are the node's. */
+  readonly pods: string | { readonly subnet: string; readonly addresses: readonly string[] }
   /** Folder for address leases, below the machine's directory. */
   readonly dataDirectory: string
   /** Bytes; 1500 when absent. */
@@ -24,10 +26,28 @@ export function renderCniConfig(request: CniRequest): string {
     ipam: {
       type: 'host-local',
       dataDir: request.dataDirectory,
-      ranges: [[{ subnet: request.podCidr }]],
+      ranges: [typeof request.pods === 'string' ? [{ subnet: request.pods }] : rangesOf(request.pods)],
       routes: [{ dst: '0.0.0.0/0' }],
     },
   }
   const portmap = { type: 'portmap', capabilities: { portMappings: true }, snat: true }
   return `${JSON.stringify({ cniVersion: '0.4.0', name: 'aksel', plugins: [link, portmap] }, null, 2)}\n`
+}
+
+/** Neighbouring addresses joined. The gateway is the link's other end: the subnet's third address, which Azure keeps, and nobody has. */
+function rangesOf({ subnet, addresses }: Exclude<CniRequest['pods'], string>): readonly unknown[] {
+  const values = addresses.map(parseAddress).toSorted((left, right) => left - right)
+  const gateway = addressAt(parseRange(subnet), 2)
+  const runs: { first: number; last: number }[] = []
+  for (const value of values) {
+    const run = runs.at(-1)
+    if (run !== undefined && value === run.last + 1) run.last = value
+    else runs.push({ first: value, last: value })
+  }
+  return runs.map(({ first, last }) => ({
+    subnet,
+    rangeStart: formatAddress(first),
+    rangeEnd: formatAddress(last),
+    gateway,
+  }))
 }

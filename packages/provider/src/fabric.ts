@@ -97,6 +97,8 @@ export interface Attachment {
   readonly gateway: string
   /** Addresses of a subnet that pods of this machine may have, where it was attached with some. */
   readonly podAddresses?: readonly string[]
+  /** The range of that subnet. */
+  readonly podSubnetPrefix?: string
 }
 
 export interface LoadBalancerRule {
@@ -128,6 +130,8 @@ export interface Fabric {
   releasePublicRange(scope: Scope, id: string): Promise<void>
   /** An address of the host, unique on it, that this VNet's machines and pods reach: API servers listen there. Idempotent by name. */
   hostAddress(scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<string>
+  /** Gives the address back; nothing where there is none of that name. */
+  releaseHostAddress(scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<void>
   /** Makes the machine's namespace and its link with an address of the subnet; idempotent by machine. The address survives restarts. */
   attach(
     scope: Scope,

@@ -36,8 +36,21 @@ export interface MachineSpec {
   readonly localDns?: LocalDnsConfig
   /** The subnet the machine's address comes from. */
   readonly subnetId: string
+  /** Absent: an overlay. */
+  readonly podNetwork?: PodNetwork
   readonly boot: BootData
 }
+
+/** How the machine's pods get their addresses, and who knows the way to them. */
+export type PodNetwork =
+  /** Of the machine's own range, which the VNet routes to it. */
+  | { readonly kind: 'overlay' }
+  /** Of the machine's own range; the way to it stands in a route table. */
+  | { readonly kind: 'routeTable' }
+  /** Of a subnet: so many addresses are the machine's. In blocks: whole /28 ranges. */
+  | { readonly kind: 'subnet'; readonly subnetId: string; readonly count: number; readonly inBlocks: boolean }
+  /** Nobody gives them any, until the user brings a plugin. */
+  | { readonly kind: 'none' }
 
 /** What the agent on the machine needs to join. */
 export interface BootData {
@@ -47,7 +60,10 @@ export interface BootData {
   readonly clusterDns: string
   readonly clusterDomain: string
   readonly serviceCidr: string
+  /** Empty where pods have addresses of a subnet. */
   readonly podCidr: string
+  /** What pods reach with their own addresses; all else sees the machine's. Absent: the /16 around `podCidr`. */
+  readonly nonMasqueradeCidrs?: readonly string[]
   /** Who enforces NetworkPolicies on the machine; nobody when absent. */
   readonly networkPolicy?: NetworkPolicyEngine
   /** The machine can show and write down its flows. */

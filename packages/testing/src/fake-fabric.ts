@@ -63,6 +63,15 @@ export class FakeFabric implements Fabric {
     })
   }
 
+  releaseHostAddress(
+    _scope: Scope,
+    request: { readonly virtualNetworkId: string; readonly name: string },
+  ): Promise<void> {
+    return interfered(this.#interference, 'fabric.releaseHostAddress', () => {
+      this.#hostAddresses.delete(`${request.virtualNetworkId}/${request.name}`)
+    })
+  }
+
   attach(_scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<Attachment> {
     return interfered(this.#interference, 'fabric.attach', () => {
       this.#network(request.virtualNetworkId)

@@ -23,6 +23,9 @@ export interface AgentConfig {
   readonly serviceCidr: string
   readonly nodeAddress: string
   readonly podCidr: string
+  /** Single addresses that pods may have, where they have no range. */
+  readonly podAddresses?: readonly string[]
+  readonly nonMasqueradeCidrs?: readonly string[]
   /** Absent where nobody enforces NetworkPolicies. */
   readonly networkPolicy?: string
   /** Where flows are written; absent where they are not to be seen. */
@@ -81,6 +84,8 @@ export function agentConfig(request: {
     serviceCidr: spec.boot.serviceCidr,
     nodeAddress: attachment.address,
     podCidr: spec.boot.podCidr,
+    ...(attachment.podAddresses === undefined ? {} : { podAddresses: attachment.podAddresses }),
+    ...(spec.boot.nonMasqueradeCidrs === undefined ? {} : { nonMasqueradeCidrs: spec.boot.nonMasqueradeCidrs }),
     ...(spec.boot.networkPolicy === undefined ? {} : { networkPolicy: spec.boot.networkPolicy }),
     ...(spec.boot.flowLogs === true ? { flowLogPath: `${paths.root}/acns/hubble/events.log` } : {}),
     ...(spec.localDns === undefined ? {} : { localDns: spec.localDns }),

@@ -4,7 +4,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import type { Scope } from '@aksel/base/scope'
 import { instanceOf } from '@aksel/provider/cloud-instance'
-import type { Fabric } from '@aksel/provider/fabric'
+import type { Attachment, Fabric } from '@aksel/provider/fabric'
 import { holdsDown, MachineOrderError, type MachineOrder, type OrderOptions } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
 import type { Ledger } from '@aksel/host/ledger'
@@ -58,12 +58,7 @@ class LocalMachines implements MachineProvider {
       await this.#recordFolder(paths)
       await mkdir(paths.root, { recursive: true, mode: 0o700 })
       const creating = await this.#save(paths, { spec, state: 'Creating' })
-      const attachment = await this.#options.fabric.attach(scope, {
-        virtualNetworkId: this.#options.virtualNetworkOf(spec.subnetId),
-        subnetId: spec.subnetId,
-        machine: paths.key,
-        podCidr: spec.boot.podCidr,
-      })
+      const attachment = await this.#attach(scope, paths, spec)
       const credentials = await credentialsFor({ name: spec.name, addresses: [attachment.address] })
       await this.#options.programs.prepare(scope, { paths, spec, attachment, credentials })
       return this.#bringUp(scope, paths, await this.#save(paths, { ...creating, attachment }))
@@ -178,12 +173,7 @@ class LocalMachines implements MachineProvider {
 
   /** Starts what does not run; a machine whose programs still run is only taken up. The network is made again where a reboot took it. */
   async #bringUp(scope: Scope, paths: MachinePaths, record: MachineRecord): Promise<Machine> {
-    const attachment = await this.#options.fabric.attach(scope, {
-      virtualNetworkId: this.#options.virtualNetworkOf(record.spec.subnetId),
-      subnetId: record.spec.subnetId,
-      machine: paths.key,
-      podCidr: record.spec.boot.podCidr,
-    })
+    const attachment = await this.#attach(scope, paths, record.spec)
     try {
       await this.#options.programs.start(scope, { paths, spec: record.spec, attachment })
     } catch (error) {
@@ -193,6 +183,17 @@ class LocalMachines implements MachineProvider {
     }
     const { failure: _, ...sound } = record
     return machineOf(await this.#save(paths, { ...sound, attachment, state: 'Running' }))
+  }
+
+  #attach(scope: Scope, paths: MachinePaths, { subnetId, podNetwork, boot }: MachineSpec): Promise<Attachment> {
+    const kind = podNetwork?.kind ?? 'overlay'
+    return this.#options.fabric.attach(scope, {
+      virtualNetworkId: this.#options.virtualNetworkOf(subnetId),
+      subnetId,
+      machine: paths.key,
+      ...(kind === 'overlay' ? { podCidr: boot.podCidr } : {}),
+      ...(podNetwork?.kind === 'subnet' ? { podAddresses: podNetwork } : {}),
+    })
   }
 
   #pathsOf(clusterId: string, name: string): MachinePaths {

@@ -85,7 +85,9 @@ async function prepare(
       mkdir(path, { recursive: true }),
     ),
   )
-  const cni = renderCniConfig({ podCidr: spec.boot.podCidr, dataDirectory: paths.cniStateDirectory })
+  const { podAddresses: addresses, podSubnetPrefix: subnet } = attachment
+  const pods = addresses === undefined || subnet === undefined ? spec.boot.podCidr : { subnet, addresses }
+  const cni = renderCniConfig({ pods, dataDirectory: paths.cniStateDirectory })
   const containerd = renderContainerdConfig({
     rootDirectory: paths.containerdRoot,
     stateDirectory: paths.containerdState,
@@ -98,7 +100,8 @@ async function prepare(
   })
   const agent = agentConfig({ paths, spec, attachment, disksDirectory: options.disksDirectory })
   await Promise.all([
-    writeFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni),
+    // Without one the node is not Ready, as AKS's is, until its user has brought a plugin.
+    ...(spec.podNetwork?.kind === 'none' ? [] : [writeFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni)]),
     writeFile(paths.containerdConfig, containerd),
     writeDurableFile(paths.bootstrapKubeconfig, credentials.kubeconfig, 0o600),
     writeDurableFile(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),

@@ -191,6 +191,22 @@ class HostFabric implements LocalFabric {
     })
   }
 
+  async releaseHostAddress(
+    scope: Scope,
+    { virtualNetworkId, name }: { readonly virtualNetworkId: string; readonly name: string },
+  ): Promise<void> {
+    await this.#locks.with(virtualNetworkId, async () => {
+      const network = this.#state.networks[virtualNetworkId]
+      const address = network?.hostAddresses[name]
+      if (network === undefined || address === undefined) return
+      const link = plumbing.routerOf(network)
+      await succeeds(this.#host.run, scope, ['ip', 'addr', 'delete', `${address}/32`, 'dev', link])
+      delete network.hostAddresses[name]
+      if (network.ready) await this.#enforcement.apply(scope, this.#state, network)
+      await this.#file.save()
+    })
+  }
+
   async attach(scope: Scope, request: AttachRequest): Promise<Attachment> {
     const network = this.#network(request.virtualNetworkId)
     const subnet = network.spec.subnets.find(({ id }) => id === request.subnetId)
@@ -210,7 +226,7 @@ class HostFabric implements LocalFabric {
         address: machine.address,
         prefixLength: parseRange(prefix).prefixLength,
         gateway: plumbing.gatewayOf(prefix),
-        ...(machine.pods === undefined ? {} : { podAddresses: machine.pods.addresses }),
+        ...podsOf(network, machine),
       }
     })
   }
@@ -317,6 +333,12 @@ class HostFabric implements LocalFabric {
     addPods(network, known, request)
     return known
   }
+}
+
+function podsOf({ spec }: NetworkState, { pods }: MachineState): Partial<Attachment> {
+  const subnet = spec.subnets.find(({ id }) => id === pods?.subnetId)
+  if (pods === undefined || subnet === undefined) return {}
+  return { podAddresses: pods.addresses, podSubnetPrefix: subnet.addressPrefix }
 }
 
 /** What the machine has stays; the rest of what it is to have is added. */

@@ -18,7 +18,7 @@ export async function addPod(
   await bench.ledger.record('pods', { kind: 'network-namespace', name: networkNamespace })
   await run(bench.scope, ['ip', 'netns', 'add', networkNamespace])
   const list = JSON.parse(
-    renderCniConfig({ podCidr: pod.podCidr, dataDirectory: join(bench.directory, 'cni', pod.machineNamespace) }),
+    renderCniConfig({ pods: pod.podCidr, dataDirectory: join(bench.directory, 'cni', pod.machineNamespace) }),
   ) as { readonly name: string; readonly cniVersion: string; readonly plugins: readonly object[] }
   const input = JSON.stringify({ name: list.name, cniVersion: list.cniVersion, ...list.plugins[0] })
   const { stdout } = await run(

@@ -57,7 +57,7 @@ export async function startContainerd(
     const podCidr = '10.99.0.0/24'
     await writeFile(
       join(machine, 'cni', '10-test.conflist'),
-      renderCniConfig({ podCidr, dataDirectory: join(machine, 'addresses') }),
+      renderCniConfig({ pods: podCidr, dataDirectory: join(machine, 'addresses') }),
     )
     const socketPath = join(machine, 'c.sock')
     await writeFile(join(machine, 'containerd.toml'), configOf(machine, socketPath, options.registries === true))

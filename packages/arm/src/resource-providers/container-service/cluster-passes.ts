@@ -9,12 +9,13 @@ import { groupId, groupOfId } from '../../resource-id.ts'
 import { keys, type Change } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord, Progress } from '../../records.ts'
 import { isUpgrading } from '../../upgrade-plan.ts'
-import { machinesOf, poolsOf } from './cluster-store.ts'
+import { listClusters, machinesOf, poolsOf } from './cluster-store.ts'
 import { standStill, stopPool } from './power.ts'
 import { ensureApplicationRouting } from './application-routing.ts'
-import { ensureFoundation } from './foundation.ts'
+import { ensureFoundation, hostAddressName } from './foundation.ts'
 import { failAuthenticators, reconcileAuthenticators } from './jwt-authenticator-passes.ts'
 import { engineId, inParallel, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
+import { ensureNodeRoutes, leaveMadeResources } from './made-networks.ts'
 import { forgetMachine } from './machine-passes.ts'
 import { planMachines, reconcilePool } from './pool-passes.ts'
 import { upgradePool } from './pool-upgrade.ts'
@@ -46,6 +47,7 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
   if (!(await reconcileAuthenticators(scoped, cluster))) return 'again'
   const pools = await planMachines(scoped, cluster)
   if (pools === undefined) return 'again'
+  const network = networkOf(cluster, subscriptionOf(cluster.id))
   const failures = new Map<string, unknown>()
   const finished = await Promise.all(
     pools.map(async ({ pool, turn }) => {
@@ -55,6 +57,7 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
         if (turn) await upgradePool(scoped, { cluster, pool, controlPlane })
         // Another pool of the same operation is upgraded first.
         else if (isUpgrading(pool)) return false
+        await ensureNodeRoutes(scoped, cluster, network)
         return await finishPool(scoped, pool)
       } catch (error) {
         failures.set(pool.id, error)
@@ -150,9 +153,22 @@ async function tearDown(pass: Pass, cluster: ClusterRecord): Promise<void> {
   pass.tell(id, `Deleting the control plane of ${cluster.name}`)
   await pass.suppliers.engine.delete(pass.scope, id)
   pass.seen.prepared.delete(id)
-  const network = networkOf(cluster, subscriptionOf(cluster.id))
-  await pass.suppliers.fabric?.deleteVirtualNetwork(pass.scope, network.virtualNetworkId.toLowerCase())
+  await leaveNetwork(pass, cluster)
   await removeRecords(pass, cluster)
+}
+
+/** The network goes with the last cluster in it; the user's own stays as a resource. */
+async function leaveNetwork(pass: Pass, cluster: ClusterRecord): Promise<void> {
+  const { fabric } = pass.suppliers
+  const subscriptionId = subscriptionOf(cluster.id)
+  await leaveMadeResources(pass, cluster, networkOf(cluster, subscriptionId))
+  if (fabric === undefined) return
+  const idOf = (one: ClusterRecord): string => networkOf(one, subscriptionId).virtualNetworkId.toLowerCase()
+  const id = idOf(cluster)
+  const all = await listClusters(pass.store, `/subscriptions/${subscriptionId}`)
+  const others = all.filter((other) => other.id !== cluster.id && idOf(other) === id)
+  if (others.length === 0) return fabric.deleteVirtualNetwork(pass.scope, id)
+  await fabric.releaseHostAddress(pass.scope, { virtualNetworkId: id, name: hostAddressName(cluster) })
 }
 
 /** With everything that lies below it: pools, authenticators, maintenance configurations. */

@@ -32,6 +32,8 @@ export interface ClusterNames {
   readonly cluster: string
   readonly resourceGroup: string
   readonly location: string
+  /** Its machines are in a subnet of the user's: what overlaps that is judged with it. */
+  readonly ownNetwork?: boolean
 }
 
 /** Properties as a caller gave them, of the right types, without pools and without what only the service says. */
@@ -87,7 +89,10 @@ export function networkDefaults(given: Json): Json {
   const named = Object.hasOwn(given, 'networkPlugin')
   const plugin = textAt(given, 'networkPlugin') ?? 'azure'
   const overlaid = !named || textAt(given, 'networkPluginMode')?.toLowerCase() === 'overlay'
-  const podCidr = plugin === 'kubenet' || overlaid ? (textAt(given, 'podCidr') ?? defaultPodCidr) : undefined
+  const podCidr =
+    ['kubenet', 'none'].includes(plugin.toLowerCase()) || overlaid
+      ? (textAt(given, 'podCidr') ?? defaultPodCidr)
+      : undefined
   const serviceCidr = textAt(given, 'serviceCidr') ?? '10.0.0.0/16'
   return {
     networkPlugin: plugin,
@@ -123,7 +128,7 @@ export function nextCluster(given: Json, existing: ClusterRecord | undefined, na
   const version = next.kubernetesVersion ?? resolveVersion('')!
   const complete: ClusterProperties = { ...next, kubernetesVersion: version }
   if (existing !== undefined) judgeChange(existing, complete)
-  judgeCluster(complete, existing)
+  judgeCluster(complete, existing, names)
   return complete
 }
 
@@ -175,12 +180,16 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
   }
 }
 
-function judgeCluster(properties: ClusterProperties, existing: ClusterRecord | undefined): void {
+function judgeCluster(
+  properties: ClusterProperties,
+  existing: ClusterRecord | undefined,
+  { ownNetwork }: ClusterNames,
+): void {
   judgeApplicationRouting(properties)
   judgeAccess(properties, existing?.properties)
   if (existing === undefined) {
     judgeDnsPrefix(properties.dnsPrefix)
-    judgeNetwork(properties.networkProfile)
+    judgeNetwork(properties.networkProfile, ownNetwork === true)
   }
   if (properties['disableLocalAccounts'] === true && !isObject(properties['aadProfile'])) {
     throw invalidParameter(
@@ -213,7 +222,7 @@ function judgeDnsPrefix(value: string | undefined): void {
   )
 }
 
-function judgeNetwork(network: NetworkProfile): void {
+function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
   const plugin = network.networkPlugin.toLowerCase()
   if (!['azure', 'kubenet', 'none'].includes(plugin)) {
     throw invalidParameter(
@@ -249,6 +258,7 @@ function judgeNetwork(network: NetworkProfile): void {
       `The specified service CIDR ${network.serviceCidr} is conflicted with the pod CIDR ${network.podCidr}.`,
     )
   }
+  if (ownNetwork) return
   const subnet = parseRange('10.224.0.0/16')
   if (overlaps(services, subnet)) {
     throw new AksError(

@@ -17,6 +17,8 @@ import { readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
 import { automaticPools, isAutomatic, judgeAutomatic, judgeAutomaticPools } from './automatic.ts'
 import { askedOf, judgeTier, skuAfter } from './cluster-sku.ts'
+import { readWorld } from '../network/network-world.ts'
+import { chosenSubnet, judgeNetworkChoice } from './network-choice.ts'
 import { simulatedTag } from './bodies.ts'
 import {
   clusterDefaults,
@@ -77,6 +79,7 @@ export async function putCluster(
       body,
       given,
       current: current?.value,
+      subnetId: current === undefined ? chosenSubnet(givenPools) : current.value.subnetId,
       origin,
       operation,
     })
@@ -89,6 +92,7 @@ export async function putCluster(
     judgeSystem(pools, asked)
     if (isAutomatic(cluster)) judgeAutomaticPools(pools)
     await judgeQuota(hub, { subscriptionId: ref.subscriptionId, cluster, pools })
+    judgeNetworkChoice(await readWorld(hub, ref.subscriptionId), cluster, pools)
     judgeStrict(isStrict(hub, request), recordedOf(cluster, written))
     if (current !== undefined) {
       await judgeUpgradeBegun(hub, {
@@ -154,6 +158,7 @@ interface ClusterWrite {
   readonly body: Json
   readonly given: Json
   readonly current: ClusterRecord | undefined
+  readonly subnetId: string | undefined
   readonly origin: ClusterOrigin | undefined
   readonly operation: OperationRecord
 }
@@ -161,7 +166,8 @@ interface ClusterWrite {
 function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord {
   const { scope } = request
   const { ref, body, given, current, location } = write
-  const names = { cluster: ref.cluster, resourceGroup: write.group, location }
+  const { subnetId } = write
+  const names = { cluster: ref.cluster, resourceGroup: write.group, location, ownNetwork: subnetId !== undefined }
   const sku = skuAfter(body['sku'], current)
   const properties = nextCluster(askedOf(sku, given, current), current, names)
   if (isAutomatic({ sku })) judgeAutomatic(properties, isObject(body['sku']) ? body['sku'] : {})
@@ -175,6 +181,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
   return {
     kind: 'cluster',
     ...(origin === undefined ? {} : { origin }),
+    ...(subnetId === undefined ? {} : { subnetId }),
     id,
     name: current?.name ?? ref.cluster,
     type: clusterType,

@@ -10,6 +10,7 @@ import type { ClusterRecord, DocumentRecord, GroupRecord } from '../../records.t
 import { fabricNetwork } from '../network/fabric-plan.ts'
 import { readWorld } from '../network/network-world.ts'
 import { groupType } from '../resources/groups.ts'
+import { ensureMadeResources } from './made-networks.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
 import { accessOf } from './api-access.ts'
 import { isFork } from './copies.ts'
@@ -123,6 +124,7 @@ async function ensureNetwork(pass: Pass, cluster: ClusterRecord, network: Cluste
   const { fabric } = pass.suppliers
   if (fabric === undefined) return undefined
   const id = network.virtualNetworkId.toLowerCase()
+  await ensureMadeResources(pass, cluster, network)
   const world = await readWorld(pass, subscriptionOf(cluster.id))
   const document = world.documents.get(id)
   if (document === undefined) throw new Error(`The virtual network ${network.virtualNetworkId} of the cluster is gone`)

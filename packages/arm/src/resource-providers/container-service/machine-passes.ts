@@ -2,11 +2,14 @@
 
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
-import { machineSpec, networkOf } from '../../machine-spec.ts'
+import { SubnetFullError } from '@aksel/provider/fabric'
+import { machineSpec, networkOfSubnet, subnetOf } from '../../machine-spec.ts'
 import { keys } from '../../store-keyspace.ts'
-import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
+import type { ClusterRecord, DocumentRecord, MachineRecord, PoolRecord } from '../../records.ts'
+import { modelOf } from './network-model.ts'
+import { rangesOf } from '../network/virtual-networks.ts'
 import { drain, removeNode, waitForReady } from './nodes.ts'
-import { engineId, machinesOfPool, subscriptionOf, type Pass } from './pass.ts'
+import { engineId, machinesOfPool, type Pass } from './pass.ts'
 import { judgeSpotBegin } from './spot-market.ts'
 import { deallocateEvicted, giveNotice, tellEvicted } from './spot-passes.ts'
 import { ensureSandboxing } from './pod-sandboxing.ts'
@@ -36,15 +39,18 @@ export async function bringUp(
   try {
     if (known === undefined || known.state === 'Creating') {
       await ensureSandboxing(pass, cluster, pool)
-      const { subnetId } = networkOf(cluster, subscriptionOf(cluster.id))
-      await provider.create(pass.scope, machineSpec({ cluster, pool, machine, controlPlane, subnetId }), (node) =>
-        pass.suppliers.engine.nodeCredentials(id, node),
-      )
+      const subnetId = subnetOf(cluster, pool)
+      const networkPrefixes = await prefixesOf(pass, networkOfSubnet(subnetId))
+      const spec = machineSpec({ cluster, pool, machine, controlPlane, subnetId, networkPrefixes })
+      await provider.create(pass.scope, spec, (node) => pass.suppliers.engine.nodeCredentials(id, node))
     } else {
       await provider.start(pass.scope, id, machine.name)
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
+    if (error instanceof SubnetFullError) {
+      throw new AksError(400, 'SubnetIsFull', `${why} Machine '${machine.name}' of agent pool '${pool.name}' has none.`)
+    }
     throw new AksError(
       500,
       'CreateVMSSAgentPoolFailed',
@@ -53,6 +59,12 @@ export async function bringUp(
     )
   }
   pass.seen.machines.add(key)
+}
+
+/** Ranges of the network; none where it is not there. */
+async function prefixesOf(pass: Pass, networkId: string): Promise<readonly string[]> {
+  const stored = await pass.store.get<DocumentRecord>(keys.resource(networkId))
+  return stored === undefined ? [] : rangesOf(stored.value)
 }
 
 export async function awaitNodes(
@@ -71,6 +83,8 @@ export async function awaitNodes(
   let missing: readonly string[] = names
   const wait = {
     names,
+    // Nodes without a network plugin wait for the one that their user brings.
+    registered: modelOf(cluster.properties.networkProfile) === 'none',
     signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
     missing: (still: readonly string[]) => {
       missing = still

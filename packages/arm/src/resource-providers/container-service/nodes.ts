@@ -28,6 +28,8 @@ export async function waitForReady(
     readonly names: readonly string[]
     readonly signal: AbortSignal
     readonly missing: (names: readonly string[]) => void
+    /** It is enough that they have registered. */
+    readonly registered?: boolean
   },
 ): Promise<void> {
   if (wait.names.length === 0) return
@@ -38,7 +40,8 @@ export async function waitForReady(
     satisfied: (known) => {
       const missing = wait.names.filter((name) => {
         const node = known.get(name)
-        return node === undefined || !isReady(node) || !isInitialized(node)
+        if (node === undefined) return true
+        return wait.registered !== true && (!isReady(node) || !isInitialized(node))
       })
       wait.missing(missing)
       return missing.length === 0

@@ -1,7 +1,6 @@
 // An agent pool's properties: defaults as the service fills them in, and what may be.
 
 import { badRequest, changeNotAllowed, invalidParameter, missingParameter, AksError } from '../../azure-errors.ts'
-import { textAt } from '../body.ts'
 import { isSandboxed, sandboxedRuntimes } from './pod-sandboxing.ts'
 import { readShape } from './shape.ts'
 import { poolShape } from './pool-shape.ts'
@@ -29,6 +28,8 @@ const immutable = [
   'scaleSetEvictionPolicy',
   'spotMaxPrice',
   'vnetSubnetID',
+  'podSubnetID',
+  'podIPAllocationMode',
   'type',
 ] as const
 
@@ -138,17 +139,6 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   judgeLabels(pool)
   judgeTaints(pool.nodeTaints ?? [])
   judgeZones(pool)
-  const subnet = textAt(pool, 'vnetSubnetID')
-  if (subnet !== undefined && subnet !== '') {
-    throw new AksError(
-      400,
-      'InvalidResourceReference',
-      `Resource ${subnet} referenced by the agent pool was not found: virtual networks of your own are not available here.`,
-      {
-        target: 'agentPoolProfile.vnetSubnetID',
-      },
-    )
-  }
 }
 
 const linuxSkus = [

@@ -16,6 +16,9 @@ import { objectAt, readObject, textAt } from '../body.ts'
 import { readTags } from '../resources/names.ts'
 import { isAutomatic, judgeAutomaticPools } from './automatic.ts'
 import { simulatedTag } from './bodies.ts'
+import { readWorld } from '../network/network-world.ts'
+import { judgeNetworkChoice } from './network-choice.ts'
+import { maxPodsDefaults, modelOf } from './network-model.ts'
 import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
 import { nextVersions, upgradeAfter } from './pool-versions.ts'
 import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
@@ -24,14 +27,15 @@ import { judgeStrict, recordedOfPool } from './recorded.ts'
 import { judgeQuota } from './usages.ts'
 import { judgeUpgradeWish } from './upgrade-checks.ts'
 
-export function poolContext(cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>): PoolContext {
-  const network = cluster.properties.networkProfile
-  const overlay = textAt(network, 'networkPluginMode')?.toLowerCase() === 'overlay'
-  const flat = network.networkPlugin.toLowerCase() === 'azure' && !overlay
+export function poolContext(
+  cluster: Pick<ClusterRecord, 'version' | 'location' | 'properties'>,
+  given: Json = {},
+): PoolContext {
+  const model = modelOf(cluster.properties.networkProfile, given)
   return {
     clusterVersion: cluster.version,
     location: cluster.location,
-    maxPodsDefault: overlay ? 250 : flat ? 30 : 110,
+    maxPodsDefault: maxPodsDefaults[model],
   }
 }
 
@@ -49,7 +53,7 @@ export interface PoolWrite {
 /** The pool after the write; throws what Azure would refuse. */
 export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   const { ref, existing, cluster } = write
-  const context = poolContext(cluster)
+  const context = poolContext(cluster, { ...existing?.properties, ...write.given })
   const { tags: givenTags, ...asGiven } = write.given
   const given = { ...ofSnapshot(write.snapshot), ...asGiven }
   const properties = withSpotRules(nextPool(given, existing?.properties, context))
@@ -189,6 +193,7 @@ export async function putPool(
     judgeSystemPools(all)
     if (isAutomatic(cluster.value)) judgeAutomaticPools([pool])
     await judgeQuota(hub, { subscriptionId: ref.subscriptionId, cluster: cluster.value, pools: all })
+    judgeNetworkChoice(await readWorld(hub, ref.subscriptionId), cluster.value, all)
     if (pool.upgrade !== undefined && pool.version + pool.nodeImageVersion !== versionsText(current?.value)) {
       await judgeUpgradeWish(hub, {
         cluster: cluster.value,

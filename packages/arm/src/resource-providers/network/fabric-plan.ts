@@ -4,7 +4,8 @@ import type { Peering, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
 import type { DocumentRecord, Json } from '../../records.ts'
 import type { Stored } from '../../store-keyspace.ts'
 import { gatewayAddresses } from './nat-gateways.ts'
-import { childrenOf, referenceAt, referencesAt, type ChildDocument, type NetworkWorld } from './network-world.ts'
+import { childrenOf, referenceAt, referencesAt, type ChildDocument } from './network-references.ts'
+import { type NetworkWorld } from './network-world.ts'
 import { stateOf } from './peerings.ts'
 import { compiledRoutes } from './route-tables.ts'
 import { compiledRules } from './security-groups.ts'
@@ -18,7 +19,7 @@ export function fabricNetwork({ value }: Pick<Stored<DocumentRecord>, 'value'>, 
   const peerings = childrenOf(value.properties, 'virtualNetworkPeerings').filter(
     (peering) => stateOf(peering, value.id, world) === 'Connected',
   )
-  const podPrefixes = world.podPrefixes.get(id) ?? []
+  const podPrefixes = [...new Set((world.podPrefixes.get(id) ?? []).map(({ prefix }) => prefix))]
   return {
     id,
     addressPrefix: addressPrefix!,

@@ -5,7 +5,8 @@ import type { Json } from '../../records.ts'
 import { isObject } from '../body.ts'
 import { inUse, refused } from './network-errors.ts'
 import { findReferenced, readNumber, type NetworkType, type WriteContext } from './network-type.ts'
-import { referencesAt, subnetsWith, type NetworkWorld } from './network-world.ts'
+import { referencesAt } from './network-references.ts'
+import { subnetsWith, type NetworkWorld } from './network-world.ts'
 
 export const natGateways: NetworkType = {
   path: 'natGateways',

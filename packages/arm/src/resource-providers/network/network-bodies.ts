@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 import type { DocumentRecord, Json } from '../../records.ts'
 import type { Stored } from '../../store-keyspace.ts'
 import type { ChildType, NetworkType } from './network-type.ts'
-import { childrenOf, networkNamespace, type ChildDocument, type NetworkWorld } from './network-world.ts'
+import { childrenOf, type ChildDocument } from './network-references.ts'
+import { networkNamespace, type NetworkWorld } from './network-world.ts'
 
 /** Changes with every write of the record, and with nothing else. */
 export function etagOf({ modRevision }: Pick<Stored<unknown>, 'modRevision'>): string {

@@ -25,7 +25,7 @@ export async function reconcileNetworkResource(pass: Pass, id: string): Promise<
     await releaseAddresses(pass, [value])
     return (await end(pass, value, { kind: 'delete', key, expected: stored.modRevision })) ? 'done' : 'again'
   }
-  const reserved = await withAddress(pass, value)
+  const reserved = await reservedDocument(pass, value)
   const { progress: _, ...rest } = reserved
   const finished: DocumentRecord = { ...rest, progress: { provisioningState: 'Succeeded' } }
   // The fabric is told of what will stand when the operation has ended.
@@ -51,7 +51,8 @@ export async function tellFabric(pass: Pass, world: NetworkWorld, id: string): P
   }
 }
 
-async function withAddress(pass: Pass, value: DocumentRecord): Promise<DocumentRecord> {
+/** With its public address or range, where it is to have one and has none yet. */
+export async function reservedDocument(pass: Pass, value: DocumentRecord): Promise<DocumentRecord> {
   const wanted = wantedRange(value)
   if (wanted === undefined) return value
   const { fabric } = pass.suppliers

@@ -12,7 +12,8 @@ import { childBody, resourceBody } from './network-bodies.ts'
 import { childNotFound } from './network-errors.ts'
 import type { ChildType, NetworkType } from './network-type.ts'
 import { networkTypes } from './network-types.ts'
-import { childrenOf, networkNamespace, readWorld } from './network-world.ts'
+import { childrenOf } from './network-references.ts'
+import { networkNamespace, readWorld } from './network-world.ts'
 import {
   beginDelete,
   deleteChild,

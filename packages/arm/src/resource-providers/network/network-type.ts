@@ -5,7 +5,8 @@ import type { DocumentRecord, Json } from '../../records.ts'
 import type { Stored } from '../../store-keyspace.ts'
 import { isObject } from '../body.ts'
 import { badCidr, badName, badPrefix, badReference, missingField, unreadable } from './network-errors.ts'
-import type { ChildDocument, NetworkWorld } from './network-world.ts'
+import type { ChildDocument } from './network-references.ts'
+import type { NetworkWorld } from './network-world.ts'
 
 export interface WriteContext {
   /** Of the resource that is written. */

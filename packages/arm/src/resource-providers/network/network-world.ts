@@ -4,9 +4,11 @@ import { parseAddress } from '@aksel/base/ipv4'
 import type { SubnetEgress } from '@aksel/provider/fabric'
 import type { Hub } from '../../hub.ts'
 import { networkOf, subnetOf } from '../../machine-spec.ts'
-import type { ClusterRecord, DocumentRecord, Json, PoolRecord, Resource } from '../../records.ts'
+import type { ClusterRecord, DocumentRecord, PoolRecord, Resource } from '../../records.ts'
 import { keys, type Stored } from '../../store-keyspace.ts'
-import { isObject } from '../body.ts'
+import { outboundAddressIds } from '../container-service/outbound.ts'
+import { childrenOf, referenceAt, type ChildDocument } from './network-references.ts'
+import { modelOf, podAddressesPerNode } from '../container-service/network-model.ts'
 
 export const networkNamespace = 'Microsoft.Network'
 
@@ -23,16 +25,12 @@ export interface NetworkWorld {
   readonly taken: ReadonlyMap<string, readonly TakenAddress[]>
   /** Subnets that pools are told to use, in lower case, with the pool's id; they may have no machine yet. */
   readonly claims: ReadonlyMap<string, string>
+  /** Addresses that pools take when they are whole, by the subnet's id in lower case. */
+  readonly wanted: ReadonlyMap<string, readonly { readonly pool: string; readonly count: number }[]>
   /** Ranges of pods beside the network's own, by the network's id in lower case. */
-  readonly podPrefixes: ReadonlyMap<string, readonly string[]>
+  readonly podPrefixes: ReadonlyMap<string, readonly { readonly cluster: string; readonly prefix: string }[]>
   /** How clusters want their machines to leave, by the subnet's id in lower case. */
   readonly egress: ReadonlyMap<string, SubnetEgress>
-}
-
-/** A child as it is kept inside its parent. */
-export interface ChildDocument {
-  readonly name: string
-  readonly properties: Json
 }
 
 export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscriptionId: string): Promise<NetworkWorld> {
@@ -49,13 +47,22 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
   }
   const taken = new Map<string, TakenAddress[]>()
   const claims = new Map<string, string>()
+  const wanted = new Map<string, { readonly pool: string; readonly count: number }[]>()
   const egress = new Map<string, SubnetEgress>()
   for (const pool of pools) {
     const cluster = clusters.get(pool.clusterId.toLowerCase())
     if (cluster === undefined) continue
     const subnetId = subnetOf(cluster, pool).toLowerCase()
     claims.set(subnetId, pool.id)
-    if (cluster.properties.networkProfile['outboundType'] === 'none') egress.set(subnetId, { kind: 'none' })
+    const model = modelOf(cluster.properties.networkProfile, pool.properties)
+    const podSubnetId = (model === 'podSubnet' ? String(pool.properties['podSubnetID']) : subnetId).toLowerCase()
+    claims.set(podSubnetId, pool.id)
+    const { count } = pool.properties
+    add(wanted, subnetId, { pool: pool.id, count })
+    const forPods = podAddressesPerNode(model, pool.properties)
+    if (forPods > 0) add(wanted, podSubnetId, { pool: pool.id, count: count * forPods })
+    const way = egressOf(cluster, documents)
+    if (way !== undefined) egress.set(subnetId, way)
     const machines = hub.suppliers.machines(pool.simulated).list(cluster.id.toLowerCase())
     const own = machines.filter(({ name, address }) => address !== '' && name.startsWith(`aks-${pool.name}-`))
     const known = taken.get(subnetId) ?? []
@@ -64,14 +71,30 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
       ...own.map(({ name, address }) => ({ address: parseAddress(address), owner: configurationOf(cluster, name) })),
     ])
   }
-  const podPrefixes = new Map<string, readonly string[]>()
+  const podPrefixes = new Map<string, { readonly cluster: string; readonly prefix: string }[]>()
   for (const cluster of clusters.values()) {
     const { podCidr } = cluster.properties.networkProfile
-    if (podCidr === undefined) continue
     const id = networkOf(cluster, subscriptionId).virtualNetworkId.toLowerCase()
-    podPrefixes.set(id, [...new Set([...(podPrefixes.get(id) ?? []), podCidr])])
+    if (podCidr !== undefined) add(podPrefixes, id, { cluster: cluster.id, prefix: podCidr })
   }
-  return { documents, taken, claims, podPrefixes, egress }
+  return { documents, taken, claims, wanted, podPrefixes, egress }
+}
+
+/** Undefined until the addresses are reserved, and where a gateway or routes see to it. */
+function egressOf(
+  cluster: ClusterRecord,
+  documents: ReadonlyMap<string, Stored<DocumentRecord>>,
+): SubnetEgress | undefined {
+  if (cluster.properties.networkProfile['outboundType'] === 'none') return { kind: 'none' }
+  const addresses = outboundAddressIds(cluster).flatMap((id) => {
+    const address = documents.get(id.toLowerCase())?.value.properties['ipAddress']
+    return typeof address === 'string' ? [address] : []
+  })
+  return addresses.length === 0 ? undefined : { kind: 'addresses', addresses }
+}
+
+function add<T>(map: Map<string, T[]>, key: string, value: T): void {
+  map.set(key, [...(map.get(key) ?? []), value])
 }
 
 /** The id that Azure would give to the IP configuration of a machine: a scale set's instance and its network interface. */
@@ -80,25 +103,6 @@ function configurationOf(cluster: ClusterRecord, machine: string): string {
   const group = `/subscriptions/${cluster.id.split('/')[2]}/resourceGroups/${cluster.properties.nodeResourceGroup}`
   const set = `${group}/providers/Microsoft.Compute/virtualMachineScaleSets/${scaleSet}`
   return `${set}/virtualMachines/${Number.parseInt(instance!, 36)}/networkInterfaces/${scaleSet}/ipConfigurations/ipconfig1`
-}
-
-/** Children kept in the parent's properties under this name. */
-export function childrenOf(properties: Json, field: string): readonly ChildDocument[] {
-  const value = properties[field]
-  return Array.isArray(value) ? (value as readonly ChildDocument[]) : []
-}
-
-/** The id at `properties.NAME.id`. */
-export function referenceAt(properties: Json, name: string): string | undefined {
-  const value = properties[name]
-  return isObject(value) && typeof value['id'] === 'string' ? value['id'] : undefined
-}
-
-/** Ids in a list of references. */
-export function referencesAt(properties: Json, name: string): readonly string[] {
-  const value = properties[name]
-  if (!Array.isArray(value)) return []
-  return value.flatMap((each) => (isObject(each) && typeof each['id'] === 'string' ? [each['id']] : []))
 }
 
 export interface SubnetPlace {

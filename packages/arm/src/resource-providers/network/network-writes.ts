@@ -14,7 +14,8 @@ import { readLocation, readTags } from '../resources/names.ts'
 import { etagOf } from './network-bodies.ts'
 import { unreadable } from './network-errors.ts'
 import { judgeNetworkName, readList, type ChildType, type NetworkType, type WriteContext } from './network-type.ts'
-import { childrenOf, networkNamespace, readWorld, type ChildDocument } from './network-world.ts'
+import { childrenOf, type ChildDocument } from './network-references.ts'
+import { networkNamespace, readWorld } from './network-world.ts'
 
 export interface NetworkRef extends GroupRef {
   readonly type: NetworkType

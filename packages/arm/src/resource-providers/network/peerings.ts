@@ -5,7 +5,8 @@ import type { DocumentRecord, Json } from '../../records.ts'
 import { objectAt } from '../body.ts'
 import { badReference, missingField, refused } from './network-errors.ts'
 import type { ChildType, WriteContext } from './network-type.ts'
-import { childrenOf, referenceAt, type ChildDocument, type NetworkWorld } from './network-world.ts'
+import { childrenOf, referenceAt, type ChildDocument } from './network-references.ts'
+import { type NetworkWorld } from './network-world.ts'
 
 export const peeringStates = ['Initiated', 'Connected', 'Disconnected'] as const
 export type PeeringState = (typeof peeringStates)[number]

@@ -6,7 +6,8 @@ import type { Json } from '../../records.ts'
 import { textAt } from '../body.ts'
 import { refused } from './network-errors.ts'
 import { readPrefix, readWord, type ChildType, type NetworkType } from './network-type.ts'
-import { childrenOf, subnetsWith } from './network-world.ts'
+import { childrenOf } from './network-references.ts'
+import { subnetsWith } from './network-world.ts'
 
 const route: ChildType = {
   path: 'routes',

@@ -6,7 +6,8 @@ import type { Json } from '../../records.ts'
 import { textAt } from '../body.ts'
 import { inUse, missingField, refused } from './network-errors.ts'
 import { readTexts, readWord, type ChildType, type NetworkType } from './network-type.ts'
-import { childrenOf, subnetsWith, type ChildDocument, type NetworkWorld } from './network-world.ts'
+import { childrenOf, type ChildDocument } from './network-references.ts'
+import { subnetsWith, type NetworkWorld } from './network-world.ts'
 
 const nameOfType = 'Microsoft.Network/networkSecurityGroups'
 const priorityLeast = 100

@@ -7,7 +7,8 @@ import { ok, param, type ArmRequest, type ArmResponse, type Route } from '../../
 import type { Hub } from '../../hub.ts'
 import { virtualNetworkType } from '../../machine-spec.ts'
 import { readGroup } from '../resources/groups.ts'
-import { childrenOf, readWorld } from './network-world.ts'
+import { childrenOf } from './network-references.ts'
+import { readWorld } from './network-world.ts'
 import { readResource } from './network-writes.ts'
 import { virtualNetworks } from './virtual-networks.ts'
 

@@ -13,7 +13,8 @@ import {
   type NetworkType,
   type WriteContext,
 } from './network-type.ts'
-import { childrenOf, referenceAt, type ChildDocument, type NetworkWorld } from './network-world.ts'
+import { childrenOf, referenceAt, type ChildDocument } from './network-references.ts'
+import { type NetworkWorld } from './network-world.ts'
 import { judgePeerings, peering } from './peerings.ts'
 
 /** Azure's smallest subnet: five addresses are its own. */

@@ -1,0 +1,266 @@
+// Clusters in networks of the user's own: the models of pod networking, what is ordered for each, and what Azure refuses.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { nodes } from '@aksel/api/resources'
+import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { openFrontDoor, subscriptionId, type Answer, type OpenedFrontDoor } from './testing/opened-front-door.ts'
+
+const group = `/subscriptions/${subscriptionId}/resourceGroups/rg`
+const idOf = (type: string, name: string): string => `${group}/providers/Microsoft.Network/${type}/${name}`
+const subnetId = (name: string): string => `${idOf('virtualNetworks', 'net')}/subnets/${name}`
+const clusterPath = (name: string): string => `${group}/providers/Microsoft.ContainerService/managedClusters/${name}`
+
+const subnets = [
+  ['nodes', '10.1.0.0/24', {}],
+  ['pods', '10.1.4.0/22', {}],
+  ['small', '10.1.8.0/27', {}],
+  ['routed', '10.1.9.0/24', { routeTable: { id: idOf('routeTables', 'table') } }],
+  ['foreign', '10.1.10.0/24', { delegations: [{ name: 'd', properties: { serviceName: 'Microsoft.Sql/servers' } }] }],
+] as const
+
+async function withNetworks(): Promise<OpenedFrontDoor> {
+  const opened = await openFrontDoor()
+  await opened.call('PUT', group, { body: { location: 'eastus' } })
+  await opened.call('PUT', idOf('routeTables', 'table'), { body: { location: 'eastus', properties: {} } })
+  const network = (prefix: string, list: readonly unknown[]): object => ({
+    location: 'eastus',
+    properties: { addressSpace: { addressPrefixes: [prefix] }, subnets: list },
+  })
+  const own = subnets.map(([name, addressPrefix, more]) => ({ name, properties: { addressPrefix, ...more } }))
+  const put = await opened.call('PUT', idOf('virtualNetworks', 'net'), { body: network('10.1.0.0/16', own) })
+  assert.equal(put.status, 201, put.text)
+  const other = { name: 'nodes', properties: { addressPrefix: '10.2.0.0/24' } }
+  await opened.call('PUT', idOf('virtualNetworks', 'other'), { body: network('10.2.0.0/16', [other]) })
+  await opened.door.idle()
+  return opened
+}
+
+interface Wish {
+  readonly network?: object
+  readonly pool?: object
+  readonly pools?: readonly object[]
+  readonly name?: string
+}
+
+async function create(opened: OpenedFrontDoor, { network, pool, pools = [], name = 'c1' }: Wish): Promise<Answer> {
+  const first = { name: 'system', mode: 'System', count: 2, vnetSubnetID: subnetId('nodes'), ...pool }
+  const properties = {
+    dnsPrefix: name,
+    agentPoolProfiles: [first, ...pools],
+    ...(network === undefined ? {} : { networkProfile: network }),
+  }
+  const answer = await opened.call('PUT', clusterPath(name), { body: { location: 'eastus', properties } })
+  await opened.door.idle()
+  return answer
+}
+
+async function ordered(opened: OpenedFrontDoor, wish: Wish): Promise<readonly MachineSpec[]> {
+  const answer = await create(opened, wish)
+  assert.equal(answer.status, 201, answer.text)
+  const { body } = await opened.call('GET', clusterPath(wish.name ?? 'c1'))
+  const { properties } = body as unknown as { readonly properties: { readonly provisioningState: string } }
+  assert.equal(properties.provisioningState, 'Succeeded')
+  return [...opened.machines(false).specs.values()]
+}
+
+const flat = { networkPlugin: 'azure' }
+
+test("a cluster stands in the user's own network, beside others, and leaves it as it was", async () => {
+  await using opened = await withNetworks()
+  const [spec] = await ordered(opened, {})
+  assert.deepEqual([spec?.subnetId, spec?.podNetwork], [subnetId('nodes').toLowerCase(), undefined])
+  assert.deepEqual(spec?.boot.nonMasqueradeCidrs, ['10.244.0.0/16'])
+  await ordered(opened, { name: 'c2', network: { podCidr: '10.245.0.0/16' } })
+  const fabricId = idOf('virtualNetworks', 'net').toLowerCase()
+  assert.deepEqual([...opened.fabric.networks.keys()], [fabricId], 'no network was made for them')
+  assert.deepEqual(opened.fabric.networks.get(fabricId)?.podPrefixes, ['10.244.0.0/16', '10.245.0.0/16'])
+  for (const path of [subnetId('nodes'), idOf('virtualNetworks', 'net')]) {
+    assert.match((await opened.call('DELETE', path)).text, /InUseSubnetCannotBeDeleted/)
+  }
+  await opened.call('DELETE', clusterPath('c1'))
+  await opened.door.idle()
+  assert.equal(opened.fabric.networks.size, 1, 'the second cluster is still there')
+  await opened.call('DELETE', clusterPath('c2'))
+  await opened.door.idle()
+  assert.equal(opened.fabric.networks.size, 0)
+  assert.equal(opened.fabric.publicRanges.size, 0)
+  assert.equal((await opened.call('GET', subnetId('nodes'))).status, 200)
+  assert.equal((await opened.call('DELETE', subnetId('nodes'))).status, 202)
+})
+
+test('each model orders pods and addresses as AKS documents it', async () => {
+  const of = async (wish: Wish): Promise<readonly unknown[]> => {
+    await using opened = await withNetworks()
+    const [spec] = await ordered(opened, wish)
+    return [spec?.maxPods, spec?.podNetwork, spec?.boot.podCidr, spec?.boot.nonMasqueradeCidrs]
+  }
+  const nodesSubnet = subnetId('nodes').toLowerCase()
+  const podsSubnet = subnetId('pods').toLowerCase()
+  assert.deepEqual(await of({}), [250, undefined, '10.244.0.0/24', ['10.244.0.0/16']])
+  assert.deepEqual(await of({ network: flat }), [
+    30,
+    { kind: 'subnet', subnetId: nodesSubnet, count: 30, inBlocks: false },
+    '',
+    ['10.1.0.0/16'],
+  ])
+  const podSubnetID = subnetId('pods')
+  assert.deepEqual(await of({ network: flat, pool: { podSubnetID } }), [
+    110,
+    { kind: 'subnet', subnetId: podsSubnet, count: 112, inBlocks: false },
+    '',
+    ['10.1.0.0/16'],
+  ])
+  const blocks = { podSubnetID, podIPAllocationMode: 'StaticBlock', maxPods: 47 }
+  assert.deepEqual(await of({ network: flat, pool: blocks }), [
+    47,
+    { kind: 'subnet', subnetId: podsSubnet, count: 48, inBlocks: true },
+    '',
+    ['10.1.0.0/16'],
+  ])
+  assert.deepEqual(await of({ network: { networkPlugin: 'kubenet' } }), [
+    110,
+    { kind: 'routeTable' },
+    '10.244.0.0/24',
+    ['10.244.0.0/16'],
+  ])
+  assert.deepEqual(await of({ network: { networkPlugin: 'none' } }), [
+    250,
+    { kind: 'none' },
+    '10.244.0.0/24',
+    ['10.244.0.0/16'],
+  ])
+})
+
+test('kubenet keeps a route to the pods of every node in the route table of the subnet', async () => {
+  await using opened = await withNetworks()
+  await ordered(opened, { network: { networkPlugin: 'kubenet' } })
+  const network = opened.fabric.networks.get(idOf('virtualNetworks', 'net').toLowerCase())
+  const wanted = opened
+    .machines(false)
+    .list()
+    .map(({ name, address }, index) => ({
+      name: `${name}____`,
+      addressPrefix: `10.244.${index}.0/24`,
+      nextHop: 'VirtualAppliance',
+      nextHopAddress: address,
+    }))
+  assert.equal(wanted.length, 2)
+  assert.deepEqual(network?.subnets.find(({ id }) => id.endsWith('/nodes'))?.routes, wanted)
+  await opened.call('PUT', `${clusterPath('c1')}/agentPools/system`, {
+    body: { properties: { count: 1, mode: 'System' } },
+  })
+  await opened.door.idle()
+  const left = opened.fabric.networks.get(network!.id)?.subnets.find(({ id }) => id.endsWith('/nodes'))?.routes
+  assert.deepEqual(left, wanted.slice(0, 1))
+  await opened.call('DELETE', clusterPath('c1'))
+  await opened.door.idle()
+  const { body } = await opened.call('GET', subnetId('nodes'))
+  const { properties } = body as unknown as { readonly properties: Readonly<Record<string, unknown>> }
+  assert.equal(properties['routeTable'], undefined)
+})
+
+test('machines leave by the addresses that the outbound type gives them', async () => {
+  const egressOf = async (wish: Wish): Promise<unknown> => {
+    await using opened = await withNetworks()
+    await ordered(opened, wish)
+    const [network] = [...opened.fabric.networks.values()]
+    const ranges = [...opened.fabric.publicRanges.values()].map((range) => range.replace('/32', ''))
+    return [
+      network?.subnets.find(({ id }) => /\/(nodes|routed|aks-subnet)$/.test(id) && id === specSubnet(opened))?.egress,
+      ranges.length,
+    ]
+  }
+  const specSubnet = (opened: OpenedFrontDoor): string => [...opened.machines(false).specs.values()][0]!.subnetId
+  assert.deepEqual(await egressOf({}), [{ kind: 'addresses', addresses: ['20.1.0.16'] }, 1])
+  const two = { loadBalancerProfile: { managedOutboundIPs: { count: 2 } } }
+  assert.deepEqual(await egressOf({ network: two }), [{ kind: 'addresses', addresses: ['20.1.0.16', '20.1.1.16'] }, 2])
+  const managed = { outboundType: 'managedNATGateway' }
+  assert.deepEqual(await egressOf({ network: managed, pool: { vnetSubnetID: '' } }), [
+    { kind: 'addresses', addresses: ['20.1.0.16'] },
+    1,
+  ])
+  assert.deepEqual(await egressOf({ network: { outboundType: 'none' } }), [{ kind: 'none' }, 0])
+  const routed = { network: { outboundType: 'userDefinedRouting' }, pool: { vnetSubnetID: subnetId('routed') } }
+  assert.deepEqual(await egressOf(routed), [undefined, 0])
+})
+
+test('a cluster whose plugin the user brings is there once its nodes have registered', async () => {
+  await using opened = await withNetworks()
+  await ordered(opened, { network: { networkPlugin: 'none' } })
+  const client = opened.engine.client([...opened.engine.clusters.keys()][0]!)
+  assert.equal(client.peekAll(nodes).length, 2)
+})
+
+const refusals: readonly (readonly [what: string, wish: Wish, code: string, words: RegExp])[] = [
+  [
+    'a subnet that is not there',
+    { pool: { vnetSubnetID: subnetId('none') } },
+    'InvalidResourceReference',
+    /was not found/,
+  ],
+  [
+    'pools in two networks',
+    { pools: [{ name: 'more', vnetSubnetID: `${idOf('virtualNetworks', 'other')}/subnets/nodes` }] },
+    'InvalidParameter',
+    /subnets of one virtual network/,
+  ],
+  [
+    'services where the subnet is',
+    { network: { serviceCidr: '10.1.0.0/16', dnsServiceIP: '10.1.0.10' } },
+    'ServiceCidrOverlapExistingSubnetsCidr',
+    /existing subnet CIDR 10\.1\.0\.0\/24/,
+  ],
+  ['pods where the subnet is', { network: { podCidr: '10.1.0.0/16' } }, 'InvalidParameter', /overlaps the subnet CIDR/],
+  [
+    'more addresses than the subnet has',
+    { network: flat, pool: { vnetSubnetID: subnetId('small') } },
+    'InsufficientSubnetSize',
+    /Pre-allocated IPs 62 exceeds IPs available 27 in Subnet Cidr 10\.1\.8\.0\/27, Subnet Name small/,
+  ],
+  [
+    'a pool that would grow beyond its subnet',
+    { network: flat, pool: { enableAutoScaling: true, minCount: 1, maxCount: 9 } },
+    'InsufficientSubnetSize',
+    /Pre-allocated IPs 279 exceeds IPs available 251/,
+  ],
+  ['a delegated subnet', { pool: { vnetSubnetID: subnetId('foreign') } }, 'InvalidParameter', /is delegated to/],
+  ['a pod subnet with overlay', { pool: { podSubnetID: subnetId('pods') } }, 'InvalidParameter', /without overlay/],
+  [
+    'blocks without a pod subnet',
+    { network: flat, pool: { podIPAllocationMode: 'StaticBlock' } },
+    'InvalidParameter',
+    /needs a podSubnetID/,
+  ],
+  [
+    'routes that are not there',
+    { network: { outboundType: 'userDefinedRouting' } },
+    'ExistingRouteTableNotAssociatedWithSubnet',
+    /has not been associated/,
+  ],
+  [
+    'a gateway that is not there',
+    { network: { outboundType: 'userAssignedNATGateway' } },
+    'InvalidParameter',
+    /needs a NAT gateway/,
+  ],
+  [
+    "a made gateway on one's own subnet",
+    { network: { outboundType: 'managedNATGateway' } },
+    'InvalidParameter',
+    /use userAssignedNATGateway/,
+  ],
+]
+
+test('choices of networks that Azure refuses are refused in its words, and nothing is made', async () => {
+  await using opened = await withNetworks()
+  for (const [what, wish, code, words] of refusals) {
+    const answer = await create(opened, wish)
+    assert.deepEqual([answer.status, answer.body?.['code']], [400, code], `${what}: ${answer.text}`)
+    assert.match(String(answer.body?.['message']), words, what)
+    assert.equal((await opened.call('GET', clusterPath('c1'))).status, 404, what)
+  }
+  await ordered(opened, {})
+  const twin = await create(opened, { name: 'c2' })
+  assert.match(twin.text, /overlaps 10\.244\.0\.0\/16 of .* in the same virtual network/)
+})

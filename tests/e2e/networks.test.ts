@@ -1,0 +1,179 @@
+// The shop on every network model, in a network of the user's own that Azure's SDK made; and what goes wrong there when one makes it.
+
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
+import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
+import type { NetworkManagementClient } from '@azure/arm-network'
+import { Aksel } from './aksel.ts'
+import { connectionOf, networkClient, sdkClient } from './sdk-client.ts'
+
+const group = 'networks'
+const region = 'westeurope'
+const ranges = { flat: '10.1.0.0/24', pods: '10.1.4.0/22', kube: '10.1.8.0/24' } as const
+type Subnet = keyof typeof ranges
+
+let aksel: Aksel
+let client: ContainerServiceClient
+let networks: NetworkManagementClient
+const subnetIds = new Map<string, string>()
+
+before(async () => {
+  aksel = await Aksel.inNewFolder()
+  await aksel.ok(['up', '--nodes', '1'], { timeoutMs: 170_000 })
+  const connection = await connectionOf(aksel)
+  client = await sdkClient(connection)
+  networks = await networkClient(connection)
+  await aksel.ok(['az', 'group', 'create', '-n', group, '-l', region])
+  const network = await networks.virtualNetworks.beginCreateOrUpdateAndWait(group, 'shops', {
+    location: region,
+    addressSpace: { addressPrefixes: ['10.1.0.0/16'] },
+    subnets: Object.entries(ranges).map(([name, addressPrefix]) => ({ name, addressPrefix })),
+  })
+  for (const { name, id } of network.subnets ?? []) subnetIds.set(name!, id!)
+})
+
+after(async () => {
+  await aksel[Symbol.asyncDispose]()
+})
+
+interface Shop {
+  readonly kubectl: (...args: readonly string[]) => Promise<string>
+  readonly address: string
+}
+
+/** A cluster of two nodes with the shop on it. */
+async function shopOn(
+  name: string,
+  profile: object,
+  pool: Partial<ManagedClusterAgentPoolProfile> & { readonly vnetSubnetID: string },
+): Promise<Shop> {
+  const created = await client.managedClusters.createOrUpdate(group, name, {
+    location: region,
+    dnsPrefix: name,
+    networkProfile: profile,
+    agentPoolProfiles: [{ name: 'system', mode: 'System', count: 2, vmSize: 'Standard_D2s_v5', ...pool }],
+  })
+  assert.equal(created.provisioningState, 'Succeeded')
+  const { kubeconfigs } = await client.managedClusters.listClusterAdminCredentials(group, name)
+  const path = join(aksel.dataDir, `${name}-kubeconfig`)
+  await writeFile(path, kubeconfigs![0]!.value!)
+  const kubectl = (...args: readonly string[]): Promise<string> => aksel.kubectl(['--kubeconfig', path, ...args])
+  await kubectl('apply', '-f', 'examples/store/manifests')
+  for (const one of ['deployment/shop-front', 'deployment/shop-api', 'statefulset/shop-store']) {
+    await kubectl('rollout', 'status', one, '--timeout=120s')
+  }
+  await kubectl('wait', 'service/shop-front', '--for=jsonpath={.status.loadBalancer.ingress[0].ip}', '--timeout=60s')
+  const address = await kubectl('get', 'service', 'shop-front', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}')
+  return { kubectl, address }
+}
+
+async function addresses({ kubectl }: Shop, kind: 'nodes' | 'pods'): Promise<readonly string[]> {
+  const path = kind === 'pods' ? '{.items[*].status.podIP}' : '{.items[*].status.addresses[0].address}'
+  return (await kubectl('get', kind, '-o', `jsonpath=${path}`)).split(' ')
+}
+
+function assertInside(texts: readonly string[], range: string): void {
+  assert.ok(texts.length > 1, texts.join())
+  const outside = texts.filter((text) => !contains(parseRange(range), parseAddress(text)))
+  assert.deepEqual(outside, [], `not in ${range}`)
+}
+
+/** The page's text; '' where nobody answers in time. */
+function page(address: string): Promise<string> {
+  return new Promise((resolve) => {
+    const outgoing = request(`http://${address}/`, { timeout: 3_000 }, (response) => {
+      const pieces: Buffer[] = []
+      response.on('data', (piece: Buffer) => pieces.push(piece))
+      response.on('end', () => resolve(Buffer.concat(pieces).toString()))
+    })
+    outgoing.on('timeout', () => outgoing.destroy())
+    outgoing.on('error', () => resolve(''))
+    outgoing.end()
+  })
+}
+
+/** Nodes learn of services and endpoints in their own time: asked again until it answers so, or the time is over. */
+async function assertPage(address: string, words: RegExp): Promise<void> {
+  const end = Date.now() + 60_000
+  let last = ''
+  while (Date.now() < end) {
+    last = await page(address)
+    if (words.test(last)) return
+  }
+  assert.match(last, words)
+}
+
+const soldHere = /The corner shop[\s\S]*store shop-store-0/
+const idOf = (subnet: Subnet): string => subnetIds.get(subnet)!
+
+test(
+  "Azure CNI by node subnet: the shop's pods have addresses of the nodes' subnet",
+  { timeout: 300_000 },
+  async () => {
+    const shop = await shopOn('flat', { networkPlugin: 'azure' }, { vnetSubnetID: idOf('flat') })
+    assertInside([...(await addresses(shop, 'nodes')), ...(await addresses(shop, 'pods'))], ranges.flat)
+    assert.equal(await shop.kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].spec.podCIDR}'), '')
+    await assertPage(shop.address, soldHere)
+    await client.managedClusters.delete(group, 'flat')
+  },
+)
+
+test(
+  "Azure CNI by pod subnet: the shop's pods have /28 blocks of a subnet of their own",
+  { timeout: 300_000 },
+  async () => {
+    const blocks = { podSubnetID: idOf('pods'), podIPAllocationMode: 'StaticBlock', maxPods: 31 } as const
+    const shop = await shopOn('blocks', { networkPlugin: 'azure' }, { vnetSubnetID: idOf('flat'), ...blocks })
+    assertInside(await addresses(shop, 'nodes'), ranges.flat)
+    assertInside(await addresses(shop, 'pods'), ranges.pods)
+    await assertPage(shop.address, soldHere)
+    await client.managedClusters.delete(group, 'blocks')
+  },
+)
+
+test(
+  'kubenet: routes lead to the pods of each node; a security group of the user stops the shop, and a rule lets it go on',
+  { timeout: 300_000 },
+  async () => {
+    const shop = await shopOn('kube', { networkPlugin: 'kubenet' }, { vnetSubnetID: idOf('kube') })
+    assertInside(await addresses(shop, 'nodes'), ranges.kube)
+    assertInside(await addresses(shop, 'pods'), '10.244.0.0/16')
+    await assertPage(shop.address, soldHere)
+    const subnet = await networks.subnets.get(group, 'shops', 'kube')
+    const [, , , , tableGroup, , , , table] = subnet.routeTable!.id!.split('/')
+    const routes: string[] = []
+    for await (const route of networks.routes.list(tableGroup!, table!))
+      routes.push(`${route.addressPrefix} ${route.nextHopIpAddress}`)
+    const nodes = await shop.kubectl(
+      'get',
+      'nodes',
+      '-o',
+      'jsonpath={range .items[*]}{.spec.podCIDR} {.status.addresses[0].address}|{end}',
+    )
+    assert.deepEqual(routes.toSorted(), nodes.split('|').filter(Boolean).toSorted())
+
+    const security = await networks.networkSecurityGroups.beginCreateOrUpdateAndWait(group, 'closed', {
+      location: region,
+    })
+    await networks.subnets.beginCreateOrUpdateAndWait(group, 'shops', 'kube', {
+      ...subnet,
+      networkSecurityGroup: { id: security.id! },
+    })
+    assert.equal(await page(shop.address), '', 'DenyAllInBound')
+    await networks.securityRules.beginCreateOrUpdateAndWait(group, 'closed', 'web', {
+      priority: 100,
+      direction: 'Inbound',
+      access: 'Allow',
+      protocol: 'Tcp',
+      sourceAddressPrefix: 'Internet',
+      sourcePortRange: '*',
+      destinationAddressPrefix: shop.address,
+      destinationPortRange: '80',
+    })
+    await assertPage(shop.address, soldHere)
+  },
+)
