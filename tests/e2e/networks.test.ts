@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
 import type { NetworkManagementClient } from '@azure/arm-network'
@@ -103,6 +104,7 @@ async function assertPage(address: string, words: RegExp): Promise<void> {
   while (Date.now() < end) {
     last = await page(address)
     if (words.test(last)) return
+    await sleep(200)
   }
   assert.match(last, words)
 }

@@ -36,6 +36,7 @@ import { deploymentRoutes } from './resource-providers/deployments/deployment-ro
 import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
 import { neighbourRoutes } from './resource-providers/neighbours/neighbour-routes.ts'
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
+import { networkWatcherRoutes } from './resource-providers/network/network-watcher-routes.ts'
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { moveRoutes } from './resource-providers/resources/move-routes.ts'
@@ -140,6 +141,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...neighbourRoutes(hub),
+    ...networkWatcherRoutes(hub),
     ...virtualNetworkRoutes(hub),
     ...usageRoutes(hub),
     ...lockRoutes(hub),

@@ -264,3 +264,80 @@ test('choices of networks that Azure refuses are refused in its words, and nothi
   const twin = await create(opened, { name: 'c2' })
   assert.match(twin.text, /overlaps 10\.244\.0\.0\/16 of .* in the same virtual network/)
 })
+
+test('Network Watcher tells which rule stops a packet, and where a route leads, as an operator asks az', async () => {
+  await using opened = await withNetworks()
+  const rule = {
+    priority: 200,
+    direction: 'Inbound',
+    access: 'Deny',
+    protocol: 'Tcp',
+    sourceAddressPrefix: 'VirtualNetwork',
+    sourcePortRange: '*',
+    destinationAddressPrefix: '*',
+    destinationPortRange: '8000-8100',
+  }
+  const security = { location: 'eastus', properties: { securityRules: [{ name: 'no-web', properties: rule }] } }
+  await opened.call('PUT', idOf('networkSecurityGroups', 'nsg'), { body: security })
+  const appliance = { addressPrefix: '0.0.0.0/0', nextHopType: 'VirtualAppliance', nextHopIpAddress: '10.1.9.200' }
+  await opened.call('PUT', `${idOf('routeTables', 'table')}/routes/out`, { body: { properties: appliance } })
+  const properties = {
+    addressPrefix: '10.224.0.0/24',
+    networkSecurityGroup: { id: idOf('networkSecurityGroups', 'nsg') },
+    routeTable: { id: idOf('routeTables', 'table') },
+  }
+  // Machines of the fake have addresses of this range.
+  const network = {
+    location: 'eastus',
+    properties: { addressSpace: { addressPrefixes: ['10.1.0.0/16', '10.224.0.0/16'] } },
+  }
+  await opened.call('PUT', idOf('virtualNetworks', 'net'), { body: network })
+  const put = await opened.call('PUT', subnetId('watched'), { body: { properties } })
+  assert.equal(put.status, 201, put.text)
+  await ordered(opened, { pool: { vnetSubnetID: subnetId('watched') } })
+  const shown = (await opened.call('GET', subnetId('watched'))).body as unknown as {
+    readonly properties: { readonly ipConfigurations: readonly { readonly id: string }[] }
+  }
+  const targetResourceId = shown.properties.ipConfigurations[0]!.id.replace(/\/networkInterfaces\/.*$/, '')
+  const watcher = `${group}/providers/Microsoft.Network/networkWatchers/NetworkWatcher_eastus`
+  const ask = async (question: 'ipFlowVerify' | 'nextHop', body: object): Promise<unknown> => {
+    const answer = await opened.call('POST', `${watcher}/${question}`, { body: { targetResourceId, ...body } })
+    assert.equal(answer.status, 200, answer.text)
+    return answer.body
+  }
+  const flow = (remoteIPAddress: string, localPort: string, direction = 'Inbound'): object => ({
+    direction,
+    protocol: 'TCP',
+    localIPAddress: '10.224.0.4',
+    localPort,
+    remoteIPAddress,
+    remotePort: '60000',
+  })
+  const verdict = (access: string, ruleName: string): object => ({ access, ruleName, networkSecurityGroup: 'nsg' })
+  assert.deepEqual(await ask('ipFlowVerify', flow('10.1.0.9', '8080')), verdict('Deny', 'securityRules/no-web'))
+  assert.deepEqual(
+    await ask('ipFlowVerify', flow('10.1.0.9', '443')),
+    verdict('Allow', 'defaultSecurityRules/AllowVnetInBound'),
+  )
+  assert.deepEqual(
+    await ask('ipFlowVerify', flow('8.8.8.8', '443')),
+    verdict('Deny', 'defaultSecurityRules/DenyAllInBound'),
+  )
+  assert.deepEqual(
+    await ask('ipFlowVerify', flow('8.8.8.8', '443', 'Outbound')),
+    verdict('Allow', 'defaultSecurityRules/AllowInternetOutBound'),
+  )
+  const to = (destinationIPAddress: string): object => ({ sourceIPAddress: '10.224.0.4', destinationIPAddress })
+  assert.deepEqual(await ask('nextHop', to('8.8.8.8')), {
+    nextHopType: 'VirtualAppliance',
+    nextHopIpAddress: '10.1.9.200',
+    routeTableId: idOf('routeTables', 'table'),
+  })
+  assert.deepEqual(await ask('nextHop', to('10.1.0.9')), { nextHopType: 'VnetLocal', routeTableId: 'System Route' })
+  const unknown = await opened.call('POST', `${watcher}/nextHop`, {
+    body: { targetResourceId: group, ...to('8.8.8.8') },
+  })
+  assert.equal(unknown.status, 404)
+  const wrong = await opened.call('POST', `${watcher}/nextHop`, { body: { targetResourceId, ...to('ten') } })
+  assert.match(wrong.text, /InvalidIPAddressInRequest/)
+})
