@@ -141,3 +141,22 @@ test('a move is refused before anything is touched', async () => {
     ])
   assert.equal((await door.call('GET', identity)).status, 200)
 })
+
+test('a group goes with the record of a deployment that failed', { timeout: 60_000 }, async () => {
+  await using door = await opened()
+  const resource = {
+    type: 'Microsoft.ManagedIdentity/userAssignedIdentities',
+    apiVersion: '2023-01-31',
+    name: 'i1',
+    location: 'eastus',
+  }
+  const $schema = 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#'
+  const template = { $schema, contentVersion: '1.0.0.0', resources: [resource] }
+  const deployment = `${group}/providers/Microsoft.Resources/deployments/d`
+  const made = await door.call('PUT', deployment, { body: { properties: { mode: 'Incremental', template } } })
+  assert.equal(made.status, 201, made.text)
+  await door.door.idle()
+  assert.equal((await door.call('DELETE', group)).status, 202)
+  await door.door.idle()
+  assert.equal((await door.call('GET', group)).status, 404)
+})

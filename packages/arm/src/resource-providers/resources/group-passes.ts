@@ -31,7 +31,8 @@ export async function reconcileGroup(
   }
   if (clusters.length > 0) return 'done'
   const left = await pass.store.list<DocumentRecord>(keys.below(id))
-  const documents = left.map(({ value }) => value)
+  // Deployments and their operations lie here, too, and are no resources.
+  const documents = left.map(({ value }) => value).filter(({ kind }) => kind === 'document')
   judgeNetworksFree(await readWorld(pass, ref.subscriptionId), documents)
   await releaseAddresses(pass, documents)
   const { operationId } = stored.value.progress
