@@ -173,6 +173,13 @@ test(
       '10000',
     ])
     await aksel.kubectl('wait pod/later --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
+    // What disturbs a machine stays behind when it is redeployed.
+    await order('partition', second)
+    assert.match(await order('redeploy', second), /: redeploy done, Running/)
+    const spec = { nodeName: second }
+    const run = ['run', 'redeployed', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
+    await aksel.kubectl([...run, '--', 'sleep', '10000'])
+    await aksel.kubectl('wait pod/redeployed --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
     await aksel.fails(['machine', 'reboot', '--node', 'nothing'])
   },
 )

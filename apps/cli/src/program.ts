@@ -303,6 +303,7 @@ const machineWords: readonly (readonly [string, string])[] = [
   ['boot', 'Start a machine that stands still.'],
   ['reboot', 'End everything on it in order, and start it again.'],
   ['reimage', 'The same, and it begins with nothing.'],
+  ['redeploy', 'Its power is cut, and it starts as if elsewhere.'],
   ['stop', 'Until it is booted.'],
   ['deallocate', 'As stop.'],
   ['kill', 'A power cut: nobody is told. Until it is booted.'],

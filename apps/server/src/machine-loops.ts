@@ -1,9 +1,10 @@
-// The loops of the server that has a cluster's machines: they say what a machine is, and whether it is on.
+// The loops of the server that has a cluster's machines: they say what a machine is, and whether it is on, and repair it.
 
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { cloudNodeController } from '@aksel/controllers/cloud-node/controller'
 import type { CloudInstances } from '@aksel/controllers/cloud-node/instances'
+import { nodeRepairController, remediator, type RepairableMachines } from '@aksel/controllers/node-repair/controller'
 import { systemAccount } from '@aksel/controllers/identities'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import type { Caches } from '@aksel/runtime/controller'
@@ -17,6 +18,8 @@ export const CLOUD_NODE_MANAGER = 'cloud-node-manager'
 /** The providers, which are opened after the engine: machines speak to its API servers. */
 export interface MachinesOfClusters {
   readonly providers: () => readonly MachineProvider[]
+  /** Whether the resource provider lets a machine be repaired by itself. */
+  readonly mayRepair: (clusterId: string, name: string) => Promise<boolean>
 }
 
 export async function runMachineLoops(
@@ -28,9 +31,38 @@ export async function runMachineLoops(
   },
   caches: Caches,
 ): Promise<void> {
-  const client = options.client(systemAccount(CLOUD_NODE_MANAGER))
-  const instances = instancesOf(options.machines, options.record.spec.id)
-  await runControllers(scope, { caches, controllers: [cloudNodeController({ client, caches, instances })] })
+  const { machines, record, client } = options
+  const { id } = record.spec
+  const controllers = [
+    cloudNodeController({
+      client: client(systemAccount(CLOUD_NODE_MANAGER)),
+      caches,
+      instances: instancesOf(machines, id),
+    }),
+    nodeRepairController({
+      client: client({ name: remediator, groups: ['system:authenticated'] }),
+      caches,
+      machines: repairsOf(machines, id),
+    }),
+  ]
+  await runControllers(scope, { caches, controllers })
+}
+
+function repairsOf({ providers, mayRepair }: MachinesOfClusters, clusterId: string): RepairableMachines {
+  const holderOf = (name: string): MachineProvider | undefined =>
+    providers().find((provider) => provider.find(clusterId, name) !== undefined)
+  return {
+    mayRepair: async (name) => {
+      const machine = holderOf(name)?.find(clusterId, name)
+      if (machine === undefined || machine.heldBy !== undefined || machine.state === 'Stopped') return false
+      return mayRepair(clusterId, name)
+    },
+    repair: async (scope, name, repair) => {
+      const holder = holderOf(name)
+      if (holder === undefined) throw new Error(`There is no machine "${name}" any more`)
+      await holder.order(scope, { clusterId, name }, repair, {})
+    },
+  }
 }
 
 function instancesOf({ providers }: MachinesOfClusters, clusterId: string): CloudInstances {

@@ -38,7 +38,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const files = started.use(await openApiServerFiles(scope, options.apiServer))
   const log = started.use(await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
-  const late: { providers: readonly MachineProvider[] } = { providers: [] }
+  const late: { providers: readonly MachineProvider[]; frontDoor?: FrontDoor } = { providers: [] }
   const engine = started.use(
     await EmbeddedEngine.open(scope, {
       store,
@@ -49,7 +49,10 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),
-      machines: { providers: () => late.providers },
+      machines: {
+        providers: () => late.providers,
+        mayRepair: async (id, name) => (await late.frontDoor?.mayRepair(id, name)) ?? false,
+      },
       ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),
@@ -98,6 +101,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   )
   // Its sockets end before the front door waits for the last of them.
   started.use(desktop)
+  late.frontDoor = frontDoor
   armUrl = await listen(frontDoor, options, {
     cert: identity.serving.certificatePem,
     key: identity.serving.keyPem,

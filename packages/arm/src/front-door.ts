@@ -14,6 +14,7 @@ import { signInRoutes } from './front-door/sign-in.ts'
 import { openTokens, type Identity } from './front-door/tokens.ts'
 import type { Hub, Suppliers, InstallApplicationRouting, PrepareCluster, Subscription } from './hub.ts'
 import { Reconciler } from './reconciler.ts'
+import { mayRepair } from './resource-providers/container-service/auto-repair.ts'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
 import { copyRoutes } from './resource-providers/container-service/copies.ts'
@@ -86,6 +87,8 @@ export interface FrontDoor extends AsyncDisposable {
   resume(): Promise<void>
   /** Resolves when nothing is being reconciled. */
   idle(): Promise<void>
+  /** False for a machine that is off by order, goes, or is being worked on. Ids in lower case. */
+  mayRepair(clusterId: string, machine: string): Promise<boolean>
 }
 
 /** Ends with the scope's signal for reconciling, with disposal for listening. */
@@ -168,6 +171,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
       await runner.idle()
       await reconciler.idle()
     },
+    mayRepair: (clusterId, machine) => mayRepair(store, clusterId, machine),
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server.close()))
     },

@@ -7,6 +7,8 @@ export const machineOrders = [
   'reboot',
   /** The same, and it begins with nothing: no images, no pods' volumes, no logs. */
   'reimage',
+  /** Its power is cut and it starts as if elsewhere: disks stay, and what disturbed it is gone. Nobody is told before. */
+  'redeploy',
   /** It stands still until it is booted. */
   'stop',
   /** As `stop`: nothing is paid for here. */

@@ -54,6 +54,7 @@ export function faultOf(order: MachineOrder): FaultKind | 'none' | undefined {
     case 'boot':
     case 'reboot':
     case 'reimage':
+    case 'redeploy':
     case 'stop':
     case 'deallocate':
     case 'kill':

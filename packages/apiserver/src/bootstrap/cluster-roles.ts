@@ -165,6 +165,9 @@ export const clusterRoles: Readonly<Record<string, PolicyRole>> = {
       'create,update,patch: core,events.k8s.io: events',
     ],
   },
+  'aks-remediator': {
+    rules: ['get,list,watch,patch: core: nodes', 'create,update,patch: core,events.k8s.io: events'],
+  },
   'system:persistent-volume-provisioner': {
     rules: [
       'get,list,watch,create,delete: core: persistentvolumes',

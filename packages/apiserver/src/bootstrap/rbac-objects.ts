@@ -45,6 +45,7 @@ const clusterBindings: readonly (readonly [binding: string, subjects: readonly S
   ['aksel:disk-provisioner', [account('csi-azuredisk-controller-sa')], 'aksel:disk-provisioner'],
   // As on AKS: it tells nodes what their machines are.
   ['cloud-node-manager', [account('cloud-node-manager')]],
+  ['aks-remediator', [user('aks-remediator')]],
   // A machine asks for its node's certificate by a token, a node for its next one by the last; nobody has to approve either.
   ['aksel:kubelet-bootstrap', [groupOf(bootstrappers)], 'system:node-bootstrapper'],
   [

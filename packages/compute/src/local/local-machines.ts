@@ -96,7 +96,7 @@ class LocalMachines implements MachineProvider {
     const paths = this.#pathsOf(clusterId, name)
     return this.#inTurn(paths.key, async () => {
       const record = this.#record(paths, name)
-      if (['boot', 'reboot', 'reimage'].includes(order)) return this.#boot(scope, paths, record, order)
+      if (['boot', 'reboot', 'reimage', 'redeploy'].includes(order)) return this.#boot(scope, paths, record, order)
       if (holdsDown(order)) return this.#bringDown(scope, paths, record, order)
       return this.#disturb(scope, paths, record, order, options)
     })
@@ -105,7 +105,7 @@ class LocalMachines implements MachineProvider {
   async #boot(scope: Scope, paths: MachinePaths, record: MachineRecord, order: MachineOrder): Promise<Machine> {
     const { heldBy: _, ...free } = record
     if (order === 'boot') return this.#bringUp(scope, paths, free)
-    await this.#options.programs.shutDown(scope, paths)
+    if (order !== 'redeploy') await this.#options.programs.shutDown(scope, paths)
     await this.#down(scope, paths, record)
     if (order === 'reimage') await this.#options.programs.wipe(paths)
     return this.#bringUp(scope, paths, free)
