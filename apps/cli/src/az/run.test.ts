@@ -135,9 +135,11 @@ test('versions, accounts and any other call can be asked for', async () => {
 test('a warning names what is recorded without effect', async () => {
   await using bench = await open()
   await bench.az('group create -n rg -l eastus')
-  const ran = await bench.az('aks create -g rg -n c1 -c 1 --network-plugin kubenet --network-policy calico')
+  const ran = await bench.az(
+    'aks create -g rg -n c1 -c 1 --network-plugin azure --network-policy cilium --network-dataplane cilium',
+  )
   assert.equal(ran.code, 0)
-  assert.equal(ran.error, 'WARNING: recorded without effect: networkProfile.networkPlugin\n')
+  assert.equal(ran.error, 'WARNING: recorded without effect: networkProfile.networkDataplane\n')
 })
 
 test('external identity providers are added from a file, shown, listed and deleted', async () => {
