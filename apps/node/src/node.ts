@@ -221,6 +221,7 @@ function proxy(
     servedHere: [options.clusterDns],
     podCidr: options.podSource,
     nonMasqueradeCidrs: options.nonMasqueradeCidrs,
+    servesHealth: true,
     onSynced,
   })
 }

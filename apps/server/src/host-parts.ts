@@ -67,7 +67,10 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     fabric,
     machines,
     diskImages: fileDiskImages({ directory: disksDirectory }),
-    [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      fabric[Symbol.dispose]()
+      await ledger[Symbol.asyncDispose]()
+    },
   }
 }
 

@@ -18,6 +18,7 @@ import { CLOUD_NODE_MANAGER } from './machine-loops.ts'
 import { diskResizer } from '@aksel/storage/resizer'
 import { servedTaintRules } from './device-taint-rules.ts'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
+import { fabricLoadBalancers } from './fabric-load-balancers.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
   /** A `fence` binds what the client writes to a leader's term. */
@@ -117,16 +118,8 @@ function diskIdPrefix({ record, virtualNetworkId }: LoopOptions): string {
   return `${group}/providers/Microsoft.Compute/disks/`
 }
 
-/** Services get their public addresses from the fabric, in the VNet of the cluster's nodes. */
-function loadBalancersOf({ fabric, virtualNetworkId, record }: LoopOptions): LoadBalancers | undefined {
-  if (fabric === undefined) return undefined
-  const network = (): string => {
-    const id = virtualNetworkId()
-    if (id === undefined) throw new Error(`Cluster "${record.spec.name}" has no VNet yet`)
-    return id
-  }
-  return {
-    ensure: (scope, request) => fabric.ensureLoadBalancer(scope, { ...request, virtualNetworkId: network() }),
-    remove: (scope, id) => fabric.deleteLoadBalancer(scope, { virtualNetworkId: network(), id }),
-  }
+/** Services get their addresses from the fabric, in the VNet of the cluster's nodes. */
+function loadBalancersOf(options: LoopOptions): LoadBalancers | undefined {
+  const { fabric } = options
+  return fabric === undefined ? undefined : fabricLoadBalancers({ ...options, fabric })
 }

@@ -14,7 +14,12 @@ import { TestCluster, type MakeLoops } from './testing/cluster.ts'
 /** Signing takes real time, which this clock does not know: these have trials of their own (certificates/controller.test.ts). */
 const elsewhere = new Set(['certificate-approving', 'certificate-signing', 'certificate-cleaner'])
 const tokenKey = await createServiceAccountKey()
-const loadBalancers = { ensure: () => Promise.resolve({ address: '100.66.0.1' }), remove: () => Promise.resolve() }
+const loadBalancers = {
+  vnetRanges: () => [],
+  ensure: () => Promise.resolve({ address: '100.66.0.1' }),
+  remove: () => Promise.resolve(),
+  onProbe: () => ({ [Symbol.dispose]: () => {} }),
+}
 const nodeIpam = { clusterCidrs: ['10.244.0.0/16'] }
 const keys = { rootCaPem: 'PEM', tokenKey, loadBalancers, nodeIpam }
 /** Ends at the end of a minute, so that no run begins a job more than another. */

@@ -55,7 +55,12 @@ function* variants(value: unknown, isTop = true): Generator<unknown> {
 
 const scope = testScope()
 const authority = await createAuthority(scope, { commonName: 'ca', years: 1 })
-const loadBalancers = { ensure: () => Promise.resolve({ address: '100.66.0.1' }), remove: () => Promise.resolve() }
+const loadBalancers = {
+  vnetRanges: () => [],
+  ensure: () => Promise.resolve({ address: '100.66.0.1' }),
+  remove: () => Promise.resolve(),
+  onProbe: () => ({ [Symbol.dispose]: () => {} }),
+}
 /** So that no loop is left out. */
 const keys = {
   rootCaPem: 'PEM',

@@ -101,13 +101,44 @@ export interface Attachment {
   readonly podSubnetPrefix?: string
 }
 
+/** Where Azure's load balancers ask from: the platform's own address, the same in every VNet. */
+export const PROBE_SOURCE = '168.63.129.16'
+
+export const probeProtocols = ['Tcp', 'Http', 'Https'] as const
+export type ProbeProtocol = (typeof probeProtocols)[number]
+
+/** How a load balancer finds out whether a backend is alive. */
+export interface HealthProbe {
+  readonly protocol: ProbeProtocol
+  readonly port: number
+  /** Of HTTP and HTTPS, where only status 200 is health. */
+  readonly path?: string
+  readonly intervalSeconds: number
+  /** So many failures in a row take a backend out; one answer brings it back. */
+  readonly failures: number
+}
+
+export interface LoadBalancerBackend {
+  readonly address: string
+  /** Its packets are translated to this port; absent: they arrive with the frontend's address and port (floating IP). */
+  readonly port?: number
+}
+
 export interface LoadBalancerRule {
-  readonly protocol: 'TCP' | 'UDP'
+  /** `ALL`: every port of every protocol (high availability ports); its backends have no port. */
+  readonly protocol: 'TCP' | 'UDP' | 'ALL'
+  /** 0 with `ALL`. */
   readonly port: number
   /** Where each backend is reached: node addresses and node ports. */
-  readonly backends: readonly { readonly address: string; readonly port: number }[]
+  readonly backends: readonly LoadBalancerBackend[]
   /** Empty: everyone. */
   readonly sourceRanges: readonly string[]
+  /** Absent: every backend counts as healthy. */
+  readonly probe?: HealthProbe
+  /** Minutes without a packet until a connection is forgotten, and reset by the next one; Azure's 4 when absent. */
+  readonly idleTimeoutMinutes?: number
+  /** Clients keep their backend, by address; else each connection is drawn anew. */
+  readonly isBySource?: boolean
 }
 
 export interface LoadBalancerSpec {
@@ -115,8 +146,23 @@ export interface LoadBalancerSpec {
   readonly id: string
   readonly virtualNetworkId: string
   readonly rules: readonly LoadBalancerRule[]
-  /** A public address to keep, when one is already known. */
+  /** An address to keep, when one is already known, or to have. */
   readonly address?: string
+  /** The address was asked for by name: other load balancers of the VNet that ask for it, too, may have other ports of it. */
+  readonly isShared?: boolean
+  /** Reached from the VNet alone, at an address of this subnet; of the first one when it names none. */
+  readonly internal?: { readonly subnet?: string }
+}
+
+/** A backend that a probe has lost or found again. */
+export interface ProbeNews {
+  readonly virtualNetworkId: string
+  readonly loadBalancerId: string
+  readonly address: string
+  readonly probe: HealthProbe
+  readonly isUp: boolean
+  /** Why it is down, in the words of whoever asked: `connect ECONNREFUSED`, `HTTP status 503`. */
+  readonly why?: string
 }
 
 export interface Fabric {
@@ -127,7 +173,11 @@ export interface Fabric {
   deleteVirtualNetwork(scope: Scope, id: string): Promise<void>
   /** Keeps public addresses for a resource: one, or a range of them (`prefixLength` 28 to 31). Idempotent by id; returns `100.66.0.8/32`. */
   reservePublicRange(scope: Scope, request: { readonly id: string; readonly prefixLength: number }): Promise<string>
+  /** What is kept for a resource; undefined where nothing is. */
+  publicRangeOf(id: string): string | undefined
   releasePublicRange(scope: Scope, id: string): Promise<void>
+  /** The range of a VNet that stands; undefined where there is none of that id. */
+  rangeOf(id: string): string | undefined
   /** An address of the host, unique on it, that this VNet's machines and pods reach: API servers listen there. Idempotent by name. */
   hostAddress(scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<string>
   /** Gives the address back; nothing where there is none of that name. */
@@ -146,7 +196,9 @@ export interface Fabric {
     },
   ): Promise<Attachment>
   detach(scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<void>
-  /** Returns the public address in force. Idempotent; changes only what differs. */
+  /** Returns the address in force, with every new backend asked once. Idempotent; changes only what differs. */
   ensureLoadBalancer(scope: Scope, spec: LoadBalancerSpec): Promise<{ readonly address: string }>
   deleteLoadBalancer(scope: Scope, request: { readonly virtualNetworkId: string; readonly id: string }): Promise<void>
+  /** Calls back for every backend that is lost or found, until disposed. */
+  onProbe(listener: (news: ProbeNews) => void): Disposable
 }

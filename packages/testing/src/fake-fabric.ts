@@ -1,7 +1,7 @@
 // A network in memory: it remembers what it was asked for, and hands out addresses.
 
 import type { Scope } from '@aksel/base/scope'
-import type { Attachment, Fabric, LoadBalancerSpec, VirtualNetwork } from '@aksel/provider/fabric'
+import type { Attachment, Fabric, LoadBalancerSpec, ProbeNews, VirtualNetwork } from '@aksel/provider/fabric'
 import { interfered, type Interference } from './interference.ts'
 
 export class FakeFabric implements Fabric {
@@ -11,6 +11,7 @@ export class FakeFabric implements Fabric {
   readonly publicRanges = new Map<string, string>()
   #reserved = 0
   readonly #hostAddresses = new Map<string, string>()
+  readonly #listeners = new Set<(news: ProbeNews) => void>()
   readonly #interference: Interference
 
   constructor(interference: Interference = {}) {
@@ -51,6 +52,14 @@ export class FakeFabric implements Fabric {
       this.networks.delete(id)
       for (const key of this.#hostAddresses.keys()) if (key.startsWith(`${id}/`)) this.#hostAddresses.delete(key)
     })
+  }
+
+  rangeOf(id: string): string | undefined {
+    return this.networks.get(id)?.addressPrefix
+  }
+
+  publicRangeOf(id: string): string | undefined {
+    return this.publicRanges.get(id)
   }
 
   hostAddress(_scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<string> {
@@ -104,6 +113,16 @@ export class FakeFabric implements Fabric {
 
   deleteLoadBalancer(_scope: Scope, request: { readonly id: string }): Promise<void> {
     return interfered(this.#interference, 'fabric.deleteLoadBalancer', () => void this.loadBalancers.delete(request.id))
+  }
+
+  onProbe(listener: (news: ProbeNews) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  /** As if a probe had found this. */
+  tellProbe(news: ProbeNews): void {
+    for (const listener of this.#listeners) listener(news)
   }
 
   #network(id: string): VirtualNetwork {

@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endpointSlices, events, nodes, services } from '@aksel/api/resources'
+import { events, nodes, services } from '@aksel/api/resources'
 import type { Service } from '@aksel/api/types/core-v1'
 import { killEverywhere, TestCluster } from '../testing/cluster.ts'
 import type { MakeLoops } from '../testing/cluster.ts'
 import { readyNode } from '../testing/objects.ts'
+import { annotations } from './annotations.ts'
 import { serviceLoadBalancerController } from './controller.ts'
-import type { LoadBalancerRequest, LoadBalancers } from './load-balancers.ts'
+import type { LoadBalancerRequest, LoadBalancers, ProbeNews } from './load-balancers.ts'
 
 class FakeLoadBalancers implements LoadBalancers {
   readonly balancers = new Map<string, LoadBalancerRequest>()
@@ -23,6 +24,17 @@ class FakeLoadBalancers implements LoadBalancers {
     return Promise.resolve()
   }
 
+  readonly listeners = new Set<(news: ProbeNews) => void>()
+
+  vnetRanges(): readonly string[] {
+    return ['10.224.0.0/12', '10.244.0.0/16']
+  }
+
+  onProbe(listener: (news: ProbeNews) => void): Disposable {
+    this.listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.listeners.delete(listener) }
+  }
+
   get only(): LoadBalancerRequest {
     const [first] = this.balancers.values()
     return first!
@@ -33,18 +45,22 @@ function loopsWith(loadBalancers: LoadBalancers): MakeLoops {
   return (parts) => [serviceLoadBalancerController({ ...parts, loadBalancers })]
 }
 
-function newService(spec: Partial<Service['spec']> = {}): Service {
+function newService(spec: Partial<Service['spec']> = {}, annotations?: Readonly<Record<string, string>>): Service {
   return {
-    metadata: { name: 'web', namespace: 'shop' },
+    metadata: { name: 'web', namespace: 'shop', ...(annotations === undefined ? {} : { annotations }) },
     spec: { type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }], ...spec },
   }
 }
 
-async function withService(cluster: TestCluster, spec: Partial<Service['spec']> = {}): Promise<void> {
+async function withService(
+  cluster: TestCluster,
+  spec: Partial<Service['spec']> = {},
+  annotations?: Readonly<Record<string, string>>,
+): Promise<void> {
   cluster.client.put(nodes, readyNode('node-1', '10.224.0.4'))
   cluster.client.put(nodes, readyNode('node-2', '10.224.0.5'))
   await cluster.clock.run(1)
-  await cluster.client.create(services, newService(spec))
+  await cluster.client.create(services, newService(spec, annotations))
   await cluster.still()
 }
 
@@ -67,7 +83,9 @@ test('a service gets an address, a finalizer and two events', async () => {
         { address: '10.224.0.4', port: 30080 },
         { address: '10.224.0.5', port: 30080 },
       ],
-      sourceRanges: ['10.1.0.0/16'],
+      sourceRanges: ['10.1.0.0/16', '10.224.0.0/12', '10.244.0.0/16'],
+      idleTimeoutMinutes: 4,
+      probe: { protocol: 'Tcp', port: 30080, intervalSeconds: 5, failures: 2 },
     },
   ])
   assert.deepEqual(
@@ -89,20 +107,14 @@ test('a node that is no longer ready leaves the backends', async () => {
   assert.equal(cluster.all(events).at(-1)!.reason, 'UpdatedLoadBalancer')
 })
 
-test('with local traffic only nodes that hold ready pods are backends', async () => {
+test('with local traffic every node is a backend, and is asked at the health check port', async () => {
   const fake = new FakeLoadBalancers()
   await using cluster = new TestCluster(loopsWith(fake))
   cluster.start()
-  await withService(cluster, { externalTrafficPolicy: 'Local' })
-  assert.deepEqual(fake.only.rules[0]!.backends, [])
-  cluster.client.put(endpointSlices, {
-    metadata: { name: 'web-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } },
-    addressType: 'IPv4',
-    ports: [],
-    endpoints: [{ addresses: ['10.244.1.2'], nodeName: 'node-2', conditions: { ready: true } }],
-  })
-  await cluster.still()
-  assert.deepEqual(fake.only.rules[0]!.backends, [{ address: '10.224.0.5', port: 30080 }])
+  await withService(cluster, { externalTrafficPolicy: 'Local', healthCheckNodePort: 30999 })
+  const [rule] = fake.only.rules
+  assert.equal(rule!.backends.length, 2)
+  assert.deepEqual(rule!.probe, { protocol: 'Http', port: 30999, path: '/healthz', intervalSeconds: 5, failures: 2 })
 })
 
 test('a deleted service, and one of another type, gives its load balancer back', async () => {
@@ -128,17 +140,71 @@ test('a deleted service, and one of another type, gives its load balancer back',
   assert.equal(web(cluster), undefined)
 })
 
-test('an internal load balancer is refused in an event that says why', async () => {
+test('an internal load balancer asks for a subnet and an address of it', async () => {
   const fake = new FakeLoadBalancers()
   await using cluster = new TestCluster(loopsWith(fake))
   cluster.start()
-  const annotations = { 'service.beta.kubernetes.io/azure-load-balancer-internal': 'true' }
-  await cluster.client.create(services, { ...newService(), metadata: { ...newService().metadata, annotations } })
+  await withService(
+    cluster,
+    {},
+    { [annotations.internal]: 'true', [annotations.subnet]: 'apps', [annotations.address]: '10.225.0.9' },
+  )
+  assert.deepEqual(fake.only.internal, { subnet: 'apps' })
+  assert.equal(fake.only.address, '10.225.0.9')
+  assert.equal(fake.only.isShared, true)
+})
+
+test('what cannot be done is told in an event, in the words of the provider', async () => {
+  const fake = new FakeLoadBalancers()
+  await using cluster = new TestCluster(loopsWith(fake))
+  cluster.start()
+  await cluster.client.create(services, newService({}, { [annotations.idleTimeout]: '3' }))
   await cluster.clock.run(1000)
   const [event] = cluster.all(events)
   assert.equal(event!.reason, 'SyncLoadBalancerFailed')
-  assert.match(event!.message!, /^Error syncing load balancer: internal load balancers are not available/)
+  assert.equal(
+    event!.message,
+    `Error syncing load balancer: failed to ensure load balancer: error parsing idle timeout key: ${annotations.idleTimeout}, err: idle timeout value must be a whole number representing minutes between 4 and 100, actual value: 3`,
+  )
   assert.equal(fake.balancers.size, 0)
+})
+
+test('annotations that are not carried out, and ranges that are none, are told, and the rest is done', async () => {
+  const fake = new FakeLoadBalancers()
+  await using cluster = new TestCluster(loopsWith(fake))
+  cluster.start()
+  const pls = 'service.beta.kubernetes.io/azure-pls-create'
+  await withService(cluster, {}, { [pls]: 'true', [annotations.allowedRanges]: '10.0.0.0' })
+  assert.deepEqual(
+    cluster.all(events).map(({ type, reason }) => `${type} ${reason}`),
+    [
+      'Normal EnsuringLoadBalancer',
+      'Warning InvalidConfiguration',
+      'Warning UnsupportedAnnotation',
+      'Normal EnsuredLoadBalancer',
+    ],
+  )
+  assert.match(
+    cluster.all(events)[2]!.message!,
+    /azure-pls-create is not carried out: there are no private link services/,
+  )
+})
+
+test('a backend that its probe loses is told on the service, with node and reason', async () => {
+  const fake = new FakeLoadBalancers()
+  await using cluster = new TestCluster(loopsWith(fake))
+  cluster.start()
+  await withService(cluster)
+  const probe = { protocol: 'Tcp', port: 30080, intervalSeconds: 5, failures: 2 } as const
+  const news = { id: web(cluster)!.metadata.uid!, address: '10.224.0.5', probe }
+  for (const listener of fake.listeners) listener({ ...news, isUp: false, why: 'connection refused' })
+  await cluster.still()
+  const event = cluster.all(events).at(-1)!
+  assert.equal(event.reason, 'HealthProbeDown')
+  assert.equal(
+    event.message,
+    'The health probe TCP 30080 of node node-2 fails: connection refused. The load balancer sends it nothing',
+  )
 })
 
 test('no kill leaves a load balancer behind', async () => {

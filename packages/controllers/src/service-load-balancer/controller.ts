@@ -1,9 +1,8 @@
 // Gives services of type LoadBalancer an address that leads to the nodes.
 
 import { keyOf } from '@aksel/api/resource'
-import { endpointSlices, nodes, services } from '@aksel/api/resources'
+import { nodes, services } from '@aksel/api/resources'
 import type { Node, Service } from '@aksel/api/types/core-v1'
-import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import { done } from '@aksel/runtime/controller'
@@ -12,12 +11,14 @@ import { canonicalJson } from '../canonical.ts'
 import { writeStatus } from '../parts.ts'
 import type { LoopParts } from '../parts.ts'
 import { tell } from '../pod-control.ts'
-import { serviceNameLabel } from '../endpoint-slice/slice-object.ts'
-import type { LoadBalancers } from './load-balancers.ts'
+import { unsupportedAnnotations } from './annotations.ts'
+import type { LoadBalancers, ProbeNews } from './load-balancers.ts'
 import { internalAddress, isBackend, planLoadBalancer, wantedAddress, wantsLoadBalancer } from './plan.ts'
+import { sourcesOf } from './sources.ts'
 
+/** Whose events tell of annotations and probes, as on Azure. */
+const PROVIDER = 'azure-cloud-provider'
 const finalizer = 'service.kubernetes.io/load-balancer-cleanup'
-const slicesOfService = 'service-load-balancer/service'
 
 export interface ServiceLoadBalancerParts extends LoopParts {
   readonly loadBalancers: LoadBalancers
@@ -31,14 +32,10 @@ export function serviceLoadBalancerController(parts: ServiceLoadBalancerParts): 
     type: nodes,
     keysOf: (now, before) => (backendFacts(now) === backendFacts(before) ? [] : balancedKeys(known)),
   }
-  const places: Source<EndpointSlice> = {
-    type: endpointSlices,
-    keysOf: (now, before) =>
-      serviceKeyOf((now ?? before)!).filter((key) => known.get(key)?.spec.externalTrafficPolicy === 'Local'),
-  }
   return {
     name: 'service-load-balancer',
-    sources: [own, machines, places],
+    sources: [own, machines],
+    start: (scope) => loop.start(scope),
     reconcile: (scope, key) => loop.reconcile(scope, key),
   }
 }
@@ -51,16 +48,10 @@ function balancedKeys(known: Cache<Service>): readonly string[] {
   return known.list().filter(wantsLoadBalancer).map(keyOf)
 }
 
-function serviceKeyOf({ metadata }: EndpointSlice): readonly string[] {
-  const name = metadata.labels?.[serviceNameLabel]
-  return name === undefined ? [] : [`${metadata.namespace}/${name}`]
-}
-
 class ServiceLoadBalancerLoop {
   readonly #parts: ServiceLoadBalancerParts
   readonly #services: Cache<Service>
   readonly #nodes: Cache<Node>
-  readonly #slices: Cache<EndpointSlice>
   /** What was last ensured by uid, so that a change of something else neither calls nor tells anything. */
   readonly #ensured = new Map<string, { readonly text: string; readonly rules: number; readonly address: string }>()
 
@@ -68,8 +59,12 @@ class ServiceLoadBalancerLoop {
     this.#parts = parts
     this.#services = parts.caches.of(services)
     this.#nodes = parts.caches.of(nodes)
-    this.#slices = parts.caches.of(endpointSlices)
-    this.#slices.addIndex(slicesOfService, serviceKeyOf)
+  }
+
+  /** Tells of backends that probes lose and find, as long as the loop runs. */
+  start(scope: Scope): void {
+    const listening = this.#parts.loadBalancers.onProbe((news) => this.#tellProbe(scope, news))
+    scope.signal.addEventListener('abort', () => listening[Symbol.dispose](), { once: true })
   }
 
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
@@ -80,7 +75,7 @@ class ServiceLoadBalancerLoop {
       return done
     }
     try {
-      await this.#ensure(scope, key, service)
+      await this.#ensure(scope, service)
     } catch (error) {
       // The cache was behind: nothing to tell anybody.
       if (isReason(error, 'Conflict')) throw error
@@ -89,27 +84,50 @@ class ServiceLoadBalancerLoop {
         service,
         'Warning',
         'SyncLoadBalancerFailed',
-        `Error syncing load balancer: ${(error as Error).message}`,
+        `Error syncing load balancer: failed to ensure load balancer: ${(error as Error).message}`,
       )
       throw error
     }
     return done
   }
 
-  async #ensure(scope: Scope, key: string, cached: Service): Promise<void> {
+  async #ensure(scope: Scope, cached: Service): Promise<void> {
     const uid = cached.metadata.uid!
-    const request = planLoadBalancer(cached, this.#nodes.list(), this.#slices.byIndex(slicesOfService, key))
+    const { ranges, warnings } = sourcesOf(cached, this.#parts.loadBalancers.vnetRanges())
+    const request = planLoadBalancer(cached, this.#nodes.list(), ranges)
     const text = canonicalJson({ ...request, address: wantedAddress(cached) })
     const known = this.#ensured.get(uid)
     const service = await this.#withFinalizer(cached)
     if (known?.text === text) return this.#setAddress(service, known.address)
     const isFirst = known === undefined || known.rules !== request.rules.length
     if (isFirst) this.#tell(scope, service, 'Normal', 'EnsuringLoadBalancer', 'Ensuring load balancer')
+    this.#warn(scope, service, warnings)
     const { address } = await this.#parts.loadBalancers.ensure(scope, request)
     await this.#setAddress(service, address)
     this.#ensured.set(uid, { text, rules: request.rules.length, address })
     if (isFirst) this.#tell(scope, service, 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer')
     else this.#tell(scope, service, 'Normal', 'UpdatedLoadBalancer', 'Updated load balancer with new hosts')
+  }
+
+  #warn(scope: Scope, service: Service, warnings: readonly { reason: string; message: string }[]): void {
+    for (const { reason, message } of warnings) this.#tell(scope, service, 'Warning', reason, message, PROVIDER)
+    for (const { annotation, why } of unsupportedAnnotations(service)) {
+      const message = `Annotation ${annotation} is not carried out: ${why}`
+      this.#tell(scope, service, 'Warning', 'UnsupportedAnnotation', message, PROVIDER)
+    }
+  }
+
+  #tellProbe(scope: Scope, { id, address, probe, isUp, why }: ProbeNews): void {
+    const service = this.#services.list().find(({ metadata }) => metadata.uid === id)
+    if (service === undefined || !wantsLoadBalancer(service)) return
+    const node = this.#nodes.list().find((candidate) => internalAddress(candidate) === address)
+    const what = `health probe ${probe.protocol.toUpperCase()} ${probe.port}${probe.path ?? ''}`
+    const where = `node ${node?.metadata.name ?? address}`
+    if (isUp) this.#tell(scope, service, 'Normal', 'HealthProbeUp', `The ${what} of ${where} succeeds`, PROVIDER)
+    else {
+      const message = `The ${what} of ${where} fails: ${why}. The load balancer sends it nothing`
+      this.#tell(scope, service, 'Warning', 'HealthProbeDown', message, PROVIDER)
+    }
   }
 
   /** The finalizer stands before anything is made, so that nothing is left behind. */
@@ -147,7 +165,14 @@ class ServiceLoadBalancerLoop {
     await writeStatus(this.#parts.client, services, service, { ...service.status, loadBalancer })
   }
 
-  #tell(scope: Scope, object: Service, level: 'Normal' | 'Warning', reason: string, message: string): void {
-    tell(scope, this.#parts.client, { type: services, object, source: 'service-controller' }, level, reason, message)
+  #tell(
+    scope: Scope,
+    object: Service,
+    level: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    source = 'service-controller',
+  ): void {
+    tell(scope, this.#parts.client, { type: services, object, source }, level, reason, message)
   }
 }

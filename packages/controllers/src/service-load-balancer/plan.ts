@@ -1,15 +1,13 @@
-// What a service asks of its load balancer, from the service, the nodes and, for local traffic, where its pods are.
+// What a service asks of its load balancer, from the service, the nodes and what surrounds them.
 
 import type { Node, Service, ServicePort } from '@aksel/api/types/core-v1'
-import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
-import { standardAddress, standardCidr } from '@aksel/api/validation/addresses'
+import { standardAddress } from '@aksel/api/validation/addresses'
+import { isAddress } from '@aksel/base/ipv4'
+import { annotations, isTrue, portAnnotation, textOf, wholeNumber } from './annotations.ts'
 import type { LoadBalancerRequest, LoadBalancerRule } from './load-balancers.ts'
+import { probeOf } from './probes.ts'
 
-const annotations = {
-  internal: 'service.beta.kubernetes.io/azure-load-balancer-internal',
-  address: 'service.beta.kubernetes.io/azure-load-balancer-ipv4',
-  allowed: 'service.beta.kubernetes.io/azure-allowed-ip-ranges',
-} as const
+const IDLE_MINUTES = { default: 4, min: 4, max: 100 } as const
 
 /** True for a service that this loop serves: a class of its own names another implementation. */
 export function wantsLoadBalancer({ spec, metadata }: Service): boolean {
@@ -22,72 +20,106 @@ export function wantsLoadBalancer({ spec, metadata }: Service): boolean {
 export function planLoadBalancer(
   service: Service,
   nodes: readonly Node[],
-  slices: readonly EndpointSlice[],
+  sourceRanges: readonly string[],
 ): LoadBalancerRequest {
-  const { metadata, spec, status } = service
-  const notes = metadata.annotations ?? {}
-  if (notes[annotations.internal]?.toLowerCase() === 'true') {
-    throw new Error(`internal load balancers are not available: annotation ${annotations.internal}="true"`)
+  const { metadata, status } = service
+  const common = {
+    addresses: nodes
+      .filter(isBackend)
+      .flatMap((node) => internalAddress(node) ?? [])
+      .toSorted(),
+    sourceRanges,
+    idleTimeoutMinutes: idleTimeout(service),
   }
-  const addresses = backendAddresses(service, nodes, slices)
-  const sourceRanges = rangesOf(spec.loadBalancerSourceRanges ?? [], notes[annotations.allowed])
-  const address = wantedAddress(service) ?? status?.loadBalancer?.ingress?.[0]?.ip
+  const wanted = wantedAddress(service)
+  const address = wanted ?? status?.loadBalancer?.ingress?.[0]?.ip
+  const isInternal = isTrue(service, annotations.internal)
+  const publicAddress = isInternal ? undefined : publicAddressOf(service)
   return {
     id: metadata.uid!,
-    rules: (spec.ports ?? []).map((port) => ruleOf(service, port, addresses, sourceRanges)),
+    rules: rulesOf(service, common),
     ...(address === undefined ? {} : { address }),
+    ...(wanted === undefined && publicAddress === undefined ? {} : { isShared: true }),
+    ...(isInternal ? { internal: subnetOf(service) } : {}),
+    ...(publicAddress === undefined ? {} : { publicAddress }),
   }
 }
 
-/** The address that the user asks for; the one in force is no wish. */
-export function wantedAddress({ metadata, spec }: Service): string | undefined {
-  const wanted = metadata.annotations?.[annotations.address] ?? spec.loadBalancerIP
-  return wanted === undefined || wanted === '' ? undefined : standardAddress(wanted)
+/** The address that the user asks for; the one in force is no wish. Throws for what is no IPv4 address. */
+export function wantedAddress(service: Service): string | undefined {
+  const wanted = textOf(service, annotations.address) || service.spec.loadBalancerIP
+  if (wanted === undefined || wanted === '') return undefined
+  const address = standardAddress(wanted)
+  if (!isAddress(address)) throw new Error(`load balancers have IPv4 addresses alone: ${wanted}`)
+  return address
 }
 
-function ruleOf(
-  { metadata }: Service,
-  { protocol = 'TCP', port, nodePort }: ServicePort,
-  addresses: readonly string[],
-  sourceRanges: readonly string[],
-): LoadBalancerRule {
+function publicAddressOf(service: Service): LoadBalancerRequest['publicAddress'] {
+  const name = textOf(service, annotations.publicName)
+  const resourceGroup = textOf(service, annotations.publicGroup)
+  if (name === undefined || name === '') return undefined
+  return { name, ...(resourceGroup === undefined || resourceGroup === '' ? {} : { resourceGroup }) }
+}
+
+function subnetOf(service: Service): { readonly subnet?: string } {
+  const subnet = textOf(service, annotations.subnet)
+  return subnet === undefined || subnet === '' ? {} : { subnet }
+}
+
+function idleTimeout(service: Service): number {
+  const { min, max } = IDLE_MINUTES
+  try {
+    const value = wholeNumber(service, annotations.idleTimeout) ?? IDLE_MINUTES.default
+    if (value >= min && value <= max) return value
+    throw new Error(
+      `idle timeout value must be a whole number representing minutes between ${min} and ${max}, actual value: ${value}`,
+    )
+  } catch (error) {
+    throw new Error(`error parsing idle timeout key: ${annotations.idleTimeout}, err: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+interface Common {
+  readonly addresses: readonly string[]
+  readonly sourceRanges: readonly string[]
+  readonly idleTimeoutMinutes: number
+}
+
+function rulesOf(service: Service, common: Common): readonly LoadBalancerRule[] {
+  const ports = (service.spec.ports ?? []).filter(({ port }) => !isTrue(service, portAnnotation(port, 'no_lb_rule')))
+  const isWhole = isTrue(service, annotations.everyPort) && isTrue(service, annotations.internal)
+  if (!isWhole) return ports.map((port) => ruleOf(service, port, common))
+  const [first] = ports
+  if (first === undefined) return []
+  const { addresses, ...rest } = common
+  const backends = addresses.map((address) => ({ address }))
+  return [{ protocol: 'ALL', port: 0, backends, ...rest, ...affinityOf(service), ...probed(service, first) }]
+}
+
+function ruleOf(service: Service, port: ServicePort, { addresses, ...common }: Common): LoadBalancerRule {
+  const { protocol = 'TCP', nodePort = 0 } = port
   if (protocol !== 'TCP' && protocol !== 'UDP') {
-    throw new Error(`only TCP and UDP load balancers are supported: port ${port} is ${protocol}`)
+    throw new Error(`only TCP and UDP are supported by the load balancer: port ${port.port} is ${protocol}`)
   }
-  if (nodePort === undefined || nodePort === 0) {
-    throw new Error(`service "${metadata.name}" has no node port for port ${port}: set allocateLoadBalancerNodePorts`)
+  if (nodePort === 0 && isTrue(service, annotations.noFloating)) {
+    throw new Error(
+      `port ${port.port} has no node port, which ${annotations.noFloating} asks for: set allocateLoadBalancerNodePorts`,
+    )
   }
-  return { protocol, port, backends: addresses.map((address) => ({ address, port: nodePort })), sourceRanges }
+  // Without a node port packets arrive as they were sent, which is what Azure calls a floating IP.
+  const backends = addresses.map((address) => (nodePort === 0 ? { address } : { address, port: nodePort }))
+  return { protocol, port: port.port, backends, ...common, ...affinityOf(service), ...probed(service, port) }
 }
 
-function rangesOf(listed: readonly string[], annotated: string | undefined): readonly string[] {
-  const extra = (annotated ?? '').split(',').map((range) => range.trim())
-  return [...listed.map((range) => range.trim()), ...extra]
-    .filter((range) => range !== '')
-    .map(standardCidr)
-    .toSorted()
+function affinityOf({ spec }: Service): Pick<LoadBalancerRule, 'isBySource'> {
+  return spec.sessionAffinity === 'ClientIP' ? { isBySource: true } : {}
 }
 
-/** Sorted, so that the same nodes always make the same request. */
-function backendAddresses(
-  { spec }: Service,
-  nodes: readonly Node[],
-  slices: readonly EndpointSlice[],
-): readonly string[] {
-  const usable = nodes.filter(isBackend)
-  // With local traffic a health check upstream takes nodes without ready pods out; here they are never in.
-  const isLocal = spec.externalTrafficPolicy === 'Local'
-  const serving = new Set(isLocal ? slices.flatMap(nodesServing) : [])
-  return usable
-    .filter(({ metadata }) => !isLocal || serving.has(metadata.name))
-    .flatMap((node) => internalAddress(node) ?? [])
-    .toSorted()
-}
-
-function nodesServing({ endpoints }: EndpointSlice): readonly string[] {
-  return endpoints.flatMap(({ conditions, nodeName }) =>
-    nodeName !== undefined && conditions?.ready !== false ? [nodeName] : [],
-  )
+function probed(service: Service, port: ServicePort): Pick<LoadBalancerRule, 'probe'> {
+  const probe = probeOf(service, port)
+  return probe === undefined ? {} : { probe }
 }
 
 export function isBackend({ metadata, spec, status }: Node): boolean {

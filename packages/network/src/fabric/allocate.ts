@@ -129,9 +129,12 @@ export function allocateMachineAddress(network: NetworkState, subnetId: string, 
   return addressAt(range, offset)
 }
 
-/** Addresses of machines and of their pods. */
-function takenAddresses(network: NetworkState): ReadonlySet<string> {
-  return new Set(Object.values(network.machines).flatMap(({ address, pods }) => [address, ...(pods?.addresses ?? [])]))
+/** Addresses of machines and of their pods, and of internal load balancers. */
+export function takenAddresses({ machines, loadBalancers }: NetworkState): ReadonlySet<string> {
+  return new Set([
+    ...Object.values(machines).flatMap(({ address, pods }) => [address, ...(pods?.addresses ?? [])]),
+    ...Object.values(loadBalancers).map(({ address }) => address),
+  ])
 }
 
 const blockSize = 16

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { seededRandom } from '@aksel/base/ids'
 import { parseRange } from '@aksel/base/ipv4'
+import type { LoadBalancerSpec } from '@aksel/provider/fabric'
 import {
   allocateHostAddress,
   allocateLink,
@@ -18,7 +19,8 @@ import {
 } from './allocate.ts'
 import { parseRoutes } from './host-use.ts'
 import { KeyedLock } from './keyed-lock.ts'
-import { compileLoadBalancers } from './load-balancer.ts'
+import { placeFrontend } from './frontends.ts'
+import { compileLoadBalancers, type BalancingView, type Frontend } from './load-balancer.ts'
 import { namespaceOf, portOf, routerInside, routerOf, subnetBridge } from './plumbing.ts'
 import { StateFile, type FabricState, type NetworkState } from './state.ts'
 import { judgeChange, judgeNetwork } from './validation.ts'
@@ -108,23 +110,100 @@ test('what no subnet has does not leave the VNet', () => {
   assert.ok(bridge.includes('link add br0 address 02:1a:2b:3c:00:00 type bridge forward_delay 0 mcast_snooping 0'))
 })
 
-test('public addresses become rows, and rules without backends have none', () => {
-  const backends = ['10.224.0.4', '10.224.0.5'].map((address) => ({ address, port: 30080 }))
-  const content = compileLoadBalancers([
-    {
-      address: '100.66.0.1',
-      rules: [
+const view = (lost: readonly string[] = []): BalancingView => ({
+  isUp: (_, { address }) => !lost.includes(address),
+  wayTo: (address) => ({ '10.224.0.4': 0x01aaaaaa, '10.224.0.5': 0x01bbbbbb })[address],
+  bridges: ['br0'],
+  probes: new Map(),
+})
+
+const backends = ['10.224.0.4', '10.224.0.5'].map((address) => ({ address, port: 30080 }))
+const frontend = (...rules: Frontend['rules']): Frontend => ({
+  id: 'a',
+  address: '100.66.0.1',
+  rules,
+  isInternal: false,
+})
+
+test('frontends become rows, and rules without backends have none', () => {
+  const content = compileLoadBalancers(
+    [
+      frontend(
         { protocol: 'TCP', port: 80, backends, sourceRanges: ['10.0.0.0/8', '10.9.0.0/16'] },
         { protocol: 'UDP', port: 53, backends: [], sourceRanges: [] },
-      ],
-    },
-  ])
-  assert.deepEqual([...content.elements.get('frontends')!], [['100.66.0.1 . tcp . 80', 'goto spread-2']])
+      ),
+    ],
+    view(),
+  )
+  assert.deepEqual([...content.elements.get('frontends')!], [['100.66.0.1 . tcp . 80', 'goto spread-2-4']])
   assert.deepEqual(
     [...content.elements.get('backends')!.keys()],
     ['100.66.0.1 . tcp . 80 . 0', '100.66.0.1 . tcp . 80 . 1'],
   )
   assert.deepEqual([...content.elements.get('allowed')!.keys()], ['100.66.0.1 . tcp . 80 . 10.0.0.0/8'])
+})
+
+test('a backend that its probe has lost gets nothing, and where all are lost nobody answers', () => {
+  const rules = frontend({ protocol: 'TCP', port: 80, backends, sourceRanges: [] })
+  const one = compileLoadBalancers([rules], view(['10.224.0.4'])).elements.get('backends')!
+  assert.deepEqual([...one], [['100.66.0.1 . tcp . 80 . 0', '10.224.0.5 . 30080']])
+  assert.equal(compileLoadBalancers([rules], view(['10.224.0.4', '10.224.0.5'])).elements.get('frontends'), undefined)
+})
+
+test('backends without a port are ways by mark; clients may be kept by source, and idle times are objects', () => {
+  const floating = [{ address: '10.224.0.5' }]
+  const content = compileLoadBalancers(
+    [
+      frontend(
+        { protocol: 'TCP', port: 80, backends: floating, sourceRanges: [], isBySource: true, idleTimeoutMinutes: 30 },
+        { protocol: 'ALL', port: 0, backends: floating, sourceRanges: [] },
+      ),
+    ],
+    view(),
+  )
+  assert.deepEqual([...content.elements.get('ways')!], [['100.66.0.1 . tcp . 80 . 0', String(0x01bbbbbb)]])
+  assert.deepEqual([...content.elements.get('whole')!], [['100.66.0.1', 'goto whole-1-4']])
+  assert.ok(content.chains.get('float-1-30-source')!.includes('meta mark set jhash ip saddr mod 1'))
+  assert.ok(content.objects!.has('ct timeout tcp-1800'))
+})
+
+test('a frontend keeps its address, shares one that was asked for by both, and is refused in words of Azure', () => {
+  const rule = (port: number) => ({ protocol: 'TCP' as const, port, backends: [], sourceRanges: [] })
+  const spec = (id: string, port: number, more: Partial<LoadBalancerSpec> = {}): LoadBalancerSpec => ({
+    id,
+    virtualNetworkId: '/subscriptions/s/resourcegroups/mc/vnet',
+    rules: [rule(port)],
+    ...more,
+  })
+  const net = network({
+    spec: { ...vnet, subnets: [{ id: '/v/subnets/apps', addressPrefix: '10.225.0.0/29' }] },
+    loadBalancers: { a: { address: '100.66.0.1', rules: [rule(80)], isShared: true } },
+  })
+  const place = (one: LoadBalancerSpec) =>
+    placeFrontend({ state: stateOf(net), ranges: defaultRanges, network: net }, one, nobody)
+  assert.equal(place(spec('a', 80)).address, '100.66.0.1')
+  assert.equal(place(spec('b', 81)).address, '100.66.0.2')
+  const asks = { address: '100.66.0.1', isShared: true }
+  assert.equal(place(spec('b', 81, asks)).address, '100.66.0.1')
+  assert.throws(() => place(spec('b', 80, asks)), /another service has frontend port 80 and protocol TCP/)
+  assert.throws(() => place(spec('b', 80, { address: '8.8.8.8', isShared: true })), {
+    message: /^user supplied IP Address 8.8.8.8 was not found in resource group mc/,
+  })
+  const internal = (address?: string, subnet?: string) =>
+    place(
+      spec('i', 80, {
+        internal: subnet === undefined ? {} : { subnet },
+        ...(address === undefined ? {} : { address, isShared: true }),
+      }),
+    )
+  assert.deepEqual([internal().address, internal().subnetId], ['10.225.0.4', '/v/subnets/apps'])
+  assert.equal(internal('10.225.0.6', 'APPS').address, '10.225.0.6')
+  assert.throws(
+    () => internal('10.225.0.9'),
+    /^Error: PrivateIPAddressNotInSubnet: Private static IP address 10.225.0.9/,
+  )
+  assert.throws(() => internal('10.225.0.1'), /PrivateIPAddressInReservedRange/)
+  assert.throws(() => internal(undefined, 'nowhere'), { message: 'failed to get subnet: v/nowhere' })
 })
 
 test("the kernel's routes are read with their masks", () => {

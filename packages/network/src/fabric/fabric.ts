@@ -8,10 +8,10 @@ import { run, succeeds, type CommandRunner } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
 import {
-  SubnetFullError,
   type Attachment,
   type Fabric,
   type LoadBalancerSpec,
+  type ProbeNews,
   type VirtualNetwork,
 } from '@aksel/provider/fabric'
 import { parseRange } from '@aksel/base/ipv4'
@@ -19,25 +19,27 @@ import {
   allocateHostAddress,
   allocateLink,
   allocateMachineAddress,
-  allocatePodAddresses,
-  allocatePublicAddress,
   allocatePublicRange,
   defaultRanges,
   freshKey,
   hexKey,
   type FabricRanges,
 } from './allocate.ts'
+import { askBackend } from './ask-backend.ts'
+import { Balancing } from './balancing.ts'
+import { placeFrontend } from './frontends.ts'
 import { settleAll, type FabricHost } from './host-commands.ts'
 import { ensureHostNetwork, HOST_OWNER } from './host-network.ts'
 import { readHostUse } from './host-use.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Enforcement } from './enforcement.ts'
+import { addPods } from './machine-pods.ts'
 import { ensurePeers } from './peer-links.ts'
 import { slotsOf } from './slots.ts'
 import { ensureMachine, removeMachine } from './machine-link.ts'
 import * as plumbing from './plumbing.ts'
 import { egressAddresses, Routers } from './router.ts'
-import { StateFile, type FabricState, type MachineState, type NetworkState } from './state.ts'
+import { StateFile, type FabricState, type LoadBalancerState, type MachineState, type NetworkState } from './state.ts'
 import { judgeChange, judgeNetwork } from './validation.ts'
 
 export interface FabricOptions {
@@ -51,19 +53,22 @@ export interface FabricOptions {
 type AttachRequest = Parameters<Fabric['attach']>[1]
 
 /** A fabric whose networks live on this host, and go when the host restarts or everything is taken down. */
-export interface LocalFabric extends Fabric {
+export interface LocalFabric extends Fabric, Disposable {
   /** Puts every known VNet with its addresses in force again. Control planes listen on those: call it before they start. */
   restore(scope: Scope): Promise<void>
 }
 
-/** Takes up what an earlier process made. Nothing on the host changes before the first VNet is ensured or restored. */
+/**
+ * Takes up what an earlier process made; probes of backends go on until it is disposed or the scope aborts. Nothing on the host
+ * changes before the first VNet is ensured or restored.
+ */
 export async function openFabric(scope: Scope, options: FabricOptions): Promise<LocalFabric> {
   const file = await StateFile.open(join(options.stateDir, 'fabric.json'), () => ({
     key: hexKey(scope.random),
     networks: {},
   }))
   const { ledger, ranges = defaultRanges } = options
-  return new HostFabric({ ledger, ranges, run: options.run ?? run }, file)
+  return new HostFabric(scope, { ledger, ranges, run: options.run ?? run }, file)
 }
 
 /** Key of the lock on what belongs to the host itself; no ARM id looks like it. */
@@ -77,13 +82,24 @@ class HostFabric implements LocalFabric {
   readonly #routers: Routers
   readonly #enforcement: Enforcement
   readonly #locks = new KeyedLock()
+  readonly #balancing: Balancing
+  readonly #listeners = new Set<(news: ProbeNews) => void>()
   #hostIsReady = false
 
-  constructor(host: FabricHost, file: StateFile) {
+  constructor(scope: Scope, host: FabricHost, file: StateFile) {
     this.#host = host
     this.#file = file
     this.#enforcement = new Enforcement(host)
-    this.#routers = new Routers(host, file, (id) => this.#enforcement.forget(id))
+    this.#balancing = new Balancing(scope, {
+      host,
+      ask: askBackend,
+      onChange: (id) => this.#rebalance(scope, id),
+      onNews: (news) => this.#listeners.forEach((listener) => listener(news)),
+    })
+    this.#routers = new Routers(host, file, {
+      balancing: this.#balancing,
+      emptied: (id) => this.#enforcement.forget(id),
+    })
   }
 
   get #state(): FabricState {
@@ -147,6 +163,10 @@ class HostFabric implements LocalFabric {
     return held[id]
   }
 
+  publicRangeOf(id: string): string | undefined {
+    return this.#state.publicRanges?.[id]
+  }
+
   async releasePublicRange(_scope: Scope, id: string): Promise<void> {
     if (this.#state.publicRanges?.[id] === undefined) return
     delete this.#state.publicRanges[id]
@@ -170,6 +190,10 @@ class HostFabric implements LocalFabric {
       this.#hostIsReady = false
       await undoAll(scope, { ledger: this.#host.ledger, owner: HOST_OWNER, run: this.#host.run })
     })
+  }
+
+  rangeOf(id: string): string | undefined {
+    return this.#state.networks[id]?.spec.addressPrefix
   }
 
   async hostAddress(
@@ -246,16 +270,19 @@ class HostFabric implements LocalFabric {
     return this.#locks.with(spec.virtualNetworkId, async () => {
       const network = this.#network(spec.virtualNetworkId)
       const known = network.loadBalancers[spec.id]
-      if (known === undefined || !isDeepStrictEqual(known.rules, spec.rules)) {
-        const inUse = await readHostUse()
-        const address = known?.address ?? allocatePublicAddress(this.#state, this.#host.ranges, inUse, spec.address)
-        network.loadBalancers[spec.id] = { address, rules: spec.rules }
+      const wanted = placeFrontend(
+        { state: this.#state, ranges: this.#host.ranges, network },
+        spec,
+        await readHostUse(),
+      )
+      if (known !== undefined && known.address !== wanted.address) await this.#hide(scope, network, known)
+      if (known === undefined || !isDeepStrictEqual(known, wanted)) {
+        network.loadBalancers[spec.id] = wanted
         await this.#file.save()
       }
-      const { address } = network.loadBalancers[spec.id]!
-      await this.#routers.expose(scope, network, { kind: 'public', address })
-      await this.#routers.balance(scope, network, Object.values(network.loadBalancers))
-      return { address }
+      await this.#routers.exposeBalancer(scope, network, wanted)
+      await this.#balancing.balance(scope, network)
+      return { address: wanted.address }
     })
   }
 
@@ -267,13 +294,39 @@ class HostFabric implements LocalFabric {
       const network = this.#state.networks[request.virtualNetworkId]
       const balancer = network?.loadBalancers[request.id]
       if (network === undefined || balancer === undefined) return
-      const others = Object.values(network.loadBalancers).filter((other) => other !== balancer)
-      if (network.ready) await this.#routers.balance(scope, network, others)
-      if (!egressAddresses(network).includes(balancer.address)) await this.#unexpose(scope, balancer.address)
+      if (network.ready) await this.#balancing.balance(scope, network, balancer)
+      await this.#hide(scope, network, balancer)
       // Last, so that after a failure the balancer is still known and the deletion can be repeated.
       delete network.loadBalancers[request.id]
       await this.#file.save()
     })
+  }
+
+  onProbe(listener: (news: ProbeNews) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  [Symbol.dispose](): void {
+    this.#balancing[Symbol.dispose]()
+  }
+
+  /** An address that others share stays. */
+  async #hide(scope: Scope, network: NetworkState, balancer: LoadBalancerState): Promise<void> {
+    const isNeeded = Object.values(network.loadBalancers).some(
+      (other) => other !== balancer && other.address === balancer.address,
+    )
+    if (!isNeeded) await this.#routers.hideBalancer(scope, network, balancer)
+  }
+
+  #rebalance(scope: Scope, id: string): void {
+    const network = this.#state.networks[id]
+    if (network === undefined) return
+    this.#locks
+      .with(id, () => this.#balancing.again(scope, network))
+      .catch((error: unknown) => {
+        if (!scope.signal.aborted) scope.log.error('a lost backend could not be taken out', { error })
+      })
   }
 
   #ensureHost(scope: Scope): Promise<void> {
@@ -339,17 +392,4 @@ function podsOf({ spec }: NetworkState, { pods }: MachineState): Partial<Attachm
   const subnet = spec.subnets.find(({ id }) => id === pods?.subnetId)
   if (pods === undefined || subnet === undefined) return {}
   return { podAddresses: pods.addresses, podSubnetPrefix: subnet.addressPrefix }
-}
-
-/** What the machine has stays; the rest of what it is to have is added. */
-function addPods(network: NetworkState, machine: MachineState, { podAddresses: wish }: AttachRequest): void {
-  if (wish === undefined) return
-  const subnet = network.spec.subnets.find(({ id }) => id === wish.subnetId)
-  if (subnet === undefined) throw new Error(`The VNet ${network.spec.id} has no subnet ${wish.subnetId} for pods`)
-  const held = machine.pods?.addresses ?? []
-  const missing = wish.count - held.length
-  if (missing <= 0) return
-  const more = allocatePodAddresses(network, subnet.addressPrefix, { count: missing, inBlocks: wish.inBlocks })
-  if (more === undefined) throw new SubnetFullError(wish.subnetId, subnet.addressPrefix, missing)
-  machine.pods = { subnetId: wish.subnetId, addresses: [...held, ...more] }
 }

@@ -5,6 +5,7 @@
 //   100.64.0.1/30    100.64.0.2/30
 
 import { addressAt, formatRange, parseRange } from '@aksel/base/ipv4'
+import { slotsOf } from './slots.ts'
 import type { MachineState, NetworkState } from './state.ts'
 
 export const HOST_LINK = 'host'
@@ -111,6 +112,18 @@ export function bridgeSysctls(slot: number): readonly (readonly [name: string, v
     [`net/ipv4/conf/br${slot}/proxy_arp_pvlan`, '1'],
     [`net/ipv4/neigh/br${slot}/proxy_delay`, '0'],
   ]
+}
+
+export function bridgeOf(network: NetworkState, subnetId: string): string {
+  return `br${slotsOf(network)[subnetId]}`
+}
+
+/**
+ * For the router's namespace: it answers for an address of a subnet that is no machine's. Were the address its own, packets
+ * that keep it could not be sent on; the route is there because the kernel answers only for what it would send elsewhere.
+ */
+export function internalFrontend(address: string, bridge: string): readonly string[] {
+  return [`route replace ${address}/32 dev lo`, `neigh replace proxy ${address} dev ${bridge}`]
 }
 
 /** For the machine's namespace. */

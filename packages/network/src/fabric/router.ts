@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { succeeds } from '@aksel/host/command'
 import { undoAll } from '@aksel/host/undo'
 import type { Scope } from '@aksel/base/scope'
 import type { VirtualNetwork } from '@aksel/provider/fabric'
-import { spawnedNft } from '../nft/runner.ts'
-import { renderDifference, renderTable, type TableContent } from '../nft/table.ts'
 import { linkAddresses } from './allocate.ts'
+import type { Balancing } from './balancing.ts'
 import {
   deleteLink,
   ipBatch,
@@ -18,10 +18,9 @@ import {
   settleAll,
   type FabricHost,
 } from './host-commands.ts'
-import { compileLoadBalancers, routerTable, type PublicAddress } from './load-balancer.ts'
 import * as plumbing from './plumbing.ts'
 import { nextSlots, slotsOf, type Slots } from './slots.ts'
-import type { NetworkState, StateFile } from './state.ts'
+import type { LoadBalancerState, NetworkState, StateFile } from './state.ts'
 
 export function networkOwner(id: string): string {
   return `virtual-network/${id}`
@@ -30,15 +29,19 @@ export function networkOwner(id: string): string {
 export class Routers {
   readonly #host: FabricHost
   readonly #file: StateFile
-  /** What this process has put into each router's table; absent until it did. */
-  readonly #applied = new Map<string, TableContent>()
+  readonly #balancing: Balancing
 
   readonly #emptied: (id: string) => void
 
   /** `emptied` is told of each VNet whose router begins from nothing. */
-  constructor(host: FabricHost, file: StateFile, emptied: (id: string) => void) {
+  constructor(
+    host: FabricHost,
+    file: StateFile,
+    { balancing, emptied }: { readonly balancing: Balancing; readonly emptied: (id: string) => void },
+  ) {
     this.#host = host
     this.#file = file
+    this.#balancing = balancing
     this.#emptied = emptied
   }
 
@@ -49,24 +52,9 @@ export class Routers {
 
   async remove(scope: Scope, network: NetworkState): Promise<void> {
     const { ledger, run } = this.#host
-    this.#applied.delete(network.spec.id)
+    this.#balancing.forget(network)
     this.#emptied(network.spec.id)
     await undoAll(scope, { ledger, owner: networkOwner(network.spec.id), run })
-  }
-
-  /** Public addresses as the router should have them from now on; only what differs is changed. */
-  async balance(scope: Scope, network: NetworkState, balancers: readonly PublicAddress[]): Promise<void> {
-    const id = network.spec.id
-    const wanted = compileLoadBalancers(balancers)
-    const before = this.#applied.get(id)
-    const nft = spawnedNft({ networkNamespace: plumbing.routerOf(network), run: this.#host.run })
-    // Unknown until it succeeds: after a failure the next call loads the whole table.
-    this.#applied.delete(id)
-    await nft.apply(
-      scope,
-      before === undefined ? [renderTable(routerTable, wanted)] : renderDifference(routerTable.name, before, wanted),
-    )
-    this.#applied.set(id, wanted)
   }
 
   /** Puts an address of the host, or the way to a public one, in force; may run twice. */
@@ -88,13 +76,37 @@ export class Routers {
     return `route replace ${address}/32 via ${link.router} dev ${router} src ${link.host}`
   }
 
-  #exposures(network: NetworkState): readonly string[] {
-    return [
+  /** Puts the way to a load balancer's address in force; may run twice. */
+  async exposeBalancer(scope: Scope, network: NetworkState, { address, subnetId }: LoadBalancerState): Promise<void> {
+    if (subnetId === undefined) return this.expose(scope, network, { kind: 'public', address })
+    const bridge = plumbing.bridgeOf(network, subnetId)
+    await ipBatch(scope, this.#host, plumbing.routerOf(network), plumbing.internalFrontend(address, bridge))
+  }
+
+  async hideBalancer(scope: Scope, network: NetworkState, { address, subnetId }: LoadBalancerState): Promise<void> {
+    if (subnetId === undefined) {
+      if (egressAddresses(network).includes(address)) return
+      await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${address}/32`])
+      return
+    }
+    const inside = ['ip', '-n', plumbing.routerOf(network)]
+    const bridge = plumbing.bridgeOf(network, subnetId)
+    await succeeds(this.#host.run, scope, [...inside, 'neigh', 'delete', 'proxy', address, 'dev', bridge])
+    await succeeds(this.#host.run, scope, [...inside, 'route', 'delete', `${address}/32`, 'dev', 'lo'])
+  }
+
+  async #exposeAll(scope: Scope, network: NetworkState): Promise<void> {
+    const balancers = Object.values(network.loadBalancers)
+    await ipBatch(scope, this.#host, undefined, [
       ...Object.values(network.hostAddresses).map((address) => this.#exposure(network, { kind: 'host', address })),
-      ...[...Object.values(network.loadBalancers).map(({ address }) => address), ...egressAddresses(network)].map(
-        (address) => this.#exposure(network, { kind: 'public', address }),
-      ),
-    ]
+      ...[
+        ...balancers.filter(({ subnetId }) => subnetId === undefined).map(({ address }) => address),
+        ...egressAddresses(network),
+      ].map((address) => this.#exposure(network, { kind: 'public', address })),
+    ])
+    for (const balancer of balancers) {
+      if (balancer.subnetId !== undefined) await this.exposeBalancer(scope, network, balancer)
+    }
   }
 
   async #stands(scope: Scope, network: NetworkState): Promise<boolean> {
@@ -124,10 +136,10 @@ export class Routers {
     await settleAll([
       ipBatch(scope, this.#host, name, plumbing.routerInside(network, link)),
       setForwarding(scope, this.#host, name),
-      this.balance(scope, network, Object.values(network.loadBalancers)),
     ])
     await this.#bridge(scope, network, network.slots)
-    await ipBatch(scope, this.#host, undefined, this.#exposures(network))
+    await this.#balancing.balance(scope, network)
+    await this.#exposeAll(scope, network)
     network.ready = true
     await this.#file.save()
   }
@@ -172,7 +184,7 @@ export class Routers {
     network.slots = slots
     await this.#bridge(scope, network, Object.fromEntries(fresh.map(({ id }) => [id, slots[id]!])))
     if (!isDeepStrictEqual(before, spec)) await this.#file.save()
-    if (this.#applied.has(spec.id)) return
+    if (this.#balancing.knows(network)) return
     // Routers that an older server made have bridges that answer for no neighbours.
     await setSysctls(
       scope,
@@ -181,8 +193,8 @@ export class Routers {
       spec.subnets.flatMap(({ id }) => plumbing.bridgeSysctls(slots[id]!)),
     )
     // An earlier process may have ended between writing an address down and putting it in force.
-    await ipBatch(scope, this.#host, undefined, this.#exposures(network))
-    await this.balance(scope, network, Object.values(network.loadBalancers))
+    await this.#exposeAll(scope, network)
+    await this.#balancing.balance(scope, network)
   }
 }
 

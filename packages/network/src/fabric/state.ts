@@ -18,6 +18,9 @@ export interface MachineState {
 export interface LoadBalancerState {
   readonly address: string
   readonly rules: readonly LoadBalancerRule[]
+  readonly isShared?: boolean
+  /** Id of the subnet that its address is one of; absent for public ones. */
+  readonly subnetId?: string
 }
 
 export interface NetworkState {

@@ -2,6 +2,8 @@
 // costs the same for one service and for ten thousand, and a change costs what changed.
 
 export interface TableContent {
+  /** Stateful objects: `ct timeout NAME` → what stands between its braces. Once made they stay. */
+  readonly objects?: ReadonlyMap<string, string>
   /** Sets that come and go: name → what stands between its braces. */
   readonly sets?: ReadonlyMap<string, string>
   /** Name of a map or set → key → value; the value of a set's element is ''. */
@@ -32,6 +34,11 @@ export function renderTable(shape: TableShape, content: TableContent): string {
 /** Lines that turn one content into the other; none when they are the same. They belong into one transaction. */
 export function renderDifference(table: string, before: TableContent, after: TableContent): readonly string[] {
   const lines: string[] = []
+  for (const [object, definition] of after.objects ?? []) {
+    if (before.objects?.get(object) === definition) continue
+    const words = object.split(' ')
+    lines.push(`add ${words.slice(0, -1).join(' ')} ${table} ${words.at(-1)} { ${definition} }`)
+  }
   for (const [set, definition] of after.sets ?? []) {
     if (before.sets?.has(set) !== true) lines.push(`add set ${table} ${set} { ${definition} }`)
   }
@@ -77,6 +84,7 @@ function compare(
 export class ContentBuilder {
   readonly #elements = new Map<string, Map<string, string>>()
   readonly #chains = new Map<string, readonly string[]>()
+  readonly #objects = new Map<string, string>()
 
   /** The first value of a key stays: two services that claim one port do not take turns. */
   add(name: string, key: string, value = ''): boolean {
@@ -91,7 +99,11 @@ export class ContentBuilder {
     this.#chains.set(name, rules)
   }
 
+  object(name: string, definition: string): void {
+    this.#objects.set(name, definition)
+  }
+
   build(): TableContent {
-    return { elements: this.#elements, chains: this.#chains }
+    return { objects: this.#objects, elements: this.#elements, chains: this.#chains }
   }
 }

@@ -30,7 +30,7 @@ interface Dirty {
   pods: boolean
 }
 
-type Content = Required<TableContent>
+type Content = Required<Omit<TableContent, 'objects'>>
 
 const nothing: Content = { sets: new Map(), chains: new Map(), elements: new Map() }
 

@@ -4,6 +4,7 @@
 import type { Endpoint, EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { standardAddress } from '@aksel/api/validation/addresses'
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
+import type { ServiceHealth } from './health-servers.ts'
 
 export interface ProxyNode {
   readonly name: string
@@ -92,6 +93,21 @@ function nearest(candidates: readonly Candidate[], node: ProxyNode): readonly Ca
     if (here.length > 0) return here
   }
   return candidates
+}
+
+/** What a load balancer is told at the service's health check port; undefined where it has none. */
+export function localHealthOf(
+  { metadata, spec }: Service,
+  slices: readonly EndpointSlice[],
+  nodeName: string,
+): ServiceHealth | undefined {
+  const { healthCheckNodePort: port = 0 } = spec
+  if (port === 0 || spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local') return undefined
+  const ready = slices
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter((endpoint) => endpoint.nodeName === nodeName && isReady(endpoint))
+  const addresses = new Set(ready.flatMap(({ addresses: [first] }) => first ?? []))
+  return { port, namespace: metadata.namespace!, name: metadata.name, localEndpoints: addresses.size }
 }
 
 /** Whether the service has addresses of its own that a node translates. */

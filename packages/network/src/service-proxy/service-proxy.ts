@@ -9,6 +9,8 @@ import { run, type CommandRunner } from '@aksel/host/command'
 import type { Cache, Caches } from '@aksel/runtime/controller'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import { renderTable } from '../nft/table.ts'
+import { HealthServers } from './health-servers.ts'
+import { localHealthOf } from './endpoints.ts'
 import { compileService, type CompileOptions, type ServiceRows } from './compile.ts'
 import { RowTable, type RowChange } from './row-table.ts'
 import { proxyTable, type ProxyTableOptions } from './table.ts'
@@ -20,6 +22,8 @@ export interface ServiceProxyOptions extends CompileOptions, ProxyTableOptions {
   /** For loading the whole table; a program start in the caller's network namespace when absent. */
   readonly loader?: NftRunner
   readonly run?: CommandRunner
+  /** Tells load balancers of this node's health, in the network namespace of this process; nobody is told when absent. */
+  readonly servesHealth?: boolean
   /** Called when the table is in force for the first time. */
   readonly onSynced?: () => void
 }
@@ -40,6 +44,7 @@ class ProxyLoop {
   readonly #dirty = new Set<string>()
   readonly #table = new RowTable()
   readonly #run: CommandRunner
+  #health: HealthServers | undefined
   #wake: () => void = () => {}
 
   constructor(options: ServiceProxyOptions) {
@@ -60,6 +65,8 @@ class ProxyLoop {
       }
     })
     scope.signal.addEventListener('abort', () => this.#wake(), { once: true })
+    using health = this.#options.servesHealth === true ? new HealthServers(scope) : undefined
+    this.#health = health
     let loaded = false
     while (!scope.signal.aborted) {
       const change = this.#takeChange()
@@ -67,6 +74,7 @@ class ProxyLoop {
         if (!loaded) await this.#load(scope)
         else await this.#options.nft.apply(scope, change.lines)
         await this.#forgetFlows(scope, change.staleFlows)
+        health?.updated()
         if (!loaded) this.#options.onSynced?.()
         loaded = true
       } catch (error) {
@@ -90,11 +98,10 @@ class ProxyLoop {
     const cache = this.#options.caches.of(services)
     for (const key of this.#dirty) {
       const service = cache.get(key)
-      const rows =
-        service === undefined
-          ? { rows: [], spreads: [] }
-          : compileService(service, this.#slices.byIndex(BY_SERVICE, key), this.#options)
+      const slices = this.#slices.byIndex(BY_SERVICE, key)
+      const rows = service === undefined ? { rows: [], spreads: [] } : compileService(service, slices, this.#options)
       changes.set(key, rows)
+      this.#health?.set(key, service && localHealthOf(service, slices, this.#options.node.name))
     }
     this.#dirty.clear()
     const change = this.#table.replace(changes)
