@@ -22,7 +22,7 @@ const packages: readonly { readonly name: string; readonly file: string }[] = [
   { name: 'perl-base', file: '/usr/bin/perl' },
 ]
 
-/** What the tests want besides: a real etcd, clients of DNS and HTTP for their images, a registry, a database. */
+/** What the tests want besides: a real etcd, clients of DNS and HTTP for their images, a registry, a database, a browser, Azure's own command line. */
 const testPackages: typeof packages = [
   { name: 'etcd-server', file: '/usr/bin/etcd' },
   { name: 'etcd-client', file: '/usr/bin/etcdctl' },
@@ -32,6 +32,7 @@ const testPackages: typeof packages = [
   { name: 'docker-registry', file: '/usr/bin/docker-registry' },
   // Sandboxed pods; who wants them installs it, as the refusal says.
   { name: 'runsc', file: '/usr/bin/runsc' },
+  { name: 'azure-cli', file: '/usr/bin/az' },
   { name: 'chromium', file: '/usr/bin/chromium' },
   { name: 'postgresql-15', file: '/usr/lib/postgresql/15/bin/postgres' },
   { name: 'postgresql-client-15', file: '/usr/bin/psql' },

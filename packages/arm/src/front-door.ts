@@ -35,6 +35,7 @@ import { poolActionRoutes } from './resource-providers/container-service/pool-ac
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { deploymentRoutes } from './resource-providers/deployments/deployment-routes.ts'
 import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
+import { computeRoutes } from './resource-providers/compute/compute-routes.ts'
 import { neighbourRoutes } from './resource-providers/neighbours/neighbour-routes.ts'
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
 import { networkWatcherRoutes } from './resource-providers/network/network-watcher-routes.ts'
@@ -144,6 +145,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...neighbourRoutes(hub),
+    ...computeRoutes(hub),
     ...networkWatcherRoutes(hub),
     ...virtualNetworkRoutes(hub),
     ...usageRoutes(hub),

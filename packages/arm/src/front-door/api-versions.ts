@@ -51,6 +51,11 @@ export const providers: readonly Provider[] = [
   { namespace: 'Microsoft.Insights', first: '2014-04-01', versions: ['2023-03-11', '2022-06-01', '2021-04-01'] },
   { namespace: 'Microsoft.Monitor', first: '2021-06-03', versions: ['2023-04-03', '2021-06-03'] },
   { namespace: 'Microsoft.Dashboard', first: '2021-09-01', versions: ['2024-10-01', '2023-09-01', '2022-08-01'] },
+  {
+    namespace: 'Microsoft.Compute',
+    first: '2015-06-15',
+    versions: ['2025-04-01', '2024-11-01', '2024-07-01', '2021-07-01', '2019-04-01'],
+  },
 ]
 
 const wellFormed = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-(preview|alpha|beta|privatepreview))?$/i

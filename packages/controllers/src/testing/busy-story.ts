@@ -21,6 +21,7 @@ import {
   resourceClaims,
   resourceClaimTemplates,
   resourceQuotas,
+  resourceSlices,
   secrets,
   serviceAccounts,
   serviceCidrs,
@@ -158,6 +159,29 @@ const steps: readonly ((cluster: TestCluster) => unknown)[] = [
       metadata: inShop('gpu'),
       spec: { spec: { devices: { requests: [{ name: 'one', exactly: { deviceClassName: 'gpu' } }] } } },
     }),
+  // The device of its pod breaks: the pod is driven off it.
+  async ({ client }) => {
+    const claimed = { nodeName: 'sound', resourceClaims: [{ name: 'gpu', resourceClaimName: 'broken' }] }
+    const pod = await client.create(pods, newPod('on-a-device', claimed))
+    const results = [{ request: 'one', driver: 'gpu.example.com', pool: 'sound', device: 'g0' }]
+    client.put(resourceClaims, {
+      metadata: inShop('broken'),
+      spec: { devices: { requests: [] } },
+      status: {
+        allocation: { devices: { results } },
+        reservedFor: [{ resource: 'pods', name: pod.metadata.name, uid: pod.metadata.uid! }],
+      },
+    })
+    await client.create(resourceSlices, {
+      metadata: { name: 'sound-gpus' },
+      spec: {
+        driver: 'gpu.example.com',
+        pool: { name: 'sound', generation: 1, resourceSliceCount: 1 },
+        nodeName: 'sound',
+        devices: [{ name: 'g0', taints: [{ key: 'broken', effect: 'NoExecute' }] }],
+      },
+    })
+  },
   async ({ client, clock }) => {
     await client.create(serviceAccounts, { metadata: inShop('robot') })
     await client.create(secrets, {

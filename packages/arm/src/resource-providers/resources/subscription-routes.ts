@@ -11,7 +11,7 @@ import { networkTypes } from '../network/network-types.ts'
 import type { Hub, Subscription } from '../../hub.ts'
 
 /** Namespaces that clients register although nothing here serves them: they ask before they know. */
-const namespacesElsewhere = ['Microsoft.Compute', 'Microsoft.Storage']
+const namespacesElsewhere = ['Microsoft.Storage']
 
 const resourceTypes: Readonly<Record<string, readonly string[]>> = {
   'Microsoft.Resources': ['resourceGroups', 'subscriptions', 'tenants', 'deployments', 'deployments/operations'],
@@ -25,6 +25,12 @@ const resourceTypes: Readonly<Record<string, readonly string[]>> = {
     'locations/kubernetesVersions',
     'locations/operations',
     'locations/operationresults',
+  ],
+  'Microsoft.Compute': [
+    'virtualMachineScaleSets',
+    'virtualMachineScaleSets/virtualMachines',
+    'skus',
+    'locations/usages',
   ],
   'Microsoft.Network': networkTypes.flatMap(({ path, children }) => [
     path,
