@@ -35,6 +35,6 @@ void suite('transcripts on a simulated cluster', () => {
   })
 
   for (const story of stories) {
-    void test(`${story} prints what its transcript says`, { timeout: 120_000 }, () => shell.replay(story))
+    void test(`${story} prints what its transcript says`, { timeout: 240_000 }, () => shell.replay(story))
   }
 })

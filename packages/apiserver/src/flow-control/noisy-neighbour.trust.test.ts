@@ -12,7 +12,7 @@ import type { UserInfo } from '../authentication/user-info.ts'
 import { clientCertificate, listenForTest, startTestServer, type TestServer } from '../test-server.ts'
 
 const OBJECTS = sized({ gate: 1000, full: 10_000 })
-const GREEDY_REQUESTS = sized({ gate: 120, full: 20_000 })
+const GREEDY_REQUESTS = sized({ gate: 120, full: 600 })
 const GREEDY_AT_ONCE = 40
 
 const greedy: UserInfo = { name: 'greedy', groups: ['readers'] }
