@@ -123,7 +123,11 @@ export class DesktopBrowser implements AsyncDisposable {
   }
 
   async scheme(value: Scheme): Promise<void> {
-    await this.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }])
+    // A colour on its way from one theme to the other is nobody's to judge.
+    await this.page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value },
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ])
   }
 
   /** Kept beside the tree, for people: a picture proves nothing by itself. */
