@@ -3,30 +3,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ContainerServiceClient } from '@azure/arm-containerservice'
-import { ClientSecretCredential } from '@azure/identity'
 import { nodes } from '@aksel/api/resources'
-import {
-  clientId,
-  clientSecret,
-  openFrontDoor,
-  subscriptionId,
-  tenantId,
-  type OpenedFrontDoor,
-} from './testing/opened-front-door.ts'
+import { openFrontDoor, subscriptionId, type OpenedFrontDoor } from './testing/opened-front-door.ts'
+import { sdkAccess } from './testing/sdk-access.ts'
 
-function sdkClient(opened: OpenedFrontDoor, secret = clientSecret): ContainerServiceClient {
-  const tlsOptions = { ca: opened.caPem }
-  const credential = new ClientSecretCredential(tenantId, clientId, secret, {
-    authorityHost: opened.url,
-    disableInstanceDiscovery: true,
-    tlsOptions,
-  })
-  return new ContainerServiceClient(credential, subscriptionId, {
-    endpoint: opened.url,
-    credentials: { scopes: [`${opened.url}/.default`] },
-    tlsOptions,
-    retryOptions: { maxRetries: 0 },
-  })
+function sdkClient(opened: OpenedFrontDoor, secret?: string): ContainerServiceClient {
+  const { credential, options } = sdkAccess(opened, secret)
+  return new ContainerServiceClient(credential, subscriptionId, options)
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ComputeManagementClient } from '@azure/arm-compute'
-import { ClientSecretCredential } from '@azure/identity'
-import { clientId, clientSecret, openFrontDoor, subscriptionId, tenantId } from './testing/opened-front-door.ts'
+import { openFrontDoor, subscriptionId } from './testing/opened-front-door.ts'
+import { sdkAccess } from './testing/sdk-access.ts'
 
 test('sizes, and the scale sets of a node resource group with their instances, by the SDK', async () => {
   await using opened = await openFrontDoor()
@@ -17,18 +17,8 @@ test('sizes, and the scale sets of a node resource group with their instances, b
   const body = { location: 'eastus', properties: { dnsPrefix: 'c1', agentPoolProfiles } }
   await opened.call('PUT', `${group}/providers/Microsoft.ContainerService/managedClusters/c1`, { body })
   await opened.door.idle()
-  const tlsOptions = { ca: opened.caPem }
-  const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
-    authorityHost: opened.url,
-    disableInstanceDiscovery: true,
-    tlsOptions,
-  })
-  const client = new ComputeManagementClient(credential, subscriptionId, {
-    endpoint: opened.url,
-    credentials: { scopes: [`${opened.url}/.default`] },
-    tlsOptions,
-    retryOptions: { maxRetries: 0 },
-  })
+  const { credential, options } = sdkAccess(opened)
+  const client = new ComputeManagementClient(credential, subscriptionId, options)
   const sizes = new Map<string, string>()
   for await (const { name, capabilities } of client.resourceSkus.list({ filter: "location eq 'eastus'" }))
     sizes.set(name!, capabilities?.find((one) => one.name === 'vCPUs')?.value ?? '')

@@ -5,29 +5,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DeploymentsClient } from '@azure/arm-resourcesdeployments'
-import { ClientSecretCredential } from '@azure/identity'
-import {
-  clientId,
-  clientSecret,
-  openFrontDoor,
-  subscriptionId,
-  tenantId,
-  type OpenedFrontDoor,
-} from './testing/opened-front-door.ts'
+import { openFrontDoor, subscriptionId, type OpenedFrontDoor } from './testing/opened-front-door.ts'
+import { sdkAccess } from './testing/sdk-access.ts'
 
 function sdkClient(opened: OpenedFrontDoor): DeploymentsClient {
-  const tlsOptions = { ca: opened.caPem }
-  const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
-    authorityHost: opened.url,
-    disableInstanceDiscovery: true,
-    tlsOptions,
-  })
-  return new DeploymentsClient(credential, subscriptionId, {
-    endpoint: opened.url,
-    credentials: { scopes: [`${opened.url}/.default`] },
-    tlsOptions,
-    retryOptions: { maxRetries: 0 },
-  })
+  const { credential, options } = sdkAccess(opened)
+  return new DeploymentsClient(credential, subscriptionId, options)
 }
 
 const template = (addressPrefix: string): object => ({
