@@ -128,6 +128,7 @@ test('a cluster from a template: parameters, outputs by reference, operations, a
   for (const answer of [text, put.text, operations.text, exported.text]) assert.doesNotMatch(answer, /hunter22/)
   const status = await door.call('GET', String(put.headers['azure-asyncoperation']).replace(/^https:\/\/[^/]+/, ''))
   assert.match(status.text, /"status":"Succeeded"/)
+  assert.match(status.text, /"id":"\/subscriptions\/[^"]+\/deployments\/d1\/operationStatuses\/[0-9a-f-]+"/)
 })
 
 test('loops, conditions, children, nested templates in both scopes, in the order of their dependencies', async () => {

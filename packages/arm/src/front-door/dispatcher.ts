@@ -25,18 +25,13 @@ export type Ask = (request: OwnRequest) => Promise<ArmResponse>
 export class Dispatcher {
   readonly #scope: Scope
   readonly #router = findMyWay({ caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: 512 })
-  readonly #routes = new Map<string, Route>()
 
   constructor(scope: Scope) {
     this.#scope = scope
   }
 
   add(routes: readonly Route[]): void {
-    for (const route of routes) {
-      const key = `${route.method} ${route.path}`
-      this.#routes.set(key, route)
-      this.#router.on(route.method, route.path, () => {}, key)
-    }
+    for (const route of routes) this.#router.on(route.method, route.path, () => {}, route)
   }
 
   /** Whether anything answers there. */
@@ -71,7 +66,7 @@ export class Dispatcher {
       url,
       caller,
     }
-    return this.#routes.get(found.store as string)!.handle(request)
+    return (found.store as Route).handle(request)
   }
 }
 

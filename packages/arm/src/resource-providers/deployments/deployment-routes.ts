@@ -164,5 +164,7 @@ async function status(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   if (found === undefined) {
     throw new ArmError(404, 'DeploymentOperationNotFound', `The deployment operation '${id}' could not be found.`)
   }
-  return ok(statusDocument(found), found.status === 'InProgress' ? { 'retry-after': String(retryAfterSeconds) } : {})
+  // Its own address, where those of other operations lie below their provider's locations.
+  const document = { ...statusDocument(found), id: request.url.split('?')[0]! }
+  return ok(document, found.status === 'InProgress' ? { 'retry-after': String(retryAfterSeconds) } : {})
 }

@@ -1,9 +1,8 @@
 // Objects: made, taken apart, merged.
 
-import { object, text, textual } from '../arguments.ts'
+import { array, object, text, textual } from '../arguments.ts'
 import { BadArgument } from '../errors.ts'
 import { isArrayValue, isObjectValue, propertyOf, type ObjectValue, type Value } from '../values.ts'
-import { array } from '../arguments.ts'
 import { fn, type TemplateFunction } from './function.ts'
 
 function createObject(args: readonly Value[]): ObjectValue {

@@ -3,7 +3,7 @@
 import { integer, text } from '../arguments.ts'
 import { BadArgument, ExpressionError } from '../errors.ts'
 import type { Frame } from '../frame.ts'
-import { isObjectValue, type ObjectValue, type Value } from '../values.ts'
+import type { ObjectValue, Value } from '../values.ts'
 import { fn, type TemplateFunction } from './function.ts'
 
 const guidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -73,10 +73,6 @@ function pickZones(args: readonly Value[]): Value {
   return ['1', '2', '3'].slice(offset, offset + count)
 }
 
-function environment({ facts }: Frame): ObjectValue {
-  return isObjectValue(facts.environment) ? facts.environment : {}
-}
-
 export const scopes: Readonly<Record<string, TemplateFunction>> = {
   resourceId: fn(2, Infinity, resourceId),
   subscriptionResourceId: fn(2, Infinity, subscriptionResourceId),
@@ -96,7 +92,7 @@ export const scopes: Readonly<Record<string, TemplateFunction>> = {
   subscription: fn(0, 0, (_, { facts }) => facts.subscription),
   tenant: fn(0, 0, (_, { facts }) => ({ tenantId: facts.tenantId, displayName: 'Aksel', countryCode: '' })),
   deployment: fn(0, 0, (_, { facts }) => facts.deployment),
-  environment: fn(0, 0, (_, frame) => environment(frame)),
+  environment: fn(0, 0, (_, { facts }) => facts.environment),
   deployer: fn(0, 0, (_, { facts }) => facts.deployer),
   pickZones: fn(3, 5, pickZones),
 }
