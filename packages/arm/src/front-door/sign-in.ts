@@ -2,6 +2,7 @@
 
 import { uuid } from '@aksel/base/ids'
 import { ok, param, type ArmRequest, type ArmResponse, type Route } from './route.ts'
+import { suffixes } from './suffixes.ts'
 import { tokenLifetimeSeconds, type Identity, type Tokens } from './tokens.ts'
 
 const tenantWords = ['common', 'organizations', 'adfs']
@@ -54,9 +55,9 @@ function metadata(request: ArmRequest, identity: Identity): unknown {
     resourceManager: origin,
     activeDirectory: `${origin}/${identity.tenantId}`,
     suffixes: {
-      keyVaultDns: 'vault.aksel.local',
-      storage: 'storage.aksel.local',
-      acrLoginServer: 'registry.aksel.local',
+      keyVaultDns: suffixes.keyVault,
+      storage: suffixes.storage,
+      acrLoginServer: suffixes.registry,
     },
   }
   return version.startsWith('2019-') ? [cloud] : cloud

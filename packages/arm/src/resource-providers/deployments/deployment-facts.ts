@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { FrameOptions } from '../../templates/template-frame.ts'
 import type { ObjectValue } from '../../templates/values.ts'
+import { suffixes } from '../../front-door/suffixes.ts'
 import type { Hub } from '../../hub.ts'
 import type { DeploymentRecord, Json } from '../../records.ts'
 import { groupOfId } from '../../resource-id.ts'
@@ -70,9 +71,9 @@ function environmentFacts(origin: string): ObjectValue {
     resourceManager: origin,
     authentication: { loginEndpoint: origin, audiences: [origin], tenant: 'common', identityProvider: 'AAD' },
     suffixes: {
-      keyvaultDns: '.vault.aksel.local',
-      storage: 'storage.aksel.local',
-      acrLoginServer: '.registry.aksel.local',
+      keyvaultDns: `.${suffixes.keyVault}`,
+      storage: suffixes.storage,
+      acrLoginServer: `.${suffixes.registry}`,
     },
   }
 }

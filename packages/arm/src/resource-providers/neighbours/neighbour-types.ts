@@ -1,6 +1,7 @@
 // Identities, registries, workspaces, vaults and the rest that AKS templates bring along, as Azure shows them.
 
 import { uuid } from '@aksel/base/ids'
+import { suffixes } from '../../front-door/suffixes.ts'
 import type { Json } from '../../records.ts'
 import { isObject, textAt } from '../body.ts'
 import { invalidProperty, type MadeContext, type NeighbourType } from './neighbour-type.ts'
@@ -29,7 +30,7 @@ const registries: NeighbourType = {
   envelope: ['sku', 'identity', 'zones'],
   judge: (_, envelope) => judgeSku(envelope, ['Basic', 'Standard', 'Premium']),
   made: (context) => ({
-    loginServer: `${context.name.toLowerCase()}.registry.aksel.local`,
+    loginServer: `${context.name.toLowerCase()}.${suffixes.registry}`,
     creationDate: now(context),
     provisioningState: 'Succeeded',
   }),
@@ -82,7 +83,7 @@ const vaults: NeighbourType = {
       throw invalidProperty('properties.accessPolicies', 'it is required unless enableRbacAuthorization is true')
   },
   made: ({ name }) => ({
-    vaultUri: `https://${name.toLowerCase()}.vault.aksel.local/`,
+    vaultUri: `https://${name.toLowerCase()}.${suffixes.keyVault}/`,
     provisioningState: 'Succeeded',
   }),
   defaults: { enableSoftDelete: true, softDeleteRetentionInDays: 90, publicNetworkAccess: 'Enabled' },
