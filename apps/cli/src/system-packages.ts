@@ -29,6 +29,8 @@ const testPackages: typeof packages = [
   { name: 'bind9-dnsutils', file: '/usr/bin/dig' },
   { name: 'dnsperf', file: '/usr/bin/dnsperf' },
   { name: 'curl', file: '/usr/bin/curl' },
+  // What the bench of services is measured beside.
+  { name: 'iptables', file: '/usr/sbin/iptables-restore' },
   { name: 'docker-registry', file: '/usr/bin/docker-registry' },
   // Sandboxed pods; who wants them installs it, as the refusal says.
   { name: 'runsc', file: '/usr/bin/runsc' },

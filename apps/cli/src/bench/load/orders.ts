@@ -44,12 +44,16 @@ export interface ChildOptions {
   readonly program: string
   readonly args?: readonly string[]
   readonly execArgv?: readonly string[]
+  /** A program and its arguments that end by executing the rest of theirs: `unshare --net`. */
+  readonly within?: readonly string[]
 }
 
 /** Resolves when the child says that it is ready; rejects with its end. */
 export async function startChild<T extends Orders>(options: ChildOptions): Promise<Child<T>> {
+  const [execPath, ...before] = [...(options.within ?? []), process.execPath]
   const child: ChildProcess = fork(options.program, [...(options.args ?? [])], {
-    execArgv: ['--disable-warning=ExperimentalWarning', ...(options.execArgv ?? [])],
+    execPath: execPath!,
+    execArgv: [...before, '--disable-warning=ExperimentalWarning', ...(options.execArgv ?? [])],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()

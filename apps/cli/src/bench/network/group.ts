@@ -1,87 +1,161 @@
-// Group `network`: what the node's DNS answers in a second and how soon, beside an echo over UDP that the same clients ask.
+// Group `network`: services in the kernel beside iptables-restore, packets beside the same packets without what is measured, a new
+// pod's way to its name, and DNS beside an echo.
 
-import { fileURLToPath } from 'node:url'
 import type { Scope } from '@aksel/base/scope'
 import { CommandError } from '../../command-error.ts'
 import type { BenchRequest } from '../group.ts'
-import { startChild, type Child } from '../load/orders.ts'
-import { rowOf, type BenchRow } from '../row.ts'
-import { stageNames, type StageReport } from '../stages.ts'
-import type { DnsOrders, LoadReport } from './dns-main.ts'
+import { openOneNode } from '../node/one-node.ts'
+import { median, rowOf, type BenchRow } from '../row.ts'
+import { noStages } from '../stages.ts'
+import { dnsRows } from './dns.ts'
+import { measureCosts, measureFirstPackets, measureThroughput, openWorld, type CostReport } from './packets.ts'
+import { measureReach } from './reach.ts'
+import { measureServices } from './services.ts'
 
-const PROGRAM = fileURLToPath(new URL('dns-main.ts', import.meta.url))
-const sizes = { look: { seconds: 2 }, full: { seconds: 10 } } as const
+const sizes = {
+  look: { seconds: 2, services: 1000, changes: 200, packets: 1000, few: 100, many: 3000, pods: 5 },
+  full: { seconds: 10, services: 10_000, changes: 1000, packets: 5000, few: 100, many: 30_000, pods: 50 },
+} as const
 
-export async function networkGroup(
-  _scope: Scope,
-  { runs, full, tenth, say }: BenchRequest,
-): Promise<readonly BenchRow[]> {
-  const { seconds } = full || tenth ? sizes.full : sizes.look
-  await using server = await startChild<DnsOrders>({ program: PROGRAM })
-  await using echo = await startChild<DnsOrders>({ program: PROGRAM })
-  await using clients = await startChild<DnsOrders>({ program: PROGRAM })
-  const ports = { dns: await server.ask('dns', undefined), echo: await echo.ask('echo', undefined) }
-  say(`network: DNS beside an echo, ${runs} times ${seconds} s each`)
-  const ask = (port: number, rate?: number): Promise<LoadReport> => load(clients, port, seconds, rate)
-  await ask(ports.dns)
-  await ask(ports.echo)
-  const echoes: LoadReport[] = []
-  const answers: LoadReport[] = []
-  const calm: LoadReport[] = []
-  const calmEchoes: LoadReport[] = []
-  for (let run = 0; run < runs; run += 1) {
-    echoes.push(await ask(ports.echo))
-    answers.push(await ask(ports.dns))
-    const half = rateOf(answers.at(-1)!) / 2
-    calm.push(await ask(ports.dns, half))
-    calmEchoes.push(await ask(ports.echo, half))
-  }
-  echoes.push(await ask(ports.echo))
-  calmEchoes.push(await ask(ports.echo, rateOf(answers.at(-1)!) / 2))
-  const details = {
-    services: 1000,
-    lost: sum(answers, ({ lost }) => lost),
-    clients: 'one process, 4 sockets, 128 questions under way',
+type Size = (typeof sizes)[keyof typeof sizes]
+
+const stages = noStages('packets and tables of the kernel meet no API server')
+
+export async function networkGroup(scope: Scope, request: BenchRequest): Promise<readonly BenchRow[]> {
+  const size = request.full || request.tenth ? sizes.full : sizes.look
+  const dns = await dnsRows(request, size.seconds)
+  if (process.getuid?.() !== 0) {
+    request.say('network: D1 to D4 and the costs of packets need root and are left out')
+    return dns
   }
   return [
+    ...(await servicesRows(scope, request, size)),
+    await firstPacketRow(request, size),
+    ...(await reachRows(scope, request, size)),
+    ...dns,
+    ...(await packetRows(request, size)),
+  ]
+}
+
+async function servicesRows(scope: Scope, { runs, say }: BenchRequest, size: Size): Promise<readonly BenchRow[]> {
+  const { services, changes } = size
+  say(`network: ${services} services beside iptables-restore, ${runs} times, and ${changes} changes`)
+  const report = await measureServices(scope, { services, changes, runs })
+  const details = { services, endpoints: 2 * services }
+  const bare = report.bareChanges
+  return [
     rowOf({
-      name: 'D5.rate DNS answers of the node',
-      unit: '/s',
-      runs: answers.map(rateOf),
-      probe: { of: 'an echo over UDP to the same clients', before: rateOf(echoes[0]!), after: rateOf(echoes.at(-1)!) },
+      name: 'D1 services in force',
+      unit: 's',
+      runs: report.loads,
+      probe: { of: 'iptables-restore of as many', before: report.peers[0]!, after: report.peers.at(-1)! },
       stages,
-      details,
+      details: { ...details, peers: report.peers },
     }),
     rowOf({
-      name: 'D5.p99 DNS answer at half of that rate',
+      name: 'D2.p99 one endpoint changed',
       unit: 's',
-      runs: calm.map(({ p99Seconds }) => p99Seconds),
+      runs: [p99(report.changes)],
       probe: {
-        of: 'the echo at the same rate, p99',
-        before: calmEchoes[0]!.p99Seconds,
-        after: calmEchoes.at(-1)!.p99Seconds,
+        of: 'one element added by the same nft, p99',
+        before: p99(bare.slice(0, changes / 2)),
+        after: p99(bare.slice(changes / 2)),
       },
       stages,
-      details: { ...details, lost: sum(calm, ({ lost }) => lost) },
+      details: { ...details, changes, p50: median(report.changes) },
     }),
   ]
 }
 
-async function load(clients: Child<DnsOrders>, port: number, seconds: number, rate?: number): Promise<LoadReport> {
-  const report = await clients.ask('load', { port, seconds, ...(rate === undefined ? {} : { rate }) })
-  if (report.wrong > 0) throw new CommandError(`${report.wrong} DNS answers were wrong: nothing was measured.`)
-  return report
+async function firstPacketRow({ say }: BenchRequest, size: Size): Promise<BenchRow> {
+  const { few, many, packets } = size
+  say(`network: the first packet of ${packets} conversations among ${many} services, and among ${few}`)
+  const report = await measureFirstPackets({ few, many, packets })
+  const half = Math.floor(report.few.length / 2)
+  return rowOf({
+    name: `D3 first packet among ${many} services, p50`,
+    unit: 's',
+    runs: [median(report.many)],
+    probe: {
+      of: `the same among ${few}, in turn`,
+      before: median(report.few.slice(0, half)),
+      after: median(report.few.slice(half)),
+    },
+    stages,
+    details: { packets, p99: p99(report.many), p99Few: p99(report.few) },
+  })
 }
 
-function rateOf({ answers, seconds }: LoadReport): number {
-  return answers / seconds
+async function reachRows(scope: Scope, request: BenchRequest, size: Size): Promise<readonly BenchRow[]> {
+  await using node = await openOneNode(scope, request, 'network')
+  request.say(`network: ${size.pods} pods from Ready to reached by name`)
+  const { waits, calm } = await measureReach(node.scope, node.rig, size.pods)
+  const half = Math.ceil(calm.length / 2)
+  return [
+    rowOf({
+      name: 'D4.p99 pod Ready to reached by name',
+      unit: 's',
+      runs: [p99(waits)],
+      probe: {
+        of: 'the same question and connection later on, p50',
+        before: median(calm.slice(0, half)),
+        after: median(calm.slice(-half)),
+      },
+      stages: node.stages,
+      details: { pods: size.pods, waits, calm },
+    }),
+  ]
 }
 
-function sum(reports: readonly LoadReport[], read: (report: LoadReport) => number): number {
-  return reports.reduce((total, report) => total + read(report), 0)
+async function packetRows({ runs, say }: BenchRequest, size: Size): Promise<readonly BenchRow[]> {
+  const { seconds } = size
+  await using world = await openWorld(size.services)
+  say(`network: a stream from pod to pod beside a bare pair of links, ${runs} times ${seconds} s each`)
+  const { pods, bare } = await measureThroughput(world, { seconds, runs })
+  say(`network: packets with policies and with the flow log read, ${runs} times ${seconds} s each`)
+  const costs = await measureCosts(world, { seconds, runs, packets: size.packets })
+  if (costs.seen < (runs * size.packets) / 2) {
+    throw new CommandError(`The reader saw ${costs.seen} flows of ${runs * size.packets}: nothing was measured.`)
+  }
+  return [
+    rowOf({
+      name: 'D9 stream from pod to pod',
+      unit: 'bytes/s',
+      runs: pods,
+      probe: { of: 'the same over a bare pair of links', before: bare[0]!, after: bare.at(-1)! },
+      stages,
+      details: { bare },
+    }),
+    ...costRows(costs, 'policies'),
+    ...costRows(costs, 'flows'),
+  ]
 }
 
-/** A question over UDP passes nothing of the API server. */
-const stages = Object.fromEntries(
-  stageNames.map((name) => [name, { ran: false, evidence: 'a DNS question meets no API server' }]),
-) as unknown as StageReport
+/** What is plain was taken before and after, and between. */
+function costRows(report: CostReport, kind: 'policies' | 'flows'): readonly BenchRow[] {
+  const what = kind === 'policies' ? 'policies in force' : 'flow log read besides'
+  const { plain, seen } = report
+  const { rates, firsts } = report[kind]
+  return [
+    rowOf({
+      name: `D10.${kind} packets of a conversation, ${what}`,
+      unit: '/s',
+      runs: rates,
+      probe: { of: 'without either', before: plain.rates[0]!, after: plain.rates.at(-1)! },
+      stages,
+      details: { plain: plain.rates },
+    }),
+    rowOf({
+      name: `D11.${kind} first packet, ${what}, p50`,
+      unit: 's',
+      runs: firsts,
+      probe: { of: 'without either', before: plain.firsts[0]!, after: plain.firsts.at(-1)! },
+      stages,
+      details: { plain: plain.firsts, ...(kind === 'flows' ? { seen } : {}) },
+    }),
+  ]
+}
+
+function p99(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[Math.floor(values.length * 0.99)]!
+}

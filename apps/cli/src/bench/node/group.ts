@@ -3,19 +3,15 @@
 
 import type { Scope } from '@aksel/base/scope'
 import { sleep } from '@aksel/base/clock'
-import { createClient } from '@aksel/client/typed-client'
-import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { CommandError } from '../../command-error.ts'
-import { prepareBenchUser } from '../bench-user.ts'
 import type { BenchRequest } from '../group.ts'
 import { costOf } from '../process-cost.ts'
 import { median, rowOf, type BenchRow } from '../row.ts'
-import { assertWholePath, type StageReport } from '../stages.ts'
-import { startInstance } from '../up/instance.ts'
+import type { StageReport } from '../stages.ts'
 import { probeNode } from '../up/node-probe.ts'
-import { apiAnswers, stagesOf } from '../up/timed-run.ts'
 import { countFsyncs } from './fsyncs.ts'
-import { agentOf, openRig, removePods, timeBarePods, timePods, type NodeRig } from './rig.ts'
+import { openOneNode } from './one-node.ts'
+import { agentOf, removePods, timeBarePods, timePods, type NodeRig } from './rig.ts'
 
 /** A node of AKS's overlay network has 250 pods at most. */
 const sizes = {
@@ -25,25 +21,10 @@ const sizes = {
 
 /** Needs root and containerd. */
 export async function nodeGroup(outer: Scope, request: BenchRequest): Promise<readonly BenchRow[]> {
-  const { options, say } = request
-  if (!options.isRoot) throw new CommandError('Group "node" runs real pods and needs root.')
-  const { ensureSystemPackages } = await import('../../system-packages.ts')
-  const support = ensureSystemPackages({ isRoot: true, say })
-  if (!support.realNodes) throw new CommandError(`Group "node" runs real pods, and this host cannot: ${support.why}.`)
+  const { say } = request
   const size = request.full || request.tenth ? sizes.full : sizes.look
-  say('node: one real node')
-  await using instance = await startInstance(options, { nodes: 1 })
-  const scope = { ...outer, signal: AbortSignal.any([outer.signal, instance.failed]) }
-  const access = await apiAnswers(scope, instance)
-  await instance.upEnded
-  await using admin = createHttpsTransport(access)
-  const user = await prepareBenchUser(createClient(admin))
-  const { server, caPem, serverName } = access
-  const own = { server, caPem, token: user.token, ...(serverName === undefined ? {} : { serverName }) }
-  await using transport = createHttpsTransport(own)
-  using rig = await openRig(scope, instance.dataDir, createClient(transport))
-  const stages = await stagesOf(scope, instance, own, user)
-  assertWholePath(stages)
+  await using node = await openOneNode(outer, request, 'node')
+  const { scope, rig, stages } = node
   return [
     ...(await lonePods(scope, rig, { ...size, stages, say })),
     await together(scope, rig, { ...size, stages, say }),
