@@ -22,6 +22,12 @@ import { locationRoutes } from './resource-providers/container-service/location-
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
 import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
+import { withAccess } from './resource-providers/authorization/enforcement.ts'
+import { ensureOwner } from './resource-providers/authorization/role-assignments.ts'
+import { roleAssignmentRoutes } from './resource-providers/authorization/role-assignment-routes.ts'
+import { roleDefinitionRoutes } from './resource-providers/authorization/role-definition-routes.ts'
+import { graphRoutes } from './resource-providers/directory/graph-routes.ts'
+import { objectIdOf } from './front-door/client-identity.ts'
 import { lockRoutes } from './resource-providers/authorization/lock-routes.ts'
 import { withLocks } from './resource-providers/authorization/locks.ts'
 import { withLockDown } from './resource-providers/container-service/lock-down.ts'
@@ -113,6 +119,10 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     subscriptionIds: options.subscriptions.map(({ subscriptionId }) => subscriptionId),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
+  const at = new Date(scope.clock.now()).toISOString()
+  for (const { subscriptionId } of options.subscriptions)
+    for (const { clientId } of options.identity.clients)
+      await ensureOwner(store, { subscriptionId, principalId: objectIdOf(clientId), at })
   const tokens = await openTokens(store, options.identity)
   const hub: Hub = {
     store,
@@ -150,11 +160,14 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...virtualNetworkRoutes(hub),
     ...usageRoutes(hub),
     ...lockRoutes(hub),
+    ...roleDefinitionRoutes(hub),
+    ...roleAssignmentRoutes(hub, options.identity.clients),
+    ...graphRoutes(hub, options.identity.clients),
     ...tagRoutes(hub, dispatcher.ask),
     ...moveRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),
   ]
-  const routes = withLockDown(store, withLocks(store, rows))
+  const routes = withAccess(store, withLockDown(store, withLocks(store, rows)))
   dispatcher.add(routes)
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const servers: FastifyInstance[] = []

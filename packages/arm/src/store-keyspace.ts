@@ -31,6 +31,12 @@ export const keys = {
   operations: `${root}operations/`,
   /** Locks whose scope is the id or lies below it. */
   locks: (scopeId: string): string => `${root}locks${scopeId.toLowerCase()}/`,
+  /** Role assignments whose scope is the id or lies below it; '' is the root. */
+  roleAssignments: (scopeId: string): string => `${root}role-assignments${scopeId.toLowerCase()}/`,
+  roleDefinition: (name: string): string => `${root}role-definitions/${name.toLowerCase()}`,
+  roleDefinitions: `${root}role-definitions/`,
+  application: (appId: string): string => `${root}applications/${appId.toLowerCase()}`,
+  applications: `${root}applications/`,
   registration: (subscriptionId: string, namespace: string): string =>
     `${root}registrations/${subscriptionId.toLowerCase()}/${namespace.toLowerCase()}`,
   signingKey: `${root}identity/signing-key`,

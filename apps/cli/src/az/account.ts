@@ -19,7 +19,8 @@ interface RestFlags extends CommonFlags {
   readonly body?: string
 }
 
-async function accounts(session: Session): Promise<readonly Readonly<Record<string, unknown>>[]> {
+/** The subscriptions that whoever is signed in may see, as az tells of them. */
+export async function accounts(session: Session): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const { connection } = session.arm()
   const found = await listAll<SubscriptionBody>(session, '/subscriptions?api-version=2022-12-01')
   return found.map(({ subscriptionId, tenantId, displayName, state }) => ({

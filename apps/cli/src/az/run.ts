@@ -7,6 +7,9 @@ import { ArmClient } from '../arm-client.ts'
 import { connectionFile, readJsonFile, type ConnectionFile } from '../files.ts'
 import type { CliOptions } from '../options.ts'
 import { addAccount } from './account.ts'
+import { addAd } from './ad.ts'
+import { addLogin, signedIn } from './login.ts'
+import { addRole } from './role.ts'
 import { addAks } from './aks.ts'
 import { AzError, explain } from './az-error.ts'
 import { usageError } from './command.ts'
@@ -41,6 +44,9 @@ export function azCommand(session: Session): Command {
   az.description('The verbs and flags of the Azure CLI, against the front door of this machine.')
   addGroup(az, session)
   addAccount(az, session)
+  addLogin(az, session)
+  addAd(az, session)
+  addRole(az, session)
   addAks(az, session)
   addNetwork(az, session)
   addDeployment(az, session)
@@ -91,7 +97,7 @@ function sessionOf(options: CliOptions, terminal: Terminal): Session {
       if (connection === undefined) {
         throw new AzError(`There is no server with the data folder "${options.dataDir}". Start one with "./aksel up".`)
       }
-      client = new ArmClient(connection)
+      client = new ArmClient(signedIn(connection, options.environment['HOME'] ?? homedir()))
       return client
     },
   }

@@ -46,7 +46,7 @@ export const providers: readonly Provider[] = [
     first: '2015-03-20',
     versions: ['2025-02-01', '2023-09-01', '2022-10-01', '2020-08-01'],
   },
-  { namespace: 'Microsoft.Authorization', first: '2015-01-01', versions: ['2020-05-01', '2017-04-01', '2016-09-01'] },
+  { namespace: 'Microsoft.Authorization', first: '2015-01-01', versions: ['2022-04-01', '2020-05-01', '2017-04-01'] },
   { namespace: 'Microsoft.KeyVault', first: '2015-06-01', versions: ['2024-11-01', '2023-07-01', '2022-07-01'] },
   { namespace: 'Microsoft.Insights', first: '2014-04-01', versions: ['2023-03-11', '2022-06-01', '2021-04-01'] },
   { namespace: 'Microsoft.Monitor', first: '2021-06-03', versions: ['2023-04-03', '2021-06-03'] },

@@ -37,6 +37,8 @@ export interface Route {
   readonly path: string
   /** Needs neither token nor api-version: metadata and tokens. */
   readonly open?: boolean
+  /** Needs a token, and knows no api-version: Microsoft Graph. */
+  readonly versionless?: boolean
   readonly handle: (request: ArmRequest) => Promise<ArmResponse> | ArmResponse
 }
 

@@ -134,7 +134,7 @@ async function answer(
   const caller = route.open === true ? undefined : await authorize(scope, parts, request)
   const armRequest = requestOf(scope, request, caller)
   if (route.open !== true) {
-    judgeApiVersion(armRequest.query['api-version'], request.url)
+    if (route.versionless !== true) judgeApiVersion(armRequest.query['api-version'], request.url)
     judgeSubscription(armRequest.params['subscription'], parts.subscriptionIds)
   }
   return send(scope, request, reply, await route.handle(armRequest))

@@ -108,7 +108,8 @@ async function issueToken(request: ArmRequest, identity: Identity, tokens: Token
     )
   }
   const clientId = form.get('client_id') ?? ''
-  if (!identity.clients.some((client) => client.clientId.toLowerCase() === clientId.toLowerCase())) {
+  const found = await tokens.authenticate(request.scope, clientId, form.get('client_secret') ?? '')
+  if (found === 'unknown') {
     return refused(
       request,
       400,
@@ -117,12 +118,11 @@ async function issueToken(request: ArmRequest, identity: Identity, tokens: Token
       `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`,
     )
   }
-  const client = tokens.authenticate(clientId, form.get('client_secret') ?? '')
-  if (client === undefined) {
+  if (found === 'wrong') {
     return refused(request, 401, 'invalid_client', 7000215, `Invalid client secret provided for app '${clientId}'.`)
   }
   const audience = (form.get('scope') ?? form.get('resource') ?? request.origin).replace(/\/*\.default$/, '')
-  const accessToken = await tokens.issue(request.scope, { clientId: client.clientId, audience, origin: request.origin })
+  const accessToken = await tokens.issue(request.scope, { clientId, audience, origin: request.origin })
   return ok({
     token_type: 'Bearer',
     expires_in: tokenLifetimeSeconds,

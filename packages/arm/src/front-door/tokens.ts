@@ -6,13 +6,10 @@ import { ArmError } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { createServiceAccountKey, type SigningKey } from '@aksel/runtime/pki'
+import { applicationOf, hasPassword } from '../resource-providers/directory/directory.ts'
 import { keys, type ResourceStore } from '../store-keyspace.ts'
+import { objectIdOf, type ClientIdentity } from './client-identity.ts'
 import type { Caller } from './route.ts'
-
-export interface ClientIdentity {
-  readonly clientId: string
-  readonly clientSecret: string
-}
 
 export interface Identity {
   readonly tenantId: string
@@ -28,8 +25,8 @@ export interface Tokens {
     scope: Scope,
     request: { readonly clientId: string; readonly audience: string; readonly origin: string },
   ): Promise<string>
-  /** The client's identity where the secret is right, else undefined. */
-  authenticate(clientId: string, clientSecret: string): ClientIdentity | undefined
+  /** Whether there is such a client, and the secret is its own. */
+  authenticate(scope: Scope, clientId: string, clientSecret: string): Promise<'unknown' | 'wrong' | 'right'>
   /** Throws the 401 that tells what is wrong. */
   verify(scope: Scope, authorization: string | undefined): Promise<Caller>
 }
@@ -61,11 +58,14 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
         .setExpirationTime(nowSeconds + lifetimeSeconds)
         .sign(privateKey)
     },
-    authenticate(clientId, clientSecret) {
-      const known = identity.clients.find((client) => client.clientId.toLowerCase() === clientId.toLowerCase())
+    async authenticate(scope, clientId, clientSecret) {
+      const own = identity.clients.find((client) => client.clientId.toLowerCase() === clientId.toLowerCase())
       // A secret is compared even where the client is unknown, so that time tells nothing.
-      const same = sameSecret(known?.clientSecret ?? '', clientSecret)
-      return known !== undefined && same ? known : undefined
+      const same = sameSecret(own?.clientSecret ?? '', clientSecret)
+      if (own !== undefined) return same ? 'right' : 'wrong'
+      const application = await applicationOf(store, clientId)
+      if (application === undefined) return 'unknown'
+      return hasPassword(scope, application, clientSecret) ? 'right' : 'wrong'
     },
     async verify(scope, authorization) {
       if (authorization === undefined || authorization === '') {
@@ -98,12 +98,6 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
 }
 
 export const tokenLifetimeSeconds = lifetimeSeconds
-
-/** Stable for a client: what tokens call `oid`. */
-export function objectIdOf(clientId: string): string {
-  const hex = createHash('sha256').update(`object:${clientId.toLowerCase()}`).digest('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
 
 function sameSecret(left: string, right: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -40,6 +40,8 @@ export interface OpenedFrontDoor extends AsyncDisposable {
   readonly fabric: FakeFabric
   readonly machines: (simulated: boolean) => FakeMachines
   readonly logLines: readonly LogLine[]
+  /** A token of another client than the test's own; rejects with the answer where none is issued. */
+  signIn(clientId: string, clientSecret: string): Promise<string>
   /** `path` without host; an api-version is added where there is none. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
 }
@@ -88,7 +90,7 @@ export async function openFrontDoor(options: OpenOptions = {}): Promise<OpenedFr
     tls: { cert: server.certificatePem, key: server.keyPem },
   })
   const send = sender(url, authority.certificatePem)
-  const token = await issueToken(send)
+  const token = await issueToken(send, clientId, clientSecret)
   return {
     url,
     caPem: authority.certificatePem,
@@ -97,6 +99,7 @@ export async function openFrontDoor(options: OpenOptions = {}): Promise<OpenedFr
     fabric,
     machines,
     logLines,
+    signIn: (id, secret) => issueToken(send, id, secret),
     call: (method, path, call = {}) => send(method, withVersion(path), { token, ...call }),
     async [Symbol.asyncDispose]() {
       stop.abort(new Error('The test ended'))
@@ -108,14 +111,15 @@ export async function openFrontDoor(options: OpenOptions = {}): Promise<OpenedFr
 
 type Send = (method: string, path: string, options: CallOptions) => Promise<Answer>
 
-async function issueToken(send: Send): Promise<string> {
+async function issueToken(send: Send, id: string, secret: string): Promise<string> {
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
-    client_id: clientId,
-    client_secret: clientSecret,
+    client_id: id,
+    client_secret: secret,
     scope: 'https://management.azure.com/.default',
   })
   const answer = await send('POST', `/${tenantId}/oauth2/v2.0/token`, { body: form, token: null })
+  if (answer.status !== 200) throw new Error(answer.text)
   return (answer.body as unknown as { readonly access_token: string }).access_token
 }
 

@@ -15,7 +15,7 @@ const namespacesElsewhere = ['Microsoft.Storage']
 
 const resourceTypes: Readonly<Record<string, readonly string[]>> = {
   'Microsoft.Resources': ['resourceGroups', 'subscriptions', 'tenants', 'deployments', 'deployments/operations'],
-  'Microsoft.Authorization': ['locks'],
+  'Microsoft.Authorization': ['locks', 'roleAssignments', 'roleDefinitions'],
   'Microsoft.ContainerService': [
     'managedClusters',
     'managedClusters/agentPools',
