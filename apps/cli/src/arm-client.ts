@@ -20,6 +20,9 @@ export interface ArmRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** How often a request is repeated that was told to come back later. */
+const THROTTLED_TRIES_MAX = 5
+
 const API_VERSION = '2026-05-01'
 const RESOURCES_API_VERSION = '2021-04-01'
 
@@ -49,13 +52,13 @@ export class ArmClient {
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...request.headers,
     }
-    const answer = await this.#exchange<T>(url, {
-      method: request.method,
-      headers,
-      body: request.body === undefined ? undefined : JSON.stringify(request.body),
-    })
-    if (answer.status >= 400) throw armError(answer)
-    return answer
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body)
+    for (let tries = 0; ; tries += 1) {
+      const answer = await this.#exchange<T>(url, { method: request.method, headers, body })
+      if (answer.status < 400) return answer
+      if (answer.status !== 429 || tries === THROTTLED_TRIES_MAX) throw armError(answer)
+      await sleep(systemClock(), Number(header(answer, 'retry-after') ?? '1') * 1_000)
+    }
   }
 
   /** Follows a long-running operation to its end; calls back with each state seen. */

@@ -1,7 +1,7 @@
 // The commands that are our own, with their flags.
 
 import { addApiServerFlags } from './api-server-flags.ts'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, Option, InvalidArgumentError } from 'commander'
 import { CommandError } from './command-error.ts'
 import type { FlowsFlags } from './commands/flows.ts'
 import type { AgentFlags } from './commands/agent.ts'
@@ -64,6 +64,7 @@ function addUp(program: Command, environment: Environment): void {
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('--kubernetes-version <version>', 'version of the demo cluster')
     .option('--strict', 'refuse properties of Azure resources that would only be recorded')
+    .addOption(new Option('--throttling <limits>', 'requests that a client has').choices(['local', 'azure']))
     .option('--network-policy <engine>', 'of the demo cluster when it is made: "none", "azure", "calico" or "cilium"')
     .option('--enable-acns', 'Advanced Container Networking Services for the demo cluster when it is made')
     .option('--etcd-compaction-interval <duration>', 'how long old revisions can be read, as upstream: "5m"')

@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly historyMs?: number
   /** Properties of Azure resources that change nothing here are refused rather than recorded. */
   readonly strict: boolean
+  /** How many requests a client of Resource Manager has: enough for this machine, or what Azure gives. */
+  readonly throttling: 'local' | 'azure'
   /** Of every cluster of this server, now and later; what is absent stays as each cluster has it. */
   readonly switches: ApiSwitches
   readonly apiServer: ApiServerFlags
@@ -47,6 +49,7 @@ export function readServerOptions(
       'runtime-config': { type: 'string' },
       'feature-gates': { type: 'string' },
       strict: { type: 'boolean' },
+      throttling: { type: 'string' },
       'audit-log-maxsize': { type: 'string' },
       'audit-log-maxbackup': { type: 'string' },
       'audit-log-maxage': { type: 'string' },
@@ -69,6 +72,7 @@ export function readServerOptions(
     logLevel: values['log-level'] ?? 'info',
     ...historyOf(values['etcd-compaction-interval']),
     strict: values.strict === true,
+    throttling: throttlingOf(values.throttling),
     switches: switchesOf(values['runtime-config'], values['feature-gates']),
     apiServer: {
       ...path('auditPolicyFile', values['audit-policy-file']),
@@ -134,4 +138,10 @@ function switchesOf(runtimeConfig: string | undefined, featureGates: string | un
       ? {}
       : { featureGates: parseSwitches('feature-gates', featureGates, { bare: false }) }),
   }
+}
+
+function throttlingOf(value: string | undefined): ServerOptions['throttling'] {
+  if (value === undefined || value === 'local') return 'local'
+  if (value === 'azure') return 'azure'
+  throw new Error(`Cannot throttle as "${value}": it is local or azure`)
 }

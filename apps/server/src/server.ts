@@ -11,6 +11,7 @@ import { openApiServerFiles } from './api-server-files.ts'
 import { openAuditLog } from './audit-log.ts'
 import { openDesktop } from './desktop-mount.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
+import { azureThrottling, localThrottling } from '@aksel/arm/front-door/throttle'
 import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
 import { openHost } from './host-parts.ts'
 import { FileRecords } from './cluster-record.ts'
@@ -91,6 +92,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       subscriptions: [{ subscriptionId: identity.subscriptionId, displayName: 'Aksel' }],
       region: REGION,
       strict: options.strict,
+      throttling: options.throttling === 'azure' ? azureThrottling : localThrottling,
       mounts: [desktop],
       prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
       ...(host === undefined

@@ -28,6 +28,9 @@ import { roleAssignmentRoutes } from './resource-providers/authorization/role-as
 import { roleDefinitionRoutes } from './resource-providers/authorization/role-definition-routes.ts'
 import { graphRoutes } from './resource-providers/directory/graph-routes.ts'
 import { objectIdOf } from './front-door/client-identity.ts'
+import { withActivityLog } from './resource-providers/insights/activity-log.ts'
+import { activityLogRoutes } from './resource-providers/insights/activity-log-routes.ts'
+import { Throttle, type Throttling } from './front-door/throttle.ts'
 import { lockRoutes } from './resource-providers/authorization/lock-routes.ts'
 import { withLocks } from './resource-providers/authorization/locks.ts'
 import { withLockDown } from './resource-providers/container-service/lock-down.ts'
@@ -76,6 +79,8 @@ export interface FrontDoorOptions {
   readonly limits?: Partial<ReconcileLimits>
   /** Properties without effect are refused rather than recorded. */
   readonly strict?: boolean
+  /** How many requests a caller has; absent: as many as it likes. */
+  readonly throttling?: Throttling
   /** Served on the same addresses, beside Resource Manager. */
   readonly mounts?: readonly Mount[]
 }
@@ -162,19 +167,22 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...lockRoutes(hub),
     ...roleDefinitionRoutes(hub),
     ...roleAssignmentRoutes(hub, options.identity.clients),
+    ...activityLogRoutes(hub),
     ...graphRoutes(hub, options.identity.clients),
     ...tagRoutes(hub, dispatcher.ask),
     ...moveRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),
   ]
-  const routes = withAccess(store, withLockDown(store, withLocks(store, rows)))
+  const guarded = withAccess(store, withLockDown(store, withLocks(store, rows)))
+  const routes = withActivityLog(store, options.identity.tenantId, guarded)
   dispatcher.add(routes)
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
+  const throttle = options.throttling === undefined ? {} : { throttle: new Throttle(options.throttling) }
   const servers: FastifyInstance[] = []
   return {
     async listen({ host, port, tls }) {
       const { identity, mounts = [] } = options
-      const server = createHttpServer(scope, { routes, tokens, identity, subscriptionIds, mounts }, tls)
+      const server = createHttpServer(scope, { routes, tokens, identity, subscriptionIds, mounts, ...throttle }, tls)
       servers.push(server)
       return (await server.listen({ host, port })).replace(/^http:/, 'https:')
     },

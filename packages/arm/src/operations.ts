@@ -110,11 +110,16 @@ function holdSeconds(prefer: string | undefined): number {
   return asked === undefined ? pollHoldSeconds : Math.min(Number(asked), pollHoldSecondsMax)
 }
 
-/** Forgets operations that ended long ago. */
-export async function pruneOperations(scope: Scope, store: ResourceStore): Promise<void> {
+/** Forgets operations that ended long ago; `keep` hears of each before. */
+export async function pruneOperations(
+  scope: Scope,
+  store: ResourceStore,
+  keep: (operation: OperationRecord) => Promise<void> = async () => {},
+): Promise<void> {
   const before = scope.clock.now() - keptMs
   for (const { key, value, modRevision } of await store.list<OperationRecord>(keys.operations)) {
     if (value.endTime === undefined || Date.parse(value.endTime) > before) continue
+    await keep(value)
     await store.commit([{ kind: 'delete', key, expected: modRevision }])
   }
 }

@@ -21,6 +21,7 @@ import {
   type ReconcileLimits,
   type Seen,
 } from './resource-providers/container-service/pass.ts'
+import { keepEnd, pruneEvents } from './resource-providers/insights/activity-log.ts'
 import {
   failNetworkResource,
   isNetworkId,
@@ -85,7 +86,9 @@ export class Reconciler {
 
   /** Takes up everything: unfinished operations, and clusters that should be running. */
   async resume(): Promise<void> {
-    await pruneOperations(this.#scope, this.#parts.store)
+    const { store } = this.#parts
+    await pruneOperations(this.#scope, store, (operation) => keepEnd(store, operation))
+    await pruneEvents(this.#scope, store)
     const all = await this.#parts.store.list<ClusterRecord | GroupRecord | DocumentRecord | { readonly kind: 'pool' }>(
       keys.below('/subscriptions'),
     )

@@ -37,6 +37,9 @@ export const keys = {
   roleDefinitions: `${root}role-definitions/`,
   application: (appId: string): string => `${root}applications/${appId.toLowerCase()}`,
   applications: `${root}applications/`,
+  /** What happened in a subscription, by time. */
+  activity: (subscriptionId: string): string => `${root}activity/${subscriptionId.toLowerCase()}/`,
+  activities: `${root}activity/`,
   registration: (subscriptionId: string, namespace: string): string =>
     `${root}registrations/${subscriptionId.toLowerCase()}/${namespace.toLowerCase()}`,
   signingKey: `${root}identity/signing-key`,

@@ -16,6 +16,7 @@ import { usageError } from './command.ts'
 import { addDeployment } from './deployment.ts'
 import { addGroup } from './group.ts'
 import { addLock, addTag } from './management.ts'
+import { addMonitor } from './monitor.ts'
 import { addNetwork } from './network.ts'
 import type { Session, Terminal } from './session.ts'
 
@@ -52,6 +53,7 @@ export function azCommand(session: Session): Command {
   addDeployment(az, session)
   addLock(az, session)
   addTag(az, session)
+  addMonitor(az, session)
   quieten(az, session.terminal)
   return az
 }

@@ -32,6 +32,7 @@ export interface UpRequest {
   readonly networkPolicy?: string
   readonly enableAcns?: boolean
   readonly strict?: boolean
+  readonly throttling?: string
   readonly etcdCompactionInterval?: string
   readonly runtimeConfig?: string
   readonly featureGates?: string
@@ -96,6 +97,7 @@ function serverArgv(options: CliOptions, request: UpRequest & { readonly simulat
   const flags = ['--data', options.dataDir, '--store', request.store, ...(request.simulated ? ['--simulated'] : [])]
   if (etcdCompactionInterval !== undefined) flags.push('--etcd-compaction-interval', etcdCompactionInterval)
   if (request.strict === true) flags.push('--strict')
+  if (request.throttling !== undefined) flags.push('--throttling', request.throttling)
   if (runtimeConfig !== undefined) flags.push('--runtime-config', runtimeConfig)
   if (featureGates !== undefined) flags.push('--feature-gates', featureGates)
   return ['--disable-warning=ExperimentalWarning', program, ...flags, ...apiServerArguments(request)]

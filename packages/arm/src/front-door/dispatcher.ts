@@ -65,6 +65,7 @@ export class Dispatcher {
       origin,
       url,
       caller,
+      correlationId,
     }
     return (found.store as Route).handle(request)
   }

@@ -23,6 +23,8 @@ export interface ArmRequest {
   /** Path and query as they came. */
   readonly url: string
   readonly caller: Caller | undefined
+  /** What this request and all that it leads to go by in logs: the caller's own, or one made for it. */
+  readonly correlationId: string
 }
 
 export interface ArmResponse {

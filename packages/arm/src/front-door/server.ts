@@ -10,6 +10,8 @@ import { childScope, type Scope } from '@aksel/base/scope'
 import { AksError, contentInvalid } from '../azure-errors.ts'
 import { judgeApiVersion, providers } from './api-versions.ts'
 import type { Mount } from './mount.ts'
+import { targetOf } from './request-target.ts'
+import { throttledKind, type Throttle, type Verdict } from './throttle.ts'
 import type { ArmRequest, ArmResponse, Caller, Route } from './route.ts'
 import { parseLooseJson } from '../templates/template.ts'
 import type { Identity, Tokens } from './tokens.ts'
@@ -26,6 +28,8 @@ export interface ServerParts {
   readonly identity: Identity
   readonly subscriptionIds: readonly string[]
   readonly mounts: readonly Mount[]
+  /** Absent: nobody is held up. */
+  readonly throttle?: Throttle
 }
 
 const bodyBytesMax = 4 * 1024 * 1024
@@ -44,6 +48,8 @@ const idleMs = 72_000
 export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTls): FastifyInstance {
   const app = fastify({
     bodyLimit: bodyBytesMax,
+    // The id of a request is its correlation id, everywhere.
+    genReqId: ({ headers }) => correlationId(scope, headers['x-ms-correlation-request-id']),
     forceCloseConnections: true,
     routerOptions: {
       caseSensitive: false,
@@ -137,7 +143,27 @@ async function answer(
     if (route.versionless !== true) judgeApiVersion(armRequest.query['api-version'], request.url)
     judgeSubscription(armRequest.params['subscription'], parts.subscriptionIds)
   }
+  const verdict = caller === undefined ? undefined : take(scope, parts, armRequest, caller)
+  for (const [name, value] of Object.entries(verdict?.headers ?? {})) reply.header(name, value)
+  if (verdict?.kind === 'refused') return send(scope, request, reply, throttled(armRequest, verdict.retryAfterSeconds))
   return send(scope, request, reply, await route.handle(armRequest))
+}
+
+function take(scope: Scope, { throttle }: ServerParts, request: ArmRequest, caller: Caller): Verdict | undefined {
+  const target = targetOf(request)
+  const kind = throttledKind(target?.kind ?? (request.method === 'GET' ? 'read' : 'write'))
+  const subscriptionId = target?.scopeId.split('/')[2]
+  return throttle?.take(scope.clock.now(), { subscriptionId, principalId: caller.objectId, kind })
+}
+
+function throttled(request: ArmRequest, seconds: number): ArmResponse {
+  const target = targetOf(request)
+  const error = new ArmError(
+    429,
+    'SubscriptionRequestsThrottled',
+    `Number of '${throttledKind(target?.kind ?? 'read')}' requests for subscription '${target?.scopeId.split('/')[2] ?? ''}' actor '${request.caller?.objectId}' exceeded. Please try again after '${seconds}' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.`,
+  )
+  return { status: 429, body: error.toBody(), headers: { 'retry-after': String(seconds) } }
 }
 
 async function authorize(scope: Scope, parts: ServerParts, request: FastifyRequest): Promise<Caller> {
@@ -167,7 +193,7 @@ function requestOf(scope: Scope, request: FastifyRequest, caller: Caller | undef
   const query: Record<string, string> = {}
   for (const [name, value] of url.searchParams) query[name.toLowerCase()] = value
   return {
-    scope: childScope(scope, { correlationId: correlationId(scope, request) }),
+    scope: childScope(scope, { correlationId: request.id }),
     method: request.method,
     params: request.params as Readonly<Record<string, string>>,
     query,
@@ -176,6 +202,7 @@ function requestOf(scope: Scope, request: FastifyRequest, caller: Caller | undef
     origin: originOf(request),
     url: request.url,
     caller,
+    correlationId: request.id,
   }
 }
 
@@ -183,18 +210,16 @@ function originOf(request: FastifyRequest): string {
   return `https://${request.headers.host ?? 'localhost'}`
 }
 
-function correlationId(scope: Scope, request: FastifyRequest): string {
-  const given = request.headers['x-ms-correlation-request-id']
-  return typeof given === 'string' && given !== '' ? given : uuid(scope.random)
+function correlationId(scope: Scope, given: string | readonly string[] | undefined): string {
+  return typeof given === 'string' && given !== '' && given.length <= 128 ? given : uuid(scope.random)
 }
 
 function send(scope: Scope, request: FastifyRequest, reply: FastifyReply, response: ArmResponse): unknown {
   const requestId = uuid(scope.random)
-  const correlation = correlationId(scope, request)
   reply.code(response.status).headers({
     ...fixedHeaders,
     'x-ms-request-id': requestId,
-    'x-ms-correlation-request-id': correlation,
+    'x-ms-correlation-request-id': request.id,
     'x-ms-routing-request-id': `LOCAL:${new Date(scope.clock.now()).toISOString()}:${requestId}`,
     ...echoedId(request),
     ...response.headers,

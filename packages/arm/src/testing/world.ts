@@ -81,7 +81,8 @@ export class World {
 
   request(method: string, body: unknown, query: ArmRequest['query'] = {}): ArmRequest {
     const caller = { clientId: 'c', objectId: 'o', tenantId: 't' }
-    return { scope: this.scope(), method, body, query, params: {}, headers: {}, origin: '', url: '', caller }
+    const more = { params: {}, headers: {}, origin: '', url: '', correlationId: '' }
+    return { scope: this.scope(), method, body, query, caller, ...more }
   }
 
   /** Runs servers until one is not killed; each new one is killed `killAt` calls after its start. Returns how many died. */

@@ -26,7 +26,8 @@ async function guarded(store: ResourceStore, route: Route, request: ArmRequest):
   if (!access.may(target, target.scopeId)) {
     if (target.kind !== 'read' || !access.isAny) throw authorizationFailed(caller, target)
     if (isCommon(target)) return route.handle(request)
-    if (!/^\/subscriptions\/[^/]+$/.test(target.scopeId)) throw authorizationFailed(caller, target)
+    if (!/^\/subscriptions\/[^/]+(\/providers\/microsoft\.insights\/eventtypes\/management)?$/i.test(target.scopeId))
+      throw authorizationFailed(caller, target)
     return onlyOwn(access, target, caller, await route.handle(request))
   }
   if (target.kind === 'write') judgeLinked(access, request, target, caller)

@@ -120,7 +120,7 @@ async function current(
     url: `${id}?api-version=${version}`,
     caller: callerOf(request),
     origin: request.origin,
-    correlationId: request.headers['x-ms-correlation-request-id'] ?? '',
+    correlationId: request.correlationId,
   })
   if (answer.status === 404) return undefined
   if (answer.status < 400 && isObject(answer.body)) return answer.body

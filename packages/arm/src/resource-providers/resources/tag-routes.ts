@@ -86,7 +86,7 @@ async function forwarded(
     ...(given === undefined ? {} : { body: given }),
     caller: callerOf(request),
     origin: request.origin,
-    correlationId: request.headers['x-ms-correlation-request-id'] ?? '',
+    correlationId: request.correlationId,
   })
   if (answer.status < 300) return isObject(answer.body) ? answer.body : {}
   if (method === 'PATCH' && answer.status === 404)
