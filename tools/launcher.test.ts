@@ -71,9 +71,9 @@ class Checkout implements AsyncDisposable {
   }
 }
 
-async function withVersion(version: string): Promise<Checkout> {
+async function withVersion(version: string, lock = version): Promise<Checkout> {
   const checkout = await Checkout.make()
-  await checkout.lock(version)
+  await checkout.lock(lock)
   await checkout.npm(Checkout.installing(version))
   const { code, stdout } = await checkout.run()
   assert.deepEqual([code, stdout], [0, `${version}\n`])
@@ -89,6 +89,28 @@ test('the launcher installs what the lock file says, once, and again when that c
   assert.equal((await checkout.run()).stdout, 'two\n')
   assert.equal(await readFile(join(checkout.root, 'node_modules', 'seen.json'), 'utf8'), '{"name":"a"}')
   for (const left of ['.aksel-install', 'node_modules.old']) assert.ok(!existsSync(join(checkout.root, left)), left)
+})
+
+test('the launcher installs nothing where a workspace asks for what is there already', async () => {
+  const lock = (version: string, asked: string): string =>
+    [
+      '{',
+      '  "packages": {',
+      '    "node_modules/b": {',
+      `      "version": "${version}"`,
+      '    },',
+      '    "packages/a": {',
+      `      "dependencies": { ${asked} }`,
+      '    }',
+      '  }',
+      '}',
+    ].join('\n')
+  await using checkout = await withVersion('one', lock('1', ''))
+  await checkout.npm(Checkout.installing('again'))
+  await checkout.lock(lock('1', '"b": "1"'))
+  assert.equal((await checkout.run()).stdout, 'one\n')
+  await checkout.lock(lock('2', '"b": "1"'))
+  assert.equal((await checkout.run()).stdout, 'again\n')
 })
 
 test('an install that fails, or takes too long, says so and leaves the packages of before as they were', async () => {

@@ -1,11 +1,12 @@
 // The shop on etcd: `up --store etcd://…` with nodes that are simulated, down and up again, a move to the log and back to work.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startEtcd } from '@aksel/host/etcd-server'
+import { startKmsPlugin } from '@aksel/testing/kms-plugin'
 import { e2ePrefix, repositoryRoot, runProgram, type Outcome } from './aksel.ts'
 
 test(
@@ -15,6 +16,13 @@ test(
     await using etcd = await startEtcd({ tls: true })
     const folder = await mkdtemp(join(tmpdir(), e2ePrefix))
     const environment = { AKSEL_DATA: folder }
+    await using plugin = await startKmsPlugin()
+    const kms = `{kms: {apiVersion: v2, name: vault, endpoint: "${plugin.endpoint}"}}`
+    const sealed = ['--encryption-provider-config', join(folder, 'encryption.yaml')]
+    await writeFile(
+      sealed[1]!,
+      `{kind: EncryptionConfiguration, apiVersion: apiserver.config.k8s.io/v1, resources: [{resources: [secrets], providers: [${kms}, {identity: {}}]}]}`,
+    )
     const aksel = async (...args: readonly string[]): Promise<Outcome> => {
       const outcome = await runProgram([join(repositoryRoot, 'aksel'), ...args], { environment })
       assert.equal(outcome.code, 0, `aksel ${args.join(' ')}: ${outcome.stdout}${outcome.stderr}`)
@@ -33,13 +41,20 @@ test(
         )
       ).stdout
     try {
-      await aksel('up', '--simulated', '--nodes', '2', '--store', etcd.url)
+      await aksel('up', '--simulated', '--nodes', '2', '--store', etcd.url, ...sealed)
       await aksel('kubectl', 'apply', '-f', 'examples/store/manifests')
       await aksel('kubectl', 'wait', 'deployment', '--all', '-A', '--for=condition=Available', '--timeout=60s')
       const before = await identities()
       const keys = await etcd.control('get', '/aksel/clusters/', '--prefix', '--keys-only')
       for (const kind of ['deployments', 'services/specs', 'minions', 'leases'])
         assert.match(keys, new RegExp(`/${kind}/`))
+      // Sealed by the key management service, in etcd and wherever the objects are moved.
+      const key = /\S+\/secrets\/default\/sealed/
+      await aksel('kubectl', 'create', 'secret', 'generic', 'sealed', '--from-literal=password=planted')
+      const secret = key.exec(await etcd.control('get', '/aksel/clusters/', '--prefix', '--keys-only'))![0]
+      assert.match(await etcd.control('get', secret, '--print-value-only'), /^k8s:enc:kms:v2:vault:/)
+      const password = async (...more: readonly string[]): Promise<string> =>
+        (await aksel('kubectl', ...more, 'get', 'secret', 'sealed', '-o', 'jsonpath={.data.password}')).stdout
       // A snapshot of what runs on etcd, and a copy of it that is another cluster.
       const archive = join(folder, 'shop.archive')
       await aksel('cluster', 'snapshot', archive)
@@ -49,16 +64,16 @@ test(
       // Killed in the middle, it comes back as it was; its loops take up their leases at once.
       const { pid } = JSON.parse(await readFile(join(folder, 'server', 'server.json'), 'utf8')) as { pid: number }
       process.kill(pid, 'SIGKILL')
-      await aksel('up', '--simulated')
+      await aksel('up', '--simulated', ...sealed)
       assert.equal(await identities(), before)
       await aksel('down')
       // The folder remembers which store its clusters live in.
-      await aksel('up', '--simulated')
+      await aksel('up', '--simulated', ...sealed)
       assert.equal(await identities(), before)
       await aksel('down')
       await aksel('store', 'move', '--to', 'log')
       assert.match((await aksel('store', 'check')).stdout, /The store is intact: revision \d+, \d+ keys/)
-      await aksel('up', '--simulated')
+      await aksel('up', '--simulated', ...sealed)
       assert.equal(await identities(), before)
       await aksel('kubectl', 'wait', 'deployment', '--all', '-A', '--for=condition=Available', '--timeout=60s')
       // And once more out of the file, beside the first and the copy, whose objects have moved along.
@@ -75,6 +90,8 @@ test(
         join(folder, 'twin.kubeconfig'),
       )
       const twin = ['--kubeconfig', join(folder, 'twin.kubeconfig')]
+      const planted = Buffer.from('planted').toString('base64')
+      assert.deepEqual([await password(), await password(...twin)], [planted, planted])
       await aksel('kubectl', ...twin, 'wait', 'deployment', '--all', '-A', '--for=condition=Available', '--timeout=60s')
     } finally {
       await runProgram([join(repositoryRoot, 'aksel'), 'down', '--purge'], { environment })

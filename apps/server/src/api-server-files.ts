@@ -4,19 +4,19 @@
 import { readFile } from 'node:fs/promises'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
-import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
 import { AuditBatches, defaultAuditBatches, defaultTruncation, type SendAudit } from '@aksel/apiserver/audit/batches'
 import { readAuditPolicy } from '@aksel/apiserver/audit/policy'
 import type { AuditSink } from '@aksel/apiserver/audit/event'
 import { readAuthorizationConfiguration } from '@aksel/apiserver/authorization/configuration'
 import type { ReviewServices } from '@aksel/apiserver/authorization/configured-authorizer'
 import type { AskReview } from '@aksel/apiserver/authorization/webhook-authorizer'
-import { readEncryptionConfiguration } from '@aksel/apiserver/encryption/configuration'
+import type { Encryption } from '@aksel/apiserver/encryption/encryption'
 import { defaultSeatLimits, type SeatLimits } from '@aksel/apiserver/in-flight'
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { parseKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
+import { followEncryption } from './encryption-file.ts'
 import { followFile, type FollowedFile } from './followed-file.ts'
 
 /** By upstream's names. Paths are absolute. */
@@ -51,7 +51,7 @@ export interface ApiServerFiles extends AsyncDisposable {
   readonly auditWebhook?: AuditSink
   /** Read again when the file changes. */
   readonly authorization?: FollowedFile<Authorization>
-  readonly encryption?: FollowedFile<EncryptionConfiguration>
+  readonly encryption?: FollowedFile<Encryption>
   /** Together the seats of flow control. */
   readonly seats?: SeatLimits
 }
@@ -79,7 +79,7 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
   )
   if (authorization !== undefined) opened.use(authorization)
   const encryption = await read('encryption-provider-config', flags.encryptionProviderConfig, (path) =>
-    followFile(scope.log, path, readEncryptionConfiguration),
+    followEncryption(scope, path),
   )
   if (encryption !== undefined) opened.use(encryption)
   const resources = opened.move()

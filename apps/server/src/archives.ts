@@ -75,8 +75,8 @@ export class Archives {
       const { store, keyPrefix } = await this.#keyspace(filled)
       const { kubernetesVersion } = record.spec
       const encryption = this.#options.files?.encryption?.current
-      const { random } = scope
-      await detach(await openedStore({ store, keyPrefix, kubernetesVersion, random, encryption }), keyPrefix)
+      const { random, clock } = scope
+      await detach(await openedStore({ store, keyPrefix, kubernetesVersion, random, clock, encryption }), keyPrefix)
       return filled
     } finally {
       await rm(path, { force: true })

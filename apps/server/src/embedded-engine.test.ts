@@ -152,7 +152,8 @@ test('a cluster with sealed kinds is forked: its nodes are marked and sealed aga
   const secret = Buffer.alloc(32, 7).toString('base64')
   const providers = [{ aesgcm: { keys: [{ name: 'one', secret }] } }]
   const current = { resources: [{ resources: ['*.*'], providers }] }
-  const encryption = { current, onChange: () => ({ [Symbol.dispose]() {} }), [Symbol.dispose]() {} }
+  const followed = { onChange: () => ({ [Symbol.dispose]() {} }), readAgain() {}, [Symbol.dispose]() {} }
+  const encryption = { current, ...followed }
   await using opened = await openEngine()
   const { scope, store, dataDir } = opened
   await opened.engine[Symbol.asyncDispose]()

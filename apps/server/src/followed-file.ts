@@ -9,6 +9,8 @@ export interface FollowedFile<T> extends Disposable {
   readonly current: T
   /** Called with each new content. */
   onChange(changed: (content: T) => void): Disposable
+  /** Looks at it although it was not changed: what made its content useless may be over. */
+  readAgain(): void
 }
 
 /** Rejects where the file cannot be read the first time. */
@@ -17,7 +19,7 @@ export async function followFile<T>(
   path: string,
   parse: (text: string) => Promise<T>,
 ): Promise<FollowedFile<T>> {
-  let text = await readFile(path, 'utf8')
+  let text: string | undefined = await readFile(path, 'utf8')
   let current = await parse(text)
   const listeners = new Set<(content: T) => void>()
   let reading = Promise.resolve()
@@ -30,11 +32,13 @@ export async function followFile<T>(
       log.info('a configuration file was read again', { path })
       for (const listener of listeners) listener(current)
     } catch (error) {
+      text = undefined
       log.error('a configuration file that changed is not used', { path, error })
     }
   }
   // The folder, since whoever changes such a file puts another one in its place.
-  const watcher = watch(dirname(path), () => void (reading = reading.then(look)))
+  const readAgain = (): void => void (reading = reading.then(look))
+  const watcher = watch(dirname(path), readAgain)
   watcher.unref()
   watcher.on('error', (error) => log.error('a configuration file is followed no more', { path, error }))
   return {
@@ -45,6 +49,7 @@ export async function followFile<T>(
       listeners.add(changed)
       return { [Symbol.dispose]: () => void listeners.delete(changed) }
     },
+    readAgain,
     [Symbol.dispose]: () => watcher.close(),
   }
 }

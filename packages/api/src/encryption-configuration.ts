@@ -18,10 +18,23 @@ export interface EncryptionKey {
   readonly secret: string
 }
 
+/** A key management service: a plug-in that listens on a Unix socket and speaks upstream's KMS v2. */
+export interface KmsConfiguration {
+  /** `v2`: what upstream still has behind a gate as v1 is refused. */
+  readonly apiVersion: 'v2'
+  /** Stands in what it sealed: never to be changed. Without colons. */
+  readonly name: string
+  /** `unix:///run/kms.sock` */
+  readonly endpoint: string
+  /** Of a call, as Go writes durations; 3 s when absent. */
+  readonly timeout?: string
+}
+
 /** Exactly one of them is there. */
 export interface EncryptionProvider {
   readonly aesgcm?: { readonly keys: readonly EncryptionKey[] }
   readonly aescbc?: { readonly keys: readonly EncryptionKey[] }
   readonly secretbox?: { readonly keys: readonly EncryptionKey[] }
+  readonly kms?: KmsConfiguration
   readonly identity?: Readonly<Record<string, never>>
 }

@@ -32,6 +32,8 @@ export interface CheckedParts {
   readonly hooks: Hooks
   /** APIServices of this server's own that are still to be made. */
   readonly unregistered: () => number
+  /** Where some kinds are sealed. */
+  readonly sealed?: { readonly fault: () => Promise<string | undefined> } | undefined
 }
 
 /** What each probe asks; `storage` is what componentstatuses call `etcd-0`. */
@@ -41,7 +43,7 @@ export interface ServerChecks {
   readonly readiness: readonly HealthCheck[]
 }
 
-export function serverChecks({ scope, records, hooks, unregistered }: CheckedParts): ServerChecks {
+export function serverChecks({ scope, records, hooks, unregistered, sealed }: CheckedParts): ServerChecks {
   const storage = async (): Promise<string | undefined> => {
     // A store that refuses writes still answers reads from memory: only a transaction tells.
     await records.probe()
@@ -60,6 +62,7 @@ export function serverChecks({ scope, records, hooks, unregistered }: CheckedPar
         },
       },
       { name: 'etcd', check: storage },
+      ...(sealed === undefined ? [] : [{ name: 'kms-providers', check: () => sealed.fault() }]),
       ...hooks.checks(),
       {
         name: 'autoregister-completion',

@@ -9,7 +9,7 @@ import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuditSink } from './audit/event.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
-import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
+import type { Encryption } from './encryption/encryption.ts'
 import type { ReviewServices } from './authorization/configured-authorizer.ts'
 import type { TokenKeys } from './authentication/tokens.ts'
 import type { NodeConnector } from './connect-handler.ts'
@@ -51,7 +51,7 @@ export interface ApiServerOptions {
     readonly services: ReviewServices
   }
   /** Kinds that are sealed in the store. */
-  readonly encryption?: EncryptionConfiguration
+  readonly encryption?: Encryption
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */
   readonly nodeConnector?: NodeConnector
   /** No container runs on its nodes: pods say themselves what they would use. */

@@ -14,6 +14,7 @@ import { requestHeaderAuthenticator } from './authentication/request-header.ts'
 import { customSource } from './custom-resources/custom-discovery.ts'
 import type { CustomKinds } from './custom-resources/custom-kinds.ts'
 import type { ConnectHandler } from './connect-handler.ts'
+import type { SealedStore } from './encryption/sealed-store.ts'
 import { Documents } from './discovery/documents.ts'
 import { HealthMetrics, healthPaths } from './health.ts'
 import type { MetricsRegistry } from './metrics.ts'
@@ -46,6 +47,7 @@ export interface PipelineParts {
   readonly hooks: Hooks
   readonly frontProxy: FrontProxy
   readonly flow: FlowControl
+  readonly sealed: SealedStore | undefined
 }
 
 export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pipeline {
@@ -57,7 +59,7 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
   const storeId = options.keyPrefix.split('/').findLast((part) => part !== '') ?? ''
   declareServerMetrics(metrics, { catalog, gitVersion, inFlight, records, storeId, signal: scope.signal })
   const { unregistered } = aggregation
-  const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered })
+  const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered, sealed: parts.sealed })
   const documents = new Documents({
     catalog,
     otherPaths: healthPaths({ liveness, readiness }),

@@ -18,10 +18,10 @@ import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
-import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
 import type { ReviewServices } from './authorization/configured-authorizer.ts'
 import { startFlowControl } from './flow-control/start.ts'
 import { defaultSeatLimits } from './in-flight.ts'
+import type { Encryption } from './encryption/encryption.ts'
 import { SealedStore } from './encryption/sealed-store.ts'
 import { masters, type UserInfo } from './authentication/user-info.ts'
 import { bootstrap, keepBootstrapObjects } from './bootstrap/bootstrap.ts'
@@ -66,7 +66,7 @@ export interface ApiServer extends AsyncDisposable {
   /** Who is asked whether a request may be, from the next request on. The configuration was judged when it was read. */
   configureAuthorization(configuration: AuthorizationConfiguration, services: ReviewServices): void
   /** With which keys kinds are sealed, from the next write on. Throws where the server was started without encryption. */
-  configureEncryption(configuration: EncryptionConfiguration): void
+  configureEncryption(encryption: Encryption): void
   /** Ends connections that their listener would no longer take. */
   recheckPeers(): void
   /** Ends all watches, closes all listeners, then resolves. */
@@ -134,6 +134,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     hooks,
     frontProxy,
     flow,
+    sealed,
   })
   const run = (call: Parameters<Pipeline['run']>[0]): ReturnType<Pipeline['run']> => pipeline.run(call)
   const calls = new LiveCalls()
@@ -172,10 +173,10 @@ function configuresOf(auth: Authorities, sealed: SealedStore | undefined): Confi
   return {
     configureAuthentication: (configuration) => auth.external.configure(configuration),
     configureAuthorization: (configuration, services) => auth.authorizer.configure(configuration, services),
-    configureEncryption(configuration) {
+    configureEncryption(encryption) {
       if (sealed === undefined)
         throw new Error('Cannot seal kinds in the store: the server was started without encryption')
-      sealed.configure(configuration)
+      sealed.configure(encryption)
     },
   }
 }
@@ -224,7 +225,7 @@ async function openRecords(
   const sealed =
     encryption === undefined
       ? undefined
-      : new SealedStore({ store: options.store, keyPrefix, rows, random, metrics }, encryption)
+      : new SealedStore({ store: options.store, keyPrefix, rows, random, clock, metrics }, encryption)
   const store = sealed ?? options.store
   const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
   return {

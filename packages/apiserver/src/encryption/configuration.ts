@@ -5,9 +5,10 @@ import type {
   EncryptionConfiguration,
   EncryptionKey,
   EncryptionProvider,
+  KmsConfiguration,
 } from '@aksel/api/encryption-configuration'
 import { duplicate, invalid, required, type FieldError } from '@aksel/api/field-errors'
-import { readConfiguration, type ConfigurationKind } from '../configuration-file.ts'
+import { durationMs, readConfiguration, type ConfigurationKind } from '../configuration-file.ts'
 
 const keys = { keys: [{ name: 'string', secret: 'string' }] } as const
 
@@ -48,10 +49,11 @@ export async function readEncryptionConfiguration(text: string): Promise<Encrypt
 
 function encryptionFaults(all: readonly Partial<EncryptedResources>[]): readonly FieldError[] {
   if (all.length === 0) return [required('resources', 'at least one resource is required')]
+  const names = new Set<string>()
   return all.flatMap(({ resources = [], providers = [] }, at) => [
     ...resourceFaults(resources, `resources[${at}].resources`),
     ...(providers.length === 0 ? [required(`resources[${at}].providers`, 'at least one provider is required')] : []),
-    ...providers.flatMap((provider, index) => providerFaults(provider, `resources[${at}].providers[${index}]`)),
+    ...providers.flatMap((provider, index) => providerFaults(provider, `resources[${at}].providers[${index}]`, names)),
   ])
 }
 
@@ -88,7 +90,8 @@ function resourceFaults(resources: readonly string[], path: string): readonly Fi
 
 const lengths = { aesgcm: [16, 24, 32], aescbc: [16, 24, 32], secretbox: [32] } as const
 
-function providerFaults(provider: EncryptionProvider, path: string): readonly FieldError[] {
+/** `names`: of the key management services so far. */
+function providerFaults(provider: EncryptionProvider, path: string, names: Set<string>): readonly FieldError[] {
   const kinds = Object.keys(provider)
   if (kinds.length === 0)
     return [
@@ -106,14 +109,7 @@ function providerFaults(provider: EncryptionProvider, path: string): readonly Fi
       ),
     ]
   const [kind] = kinds
-  if (kind === 'kms')
-    return [
-      invalid(
-        `${path}.kms`,
-        kind,
-        'key management services are not supported: aesgcm, aescbc, secretbox and identity are',
-      ),
-    ]
+  if (kind === 'kms') return kmsFaults(provider.kms!, `${path}.kms`, names)
   if (kind === 'identity') return []
   const own = kind as keyof typeof lengths
   const all = (provider[own] as { readonly keys?: readonly EncryptionKey[] }).keys ?? []
@@ -121,6 +117,57 @@ function providerFaults(provider: EncryptionProvider, path: string): readonly Fi
   return all.flatMap((key, at) =>
     keyFaults(key, all.slice(0, at), { path: `${path}.${own}.keys[${at}]`, lengths: lengths[own] }),
   )
+}
+
+type WrittenKms = Partial<Omit<KmsConfiguration, 'apiVersion'>> & {
+  readonly apiVersion?: string
+  readonly cachesize?: number
+}
+
+function kmsFaults(
+  { name = '', timeout, endpoint = '', cachesize, apiVersion = 'v1' }: WrittenKms,
+  path: string,
+  names: Set<string>,
+): readonly FieldError[] {
+  const faults: FieldError[] = []
+  if (name === '') faults.push(required(`${path}.name`, 'name is a mandatory field for a provider'))
+  if (name.includes(':'))
+    faults.push(invalid(`${path}.name`, name, `invalid KMS provider name ${name}, must not contain ':'`))
+  if (names.has(name))
+    faults.push(invalid(`${path}.name`, name, `duplicate KMS provider name ${name}, names must be unique`))
+  names.add(name)
+  if (timeout !== undefined && !((durationMs(timeout) ?? 0) > 0))
+    faults.push(invalid(`${path}.timeout`, timeout, 'timeout should be a positive value'))
+  const fault = endpointFault(endpoint)
+  if (fault !== undefined) faults.push(invalid(`${path}.endpoint`, endpoint, fault))
+  if (cachesize !== undefined && apiVersion === 'v2')
+    faults.push(invalid(`${path}.cachesize`, cachesize, 'cachesize is not supported in v2'))
+  if (apiVersion === 'v1')
+    faults.push(
+      invalid(
+        `${path}.apiVersion`,
+        apiVersion,
+        'KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead.',
+      ),
+    )
+  else if (apiVersion !== 'v2')
+    faults.push(
+      invalid(
+        `${path}.apiVersion`,
+        apiVersion,
+        `unsupported apiVersion ${apiVersion} for KMS provider, only v1 and v2 are supported`,
+      ),
+    )
+  return faults
+}
+
+function endpointFault(endpoint: string): string | undefined {
+  if (endpoint === '') return 'endpoint is a mandatory field for a kms'
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(endpoint) ?? []
+  if (scheme !== 'unix') return `unsupported scheme "${scheme}" for KMS provider, only unix is supported`
+  return /^unix:\/\/\/./.test(endpoint)
+    ? undefined
+    : 'invalid endpoint for kms provider, error: an absolute path is expected'
 }
 
 /** The secret itself stands in no error. */

@@ -2,10 +2,11 @@
 // from its original before it starts.
 
 import { catalogOf } from '@aksel/api/catalog'
-import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
+import type { Clock } from '@aksel/base/clock'
 import type { Random } from '@aksel/base/ids'
 import type { Store } from '@aksel/store/store'
 import { minorOf } from '../catalogs.ts'
+import type { Encryption } from './encryption.ts'
 import { MetricsRegistry } from '../metrics.ts'
 import { SealedStore } from './sealed-store.ts'
 
@@ -15,10 +16,11 @@ export async function openedStore(parts: {
   readonly keyPrefix: string
   readonly kubernetesVersion: string
   readonly random: Random
-  readonly encryption: EncryptionConfiguration | undefined
+  readonly clock: Clock
+  readonly encryption: Encryption | undefined
 }): Promise<Store> {
-  const { store, keyPrefix, kubernetesVersion, random, encryption } = parts
+  const { store, keyPrefix, kubernetesVersion, random, clock, encryption } = parts
   if (encryption === undefined) return store
   const { rows } = await catalogOf(minorOf(kubernetesVersion))
-  return new SealedStore({ store, keyPrefix, rows, random, metrics: new MetricsRegistry() }, encryption)
+  return new SealedStore({ store, keyPrefix, rows, random, clock, metrics: new MetricsRegistry() }, encryption)
 }

@@ -4,6 +4,8 @@
 //     k8s:enc:aescbc:v1:KEY:     iv (16) · ciphertext, PKCS #7
 //     k8s:enc:secretbox:v1:KEY:  nonce (24) · XSalsa20-Poly1305
 //
+//     k8s:enc:kms:v2:NAME:       what kms/envelope.ts draws
+//
 // What the identity provider writes has no prefix.
 
 import { createCipheriv, createDecipheriv } from 'node:crypto'
@@ -16,19 +18,29 @@ export interface Sealer {
   readonly prefix: string
   /** `nonce`: as many random bytes as are asked for. `place` is authenticated where the provider can. */
   seal(value: Uint8Array, place: string, nonce: (bytes: number) => Uint8Array): Buffer
-  /** Throws where the value was changed, or is of another place. `sealed` is without the prefix. */
-  open(sealed: Buffer, place: string): Buffer
+  /** Throws where the value was changed, or is of another place; later where a service must be asked first. `sealed` is without the prefix. */
+  open(sealed: Buffer, place: string): Buffer | Promise<Buffer>
+  /** Which of the keys behind the prefix sealed a value, where there are several over time. */
+  keyOf?(sealed: Buffer): string
+  /** Which of them seals now. */
+  keyNow?(): string
 }
 
-/** The keys of a provider in their order, each with a prefix of its own. */
-export function sealersOf({ aesgcm, aescbc, secretbox }: EncryptionProvider): readonly Sealer[] {
+/** Who needs nobody else to open. */
+interface Opens {
+  open(sealed: Buffer, place: string): Buffer
+}
+type LocalSealer = Sealer & Opens
+
+/** The keys of a provider in their order, each with a prefix of its own. Key management services are opened elsewhere. */
+export function sealersOf({ aesgcm, aescbc, secretbox }: EncryptionProvider): readonly LocalSealer[] {
   if (aesgcm !== undefined) return aesgcm.keys.map(gcm)
   if (aescbc !== undefined) return aescbc.keys.map(cbc)
   if (secretbox !== undefined) return secretbox.keys.map(box)
   return [identity]
 }
 
-const identity: Sealer = {
+const identity: LocalSealer = {
   prefix: '',
   seal: (value) => Buffer.from(value),
   open(sealed) {
@@ -39,11 +51,14 @@ const identity: Sealer = {
 
 const GCM = { nonceBytes: 12, tagBytes: 16 }
 
-function gcm({ name, secret }: EncryptionKey): Sealer {
-  const key = Buffer.from(secret, 'base64')
+function gcm({ name, secret }: EncryptionKey): LocalSealer {
+  return { prefix: `${sealedPrefix}aesgcm:v1:${name}:`, ...gcmWith(Buffer.from(secret, 'base64')) }
+}
+
+/** Of 16, 24 or 32 bytes. */
+export function gcmWith(key: Uint8Array): Opens & Pick<Sealer, 'seal'> {
   const algorithm = `aes-${key.length * 8}-gcm` as 'aes-256-gcm'
   return {
-    prefix: `${sealedPrefix}aesgcm:v1:${name}:`,
     seal(value, place, nonce) {
       const iv = nonce(GCM.nonceBytes)
       const cipher = createCipheriv(algorithm, key, iv).setAAD(Buffer.from(place))
@@ -65,7 +80,7 @@ function gcm({ name, secret }: EncryptionKey): Sealer {
 
 const BLOCK_BYTES = 16
 
-function cbc({ name, secret }: EncryptionKey): Sealer {
+function cbc({ name, secret }: EncryptionKey): LocalSealer {
   const key = Buffer.from(secret, 'base64')
   const algorithm = `aes-${key.length * 8}-cbc`
   return {
@@ -90,7 +105,7 @@ function cbc({ name, secret }: EncryptionKey): Sealer {
 
 const BOX = { nonceBytes: 24, tagBytes: 16 }
 
-function box({ name, secret }: EncryptionKey): Sealer {
+function box({ name, secret }: EncryptionKey): LocalSealer {
   const key = new Uint8Array(Buffer.from(secret, 'base64'))
   return {
     prefix: `${sealedPrefix}secretbox:v1:${name}:`,

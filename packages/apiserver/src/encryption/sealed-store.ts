@@ -1,8 +1,8 @@
 // The store as the API server sees it where some kinds are sealed: values are sealed on their way down and opened on their way
-// up. What was opened is kept with the value that it came from, so that all who read one revision share it.
+// up; at once, unless a key management service must be asked. What was opened is kept with the value that it came from, so that all who read one revision share it.
 
-import type { EncryptionConfiguration } from '@aksel/api/encryption-configuration'
 import type { KindRow } from '@aksel/api/kind-row'
+import { sleep, type Clock } from '@aksel/base/clock'
 import { ApiError } from '@aksel/base/errors'
 import type { Random } from '@aksel/base/ids'
 import type {
@@ -17,6 +17,9 @@ import type {
 } from '@aksel/store/store'
 import { StoreError } from '@aksel/store/store'
 import { labelText, type Counter, type MetricsRegistry } from '../metrics.ts'
+import { kmsFault, type Encryption } from './encryption.ts'
+import { DecryptError } from './kms/provider.ts'
+import { KmsError } from './kms/protocol.ts'
 import { sealersOf, type Sealer } from './providers.ts'
 
 export interface SealedStoreParts {
@@ -25,25 +28,29 @@ export interface SealedStoreParts {
   readonly keyPrefix: string
   readonly rows: readonly KindRow[]
   readonly random: Random
+  readonly clock: Clock
   readonly metrics: MetricsRegistry
 }
+
+/** Until a service that was away is asked again for what a watch has to tell. */
+const AGAIN_MS = 1000
 
 /** The sealers of one kind: the first one seals. */
 type Sealers = readonly Sealer[]
 
 export class SealedStore implements Store {
   readonly #parts: SealedStoreParts
-  readonly #opened = new WeakMap<KeyValue, { readonly item: KeyValue; readonly prefix: string }>()
-  /** Who sealed the value that this one was made of. */
-  readonly #prefixes = new WeakMap<KeyValue, string>()
+  readonly #opened = new WeakMap<KeyValue, KeyValue>()
+  /** Who sealed the value that this one was made of: the prefix, and which key behind it. */
+  readonly #marks = new WeakMap<KeyValue, string>()
   readonly #resources: ReadonlyMap<string, string>
   readonly #sealers = new Map<string, Sealers | undefined>()
   readonly #transformations: Counter
-  #configuration: EncryptionConfiguration
+  #encryption: Encryption
 
-  constructor(parts: SealedStoreParts, configuration: EncryptionConfiguration) {
+  constructor(parts: SealedStoreParts, encryption: Encryption) {
     this.#parts = parts
-    this.#configuration = configuration
+    this.#encryption = encryption
     this.#transformations = parts.metrics.counter(
       'apiserver_storage_transformation_operations_total',
       "Total number of transformations. Successful transformation will have a status 'OK' and a varied status string when the transformation fails.",
@@ -52,15 +59,20 @@ export class SealedStore implements Store {
   }
 
   /** From now on: what is there stays readable as long as its key is among these. */
-  configure(configuration: EncryptionConfiguration): void {
-    this.#configuration = configuration
+  configure(encryption: Encryption): void {
+    this.#encryption = encryption
     this.#sealers.clear()
   }
 
   /** Whether a value, as it was read here, would be sealed otherwise today. */
   isStale(item: KeyValue): boolean {
-    const sealers = this.#sealersOf(item.key)
-    return sealers !== undefined && (this.#prefixes.get(item) ?? '') !== sealers[0]!.prefix
+    const first = this.#sealersOf(item.key)?.[0]
+    return first !== undefined && (this.#marks.get(item) ?? '') !== `${first.prefix}${first.keyNow?.() ?? ''}`
+  }
+
+  /** What is wrong with the key management services, or undefined. */
+  fault(): Promise<string | undefined> {
+    return kmsFault(this.#encryption)
   }
 
   get revision(): number {
@@ -73,15 +85,16 @@ export class SealedStore implements Store {
 
   get(key: string, revision?: number): KeyValue | undefined | Promise<KeyValue | undefined> {
     const found = this.#parts.store.get(key, revision)
-    return found instanceof Promise ? found.then((item) => item && this.#open(item)) : found && this.#open(found)
+    const open = (item: KeyValue | undefined): KeyValue | undefined | Promise<KeyValue> => item && this.#open(item)
+    return found instanceof Promise ? found.then(open) : open(found)
   }
 
   range(query: RangeQuery): RangeResult | Promise<RangeResult> {
     const found = this.#parts.store.range(query)
-    const opened = (result: RangeResult): RangeResult => ({
-      ...result,
-      items: result.items.map((item) => this.#open(item)),
-    })
+    const opened = (result: RangeResult): RangeResult | Promise<RangeResult> => {
+      const items = result.items.map((item) => this.#open(item))
+      return allNow(items) ? { ...result, items } : allOf(items).then((all) => ({ ...result, items: all }))
+    }
     return found instanceof Promise ? found.then(opened) : opened(found)
   }
 
@@ -95,25 +108,43 @@ export class SealedStore implements Store {
     )
     const result = await this.#parts.store.transact({ guards, writes: sealed })
     if (result.committed || result.current === undefined) return result
-    return { ...result, current: this.#open(result.current) }
+    return { ...result, current: await this.#open(result.current) }
   }
 
   watch(options: WatchOptions): void {
     const over = new AbortController()
     const signal = AbortSignal.any([options.signal, over.signal])
+    const end = (error: unknown): void => {
+      if (signal.aborted) return
+      over.abort()
+      options.ended(new StoreError('Corrupt', (error as Error).message, error))
+    }
+    // Behind events for which a service must be asked, all others wait in line.
+    let waiting: Promise<void> | undefined
     this.#parts.store.watch({
       ...options,
       signal,
       deliver: ({ revision, events }) => {
         if (signal.aborted) return
-        let opened: readonly StoreEvent[]
         try {
-          opened = events.map((event) => this.#event(event))
+          const opened = events.map((event) => this.#event(event))
+          if (waiting === undefined && allNow(opened)) return options.deliver({ revision, events: opened })
+          const all = this.#eventually(events, opened, signal)
+          // It is looked at in its turn: until then its failure is nobody's.
+          all.catch(() => undefined)
+          const turn: Promise<void> = (waiting ?? Promise.resolve())
+            .then(async () => {
+              const done = await all
+              if (!signal.aborted) options.deliver({ revision, events: done })
+            })
+            .catch(end)
+            .then(() => {
+              if (waiting === turn) waiting = undefined
+            })
+          waiting = turn
         } catch (error) {
-          over.abort()
-          return options.ended(new StoreError('Corrupt', (error as Error).message, error))
+          end(error)
         }
-        options.deliver({ revision, events: opened })
       },
     })
   }
@@ -130,50 +161,85 @@ export class SealedStore implements Store {
     await this.#parts.store[Symbol.asyncDispose]()
   }
 
-  #event(event: StoreEvent): StoreEvent {
-    const { previous } = event
-    const before = previous === undefined ? {} : { previous: this.#open(previous) }
-    if (event.kind === 'put') return { kind: 'put', item: this.#open(event.item), ...before }
-    return { ...event, previous: this.#open(event.previous) }
+  #event(event: StoreEvent): StoreEvent | Promise<StoreEvent> {
+    const previous = event.previous && this.#open(event.previous)
+    const item = event.kind === 'put' ? this.#open(event.item) : undefined
+    const made = (now: KeyValue | undefined, before: KeyValue | undefined): StoreEvent => {
+      const known = before === undefined ? {} : { previous: before }
+      return (event.kind === 'put' ? { kind: 'put', item: now, ...known } : { ...event, ...known }) as StoreEvent
+    }
+    if (!(previous instanceof Promise) && !(item instanceof Promise)) return made(item, previous)
+    return Promise.all([item, previous]).then(([now, before]) => made(now, before))
+  }
+
+  /** Asks again while the service is away: who watches hears of changes later, but of all of them. */
+  async #eventually(
+    events: readonly StoreEvent[],
+    first: readonly (StoreEvent | Promise<StoreEvent>)[],
+    signal: AbortSignal,
+  ): Promise<readonly StoreEvent[]> {
+    for (let opening = first; ; opening = events.map((event) => this.#event(event))) {
+      try {
+        return await allOf(opening)
+      } catch (error) {
+        if (!isAway(error)) throw error
+        await sleep(this.#parts.clock, AGAIN_MS, signal)
+      }
+    }
   }
 
   #seal(key: string, value: Uint8Array): Uint8Array {
     const sealer = this.#sealersOf(key)?.[0]
     if (sealer === undefined || sealer.prefix === '') return value
-    const sealed = sealer.seal(value, this.#placeOf(key), (count) => this.#parts.random.nextBytes(count))
-    this.#count('to_storage', sealer.prefix, 'OK')
-    return Buffer.concat([Buffer.from(sealer.prefix), sealed])
+    try {
+      const sealed = sealer.seal(value, this.#placeOf(key), (count) => this.#parts.random.nextBytes(count))
+      this.#count('to_storage', sealer.prefix, 'OK')
+      return Buffer.concat([Buffer.from(sealer.prefix), sealed])
+    } catch (error) {
+      this.#count('to_storage', sealer.prefix, 'Unknown')
+      throw new ApiError('InternalError', `Internal error occurred: ${(error as Error).message}`, { cause: error })
+    }
   }
 
-  #open(item: KeyValue): KeyValue {
+  #open(item: KeyValue): KeyValue | Promise<KeyValue> {
     const sealers = this.#sealersOf(item.key)
     if (sealers === undefined) return item
     const known = this.#opened.get(item)
-    if (known !== undefined) return known.item
+    if (known !== undefined) return known
     const value = Buffer.from(item.value.buffer, item.value.byteOffset, item.value.byteLength)
     const sealer = sealers.find(
       ({ prefix }) => prefix !== '' && value.subarray(0, prefix.length).toString('latin1') === prefix,
     )
     const opener = sealer ?? sealers.find(({ prefix }) => prefix === '')
+    const made = (plain: Buffer): KeyValue => {
+      const opened = opener!.prefix === '' ? item : { ...item, value: plain }
+      this.#opened.set(item, opened)
+      this.#marks.set(opened, `${opener!.prefix}${opener!.keyOf?.(value.subarray(opener!.prefix.length)) ?? ''}`)
+      return opened
+    }
     const plain = this.#opening(opener, value, item.key)
-    const opened = opener!.prefix === '' ? item : { ...item, value: plain }
-    this.#opened.set(item, { item: opened, prefix: opener!.prefix })
-    this.#prefixes.set(opened, opener!.prefix)
-    return opened
+    // Who asked at the same time gets the same one: records are shared by identity.
+    return plain instanceof Promise ? plain.then((bytes) => this.#opened.get(item) ?? made(bytes)) : made(plain)
   }
 
-  /** Throws InternalError in upstream's words. */
-  #opening(sealer: Sealer | undefined, value: Buffer, key: string): Buffer {
+  /** Throws, or rejects with, InternalError in upstream's words. */
+  #opening(sealer: Sealer | undefined, value: Buffer, key: string): Buffer | Promise<Buffer> {
     const place = this.#placeOf(key)
-    try {
-      if (sealer === undefined) throw new Error('no matching prefix found')
-      const plain = sealer.open(value.subarray(sealer.prefix.length), place)
-      if (sealer.prefix !== '') this.#count('from_storage', sealer.prefix, 'OK')
+    const done = (plain: Buffer): Buffer => {
+      if (sealer!.prefix !== '') this.#count('from_storage', sealer!.prefix, 'OK')
       return plain
-    } catch (error) {
+    }
+    const failed = (error: unknown): never => {
       this.#count('from_storage', sealer?.prefix ?? 'unknown', 'Unknown')
       const why = `unable to transform key "${place}": ${(error as Error).message}`
       throw new ApiError('InternalError', `Internal error occurred: ${why}`, { cause: error })
+    }
+    try {
+      if (sealer === undefined) throw new Error('no matching prefix found')
+      const plain = sealer.open(value.subarray(sealer.prefix.length), place)
+      return plain instanceof Promise ? plain.then(done, failed) : done(plain)
+    } catch (error) {
+      return failed(error)
     }
   }
 
@@ -207,9 +273,28 @@ export class SealedStore implements Store {
     const group = resource.slice(resource.indexOf('.') + 1)
     const own = resource.endsWith('.') ? resource.slice(0, -1) : resource
     const names = new Set([own, `*.${group}`, '*.*'])
-    const entry = this.#configuration.resources.find(({ resources }) => resources.some((one) => names.has(one)))
-    return entry?.providers.flatMap(sealersOf)
+    const entry = this.#encryption.resources.find(({ resources }) => resources.some((one) => names.has(one)))
+    return entry?.providers.flatMap((provider): Sealers => {
+      if (provider.kms === undefined) return sealersOf(provider)
+      const service = this.#encryption.kms?.get(provider.kms.name)
+      if (service === undefined) throw new Error(`the key management service "${provider.kms.name}" was not opened`)
+      return [service.sealer]
+    })
   }
+}
+
+function allOf<T>(things: readonly (T | Promise<T>)[]): Promise<readonly T[]> {
+  return Promise.all(things.map((thing) => Promise.resolve(thing)))
+}
+
+function allNow<T extends object>(things: readonly (T | Promise<T>)[]): things is readonly T[] {
+  return !things.some((thing) => thing instanceof Promise)
+}
+
+/** A key management service could not be asked. */
+function isAway(error: unknown): boolean {
+  const { cause } = error as Error
+  return cause instanceof DecryptError && cause.cause instanceof KmsError && cause.cause.isTransient
 }
 
 /** Below `group/plural/`; what the server notes for itself is no resource. */
