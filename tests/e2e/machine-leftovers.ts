@@ -56,14 +56,14 @@ export async function heldForPods({ folder, networkNamespace, cgroup }: TestMach
     ),
     of('cgroup', await cgroupsBelow(`${cgroup}/kubepods`)),
     of('folder', [
-      ...(await namesIn(join(folder, 'kubelet/pods'))),
-      ...(await namesIn(join(folder, 'kubelet/memory/pods'))),
+      ...(await namesIn(join(folder, 'os/kubelet/pods'))),
+      ...(await namesIn(join(folder, 'os/kubelet/memory/pods'))),
     ]),
-    of('logs of', await namesIn(join(folder, 'pod-logs'))),
+    of('logs of', await namesIn(join(folder, 'os/pod-logs'))),
     of('container', await lines(...containerd, 'containers', 'ls', '-q')),
     of('task', await lines(...containerd, 'tasks', 'ls', '-q')),
     of('loop device', (await lines('losetup', '--list', '--noheadings', '--output', 'BACK-FILE')).filter(isOf(folder))),
-    of('exec pipe', await namesIn(join(folder, 'kubelet/exec'))),
+    of('exec pipe', await namesIn(join(folder, 'os/kubelet/exec'))),
   ]
   return all.flat().sort()
 }

@@ -12,6 +12,10 @@ interface NodeFacts {
   readonly spec: { readonly providerID: string; readonly taints?: unknown }
 }
 
+interface CapacityFacts {
+  readonly status: Readonly<Record<'capacity' | 'allocatable', { readonly 'ephemeral-storage': string }>>
+}
+
 interface Request {
   readonly spec: { readonly signerName: string; readonly username: string; readonly groups: readonly string[] }
   readonly status: { readonly conditions: readonly { readonly type: string; readonly reason: string }[] }
@@ -151,17 +155,31 @@ test(
 )
 
 test(
-  'a machine whose memory is taken says so; one made anew has none of its images and comes back',
+  'a machine whose disk and memory are taken says so and evicts; one made anew has none of its images and comes back',
   { timeout: 300_000 },
   async () => {
+    const { items } = await aksel.json<{ items: CapacityFacts[] }>('get nodes')
+    for (const { status } of items) {
+      // 128 GiB less what the file system needs, and of that what eviction keeps free.
+      const [all, free] = [status.capacity, status.allocatable].map(
+        (of) => parseInt(of['ephemeral-storage'], 10) / 2 ** 20,
+      )
+      assert.ok(all! > 120 && all! < 128, String(all))
+      assert.ok(Math.abs(free! - 0.9 * all!) < 0.1, String(free))
+    }
     await order('slow', second, '--bits-per-second', '10000000')
     await order('fill', second)
-    await wait(second, 'MemoryPressure=True')
-    const taints = await aksel.kubectl(['get', 'node', second, '-o', 'jsonpath={.spec.taints[*].key}'])
-    assert.match(taints, /node.kubernetes.io\/memory-pressure/)
+    await order('fill', second, '--memory')
+    await Promise.all([wait(second, 'DiskPressure=True'), wait(second, 'MemoryPressure=True')])
+    await isTainted(second, 'node.kubernetes.io/disk-pressure')
+    await isTainted(second, 'node.kubernetes.io/memory-pressure')
+    await aksel.kubectl('wait pod/stays --for=jsonpath={.status.reason}=Evicted --timeout=120s', { timeoutMs: 140_000 })
+    const why = await aksel.kubectl(['get', 'pod', 'stays', '-o', 'jsonpath={.status.message}'])
+    assert.match(why, /^The node was low on resource: (ephemeral-storage|memory)\. Threshold quantity: /)
+    await wait(first, 'DiskPressure=False')
     await order('reimage', second)
     await wait(second, 'Ready=True')
-    await wait(second, 'MemoryPressure=False')
+    await Promise.all([wait(second, 'DiskPressure=False'), wait(second, 'MemoryPressure=False')])
     await aksel.kubectl([
       'run',
       'later',

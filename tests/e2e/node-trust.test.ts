@@ -111,7 +111,7 @@ async function kill(program: 'agent' | 'containerd'): Promise<void> {
 
 test('what is planted is found: mounts, namespaces, links, cgroups, addresses, folders', async () => {
   const { folder, networkNamespace, cgroup } = machine
-  const pod = join(folder, 'kubelet/pods/planted')
+  const pod = join(folder, 'os/kubelet/pods/planted')
   const tree = join('/sys/fs/cgroup/pids', cgroup, 'kubepods/podplanted')
   const address = join(folder, 'cni-state/aksel/10.244.250.250')
   await mkdir(pod)

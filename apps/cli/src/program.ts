@@ -297,6 +297,7 @@ interface MachineFlags {
   readonly seconds?: number
   readonly bitsPerSecond?: number
   readonly leaveBytes?: number
+  readonly memory?: boolean
 }
 
 /** The same for real machines and for simulated ones. */
@@ -310,7 +311,7 @@ const machineWords: readonly (readonly [string, string])[] = [
   ['kill', 'A power cut: nobody is told. Until it is booted.'],
   ['partition', 'It hears and reaches nobody.'],
   ['slow', 'Its network is slow.'],
-  ['fill', 'Its memory is taken; the disk of a simulated one.'],
+  ['fill', 'Its disk is taken, or its memory.'],
   ['heal', 'Take faults, partition, slow and fill back.'],
 ]
 
@@ -335,10 +336,15 @@ function addMachine(program: Command, environment: Environment): void {
     const command = chosen(machine.command(word)).description(description)
     if (word === 'slow') command.option('--bits-per-second <bits>', 'how slow; a million when absent', parseAmount)
     if (word === 'fill')
-      command.option('--leave-bytes <bytes>', 'memory that stays free; 50 MiB when absent', parseAmount)
-    command.action(async (flags: MachineFlags) => {
+      command
+        .option('--memory', 'take its memory instead of its disk')
+        .option('--leave-bytes <bytes>', 'what stays free; 50 MiB when absent', parseRest)
+    command.action(async ({ memory, ...flags }: MachineFlags) => {
       const { orderMachines } = await import('./commands/machine-order.ts')
-      await orderMachines(readOptions(environment, flags.data), word, flags)
+      await orderMachines(readOptions(environment, flags.data), word, {
+        ...flags,
+        ...(memory === true ? { resource: 'memory' as const } : {}),
+      })
     })
   }
   addEvict(machine, environment)
@@ -350,6 +356,11 @@ function addMachine(program: Command, environment: Environment): void {
       const { listMachines } = await import('./commands/machine.ts')
       await listMachines(readOptions(environment, flags.data))
     })
+}
+
+/** As an amount, or nothing at all. */
+function parseRest(text: string): number {
+  return text === '0' ? 0 : parseAmount(text)
 }
 
 function parseAmount(text: string): number {

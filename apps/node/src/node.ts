@@ -148,6 +148,7 @@ async function startAgent(
     ...(await podDns(options)),
     clusterDomain: options.clusterDomain,
     rootDirectory: options.rootDir,
+    ...(options.hostDir === undefined ? {} : { hostDirectory: options.hostDir }),
     podLogsDirectory: options.podLogsDir,
     cgroupRoot: options.cgroupRoot,
     owner: `machine/${options.machineKey}`,

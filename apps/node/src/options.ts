@@ -53,6 +53,8 @@ export interface NodeOptions {
   /** What its label will say, where its cloud gives it the label. */
   readonly zone?: string
   readonly disksDir: string
+  /** A folder of the host's file system that the machine's own disk is an image on; absent where they are one. */
+  readonly hostDir?: string
   readonly ledgerDir: string
   readonly machineKey: string
   readonly logLevel: string
@@ -126,6 +128,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     ...(read.field('providerId') === undefined ? {} : { providerId: read.text('providerId') }),
     ...(read.field('zone') === undefined ? {} : { zone: read.text('zone') }),
     disksDir: read.text('disksDir'),
+    ...(read.field('hostDir') === undefined ? {} : { hostDir: read.text('hostDir') }),
     ledgerDir: read.text('ledgerDir'),
     machineKey: read.text('machineKey'),
     logLevel,

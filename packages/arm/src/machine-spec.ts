@@ -79,6 +79,7 @@ export function machineSpec(parts: {
     vmSize,
     vcpus: size.vcpus,
     memoryBytes: size.memoryBytes,
+    ...osDiskOf(pool),
     ...(machine.zone === undefined ? {} : { zone: machine.zone }),
     cloud: { resourceId: scaleSetInstanceId(cluster, pool, machine), region: cluster.location },
     nodeImage: versions.image,
@@ -104,6 +105,12 @@ export function machineSpec(parts: {
       ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
     },
   }
+}
+
+/** In gibibytes, as Azure means it. */
+function osDiskOf({ properties }: PoolRecord): Pick<MachineSpec, 'osDiskBytes'> {
+  const size = properties['osDiskSizeGB']
+  return typeof size === 'number' && size > 0 ? { osDiskBytes: size * 2 ** 30 } : {}
 }
 
 /** The scale set's resource in Azure (the machine's own where the pool has none), as AKS's nodes name it: the group in small letters, the instance by its number. */

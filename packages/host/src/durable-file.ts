@@ -1,19 +1,47 @@
-// Small files that must be whole after a crash: written beside, synced, renamed.
+// Small files that are whole or not there: written beside and renamed; synced where they must outlive a power cut. A full disk
+// leaves what was there before, and nothing beside it.
 
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export async function writeDurableFile(path: string, text: string, mode = 0o600): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const partial = `${path}.new`
-  const file = await open(partial, 'w', mode)
+  try {
+    await writeSynced(partial, text, mode)
+    await rename(partial, path)
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  }
+}
+
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, 'w', mode)
   try {
     await file.writeFile(text)
     await file.datasync()
   } finally {
     await file.close()
   }
-  await rename(partial, path)
+}
+
+/** For what a power cut may take: the process that wrote it, and all that it stands for, go with it. */
+export async function writeWholeFile(path: string, text: string, mode = 0o600): Promise<void> {
+  const partial = `${path}.new`
+  try {
+    await writeFile(partial, text, { mode })
+    await rename(partial, path)
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  }
+}
+
+/** With what a writer that was killed left beside it. */
+export async function removeWholeFile(path: string): Promise<void> {
+  await rm(`${path}.new`, { force: true })
+  await rm(path, { force: true })
 }
 
 /** Undefined where there is no file. */

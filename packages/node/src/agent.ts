@@ -76,6 +76,8 @@ export interface AgentOptions {
   readonly clusterDomain: string
   /** Holds `pods/<uid>`; kept over restarts. */
   readonly rootDirectory: string
+  /** On the host's file system, where the node's own is an image on it: the node is full when the host is. */
+  readonly hostDirectory?: string
   readonly podLogsDirectory: string
   /** The machine's cgroup: `/aksel/<machine>`. */
   readonly cgroupRoot: string
@@ -201,7 +203,15 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     await pods.synced()
     await pods.removeOrphans()
   })
-  const care = nodeCare(scope, { host, pods, settings, pulled, changed: () => registration.tell() })
+  const { hostDirectory } = options
+  const care = nodeCare(scope, {
+    host,
+    pods,
+    settings,
+    pulled,
+    ...(hostDirectory === undefined ? {} : { hostDirectory }),
+    changed: () => registration.tell(),
+  })
   Object.assign(late, { pods, care })
   qosChanged()
   const registered = (options.networked ?? Promise.resolve()).then(() => registration.register())

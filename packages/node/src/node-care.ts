@@ -42,11 +42,16 @@ export interface CareRequest {
   readonly pods: NodePods
   readonly settings: NodeSettings
   readonly pulled: PulledImages
+  /** On the host's file system, where the node's own is an image on it. */
+  readonly hostDirectory?: string
   /** Conditions of the node have changed. */
   readonly changed: () => void
 }
 
-export function nodeCare(scope: Scope, { host, pods, settings, pulled, changed }: CareRequest): NodeCare {
+export function nodeCare(
+  scope: Scope,
+  { host, pods, settings, pulled, hostDirectory, changed }: CareRequest,
+): NodeCare {
   const tellNode = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
     tellOfNode(scope, host, { type, reason, message })
   const imageDirectory = onceFound(() => host.runtime.imageFileSystem())
@@ -67,6 +72,7 @@ export function nodeCare(scope: Scope, { host, pods, settings, pulled, changed }
       memoryBytes: host.capacity.memoryBytes,
       nodeDirectory: host.rootDirectory,
       imageDirectory: await imageDirectory().catch(() => undefined),
+      ...(hostDirectory === undefined ? {} : { hostDirectory }),
     }
     return (await hasOwnImageDisk(watched)) ? watched : { ...watched, imageDirectory: undefined }
   }

@@ -19,7 +19,7 @@ export const machineOrders = [
   'partition',
   /** Its network is slow. */
   'slow',
-  /** Its memory is taken by somebody else. */
+  /** Its disk, or its memory, is taken by somebody else. */
   'fill',
   /** Takes back partition, slow and fill. */
   'heal',
@@ -29,8 +29,10 @@ export type MachineOrder = (typeof machineOrders)[number]
 export interface OrderOptions {
   /** Of `slow`: bits per second. */
   readonly bitsPerSecond?: number
-  /** Of `fill`: how much memory stays free. */
+  /** Of `fill`: how much stays free. */
   readonly leaveBytes?: number
+  /** Of `fill`: what is taken; the disk when absent. */
+  readonly resource?: 'memory' | 'disk'
 }
 
 /** The machine cannot do this now, and the message says why. */

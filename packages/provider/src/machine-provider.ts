@@ -13,6 +13,8 @@ export interface MachineSpec {
   readonly vmSize: string
   readonly vcpus: number
   readonly memoryBytes: number
+  /** Of the OS disk; absent in records from before disks were bounded: the machine then shares its host's. */
+  readonly osDiskBytes?: number
   readonly zone?: string
   /** What the machine is in its cloud; absent where it is in none, and in records from before clouds were told apart. */
   readonly cloud?: {

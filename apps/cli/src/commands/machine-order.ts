@@ -27,7 +27,7 @@ export async function orderMachines(
   await withClient(options, async (client) => {
     chosen.push(...chooseMachines((await client.list(nodes)).items, choice))
   })
-  const fault = faultOf(order)
+  const fault = faultOf(order, choice)
   for (const node of chosen) {
     const { name } = node.metadata
     if (isSimulated(node) && fault !== undefined) {
@@ -41,14 +41,14 @@ export async function orderMachines(
 }
 
 /** What of a simulated node's faults an order means; undefined: power and disks. */
-export function faultOf(order: MachineOrder): FaultKind | 'none' | undefined {
+export function faultOf(order: MachineOrder, { resource }: OrderOptions = {}): FaultKind | 'none' | undefined {
   switch (order) {
     case 'partition':
       return 'lost'
     case 'slow':
       return 'slow-start'
     case 'fill':
-      return 'disk-full'
+      return resource === 'memory' ? 'oom' : 'disk-full'
     case 'heal':
       return 'none'
     case 'boot':
@@ -84,7 +84,7 @@ async function send(options: CliOptions, name: string, order: MachineOrder, body
   const current = readJsonFile<CurrentFile>(currentFile(options.dataDir))
   if (connection === undefined || current === undefined)
     throw new CommandError('There is no current cluster. Run "./aksel up" first.')
-  const { bitsPerSecond, leaveBytes } = body
+  const { bitsPerSecond, leaveBytes, resource } = body
   const cluster = `/subscriptions/${connection.subscriptionId}/resourceGroups/${current.resourceGroup}/providers/Microsoft.ContainerService/managedClusters/${current.cluster}`
   const answer = await new ArmClient(connection).send<Machine>({
     method: 'POST',
@@ -92,6 +92,7 @@ async function send(options: CliOptions, name: string, order: MachineOrder, body
     body: {
       ...(bitsPerSecond === undefined ? {} : { bitsPerSecond }),
       ...(leaveBytes === undefined ? {} : { leaveBytes }),
+      ...(resource === undefined ? {} : { resource }),
     },
   })
   return answer.body

@@ -54,12 +54,8 @@ test('orders mean real machines too; what disturbs a simulated one is a fault of
   assert.deepEqual(namesOf(chooseMachines(all, { node: ['c'] })), ['c'])
   assert.throws(() => chooseMachines(all, { node: ['d'] }), /There is no node "d"/)
   assert.throws(() => chooseMachines(all, {}), /Which machines\?/)
-  assert.deepEqual((['partition', 'slow', 'fill', 'heal', 'kill', 'reboot'] as const).map(faultOf), [
-    'lost',
-    'slow-start',
-    'disk-full',
-    'none',
-    undefined,
-    undefined,
-  ])
+  assert.deepEqual(
+    (['partition', 'slow', 'fill', 'heal', 'kill', 'reboot'] as const).map((order) => faultOf(order)),
+    ['lost', 'slow-start', 'disk-full', 'none', undefined, undefined],
+  )
 })

@@ -41,6 +41,8 @@ export interface AgentConfig {
   /** Absent where the cloud tells: the zone that services prefer. */
   readonly zone?: string
   readonly disksDir: string
+  /** A folder of the host's file system that the machine's disk is an image on; absent where they are one. */
+  readonly hostDir?: string
   readonly ledgerDir: string
   readonly machineKey: string
   readonly simulated: false
@@ -49,10 +51,10 @@ export interface AgentConfig {
 }
 
 /**
- * Machines share the host's disk, so a part of it says nothing about a machine: pods go when the host itself is about to
- * run full. Everything else is as AKS sets it.
+ * Where machines share the host's disk, a part of it says nothing about a machine: pods go when the host itself is about to
+ * run full. Everything else is as AKS sets it, and all of it where the machine has a disk of its own.
  */
-const ownKubelet = {
+const onSharedDisk = {
   evictionHard: {
     'memory.available': '100Mi',
     'nodefs.available': '1Gi',
@@ -97,9 +99,10 @@ export function agentConfig(request: {
     kubernetesVersion: spec.boot.kubernetesVersion,
     nodeImage: spec.nodeImage,
     disksDir: request.disksDirectory,
+    ...(paths.hasDisk ? { hostDir: paths.root } : {}),
     ledgerDir: paths.agentLedger,
     machineKey: paths.key,
     simulated: false,
-    kubelet: { ...ownKubelet, staticPodPath: paths.manifests, ...spec.kubelet },
+    kubelet: { ...(paths.hasDisk ? {} : onSharedDisk), staticPodPath: paths.manifests, ...spec.kubelet },
   }
 }

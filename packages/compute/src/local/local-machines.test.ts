@@ -13,6 +13,7 @@ import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { openLocalMachines } from './local-machines.ts'
+import type { MachinePaths } from './machine-files.ts'
 import type { MachinePrograms } from './machine-programs.ts'
 
 const scope: Scope = {
@@ -83,6 +84,64 @@ test('a machine that is begun again after a crash still has its folder before it
       ledger.entries().map(({ object }) => object.kind),
       ['mounts', 'path'],
       'newest first, the order of undoing',
+    )
+  } finally {
+    await ledger[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('a machine has a disk of its own where the host can give it one, and keeps to it; else its disk cannot be filled', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'aksel-machines-'))
+  const ledger = await openFileLedger(scope, { directory: join(directory, 'ledger') })
+  let canHave = true
+  const begun: MachinePaths[] = []
+  const open = (): ReturnType<typeof openLocalMachines> =>
+    openLocalMachines({
+      ledger,
+      fabric: { attach } as Fabric,
+      machinesDirectory: join(directory, 'machines'),
+      cgroupRoot: '/aksel-test',
+      programs: {
+        prepare: () => Promise.resolve(),
+        start: async (_scope, { paths }) => void begun.push(paths),
+        wipe: () => Promise.resolve(),
+        shutDown: () => Promise.resolve(),
+        stop: () => Promise.resolve(),
+      },
+      virtualNetworkOf: () => '/vnets/one',
+      hostHasDisks: () => Promise.resolve(canHave),
+      undo: () => Promise.resolve(),
+    })
+  try {
+    const machines = await open()
+    const credentials = (): Promise<{ kubeconfig: string }> => Promise.resolve({ kubeconfig: '' })
+    const osDiskBytes = 30 * 2 ** 30
+    await machines.create(scope, { ...spec, osDiskBytes }, credentials)
+    canHave = false
+    await machines.create(scope, { ...spec, name: 'other', osDiskBytes }, credentials)
+    assert.deepEqual(
+      begun.map(({ hasDisk, root, agentRoot, containerdRoot, podLogs }) => [
+        hasDisk,
+        ...[agentRoot, containerdRoot, podLogs].map((path) => path.slice(root.length)),
+      ]),
+      [
+        [true, '/os/kubelet', '/os/containerd', '/os/pod-logs'],
+        [false, '/kubelet', '/containerd', '/pod-logs'],
+      ],
+    )
+    // The next server takes each up as it was made, whatever the host has by then.
+    const next = await open()
+    await next.start(scope, spec.clusterId, spec.name)
+    canHave = true
+    await next.start(scope, spec.clusterId, 'other')
+    assert.deepEqual(
+      begun.map(({ hasDisk }) => hasDisk),
+      [true, false, true, false],
+    )
+    await assert.rejects(
+      next.order(scope, { clusterId: spec.clusterId, name: 'other' }, 'fill', {}),
+      /The disk of machine ".*-other" is the host's: it has none of its own to be filled/,
     )
   } finally {
     await ledger[Symbol.asyncDispose]()

@@ -8,7 +8,8 @@ import type { Attachment, Fabric } from '@aksel/provider/fabric'
 import { holdsDown, MachineOrderError, type MachineOrder, type OrderOptions } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
 import type { Ledger } from '@aksel/host/ledger'
-import { fill, heal, partition, slow } from './machine-faults.ts'
+import { emptyDisk, fillDisk, fillMemory, heal, partition, slow } from './machine-faults.ts'
+import { hostHasDisks } from './machine-disk.ts'
 import { machinePaths, readRecords, writeRecord, type MachinePaths, type MachineRecord } from './machine-files.ts'
 import type { MachinePrograms } from './machine-programs.ts'
 
@@ -22,6 +23,8 @@ export interface LocalMachinesOptions {
   readonly programs: MachinePrograms
   /** The VNet that a subnet id belongs to. */
   readonly virtualNetworkOf: (subnetId: string) => string
+  /** Asks the host itself when absent. */
+  readonly hostHasDisks?: () => Promise<boolean>
   /** Undoes everything that the ledger holds for the owner. */
   readonly undo: (scope: Scope, owner: string) => Promise<void>
 }
@@ -50,11 +53,12 @@ class LocalMachines implements MachineProvider {
     this.#records = records
   }
 
-  create(scope: Scope, spec: MachineSpec, credentialsFor: CredentialsFor): Promise<Machine> {
-    const paths = this.#pathsOf(spec.clusterId, spec.name)
-    return this.#inTurn(paths.key, async () => {
-      const known = this.#records.get(paths.key)
-      if (known?.state === 'Running') return this.#bringUp(scope, paths, known)
+  create(scope: Scope, wanted: MachineSpec, credentialsFor: CredentialsFor): Promise<Machine> {
+    return this.#inTurn(machineKey(wanted.clusterId, wanted.name), async () => {
+      const known = this.#records.get(machineKey(wanted.clusterId, wanted.name))
+      if (known?.state === 'Running') return this.#bringUp(scope, this.#pathsOf(wanted.clusterId, wanted.name), known)
+      const spec = await this.#possible(scope, wanted)
+      const paths = this.#pathsOf(spec.clusterId, spec.name, spec)
       await this.#recordFolder(paths)
       await mkdir(paths.root, { recursive: true, mode: 0o700 })
       const creating = await this.#save(paths, { spec, state: 'Creating' })
@@ -63,6 +67,14 @@ class LocalMachines implements MachineProvider {
       await this.#options.programs.prepare(scope, { paths, spec, attachment, credentials })
       return this.#bringUp(scope, paths, await this.#save(paths, { ...creating, attachment }))
     })
+  }
+
+  /** Without a disk of its own where the host has no loop devices: the machine then shares the host's. */
+  async #possible(scope: Scope, spec: MachineSpec): Promise<MachineSpec> {
+    if (spec.osDiskBytes === undefined || (await (this.#options.hostHasDisks ?? hostHasDisks)())) return spec
+    scope.log.warn("a machine shares the host's disk: there are no loop devices", { machine: spec.name })
+    const { osDiskBytes: _, ...shared } = spec
+    return shared
   }
 
   /** Once: what is recorded later is undone earlier, and the folder has to go after all that is mounted below it. */
@@ -119,8 +131,9 @@ class LocalMachines implements MachineProvider {
     return machineOf(await this.#save(paths, { ...held, state: 'Stopped' }))
   }
 
-  /** What disturbed it goes with its power. */
+  /** What disturbed it goes with its power; what lies on its disk, before that. */
   async #down(scope: Scope, paths: MachinePaths, { attachment }: MachineRecord): Promise<void> {
+    await emptyDisk(paths)
     await this.#options.programs.stop(scope, paths)
     if (attachment !== undefined) await heal(scope, { paths, attachment })
   }
@@ -139,7 +152,9 @@ class LocalMachines implements MachineProvider {
     const machine = { paths, spec, attachment }
     if (order === 'partition') await partition(scope, machine)
     if (order === 'slow') await slow(scope, machine, { bitsPerSecond: options.bitsPerSecond ?? SLOW_BITS })
-    if (order === 'fill') await fill(scope, machine, { leaveBytes: options.leaveBytes ?? LEAVE_BYTES })
+    const { leaveBytes = LEAVE_BYTES } = options
+    if (order === 'fill' && options.resource === 'memory') await fillMemory(scope, machine, { leaveBytes })
+    else if (order === 'fill') await fillDisk(scope, paths, { leaveBytes })
     if (order === 'heal') await heal(scope, machine)
     return machineOf(record)
   }
@@ -196,8 +211,11 @@ class LocalMachines implements MachineProvider {
     })
   }
 
-  #pathsOf(clusterId: string, name: string): MachinePaths {
-    return machinePaths(this.#options.machinesDirectory, this.#options.cgroupRoot, machineKey(clusterId, name))
+  #pathsOf(clusterId: string, name: string, made?: MachineSpec): MachinePaths {
+    const { machinesDirectory, cgroupRoot } = this.#options
+    const key = machineKey(clusterId, name)
+    const spec = made ?? this.#records.get(key)?.spec
+    return machinePaths(machinesDirectory, cgroupRoot, { key, hasDisk: spec?.osDiskBytes !== undefined })
   }
 
   #record(paths: MachinePaths, name: string): MachineRecord {

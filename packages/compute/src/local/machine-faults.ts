@@ -1,14 +1,15 @@
-// Makes a local machine's life hard, and takes it back: its network cut or slow, its memory taken. Everything is made in the
+// Makes a local machine's life hard, and takes it back: its network cut or slow, its memory or its disk taken. Everything is made in the
 // machine's own namespace, cgroup and folder, which stand in the ledger.
 
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
 import { readCgroupUsage } from '@aksel/host/cgroup-usage'
 import { cgroupTrees } from '@aksel/host/cgroup-world'
-import { CommandError, run } from '@aksel/host/command'
+import { CommandError, run, succeeds } from '@aksel/host/command'
 import { mountsBelow } from '@aksel/host/mount-table'
 import type { Attachment } from '@aksel/provider/fabric'
+import { MachineOrderError } from '@aksel/provider/machine-orders'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import type { MachinePaths } from './machine-files.ts'
 
@@ -48,7 +49,7 @@ export async function slow(
 }
 
 /** Takes memory until so much is left; it counts as the machine's own programs' use. */
-export async function fill(
+export async function fillMemory(
   scope: Scope,
   { paths, spec }: FaultyMachine,
   { leaveBytes }: { readonly leaveBytes: number },
@@ -72,6 +73,36 @@ export async function fill(
 
 const FILL_TIMEOUT_MS = 120_000
 
+/** Reserves the machine's disk until so much is left: at once, and without taking any of the host's. Rejects where it has no disk of its own. */
+export async function fillDisk(
+  scope: Scope,
+  { disk, hasDisk, key }: MachinePaths,
+  { leaveBytes }: { readonly leaveBytes: number },
+): Promise<void> {
+  if (!hasDisk)
+    throw new MachineOrderError(`The disk of machine "${key}" is the host's: it has none of its own to be filled`)
+  const taken = join(disk, TAKEN)
+  const freeBytes = async (): Promise<number> => {
+    const { bavail, bsize } = await statfs(disk)
+    return bavail * bsize - leaveBytes
+  }
+  // The file system keeps some blocks to itself, more or less of them: pieces get smaller until none fits.
+  for (let piece = await freeBytes(); piece >= BLOCK_BYTES; piece = Math.min(piece / 2, await freeBytes())) {
+    const offset = (await stat(taken).catch(() => undefined))?.size ?? 0
+    const length = Math.floor(piece / BLOCK_BYTES) * BLOCK_BYTES
+    await succeeds(run, scope, ['fallocate', '--offset', String(offset), '--length', String(length), taken])
+  }
+}
+
+const BLOCK_BYTES = 4096
+/** In the disk's own top folder, which no program of the machine looks at. */
+const TAKEN = 'taken'
+
+/** Takes `fillDisk` back; idempotent. */
+export async function emptyDisk({ disk }: Pick<MachinePaths, 'disk'>): Promise<void> {
+  await rm(join(disk, TAKEN), { force: true })
+}
+
 function fillFolder(paths: MachinePaths): string {
   return join(paths.root, 'fill')
 }
@@ -82,6 +113,7 @@ export async function heal(scope: Scope, { paths, attachment }: Omit<FaultyMachi
   const link = await uplink(scope, attachment)
   await unlessMissing(within(scope, attachment, ['tc', 'qdisc', 'delete', 'dev', link, 'root']))
   await rm(partitionedFile(paths), { force: true })
+  await emptyDisk(paths)
   for (const mount of await mountsBelow(fillFolder(paths))) await run(scope, ['umount', mount])
   await rm(fillFolder(paths), { recursive: true, force: true })
 }

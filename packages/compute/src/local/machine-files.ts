@@ -20,6 +20,10 @@ export interface MachineRecord {
 export interface MachinePaths {
   readonly key: string
   readonly root: string
+  /** Where its OS disk is mounted. */
+  readonly disk: string
+  /** Whether it has one: not on a host without loop devices, nor in records from before disks were bounded. */
+  readonly hasDisk: boolean
   readonly record: string
   readonly kubeconfig: string
   /** With a token that is good for asking for a certificate, and for nothing else. */
@@ -44,23 +48,31 @@ export interface MachinePaths {
   readonly cgroup: string
 }
 
-export function machinePaths(machinesDirectory: string, cgroupRoot: string, key: string): MachinePaths {
+export function machinePaths(
+  machinesDirectory: string,
+  cgroupRoot: string,
+  { key, hasDisk }: { readonly key: string; readonly hasDisk: boolean },
+): MachinePaths {
   const root = join(machinesDirectory, key)
+  const disk = join(root, 'os')
+  const system = hasDisk ? disk : root
   return {
     key,
     root,
+    disk,
+    hasDisk,
     record: join(root, 'machine.json'),
     kubeconfig: join(root, 'kubeconfig'),
     bootstrapKubeconfig: join(root, 'bootstrap-kubeconfig'),
     pki: join(root, 'pki'),
     agentConfig: join(root, 'agent.json'),
     agentLog: join(root, 'agent.log'),
-    agentRoot: join(root, 'kubelet'),
+    agentRoot: join(system, 'kubelet'),
     agentLedger: join(root, 'ledger'),
-    podLogs: join(root, 'pod-logs'),
+    podLogs: join(system, 'pod-logs'),
     manifests: join(root, 'manifests'),
     containerdConfig: join(root, 'containerd.toml'),
-    containerdRoot: join(root, 'containerd'),
+    containerdRoot: join(system, 'containerd'),
     containerdState: join(root, 'run'),
     containerdSocket: join(root, 'c.sock'),
     containerdLog: join(root, 'containerd.log'),

@@ -18,7 +18,9 @@ import { localDnsAddresses } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { agentConfig } from './agent-config.ts'
 import { changeBelow } from './folder-change.ts'
+import { mountDisk, removeDisk } from './machine-disk.ts'
 import type { MachinePaths } from './machine-files.ts'
+import { recordOnce } from './record-once.ts'
 import { shutDown } from './shut-down.ts'
 import { supervisedArgv, type SupervisedProgram } from './supervise.ts'
 
@@ -67,7 +69,7 @@ const IMPORT_TIMEOUT_MS = 120_000
 
 export function createMachinePrograms(options: MachineProgramsOptions): MachinePrograms {
   return {
-    prepare: (_scope, machine) => prepare(options, machine),
+    prepare: (scope, machine) => prepare(scope, options, machine),
     start: (scope, machine) => start(scope, options, machine),
     wipe,
     shutDown: (scope, paths) => shutDown(scope, paths),
@@ -76,13 +78,14 @@ export function createMachinePrograms(options: MachineProgramsOptions): MachineP
 }
 
 async function prepare(
+  scope: Scope,
   options: MachineProgramsOptions,
   { paths, spec, attachment, credentials }: PreparedMachine & { readonly credentials: MachineCredentials },
 ): Promise<void> {
-  const folders = [paths.agentRoot, paths.agentLedger, paths.podLogs, paths.containerdRoot, paths.containerdState]
+  await ensureDisk(scope, options, { paths, spec })
   await Promise.all(
-    [...folders, paths.runcRoot, paths.cniConfigDirectory, paths.cniStateDirectory].map((path) =>
-      mkdir(path, { recursive: true }),
+    [paths.agentLedger, paths.containerdState, paths.runcRoot, paths.cniConfigDirectory, paths.cniStateDirectory].map(
+      (path) => mkdir(path, { recursive: true }),
     ),
   )
   const { podAddresses: addresses, podSubnetPrefix: subnet } = attachment
@@ -108,9 +111,22 @@ async function prepare(
   ])
 }
 
+/** With the folders that lie on it. A machine made anew begins with none. */
+async function ensureDisk(
+  scope: Scope,
+  { ledger }: MachineProgramsOptions,
+  { paths, spec: { osDiskBytes } }: Pick<PreparedMachine, 'paths' | 'spec'>,
+): Promise<void> {
+  if (osDiskBytes !== undefined)
+    await mountDisk(scope, { ledger, owner: ownerOf(paths), place: paths, sizeBytes: osDiskBytes })
+  const folders = [paths.agentRoot, paths.podLogs, paths.containerdRoot]
+  await Promise.all(folders.map((path) => mkdir(path, { recursive: true })))
+}
+
 async function start(scope: Scope, options: MachineProgramsOptions, machine: PreparedMachine): Promise<void> {
   const { paths, spec } = machine
   const owner = ownerOf(paths)
+  await ensureDisk(scope, options, machine)
   // Mounts of volumes, sandboxes and snapshots lie below the machine's folder.
   await recordOnce(options.ledger, owner, { kind: 'mounts', path: paths.root })
   await recordOnce(options.ledger, owner, { kind: 'containerd-files', path: paths.containerdState })
@@ -242,7 +258,10 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function wipe(paths: MachinePaths): Promise<void> {
-  const state = [paths.agentRoot, paths.podLogs, paths.containerdRoot, paths.runcRoot, paths.cniStateDirectory]
+  if (paths.hasDisk) await removeDisk(paths)
+  const state = paths.hasDisk
+    ? [paths.runcRoot, paths.cniStateDirectory]
+    : [paths.agentRoot, paths.podLogs, paths.containerdRoot, paths.runcRoot, paths.cniStateDirectory]
   for (const path of state) {
     await rm(path, { recursive: true, force: true })
     await mkdir(path, { recursive: true })
@@ -262,19 +281,8 @@ async function stop(scope: Scope, options: MachineProgramsOptions, paths: Machin
   }
   await options.undoAgentLedger(scope, paths.agentLedger)
   for (const entry of options.ledger.entries(owner))
-    if (entry.object.kind === 'mounts' || entry.object.kind === 'containerd-files')
+    if (['mounts', 'loop-devices', 'containerd-files'].includes(entry.object.kind))
       await undoEntry(scope, options, entry)
-}
-
-async function recordOnce(
-  ledger: Ledger,
-  owner: string,
-  object: { readonly kind: 'mounts' | 'containerd-files'; readonly path: string },
-): Promise<void> {
-  const known = ledger
-    .entries(owner)
-    .some((entry) => entry.object.kind === object.kind && entry.object.path === object.path)
-  if (!known) await ledger.record(owner, object)
 }
 
 function ownerOf(paths: MachinePaths): string {

@@ -23,7 +23,7 @@ const scope: Scope = {
 
 test('shutDown() tells the agent and waits for its word, only where the configuration gives time', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'aksel-shut-down-'))
-  const paths = machinePaths(directory, '/aksel-test', 'm')
+  const paths = machinePaths(directory, '/aksel-test', { key: 'm', hasDisk: false })
   await mkdir(paths.agentRoot, { recursive: true })
   const told = join(paths.root, 'told')
   const script = `trap 'echo told > ${told}; echo done > ${paths.agentRoot}/shut-down' PWR; echo ready; while :; do sleep 0.05; done`

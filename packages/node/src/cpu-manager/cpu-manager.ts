@@ -1,9 +1,10 @@
 // Which containers have CPUs alone, kept in the kubelet's state file, so that a restarted agent gives none away twice.
 
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
 import { cgroupTrees } from '@aksel/host/cgroup-world'
+import { writeDurableFile } from '@aksel/host/durable-file'
 import type { ContainerRuntime } from '../cri/types.ts'
 import type { Refusal } from '../pod/admission.ts'
 import { assignCpus, sharedCpus } from './assign.ts'
@@ -59,7 +60,11 @@ export class CpuManager {
     if ('reason' in own) return own
     if (own.size === 0) return undefined
     this.#assigned.set(uid, own)
-    await this.#save()
+    await this.#save().catch((error: unknown) => {
+      // What is not written down is not given out: an agent that restarts would give it to another.
+      this.#assigned.delete(uid)
+      throw error
+    })
     await this.#shrinkOthers()
     return undefined
   }
@@ -71,8 +76,8 @@ export class CpuManager {
 
   async release(uid: string): Promise<void> {
     if (!this.#assigned.delete(uid)) return
-    await this.#save()
-    await this.#shrinkOthers()
+    // What is not written down is given back again by the agent that finds it.
+    await this.#save().finally(() => this.#shrinkOthers())
   }
 
   /** What the container's cgroup is held to. */
@@ -110,8 +115,7 @@ export class CpuManager {
       ]),
     )
     const state = { policyName: 'static', defaultCpuSet: formatCpuSet(sharedCpus(this.#pool)), entries }
-    await writeFile(`${this.#path}.next`, JSON.stringify(state))
-    await rename(`${this.#path}.next`, this.#path)
+    await writeDurableFile(this.#path, JSON.stringify(state))
   }
 
   get #path(): string {

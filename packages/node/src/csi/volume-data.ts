@@ -1,8 +1,9 @@
 // What is written beside a CSI volume before its driver is asked for it, so that whoever finds it can give it back: with
 // or without the pod's object, by this agent or the next.
 
-import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeWholeFile, writeWholeFile } from '@aksel/host/durable-file'
 
 export interface VolumeData {
   readonly driverName: string
@@ -19,7 +20,7 @@ const dataFile = 'vol_data.json'
 
 export async function writeVolumeData(directory: string, data: VolumeData): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o750 })
-  await writeFile(join(directory, dataFile), JSON.stringify(data))
+  await writeWholeFile(join(directory, dataFile), JSON.stringify(data))
 }
 
 export async function readVolumeData(directory: string): Promise<VolumeData | undefined> {
@@ -39,7 +40,7 @@ export async function removeVolumeData(directory: string): Promise<void> {
     if (error.code === 'ENOTDIR') return rm(mount)
     return ignoreMissing(error)
   })
-  await rm(join(directory, dataFile), { force: true })
+  await removeWholeFile(join(directory, dataFile))
   await rmdir(directory).catch(ignoreMissing)
 }
 

@@ -13,7 +13,12 @@ export interface WatchedMachine {
   readonly nodeDirectory: string
   /** Images and writable layers; on the node's file system where it is not there. */
   readonly imageDirectory: string | undefined
+  /** On the host's file system, where the node's own is an image on it. */
+  readonly hostDirectory?: string
 }
+
+/** Below this the host gives no node's disk what it promised, and a write that it has taken could fail. */
+const HOST_RESERVE_BYTES = 2 ** 30
 
 export async function observeMachine(machine: WatchedMachine): Promise<Observations> {
   const found = new Map<Signal, Observation>()
@@ -30,6 +35,7 @@ export async function observeMachine(machine: WatchedMachine): Promise<Observati
   await observeDisk(found, 'nodefs', machine.nodeDirectory)
   const { imageDirectory } = machine
   if (imageDirectory !== undefined) await observeDisk(found, 'imagefs', imageDirectory)
+  if (machine.hostDirectory !== undefined) await observeHost(found, machine.hostDirectory)
   return found
 }
 
@@ -45,6 +51,16 @@ async function observeDisk(found: Map<Signal, Observation>, disk: 'nodefs' | 'im
   found.set(`${disk}.available`, { available: bavail * bsize, capacity: blocks * bsize })
   // Some file systems make inodes as they need them and count none.
   if (files > 0) found.set(`${disk}.inodesFree`, { available: ffree, capacity: files })
+}
+
+/** A thin disk holds no more than its host has room for. */
+async function observeHost(found: Map<Signal, Observation>, path: string): Promise<void> {
+  const { bsize, bavail } = await statfs(path)
+  if (bavail * bsize >= HOST_RESERVE_BYTES) return
+  for (const signal of ['nodefs.available', 'imagefs.available'] as const) {
+    const own = found.get(signal)
+    if (own !== undefined) found.set(signal, { ...own, available: 0 })
+  }
 }
 
 async function kernelPidMax(): Promise<number> {

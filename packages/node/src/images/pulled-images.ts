@@ -2,8 +2,9 @@
 // What was imported from an archive has no registry behind it.
 
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWholeFile } from '@aksel/host/durable-file'
 
 export class PulledImages {
   readonly #directory: string
@@ -16,7 +17,7 @@ export class PulledImages {
   /** The image's id, as the runtime lists it. */
   async add(id: string): Promise<void> {
     await mkdir(this.#directory, { recursive: true })
-    await writeFile(this.#pathOf(id), id)
+    await writeWholeFile(this.#pathOf(id), id)
   }
 
   async forget(id: string): Promise<void> {
@@ -28,7 +29,8 @@ export class PulledImages {
       if (error.code === 'ENOENT') return []
       throw error
     })
-    return new Set(await Promise.all(names.map((name) => readFile(join(this.#directory, name), 'utf8'))))
+    const whole = names.filter((name) => !name.endsWith('.new'))
+    return new Set(await Promise.all(whole.map((name) => readFile(join(this.#directory, name), 'utf8'))))
   }
 
   #pathOf(id: string): string {

@@ -86,7 +86,11 @@ export function planRotation(name: string, folder: readonly string[], filesMax: 
 
 async function compress(path: string): Promise<void> {
   const temporary = `${path}.tmp`
-  await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary))
+  await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary)).catch(async (error: unknown) => {
+    // A full disk is what rotation is to prevent: what there was no room for is not left on it.
+    await rm(temporary, { force: true })
+    throw error
+  })
   await rename(temporary, `${path}.gz`)
   await rm(path, { force: true })
 }

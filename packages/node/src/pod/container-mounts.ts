@@ -118,7 +118,9 @@ async function hostsFile(pod: Pod, { folders, podIps, clusterDomain }: MountFact
   const aliases = (pod.spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join('\t')}`)
   const extra = aliases.length === 0 ? [] : ['', '# Entries added by HostAliases.', ...aliases]
   const lines = pod.spec.hostNetwork === true ? await hostLines() : podLines(pod, podIps, clusterDomain)
-  await writeFile(path, `${[...lines, ...extra].join('\n')}\n`)
+  const text = `${[...lines, ...extra].join('\n')}\n`
+  // Containers that run see this very file: on a full disk, writing it anew would leave it empty.
+  if ((await readFile(path, 'utf8').catch(() => undefined)) !== text) await writeFile(path, text)
   return path
 }
 

@@ -7,7 +7,7 @@ import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { MirrorWriter } from '../static-pods/mirror.ts'
-import { VolumeError } from '../volumes/pod-volumes.ts'
+import { volumeReason } from '../volumes/pod-volumes.ts'
 import { wasAdmitted } from './admission.ts'
 import { endPod, releasePod } from './end-pod.ts'
 import { isStaticPod } from './critical.ts'
@@ -178,14 +178,9 @@ export class PodWorker {
       this.#dirty = true
       return
     }
-    if (error instanceof VolumeError) {
-      tellPod(this.#scope, this.#host, {
-        pod: this.#pod,
-        type: 'Warning',
-        reason: 'FailedMount',
-        message: error.message,
-      })
-    }
+    const reason = volumeReason(error)
+    if (reason !== undefined)
+      tellPod(this.#scope, this.#host, { pod: this.#pod, type: 'Warning', reason, message: error.message })
     const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** this.#failures)
     this.#failures += 1
     this.#scope.log.warn('a pass over a pod failed', { error, waitMs })

@@ -32,10 +32,10 @@ export interface ContainerdHarness extends AsyncDisposable {
 
 const READY_MS = 10_000
 
-/** Resolves when CRI answers and knows pause, busybox and the shop's images. */
+/** Resolves when CRI answers and knows pause, busybox and the shop's images. With `diskBytes` all of it lies on a small disk of its own. */
 export async function startContainerd(
   scope: Scope,
-  options: { readonly registries?: boolean } = {},
+  options: { readonly registries?: boolean; readonly diskBytes?: number } = {},
 ): Promise<ContainerdHarness> {
   const directory = await mkdtemp(join(tmpdir(), 'aksel-cri-'))
   const ledger = await openFileLedger(scope, { directory: join(directory, 'ledger') })
@@ -48,8 +48,10 @@ export async function startContainerd(
     await rm(directory, { recursive: true, force: true })
   }
   try {
-    await mkdir(join(machine, 'cni'), { recursive: true })
+    await mkdir(machine)
+    if (options.diskBytes !== undefined) await mountDisk(scope, ledger, { machine, sizeBytes: options.diskBytes })
     await ledger.record(owner, { kind: 'mounts', path: machine })
+    await mkdir(join(machine, 'cni'))
     await makeNamespace(scope, ledger, name)
     const cgroupRoot = `/${name}`
     await makeCgroup({ ledger, owner, path: cgroupRoot })
@@ -89,6 +91,18 @@ export async function startContainerd(
     await dispose()
     throw error
   }
+}
+
+async function mountDisk(
+  scope: Scope,
+  ledger: Ledger,
+  { machine, sizeBytes }: { readonly machine: string; readonly sizeBytes: number },
+): Promise<void> {
+  const image = `${machine}.img`
+  await ledger.record('test', { kind: 'loop-devices', path: image })
+  await run(scope, ['mke2fs', '-q', '-F', '-t', 'ext4', '-m', '0', image, `${sizeBytes / 1024}k`])
+  await ledger.record('test', { kind: 'mounts', path: machine })
+  await run(scope, ['mount', '-o', 'loop,discard', image, machine])
 }
 
 async function makeNamespace(scope: Scope, ledger: Ledger, name: string): Promise<void> {

@@ -42,9 +42,14 @@ export async function writeAtomically(
   for (const path of files.keys()) refuseEscape(path)
   await mkdir(directory, { recursive: true })
   const before = await readlink(join(directory, '..data')).catch(() => undefined)
-  if (before !== undefined && (await isSame(join(directory, before), files))) return false
+  // Names may be missing where the pass before this one was cut short between the two.
+  if (before !== undefined && (await isSame(join(directory, before), files))) return await linkNames(directory, files)
   const version = `..${new Date(scope.clock.now()).toISOString().replaceAll(/[-:T]/g, '_').slice(0, 19)}.${suffix(scope)}`
-  await writeVersion(join(directory, version), files, gid)
+  await writeVersion(join(directory, version), files, gid).catch(async (error: unknown) => {
+    // A disk that is full is not to be filled further with every attempt.
+    await rm(join(directory, version), { recursive: true, force: true })
+    throw error
+  })
   await symlink(version, join(directory, '..data_tmp')).catch(async (error: NodeJS.ErrnoException) => {
     // Left by a crash between the two steps.
     if (error.code !== 'EEXIST') throw error
@@ -84,15 +89,22 @@ async function writeVersion(directory: string, files: ProjectedFiles, gid: numbe
   }
 }
 
-async function linkNames(directory: string, files: ProjectedFiles): Promise<void> {
+/** True when one was missing or too many. */
+async function linkNames(directory: string, files: ProjectedFiles): Promise<boolean> {
+  let isChanged = false
   const wanted = new Set([...files.keys()].map((path) => path.split('/')[0]!))
   for (const name of await readdir(directory)) {
-    if (!name.startsWith('..') && !wanted.has(name)) await rm(join(directory, name), { recursive: true })
+    if (name.startsWith('..') || wanted.has(name)) continue
+    await rm(join(directory, name), { recursive: true })
+    isChanged = true
   }
   for (const name of wanted) {
     const link = join(directory, name)
-    if ((await lstat(link).catch(() => undefined)) === undefined) await symlink(join('..data', name), link)
+    if ((await lstat(link).catch(() => undefined)) !== undefined) continue
+    await symlink(join('..data', name), link)
+    isChanged = true
   }
+  return isChanged
 }
 
 async function isSame(version: string, files: ProjectedFiles): Promise<boolean> {

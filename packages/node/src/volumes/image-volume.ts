@@ -1,11 +1,12 @@
 // An image as a volume: pulled like a container's, its layers mounted read-only from containerd's snapshots. It is made
 // when the first container that mounts it starts, so that an image that does not come is told on that container.
 
-import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Container, Pod, Secret, Volume } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import { run } from '@aksel/host/command'
+import { removeWholeFile, writeWholeFile } from '@aksel/host/durable-file'
 import { readMounts } from '@aksel/host/mount-table'
 import type { SnapshotMount, Snapshots } from '../containerd/snapshots.ts'
 import type { ContainerRuntime } from '../cri/types.ts'
@@ -75,7 +76,7 @@ async function mountImageVolume(
   const snapshotKey = `aksel-image-volume/${pod.metadata.uid}/${volume.name}`
   await mkdir(hostPath, { recursive: true })
   const data: ImageVolumeData = { snapshotKey }
-  await writeFile(join(directory, dataFile), JSON.stringify(data))
+  await writeWholeFile(join(directory, dataFile), JSON.stringify(data))
   const [view] = await host.volumes.snapshots.view(snapshotKey, chainId)
   if (view === undefined) throw new Error(`the container runtime does not tell how image "${reference}" is mounted`)
   for (const argv of mountCommands(view, hostPath)) await run(scope, argv)
@@ -103,7 +104,7 @@ export async function unmountImages(scope: Scope, snapshots: Snapshots, root: st
     for (const { mountPoint } of await readMounts()) if (mountPoint === target) await run(scope, ['umount', target])
     if (text !== undefined) await snapshots.remove((JSON.parse(text) as ImageVolumeData).snapshotKey)
     await rmdir(target).catch(ignoreMissing)
-    await rm(join(directory, dataFile), { force: true })
+    await removeWholeFile(join(directory, dataFile))
     await rmdir(directory).catch(ignoreMissing)
   }
 }

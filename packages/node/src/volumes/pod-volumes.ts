@@ -64,6 +64,12 @@ export class VolumeError extends Error {
   }
 }
 
+/** Upstream's reason for what a pod's user is to know of; other failures are told where they happen. */
+export function volumeReason(error: Error): string | undefined {
+  if (error instanceof VolumeError) return 'FailedMount'
+  return error instanceof PodFoldersError ? 'FailedToMakePodDataDirectories' : undefined
+}
+
 export interface MountPodRequest {
   readonly pod: Pod
   readonly folders: PodFolders
@@ -133,7 +139,20 @@ async function unmountSubPaths(scope: Scope, folders: PodFolders): Promise<void>
   for (const path of await mountsBelow(join(folders.root, 'volume-subpaths'))) await run(scope, ['umount', path])
 }
 
+/** The pod has no place on the node: its disk is full, or broken. */
+export class PodFoldersError extends Error {
+  constructor(cause: Error) {
+    super(`error making pod data directories: ${cause.message}`, { cause })
+    this.name = 'PodFoldersError'
+  }
+}
+
+/** Rejects with a PodFoldersError. */
 export async function makePodFolders(folders: PodFolders): Promise<void> {
-  await mkdir(join(folders.root, 'containers'), { recursive: true, mode: 0o750 })
-  await mkdir(folders.memory, { recursive: true, mode: 0o750 })
+  try {
+    await mkdir(join(folders.root, 'containers'), { recursive: true, mode: 0o750 })
+    await mkdir(folders.memory, { recursive: true, mode: 0o750 })
+  } catch (cause) {
+    throw new PodFoldersError(cause as Error)
+  }
 }

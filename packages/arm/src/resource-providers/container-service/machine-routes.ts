@@ -50,11 +50,15 @@ function providers({ suppliers }: Hub): readonly MachineProvider[] {
 
 function optionsOf(body: unknown): OrderOptions {
   if (!isObject(body)) return {}
-  const number = (name: keyof OrderOptions): OrderOptions => {
+  const number = (name: 'bitsPerSecond' | 'leaveBytes'): OrderOptions => {
     const value = body[name]
     if (value === undefined) return {}
-    if (typeof value !== 'number' || value < 1) throw badRequest(`"${name}" is to be a positive number.`)
+    if (typeof value !== 'number' || value < (name === 'leaveBytes' ? 0 : 1))
+      throw badRequest(`"${name}" is to be a positive number.`)
     return { [name]: value }
   }
-  return { ...number('bitsPerSecond'), ...number('leaveBytes') }
+  const { resource } = body
+  if (resource !== undefined && resource !== 'memory' && resource !== 'disk')
+    throw badRequest('"resource" is to be "memory" or "disk".')
+  return { ...number('bitsPerSecond'), ...number('leaveBytes'), ...(resource === undefined ? {} : { resource }) }
 }
