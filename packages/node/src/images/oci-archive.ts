@@ -19,8 +19,15 @@ export interface ImageSpec {
   readonly references: readonly string[]
   readonly architecture: 'amd64' | 'arm64'
   /** From the lowest to the highest; bytes are a tar archive already. */
-  readonly layers: readonly (readonly ImageFile[] | Uint8Array)[]
+  readonly layers: readonly (readonly ImageFile[] | Uint8Array | CompressedLayer)[]
   readonly config: ImageConfig
+}
+
+/** A tar archive that is compressed already. */
+export interface CompressedLayer {
+  readonly gzip: Uint8Array
+  /** Of the archive itself, `sha256:…`. */
+  readonly diffId: string
 }
 
 /** The run-time part of an OCI image configuration. */
@@ -53,16 +60,24 @@ export async function ociArchive(spec: ImageSpec): Promise<{ readonly bytes: Buf
   const addJson = (mediaType: string, value: object): Descriptor => add(mediaType, Buffer.from(JSON.stringify(value)))
 
   const layers: Descriptor[] = []
+  const diffIds: string[] = []
   for (const layer of spec.layers) {
+    if ('gzip' in layer) {
+      layers.push(add('application/vnd.oci.image.layer.v1.tar+gzip', Buffer.from(layer.gzip)))
+      diffIds.push(layer.diffId)
+      continue
+    }
     const bytes = layer instanceof Uint8Array ? Buffer.from(layer) : await layerTar(layer)
-    layers.push(add('application/vnd.oci.image.layer.v1.tar', bytes))
+    const added = add('application/vnd.oci.image.layer.v1.tar', bytes)
+    layers.push(added)
+    diffIds.push(added.digest)
   }
   const config = addJson('application/vnd.oci.image.config.v1+json', {
     created: EPOCH.toISOString(),
     architecture: spec.architecture,
     os: 'linux',
     config: spec.config,
-    rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.digest) },
+    rootfs: { type: 'layers', diff_ids: diffIds },
     history: layers.map(() => ({ created: EPOCH.toISOString(), created_by: 'aksel images' })),
   })
   const manifest = addJson('application/vnd.oci.image.manifest.v1+json', {

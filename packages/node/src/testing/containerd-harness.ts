@@ -100,7 +100,8 @@ async function mountDisk(
 ): Promise<void> {
   const image = `${machine}.img`
   await ledger.record('test', { kind: 'loop-devices', path: image })
-  await run(scope, ['mke2fs', '-q', '-F', '-t', 'ext4', '-m', '0', image, `${sizeBytes / 1024}k`])
+  // Few inodes: they are to run out as well.
+  await run(scope, ['mke2fs', '-q', '-F', '-t', 'ext4', '-m', '0', '-i', '32768', image, `${sizeBytes / 1024}k`])
   await ledger.record('test', { kind: 'mounts', path: machine })
   await run(scope, ['mount', '-o', 'loop,discard', image, machine])
 }
