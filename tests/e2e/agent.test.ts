@@ -12,6 +12,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { repositoryRoot } from './aksel.ts'
+import { connectionOf } from './sdk-client.ts'
 import { scriptedModel, type ScriptedReply } from './scripted-model.ts'
 
 const deadline = { timeout: 120_000 }
@@ -56,10 +57,16 @@ void suite('agents', () => {
       const { tools } = await client.listTools()
       assert.deepEqual(tools.map(({ name }) => name).toSorted(), [
         'aks_detector',
+        'aks_monitoring',
+        'aks_network_resources',
         'aksel_diagnose',
+        'az_fleet',
         'call_az',
         'call_helm',
+        'call_hubble',
         'call_kubectl',
+        'collect_aks_node_logs',
+        'get_aks_vmss_info',
       ])
       assert.ok(tools.every(({ annotations }) => annotations?.readOnlyHint === true))
       assert.match(textOf(await call(client, 'call_kubectl', { command: 'get nodes' })), /Ready/)
@@ -108,6 +115,129 @@ void suite('agents', () => {
     }
   })
 
+  void test(
+    'networks, machines, metrics, logs and flows are told, and what there is not is said',
+    deadline,
+    async () => {
+      const client = await overStdio('--enabled-components', 'network,monitor,compute,fleet,hubble,kubectl')
+      try {
+        const { tools } = await client.listTools()
+        assert.ok(!tools.some(({ name }) => name === 'call_az' || name === 'call_helm'))
+        const json = async (name: string, args: Record<string, unknown>): Promise<unknown> =>
+          JSON.parse(textOf(await call(client, name, args)))
+        const network = (await json('aks_network_resources', { resource_type: 'all' })) as Record<
+          string,
+          { name: string }[]
+        >
+        assert.deepEqual(Object.keys(network).toSorted(), [
+          'load_balancer',
+          'nsg',
+          'private_endpoint',
+          'route_table',
+          'subnet',
+          'vnet',
+        ])
+        assert.equal(network['vnet']!.length, 1)
+        assert.ok(network['subnet']!.length > 0)
+        const none = await json('aks_network_resources', { resource_type: 'subnet', filters: 'nothing-is-called-so' })
+        assert.deepEqual(none, [])
+        assert.match(
+          refusal(await call(client, 'aks_network_resources', { resource_type: 'vnet', aks_resource_id: '/x' })),
+          /no id of a managed cluster/,
+        )
+        assert.match(
+          refusal(await call(client, 'aks_network_resources', { resource_type: 'vnet', cluster_name: 'nobody' })),
+          /nobody/,
+        )
+
+        const definitions = (await json('aks_monitoring', {
+          operation: 'metrics',
+          query_type: 'list-definitions',
+        })) as {
+          value: { name: string }[]
+        }
+        const metrics = (await json('aks_monitoring', { operation: 'metrics' })) as {
+          value: { name: string; timeseries: { value: number }[] }[]
+        }
+        assert.deepEqual(
+          metrics.value.map(({ name }) => name),
+          definitions.value.map(({ name }) => name),
+        )
+        const ready = metrics.value.find(({ name }) => name === 'kube_node_status_condition')!
+        assert.ok(ready.timeseries.some((each) => JSON.stringify(each) === '{"dimension":"Ready=True","value":1}'))
+        assert.match(
+          refusal(await call(client, 'aks_monitoring', { operation: 'metrics', parameters: '{"metric":"x"}' })),
+          /There is no metric "x"/,
+        )
+        const health = (await json('aks_monitoring', { operation: 'resource_health' })) as { availabilityState: string }
+        assert.equal(health.availabilityState, 'Available')
+        const audit = (await json('aks_monitoring', {
+          operation: 'control_plane_logs',
+          parameters: '{"log_category":"kube-audit","max_records":5,"filter":"/api/v1/pods"}',
+        })) as { records: { requestURI: string }[] }
+        assert.equal(audit.records.length, 5)
+        assert.ok(audit.records.every(({ requestURI }) => requestURI.includes('/api/v1/pods')))
+        const writes = (await json('aks_monitoring', {
+          operation: 'control_plane_logs',
+          parameters: '{"log_category":"kube-audit-admin"}',
+        })) as { records: { verb: string }[] }
+        assert.ok(writes.records.length > 0 && writes.records.every(({ verb }) => verb !== 'get'))
+        for (const [parameters, why] of [
+          ['{"log_category":"guard"}', /There is no log "guard"/],
+          ['{"log_category":"kube-audit","start_time":"2001-01-01T00:00:00Z"}', /24 hours/],
+          ['[', /JSON object/],
+        ] as const)
+          assert.match(
+            refusal(await call(client, 'aks_monitoring', { operation: 'control_plane_logs', parameters })),
+            why,
+          )
+        assert.match(
+          refusal(await call(client, 'aks_monitoring', { operation: 'app_insights' })),
+          /no Application Insights/,
+        )
+        assert.match(textOf(await call(client, 'aks_monitoring', { operation: 'diagnostics' })), /"value": \[\]/)
+
+        const [set] = (await json('get_aks_vmss_info', {})) as { name: string; instances: object[] }[]
+        assert.equal(set!.instances.length, 1)
+        assert.match(
+          refusal(
+            await call(client, 'collect_aks_node_logs', {
+              vmss_name: set!.name,
+              instance_id: '0',
+              log_type: 'kubelet',
+            }),
+          ),
+          /it is simulated/,
+        )
+        assert.match(
+          refusal(
+            await call(client, 'collect_aks_node_logs', { vmss_name: set!.name, instance_id: '0', log_type: 'kernel' }),
+          ),
+          /shares the host's kernel/,
+        )
+        assert.match(refusal(await call(client, 'call_hubble', { command: 'observe', timeout: 5 })), /no packets/)
+        assert.match(refusal(await call(client, 'call_hubble', { command: 'observe --raw x' })), /not understood/)
+
+        assert.match(refusal(await call(client, 'az_fleet', { operation: 'list', resource: 'fleet' })), /no fleets/)
+        assert.match(
+          refusal(await call(client, 'az_fleet', { operation: 'delete', resource: 'member' })),
+          /access level readwrite/,
+        )
+        const { armUrl: _, subscriptionId } = await connectionOf(cluster.aksel)
+        const id = `/subscriptions/${subscriptionId}/resourceGroups/aksel/providers/Microsoft.ContainerService/managedClusters/demo`
+        assert.match(textOf(await call(client, 'call_kubectl', { args: 'get nodes', aks_resource_id: id })), /Ready/)
+        assert.match(
+          refusal(
+            await call(client, 'call_kubectl', { command: 'get nodes', aks_resource_id: id.replace('demo', 'nobody') }),
+          ),
+          /not found|nobody/,
+        )
+      } finally {
+        await client.close()
+      }
+    },
+  )
+
   void test('with more access it writes, within the namespaces that it may see', deadline, async () => {
     const namespace = await cluster.namespace('mcp')
     const client = await overStdio('--access-level', 'readwrite', '--allow-namespaces', namespace)
@@ -120,6 +250,16 @@ void suite('agents', () => {
       assert.match(
         refusal(await call(client, 'call_kubectl', { command: 'get pods -n kube-system' })),
         /may not be looked at/,
+      )
+      assert.match(refusal(await call(client, 'call_hubble', { command: 'observe' })), /Only these namespaces/)
+      assert.match(
+        refusal(
+          await call(client, 'aks_monitoring', {
+            operation: 'control_plane_logs',
+            parameters: '{"log_category":"kube-audit"}',
+          }),
+        ),
+        /only these may be looked at/,
       )
       assert.match(refusal(await call(client, 'call_kubectl', { command: 'cordon x' })), /access level admin/)
     } finally {

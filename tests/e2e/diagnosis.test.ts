@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, suite, test } from 'node:test'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { subjectText, type Finding, type Subject } from '@aksel/diagnosis/finding'
 import { conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { network, pending, scenarios } from '@aksel/diagnosis/scenarios/all'
@@ -116,6 +118,38 @@ void suite('aksel diagnose', () => {
     assert.match(wrong.stderr, /neither a family/)
   })
 
+  void test('a client that floods the API server is found, and so is the guard that stops it', deadline, async () => {
+    const { aksel } = cluster
+    const namespace = await cluster.namespace('flood')
+    await aksel.kubectl(['create', 'serviceaccount', 'greedy', '-n', namespace])
+    await aksel.kubectl([
+      'create',
+      'clusterrolebinding',
+      `greedy-${namespace}`,
+      '--clusterrole=view',
+      `--serviceaccount=${namespace}:greedy`,
+    ])
+    await apply(cluster, narrowLevel(namespace))
+    const token = (await aksel.kubectl(['create', 'token', 'greedy', '-n', namespace])).trim()
+    const stop = new AbortController()
+    const flooding = flood(cluster.config, token, stop.signal)
+    try {
+      const wanted = new Set(['performance/api-throttled', 'performance/api-guard'])
+      let seen: readonly Finding[] = []
+      await until(
+        async () => {
+          seen = (await ask('performance')).findings
+          for (const { id, cause } of seen) if (cause.includes('greedy') || cause.includes('narrow')) wanted.delete(id)
+          return wanted.size === 0
+        },
+        () => Promise.resolve(`${[...wanted].join()}: ${JSON.stringify(seen, null, 2)}`),
+      )
+    } finally {
+      stop.abort()
+      await flooding
+    }
+  })
+
   void test('says what a user of one namespace may not read, and finds the rest', deadline, async () => {
     const namespace = namespaces.get(network[0]!)!
     const { aksel } = cluster
@@ -187,6 +221,69 @@ const wholeCluster = new Set(['Namespace', 'ValidatingWebhookConfiguration'])
 function placed(object: object, namespace: string): object {
   const { kind, metadata } = object as { readonly kind: string; readonly metadata: object }
   return wholeCluster.has(kind) ? object : { ...object, metadata: { ...metadata, namespace } }
+}
+
+/** One seat for the account, and no queue: whoever comes while it is taken is turned away. */
+function narrowLevel(namespace: string): readonly object[] {
+  const apiVersion = 'flowcontrol.apiserver.k8s.io/v1'
+  return [
+    {
+      apiVersion,
+      kind: 'PriorityLevelConfiguration',
+      metadata: { name: 'narrow' },
+      spec: {
+        type: 'Limited',
+        limited: {
+          nominalConcurrencyShares: 1,
+          lendablePercent: 0,
+          borrowingLimitPercent: 0,
+          limitResponse: { type: 'Reject' },
+        },
+      },
+    },
+    {
+      apiVersion,
+      kind: 'FlowSchema',
+      metadata: { name: 'narrow' },
+      spec: {
+        priorityLevelConfiguration: { name: 'narrow' },
+        matchingPrecedence: 600,
+        distinguisherMethod: { type: 'ByUser' },
+        rules: [
+          {
+            subjects: [{ kind: 'ServiceAccount', serviceAccount: { name: 'greedy', namespace } }],
+            resourceRules: [
+              { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true },
+            ],
+          },
+        ],
+      },
+    },
+  ]
+}
+
+/** Lists over many connections at once, until it is stopped; what is answered is of no interest. */
+async function flood(config: KubeConfig, token: string, signal: AbortSignal): Promise<void> {
+  const { server, caData } = config.getCurrentCluster()!
+  const agent = new Agent({ keepAlive: true, maxSockets: 48, ca: Buffer.from(caData!, 'base64') })
+  const once = (): Promise<void> =>
+    new Promise((resolve) => {
+      const call = request(
+        new URL('/api/v1/pods', server),
+        { agent, headers: { authorization: `Bearer ${token}` } },
+        (answer) => {
+          answer.resume()
+          answer.once('close', resolve)
+        },
+      )
+      call.once('error', () => resolve())
+      call.end()
+    })
+  const client = async (): Promise<void> => {
+    while (!signal.aborted) await once()
+  }
+  await Promise.all(Array.from({ length: 48 }, client))
+  agent.destroy()
 }
 
 async function apply({ aksel }: ConformanceCluster, objects: readonly object[]): Promise<void> {

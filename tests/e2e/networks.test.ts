@@ -14,7 +14,7 @@ import { connectionOf, networkClient, sdkClient } from './sdk-client.ts'
 
 const group = 'networks'
 const region = 'westeurope'
-const ranges = { flat: '10.1.0.0/24', pods: '10.1.4.0/22', kube: '10.1.8.0/24' } as const
+const ranges = { flat: '10.1.0.0/24', pods: '10.1.4.0/22', kube: '10.1.8.0/24', tight: '10.1.9.0/29' } as const
 type Subnet = keyof typeof ranges
 
 let aksel: Aksel
@@ -137,6 +137,22 @@ test(
   },
 )
 
+interface Found {
+  readonly id: string
+  readonly cause: string
+  readonly subject: { readonly kind: string; readonly name: string }
+}
+
+async function findings(cluster: string): Promise<readonly Found[]> {
+  const text = await aksel.ok(['diagnose', '--cluster', cluster, '-g', group, '-o', 'json'])
+  const { findings: all, unread } = JSON.parse(text) as { findings: Found[]; unread: Record<string, string> }
+  assert.deepEqual(unread, {})
+  return all.filter(({ id }) => /security-group|route-missing|addresses-exhausted/.test(id))
+}
+
+const finding = async (cluster: string): Promise<readonly string[]> =>
+  (await findings(cluster)).map(({ id, subject }) => `${id} ${subject.kind}`)
+
 test(
   'kubenet: routes lead to the pods of each node; a security group of the user stops the shop, and a rule lets it go on',
   { timeout: 300_000 },
@@ -177,5 +193,62 @@ test(
       destinationPortRange: '80',
     })
     await assertPage(shop.address, soldHere)
+  },
+)
+
+test(
+  'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  { timeout: 300_000 },
+  async () => {
+    // The cluster of the story before: its security group lets the shop in again.
+    assert.deepEqual(await finding('kube'), [])
+    const rule = {
+      priority: 110,
+      access: 'Deny',
+      protocol: 'Tcp',
+      sourceAddressPrefix: '*',
+      sourcePortRange: '*',
+      destinationAddressPrefix: '*',
+    }
+    await networks.securityRules.beginDeleteAndWait(group, 'closed', 'web')
+    await networks.securityRules.beginCreateOrUpdateAndWait(group, 'closed', 'out', {
+      ...rule,
+      direction: 'Outbound',
+      destinationPortRange: '443',
+    })
+    const shut = await findings('kube')
+    const [service] = shut.filter(({ subject }) => subject.kind === 'Service')
+    assert.equal(service?.subject.name, 'shop-front')
+    assert.match(
+      service.cause,
+      /Rule "DenyAllInBound" of network security group "closed" denies inbound TCP .* port 80/,
+    )
+    assert.ok(shut.some(({ cause }) => /Rule "out" of .* denies outbound TCP .* port 443/.test(cause)))
+    await networks.securityRules.beginDeleteAndWait(group, 'closed', 'out')
+
+    const { routeTable } = await networks.subnets.get(group, 'shops', 'kube')
+    const [, , , , tableGroup, , , , table] = routeTable!.id!.split('/') as [string, ...string[]]
+    const drop = { addressPrefix: '0.0.0.0/0', nextHopType: 'None' }
+    await networks.routes.beginCreateOrUpdateAndWait(tableGroup!, table!, 'drop', drop)
+    assert.ok((await finding('kube')).includes('network/route-missing Node'))
+    assert.match((await findings('kube')).map(({ cause }) => cause).join('\n'), /drops what leaves the subnet/)
+    await networks.routes.beginDeleteAndWait(tableGroup!, table!, 'drop')
+    await client.managedClusters.delete(group, 'kube')
+
+    await client.managedClusters.createOrUpdate(group, 'tight', {
+      location: region,
+      dnsPrefix: 'tight',
+      tags: { 'aksel.simulated': 'true' },
+      networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay' },
+      agentPoolProfiles: [
+        { name: 'system', mode: 'System', count: 3, vmSize: 'Standard_D2s_v5', vnetSubnetID: idOf('tight') },
+      ],
+    })
+    const full = await findings('tight')
+    assert.deepEqual(
+      full.map(({ id, subject }) => `${id} ${subject.name}`),
+      ['network/addresses-exhausted tight'],
+    )
+    assert.match(full[0]!.cause, /has 3 addresses to give, 3 are taken and 0 left/)
   },
 )

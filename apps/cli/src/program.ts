@@ -279,6 +279,11 @@ function addMcp(program: Command, environment: Environment): void {
     .description('Serve the tools of AKS-MCP to an agent: kubectl, Helm, az and diagnosis.')
     .option('--access-level <level>', 'readonly, readwrite or admin', 'readonly')
     .option('--allow-namespaces <list>', 'only these namespaces, separated by commas (all)')
+    .option('--enabled-components <list>', 'az_cli,monitor,fleet,network,compute,detectors,kubectl,helm,hubble (all)')
+    .option(
+      '--default-aks-resource-id <id>',
+      'cluster where a call names none; AZURE_AKS_RESOURCE_ID (the current one)',
+    )
     .option('--timeout <seconds>', 'of one command', parseAmount, 600)
     .option('--transport <transport>', 'stdio or streamable-http, on loopback and with a token', 'stdio')
     .option('--port <port>', 'of streamable-http; any free one when 0', Number, 8000)

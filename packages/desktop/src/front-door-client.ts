@@ -16,6 +16,8 @@ export interface ArmClientCredential {
   readonly clientSecret: string
 }
 
+const AKS_API_VERSION = '2026-05-01'
+const NETWORK_API_VERSION = '2025-05-01'
 const RENEW_BEFORE_MS = 120_000
 
 export class FrontDoorClient implements Disposable {
@@ -51,7 +53,7 @@ export class FrontDoorClient implements Disposable {
 
   /** The kubeconfig that Azure gives a cluster's users. Rejects with the front door's words. */
   async userKubeconfig(client: ArmClientCredential, group: string, name: string): Promise<string> {
-    const path = `/subscriptions/${this.subscriptionId}/resourceGroups/${encodeURIComponent(group)}/providers/Microsoft.ContainerService/managedClusters/${encodeURIComponent(name)}/listClusterUserCredential?api-version=2026-05-01`
+    const path = `/subscriptions/${this.subscriptionId}/resourceGroups/${encodeURIComponent(group)}/providers/Microsoft.ContainerService/managedClusters/${encodeURIComponent(name)}/listClusterUserCredential?api-version=${AKS_API_VERSION}`
     const answer = await this.send(client, { method: 'POST', path, headers: { 'content-length': '0' } })
     const body = JSON.parse(await textOf(answer)) as {
       readonly kubeconfigs?: readonly { readonly value: string }[]
@@ -62,6 +64,25 @@ export class FrontDoorClient implements Disposable {
     if (value === undefined)
       throw new Error(body.error?.message ?? body.message ?? `the front door answered ${answer.statusCode}`)
     return Buffer.from(value, 'base64').toString()
+  }
+
+  /** The body of one call of Resource Manager. Rejects with its words where it refuses. */
+  async ask(
+    client: ArmClientCredential,
+    call: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: unknown },
+  ): Promise<unknown> {
+    const body = Buffer.from(call.body === undefined ? '' : JSON.stringify(call.body))
+    const version = /\/Microsoft\.ContainerService\//i.test(call.path) ? AKS_API_VERSION : NETWORK_API_VERSION
+    const answer = await this.send(client, {
+      method: call.method,
+      path: `${call.path}?api-version=${version}`,
+      headers:
+        call.method === 'GET' ? {} : { 'content-type': 'application/json', 'content-length': String(body.length) },
+      ...(call.method === 'GET' ? {} : { body }),
+    })
+    const said = JSON.parse(await textOf(answer)) as { readonly error?: { readonly message: string } }
+    if ((answer.statusCode ?? 0) >= 300) throw new Error(said.error?.message ?? `answered ${answer.statusCode}`)
+    return said
   }
 
   #tokenOf(client: ArmClientCredential): Promise<string> {

@@ -176,7 +176,7 @@ async function toCluster(
 }
 
 async function diagnosis(
-  { access, scope }: ApiParts,
+  { access, scope, frontDoor }: ApiParts,
   session: Session,
   key: string,
   request: IncomingMessage,
@@ -191,12 +191,25 @@ async function diagnosis(
     const asked = {
       ...(namespace === undefined ? {} : { namespace }),
       ...(about === undefined ? {} : { about }),
+      ...aroundCluster(frontDoor, session, key),
       signal: stop.signal,
     }
     json(response, 200, await diagnoseCluster(scope.clock, upstream, asked))
   } catch (error) {
     if (!stop.signal.aborted) json(response, 502, { message: (error as Error).message })
   }
+}
+
+/** Where the session is signed in to the server: what lies around the cluster is asked with its rights, too. */
+function aroundCluster(
+  frontDoor: FrontDoorClient | undefined,
+  { credentials: { arm } }: Session,
+  key: string,
+): Pick<Parameters<typeof diagnoseCluster>[2], 'azure'> {
+  const named = parseArmKey(key)
+  if (frontDoor === undefined || arm === undefined || named === undefined) return {}
+  const clusterId = `/subscriptions/${frontDoor.subscriptionId}/resourceGroups/${named.group}/providers/Microsoft.ContainerService/managedClusters/${named.name}`
+  return { azure: { clusterId, ask: (call) => frontDoor.ask(arm, call) } }
 }
 
 async function handOn(

@@ -58,25 +58,92 @@ const judged: readonly (readonly [string, string, string])[] = [
     'access/certificate-refused',
     'a certificate that nobody approves, and one that was denied',
   ],
+  [
+    'requests that wait for a seat of their priority level',
+    'performance/api-queued',
+    'an API server whose clients wait, and one whose event loop is late',
+  ],
+  [
+    'an event loop that is late',
+    'performance/event-loop',
+    'an API server whose clients wait, and one whose event loop is late',
+  ],
+  [
+    'a node whose pods no route leads to',
+    'network/route-missing',
+    'a route to the pods of a node that is missing or leads elsewhere',
+  ],
+  [
+    'a node that has no address left for a pod',
+    'network/addresses-exhausted',
+    'a pod that gets no address, and a pool whose subnet is full',
+  ],
+  [
+    'a pool whose order failed for want of addresses',
+    'network/addresses-exhausted',
+    'a pod that gets no address, and a pool whose subnet is full',
+  ],
   ['a pod that cannot end', 'workloads/pod-stuck', 'a pod that cannot end because its node does not answer'],
+]
+
+/** Faults that are caused in other stories: name, finding, file, title of the test. */
+const elsewhere: readonly (readonly [string, string, string, string])[] = [
+  [
+    'a client that is turned away by priority and fairness',
+    'performance/api-throttled',
+    'tests/e2e/diagnosis.test.ts',
+    'a client that floods the API server is found, and so is the guard that stops it',
+  ],
+  [
+    'a client against which the managed API server guard acts',
+    'performance/api-guard',
+    'tests/e2e/diagnosis.test.ts',
+    'a client that floods the API server is found, and so is the guard that stops it',
+  ],
+  [
+    'a network security group that shuts a service off',
+    'network/security-group-blocks',
+    'tests/e2e/networks.test.ts',
+    'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  ],
+  [
+    'a network security group that lets nothing out',
+    'network/security-group-blocks',
+    'tests/e2e/networks.test.ts',
+    'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  ],
+  [
+    'a route that drops what leaves the subnet',
+    'network/route-missing',
+    'tests/e2e/networks.test.ts',
+    'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  ],
+  [
+    'a subnet without an address for one more node',
+    'network/addresses-exhausted',
+    'tests/e2e/networks.test.ts',
+    'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  ],
 ]
 
 function rendered(): string {
   const caused = scenarios.map(({ name, finds }) => `| ${name} | \`${finds}\` | caused |`)
+  const others = elsewhere.map(([name, id, file]) => `| ${name} | \`${id}\` | caused in \`${file}\` |`)
   const rest = judged.map(([name, id, title]) => `| ${name} | \`${id}\` | judged: ${title} |`)
   return [
     '# Diagnosis',
     '',
     '`aksel diagnose` over each fault. `caused`: the fault is made in a cluster of real containers and found there',
     '(`tests/e2e/diagnosis.test.ts`), beside a cluster that is well, in which nothing is found. `judged`: shown on made-up objects',
-    '(`packages/diagnosis/src/diagnose.test.ts`). A login that is over, refused or of another issuer is caused as well.',
+    '(`diagnose.test.ts`, `around.test.ts` in `packages/diagnosis/src`). A login that is over, refused or of another issuer is caused as well.',
     '',
-    'Not there yet: security groups and routes, addresses that are used up, probes of load balancers, fairness of the API server,',
-    'and causes that only traces or metrics over time tell.',
+    'Not there: causes that only traces or metrics over time tell. What lies around the nodes (security groups, routes, subnets, failed',
+    'pools) is asked of Resource Manager and its Network Watcher, for clusters of this server.',
     '',
     '| Fault | Finding | Shown |',
     '| --- | --- | --- |',
     ...caused,
+    ...others,
     ...rest,
     '',
   ].join('\n')
@@ -89,8 +156,12 @@ void test('docs/coverage/diagnosis.md is what the scenarios and tests say', () =
 })
 
 void test('each test that the table names exists, and each finding of a scenario is one that a detector can make', () => {
-  const tests = readFileSync(new URL('diagnose.test.ts', import.meta.url), 'utf8')
+  const tests = ['diagnose.test.ts', 'around.test.ts']
+    .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+    .join('\n')
   for (const [, , title] of judged) assert.ok(tests.includes(`'${title}'`), title)
+  for (const [, , file, title] of elsewhere)
+    assert.ok(readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8').includes(title), title)
   const source = readdirSync(detectors)
     .map((file) => readFileSync(new URL(file, detectors), 'utf8'))
     .join('\n')

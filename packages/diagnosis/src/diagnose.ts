@@ -1,5 +1,6 @@
 // All detectors over one picture: what is wrong, each cause once, the surest first.
 
+import { apiServer } from './detectors/api-server.ts'
 import { bindings, certificates, signingRequests } from './detectors/access.ts'
 import { autoscalers } from './detectors/autoscaling.ts'
 import { failingContainers } from './detectors/containers.ts'
@@ -7,6 +8,7 @@ import { refusedPods } from './detectors/creation.ts'
 import { evictedPods, stalledDeployments } from './detectors/evictions.ts'
 import { ingresses } from './detectors/ingresses.ts'
 import { stuckNamespaces, stuckPods, webhooks } from './detectors/lifecycle.ts'
+import { loadBalancerProbes } from './detectors/load-balancer-probes.ts'
 import { loadedContainers, noisyNeighbours } from './detectors/load.ts'
 import { nodes } from './detectors/nodes.ts'
 import { pendingPods } from './detectors/pending.ts'
@@ -14,6 +16,7 @@ import { policies } from './detectors/policies.ts'
 import { unreadyPods } from './detectors/probes.ts'
 import { services } from './detectors/services.ts'
 import { claims, volumes } from './detectors/storage.ts'
+import { addressless, virtualNetwork } from './detectors/virtual-network.ts'
 import { budgets, jobs, statefulSets } from './detectors/workloads.ts'
 import { familyOf, type Confidence, type Family, type Finding, type Found, type Subject } from './finding.ts'
 import type { Picture } from './picture.ts'
@@ -33,6 +36,10 @@ const detectors: readonly Detector[] = [
   autoscalers,
   loadedContainers,
   noisyNeighbours,
+  apiServer,
+  loadBalancerProbes,
+  virtualNetwork,
+  addressless,
   services,
   ingresses,
   policies,

@@ -6,7 +6,9 @@ import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import type { Pod } from '@aksel/api/types/core-v1'
 import type { Client } from '@aksel/client/client'
 import { readBody } from '@aksel/client/response-body'
-import { emptyPicture, logKey, sources, type Picture, type SourceName } from './picture.ts'
+import { loadBetween, readMetrics, type ApiServerLoad, type MetricsReading } from './api-server.ts'
+import { emptyPicture, logKey, sources, type Picture, type SourceName, type UnreadName } from './picture.ts'
+import { gatherSurroundings, type AskArm } from './surroundings.ts'
 
 const PAGE = 500
 /** Containers whose logs are read, and lines of each. */
@@ -20,11 +22,16 @@ export interface GatherOptions {
   /** When the first certificate of a PEM text ends, ms; undefined where there is none. */
   readonly certificateEnd?: (pem: string) => number | undefined
   readonly signal?: AbortSignal
+  /** Where the load of the API server is to be seen: its metrics are read twice, so long apart at least. */
+  readonly load?: { readonly waitMs: number; readonly wait: (ms: number) => Promise<void> }
+  /** For a cluster of Azure, by who may ask Resource Manager. */
+  readonly azure?: { readonly clusterId: string; readonly ask: AskArm }
 }
 
 /** Rejects only where the cluster answers nothing at all: an ApiError of the first list, or the transport's error. */
 export async function gather(client: Client, options: GatherOptions): Promise<Picture> {
-  const unread = new Map<SourceName, string>()
+  const unread = new Map<UnreadName, string>()
+  const load = watchLoad(client, options, unread)
   const names = Object.keys(sources) as SourceName[]
   const lists = await Promise.all(
     names.map(async (name) => {
@@ -39,10 +46,49 @@ export async function gather(client: Client, options: GatherOptions): Promise<Pi
   )
   const picture = { ...emptyPicture(options.nowMs), ...Object.fromEntries(lists), unread } as Picture
   const { certificateEnd } = options
+  const [apiServerLoad, surroundings] = await Promise.all([load, lookAround(options, picture, unread)])
   return {
     ...picture,
+    ...(apiServerLoad === undefined ? {} : { apiServerLoad }),
+    ...(surroundings === undefined ? {} : { surroundings }),
     logs: await readLogs(client, picture.pods),
     certificateEnds: certificateEnd === undefined ? new Map() : endsOf(picture, certificateEnd),
+  }
+}
+
+async function watchLoad(
+  client: Client,
+  { load, signal }: GatherOptions,
+  unread: Map<UnreadName, string>,
+): Promise<ApiServerLoad | undefined> {
+  if (load === undefined) return undefined
+  const read = async (): Promise<MetricsReading | undefined> => {
+    try {
+      return await readMetrics(client, signal)
+    } catch (error) {
+      // What ends the whole look is told by the lists.
+      unread.set('metrics', (error as Error).message)
+      return undefined
+    }
+  }
+  const before = await read()
+  if (before === undefined) return undefined
+  await load.wait(load.waitMs)
+  const after = await read()
+  return after === undefined ? undefined : loadBetween(before, after, load.waitMs / 1000)
+}
+
+async function lookAround(
+  { azure }: GatherOptions,
+  picture: Picture,
+  unread: Map<UnreadName, string>,
+): Promise<Picture['surroundings']> {
+  if (azure === undefined) return undefined
+  try {
+    return await gatherSurroundings(azure.ask, azure.clusterId, picture)
+  } catch (error) {
+    unread.set('surroundings', (error as Error).message)
+    return undefined
   }
 }
 

@@ -4,7 +4,9 @@ import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import * as resources from '@aksel/api/resources'
 import type { Event, Pod } from '@aksel/api/types/core-v1'
 import type { NodeMetrics, PodMetrics } from '@aksel/api/types/metrics-v1beta1'
+import type { ApiServerLoad } from './api-server.ts'
 import type { Subject } from './finding.ts'
+import type { Surroundings } from './surroundings.ts'
 
 const nodeMetrics: ResourceType<NodeMetrics & KubernetesObject> = {
   group: 'metrics.k8s.io',
@@ -32,6 +34,7 @@ export const sources = {
   deployments: resources.deployments,
   endpointSlices: resources.endpointSlices,
   events: resources.events,
+  flowSchemas: resources.flowSchemas,
   horizontalPodAutoscalers: resources.horizontalPodAutoscalers,
   ingressClasses: resources.ingressClasses,
   ingresses: resources.ingresses,
@@ -60,6 +63,8 @@ export const sources = {
 } as const
 
 export type SourceName = keyof typeof sources
+/** What is no object: the API server's metrics, and Azure around the cluster. */
+export type UnreadName = SourceName | 'metrics' | 'surroundings'
 type ObjectOf<R> = R extends ResourceType<infer T> ? T : never
 
 type Lists = { readonly [Name in SourceName]: readonly ObjectOf<(typeof sources)[Name]>[] }
@@ -67,11 +72,15 @@ type Lists = { readonly [Name in SourceName]: readonly ObjectOf<(typeof sources)
 export interface Picture extends Lists {
   readonly nowMs: number
   /** What could not be read, and the server's words: detectors that need it say nothing. */
-  readonly unread: ReadonlyMap<SourceName, string>
+  readonly unread: ReadonlyMap<UnreadName, string>
   /** The last lines of containers that failed, by `namespace/pod/container`. */
   readonly logs: ReadonlyMap<string, readonly string[]>
   /** When certificates in secrets end, by `namespace/secret`; wall time in ms. */
   readonly certificateEnds: ReadonlyMap<string, number>
+  /** Of the moment; absent where it was not asked for or may not be read. */
+  readonly apiServerLoad?: ApiServerLoad
+  /** Absent for a cluster that is not of Azure. */
+  readonly surroundings?: Surroundings
 }
 
 export function emptyPicture(nowMs: number): Picture {

@@ -10,7 +10,15 @@ import type { Tools } from './conversation.ts'
 import type { ToolCall } from './model.ts'
 
 const looking: Limits = { level: 'readonly', namespaces: [] }
-const alwaysLooking = new Set(['aksel_diagnose', 'aks_detector'])
+const alwaysLooking = new Set([
+  'aksel_diagnose',
+  'aks_detector',
+  'aks_network_resources',
+  'aks_monitoring',
+  'call_hubble',
+  'get_aks_vmss_info',
+  'collect_aks_node_logs',
+])
 
 export async function mcpTools(options: CliOptions, settings: ServerSettings): Promise<Tools & AsyncDisposable> {
   const [ours, theirs] = InMemoryTransport.createLinkedPair()
@@ -38,7 +46,8 @@ export async function mcpTools(options: CliOptions, settings: ServerSettings): P
 
 /** What would be let through where only looking is allowed. */
 export function isReading({ name, args }: ToolCall): boolean {
-  const command = typeof args['command'] === 'string' ? args['command'] : ''
+  const given = args['command'] ?? (name === 'call_kubectl' ? args['args'] : undefined)
+  const command = typeof given === 'string' ? given : ''
   switch (name) {
     case 'call_kubectl':
       return judgeKubectl(command, looking).allowed

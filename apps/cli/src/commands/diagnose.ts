@@ -2,6 +2,7 @@
 
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { ApiError } from '@aksel/base/errors'
 import { createClient } from '@aksel/client/typed-client'
 import { diagnose, type Question } from '@aksel/diagnosis/diagnose'
@@ -11,6 +12,7 @@ import { judgeLogin } from '@aksel/diagnosis/login'
 import type { Picture } from '@aksel/diagnosis/picture'
 import { renderFindings } from '@aksel/diagnosis/render'
 import { parseSubject } from '@aksel/diagnosis/subjects'
+import type { AskArm } from '@aksel/diagnosis/surroundings'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { parseKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
 import { ArmClient } from '../arm-client.ts'
@@ -30,6 +32,8 @@ export interface DiagnoseFlags {
 /** What `--exit-code` ends with where something was found. */
 const FOUND = 3
 const DEFAULT_GROUP = 'aksel'
+/** Between two readings of the API server's metrics. */
+const LOAD_MS = 1_000
 
 /** Returns the exit code. Throws a CommandError where the question or the cluster cannot be understood. */
 export async function runDiagnose(
@@ -38,8 +42,9 @@ export async function runDiagnose(
   flags: DiagnoseFlags,
 ): Promise<number> {
   const question = questionOf(what, flags.namespace ?? 'default')
-  const access = await parseKubeconfig(await kubeconfigOf(options, flags))
-  const { findings, unread } = await look(access, question, flags.namespace)
+  const place = placeOf(options, flags)
+  const access = await parseKubeconfig(await kubeconfigOf(place, flags))
+  const { findings, unread } = await look(access, question, { namespace: flags.namespace, place })
   process.stdout.write(
     flags.output === 'json'
       ? `${JSON.stringify({ findings, unread: Object.fromEntries(unread) }, null, 2)}\n`
@@ -51,7 +56,7 @@ export async function runDiagnose(
 async function look(
   access: ClusterAccess,
   question: Question,
-  namespace: string | undefined,
+  { namespace, place }: { readonly namespace: string | undefined; readonly place: Place | undefined },
 ): Promise<{ readonly findings: readonly Finding[]; readonly unread: Picture['unread'] }> {
   const nowMs = Date.now()
   const certificateEndMs = access.certPem === undefined ? undefined : certificateEnd(access.certPem)
@@ -68,6 +73,8 @@ async function look(
       certificateEnd,
       // An object may be explained by others of its namespace and by nodes.
       ...(namespace === undefined ? {} : { namespace }),
+      ...(namespace === undefined && question.about === undefined ? { load: { waitMs: LOAD_MS, wait } } : {}),
+      ...(place?.arm === undefined ? {} : { azure: { clusterId: place.clusterId, ask: asking(place.arm) } }),
     })
     const findings = [...(question.about === undefined ? judgeLogin(login) : []), ...diagnose(picture, question)]
     return { findings, unread: picture.unread }
@@ -86,34 +93,54 @@ function questionOf(what: string | undefined, namespace: string): Question {
   throw new CommandError(`"${what}" is neither a family (${families.join(', ')}) nor an object such as pod/web-1.`, 2)
 }
 
-async function kubeconfigOf(
-  options: CliOptions,
-  { cluster, resourceGroup, kubeconfig }: DiagnoseFlags,
-): Promise<string> {
-  if (kubeconfig !== undefined) {
-    try {
-      return await readFile(kubeconfig, 'utf8')
-    } catch (error) {
-      throw new CommandError(`Cannot read ${kubeconfig}: ${(error as Error).message}`)
-    }
-  }
+/** A cluster of this server; undefined where a kubeconfig names another. */
+interface Place {
+  readonly clusterId: string
+  /** Of the current cluster, where one is current and none is named. */
+  readonly kubeconfig?: string
+  readonly arm?: ArmClient
+}
+
+function placeOf(options: CliOptions, { cluster, resourceGroup, kubeconfig }: DiagnoseFlags): Place | undefined {
+  if (kubeconfig !== undefined) return undefined
   const current = readJsonFile<CurrentFile>(currentFile(options.dataDir))
-  if (cluster === undefined) {
-    if (current === undefined)
-      throw new CommandError('There is no current cluster. Run "./aksel up" first, or give --kubeconfig FILE.')
-    return readFile(current.kubeconfig, 'utf8')
-  }
   const connection = readJsonFile<ConnectionFile>(connectionFile(options.dataDir))
-  if (connection === undefined)
+  if (cluster === undefined && current === undefined)
+    throw new CommandError('There is no current cluster. Run "./aksel up" first, or give --kubeconfig FILE.')
+  if (cluster !== undefined && connection === undefined)
     throw new CommandError('No server runs here. Run "./aksel up" first, or give --kubeconfig FILE.')
-  const arm = new ArmClient(connection)
   const group = resourceGroup ?? current?.resourceGroup ?? DEFAULT_GROUP
-  const path = `/subscriptions/${connection.subscriptionId}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${cluster}`
-  const { body } = await arm.send<{ readonly kubeconfigs: readonly { readonly value: string }[] }>({
-    method: 'POST',
-    path: `${path}/listClusterUserCredential`,
-  })
-  return Buffer.from(body.kubeconfigs[0]!.value, 'base64').toString()
+  const name = cluster ?? current!.cluster
+  return {
+    clusterId: `/subscriptions/${connection?.subscriptionId}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${name}`,
+    ...(cluster === undefined ? { kubeconfig: current!.kubeconfig } : {}),
+    ...(connection === undefined ? {} : { arm: new ArmClient(connection) }),
+  }
+}
+
+function asking(arm: ArmClient): AskArm {
+  return async (call) => {
+    const answer = await arm.send(call)
+    // Network Watcher's questions may take a while on Azure.
+    await arm.wait(answer)
+    return answer.body
+  }
+}
+
+async function kubeconfigOf(place: Place | undefined, { kubeconfig }: DiagnoseFlags): Promise<string> {
+  const file = kubeconfig ?? place?.kubeconfig
+  if (file === undefined) {
+    const { body } = await place!.arm!.send<{ readonly kubeconfigs: readonly { readonly value: string }[] }>({
+      method: 'POST',
+      path: `${place!.clusterId}/listClusterUserCredential`,
+    })
+    return Buffer.from(body.kubeconfigs[0]!.value, 'base64').toString()
+  }
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new CommandError(`Cannot read ${file}: ${(error as Error).message}`)
+  }
 }
 
 function certificateEnd(pem: string): number | undefined {

@@ -8,12 +8,14 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { CommandError } from '../command-error.ts'
 import { accessLevels, type AccessLevel } from '../mcp/access.ts'
-import { createMcpServer, type ServerSettings } from '../mcp/server.ts'
+import { components, createMcpServer, type Component, type ServerSettings } from '../mcp/server.ts'
 import type { CliOptions } from '../options.ts'
 
 export interface McpFlags {
   readonly accessLevel: string
   readonly allowNamespaces?: string
+  readonly enabledComponents?: string
+  readonly defaultAksResourceId?: string
   readonly timeout: number
   readonly transport: string
   readonly port: number
@@ -30,6 +32,8 @@ export async function runMcp(options: CliOptions, flags: McpFlags): Promise<void
     level,
     namespaces: (flags.allowNamespaces ?? '').split(',').filter((name) => name !== ''),
     timeoutSeconds: flags.timeout,
+    ...componentsOf(flags.enabledComponents),
+    defaultClusterId: flags.defaultAksResourceId ?? options.environment['AZURE_AKS_RESOURCE_ID'],
   }
   switch (flags.transport) {
     case 'stdio':
@@ -39,6 +43,15 @@ export async function runMcp(options: CliOptions, flags: McpFlags): Promise<void
     default:
       throw new CommandError(`Unknown transport "${flags.transport}": stdio, streamable-http.`, 2)
   }
+}
+
+/** Throws a CommandError for a component that there is not. */
+function componentsOf(list = ''): Pick<ServerSettings, 'components'> {
+  const words = list.split(',').filter((word) => word !== '')
+  if (words.length === 0) return {}
+  const wrong = words.find((word) => !components.some((each) => each === word))
+  if (wrong !== undefined) throw new CommandError(`Unknown component "${wrong}": ${components.join(', ')}.`, 2)
+  return { components: words as Component[] }
 }
 
 async function overStdio(options: CliOptions, settings: ServerSettings): Promise<void> {

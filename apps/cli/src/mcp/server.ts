@@ -1,23 +1,37 @@
 // The MCP server: the tools of Azure's AKS-MCP that have something behind them here, and diagnosis. Every tool runs a command of this
 // program or of the bundled ones, without a shell.
 
-import { join } from 'node:path'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
 import type { CliOptions } from '../options.ts'
-import { kubernetesTool } from '@aksel/host/kubernetes-tools'
-import { currentFile, readJsonFile, type CurrentFile } from '../files.ts'
-import { judgeAz, judgeHelm, judgeKubectl, type Limits, type Verdict } from './access.ts'
+import { judgeAz, judgeHelm, judgeKubectl, type Limits } from './access.ts'
+import { failed, judged, Runner, shown, text, TIMEOUT_MAX_SECONDS, type RunnerSettings } from './command-runner.ts'
 import { categories, detectors, type NamedDetector } from './detectors.ts'
-import { runProgram, type Ran } from './run-program.ts'
+import { readWindow } from './log-lines.ts'
+import { addMonitoring } from './monitoring-tools.ts'
+import { addFleet, addFlows, addNetworkResources } from './network-tools.ts'
+import { addNodeLogs, addVmssInfo } from './node-tools.ts'
+import { clusterParameters } from './parameters.ts'
 
-export interface ServerSettings extends Limits {
-  /** Of one command, seconds. */
-  readonly timeoutSeconds: number
+export interface ServerSettings extends Limits, RunnerSettings {
+  /** Which parts are offered; all when absent. */
+  readonly components?: readonly Component[]
 }
 
-const TIMEOUT_MAX_SECONDS = 600
+/** AKS-MCP's names, and the tools that each brings. */
+export const components = [
+  'az_cli',
+  'monitor',
+  'fleet',
+  'network',
+  'compute',
+  'detectors',
+  'kubectl',
+  'helm',
+  'hubble',
+] as const
+export type Component = (typeof components)[number]
 
 export function createMcpServer(options: CliOptions, settings: ServerSettings): McpServer {
   const server = new McpServer(
@@ -28,62 +42,66 @@ export function createMcpServer(options: CliOptions, settings: ServerSettings): 
   )
   const run = new Runner(options, settings)
   const isReading = settings.level === 'readonly'
-  addCommands(server, run, settings, isReading)
+  const has = (component: Component): boolean => settings.components?.includes(component) ?? true
+  const nowMs = (): number => Date.now()
+  const hints = { readOnlyHint: isReading, destructiveHint: !isReading, openWorldHint: false }
+  if (has('kubectl')) addKubectl(server, run, settings, hints)
+  if (has('helm')) addHelm(server, run, settings, hints)
+  if (has('az_cli')) addAz(server, run, settings, hints)
   addDiagnosis(server, run)
+  if (has('detectors')) addDetectors(server, run, nowMs)
+  if (has('network')) addNetworkResources(server, run)
+  if (has('hubble')) addFlows(server, run, settings.namespaces)
+  if (has('monitor')) addMonitoring(server, run, { namespaces: settings.namespaces, nowMs })
+  if (has('compute')) {
+    addVmssInfo(server, run)
+    addNodeLogs(server, run, nowMs)
+  }
+  if (has('fleet')) addFleet(server, run, settings.level)
   addPrompts(server)
   return server
 }
 
-class Runner {
-  readonly #options: CliOptions
-  readonly #settings: ServerSettings
-
-  constructor(options: CliOptions, settings: ServerSettings) {
-    this.#options = options
-    this.#settings = settings
-  }
-
-  async aksel(args: readonly string[], timeoutSeconds = this.#settings.timeoutSeconds): Promise<Ran> {
-    const { repositoryRoot, environment, dataDir } = this.#options
-    const timeoutMs = Math.min(timeoutSeconds, TIMEOUT_MAX_SECONDS) * 1000
-    return runProgram(join(repositoryRoot, 'aksel'), args, {
-      environment: { ...environment, AKSEL_DATA: dataDir },
-      timeoutMs,
-    })
-  }
-
-  async tool(tool: 'kubectl' | 'helm', args: readonly string[]): Promise<Ran> {
-    const { repositoryRoot, environment, dataDir } = this.#options
-    const current = readJsonFile<CurrentFile>(currentFile(dataDir))
-    if (current === undefined) return { code: 1, text: 'There is no current cluster. Run "./aksel up" first.' }
-    const program = await kubernetesTool(repositoryRoot, tool)
-    const timeoutMs = this.#settings.timeoutSeconds * 1000
-    return runProgram(program, args, { environment: { ...environment, KUBECONFIG: current.kubeconfig }, timeoutMs })
-  }
+interface Hints {
+  readonly readOnlyHint: boolean
+  readonly destructiveHint: boolean
+  readonly openWorldHint: boolean
 }
 
-function addCommands(server: McpServer, run: Runner, limits: ServerSettings, isReading: boolean): void {
-  const hints = { readOnlyHint: isReading, destructiveHint: !isReading, openWorldHint: false }
+const { aks_resource_id: clusterParameter } = clusterParameters
+
+function addKubectl(server: McpServer, run: Runner, limits: ServerSettings, hints: Hints): void {
   server.registerTool(
     'call_kubectl',
     {
       title: 'Run kubectl',
-      description: `Runs one kubectl command on the current cluster, without a shell: "get pods -n shop". Access level: ${limits.level}.`,
-      inputSchema: { command: z.string().describe('The command without pipes or redirections: "get pods -A"') },
+      description: `Runs one kubectl command on a cluster, without a shell: "get pods -n shop". Access level: ${limits.level}.`,
+      inputSchema: {
+        command: z.string().optional().describe('The command without pipes or redirections: "get pods -A"'),
+        args: z.string().optional().describe('The same under its other name'),
+        aks_resource_id: clusterParameter,
+      },
       annotations: hints,
     },
-    ({ command }) => judged(judgeKubectl(command, limits), (args) => run.tool('kubectl', args)),
+    ({ command, args: other, aks_resource_id: id }) =>
+      judged(judgeKubectl(command ?? other ?? '', limits), (args) => run.tool('kubectl', args, id)),
   )
+}
+
+function addHelm(server: McpServer, run: Runner, limits: ServerSettings, hints: Hints): void {
   server.registerTool(
     'call_helm',
     {
       title: 'Run Helm',
-      description: `Runs one helm command on the current cluster, without a shell. Access level: ${limits.level}.`,
-      inputSchema: { command: z.string().describe('"list -A"') },
+      description: `Runs one helm command on a cluster, without a shell. Access level: ${limits.level}.`,
+      inputSchema: { command: z.string().describe('"list -A"'), aks_resource_id: clusterParameter },
       annotations: hints,
     },
-    ({ command }) => judged(judgeHelm(command, limits), (args) => run.tool('helm', args)),
+    ({ command, aks_resource_id: id }) => judged(judgeHelm(command, limits), (args) => run.tool('helm', args, id)),
   )
+}
+
+function addAz(server: McpServer, run: Runner, limits: ServerSettings, hints: Hints): void {
   server.registerTool(
     'call_az',
     {
@@ -135,6 +153,10 @@ function addDiagnosis(server: McpServer, run: Runner): void {
         ]),
       ),
   )
+}
+
+function addDetectors(server: McpServer, run: Runner, nowMs: () => number): void {
+  const hints = { readOnlyHint: true, destructiveHint: false, openWorldHint: false }
   server.registerTool(
     'aks_detector',
     {
@@ -144,23 +166,38 @@ function addDiagnosis(server: McpServer, run: Runner): void {
         operation: z.enum(['list', 'run', 'run_by_category']),
         detector_name: z.enum(detectors.map(({ name }) => name)).optional(),
         category: z.enum(categories).optional(),
+        aks_resource_id: clusterParameter,
+        start_time: z.string().optional().describe('ISO 8601; detectors look at what is there now'),
+        end_time: z.string().optional(),
       },
       annotations: hints,
     },
-    async ({ operation, detector_name: name, category }) => {
+    async ({ operation, detector_name: name, category, aks_resource_id: id, ...times }) => {
+      try {
+        // The bounds of Azure's detectors hold, though only the present is looked at.
+        readWindow(Object.fromEntries(Object.entries(times).filter(([, each]) => each !== undefined)), nowMs())
+      } catch (error) {
+        return failed((error as Error).message)
+      }
       if (operation === 'list') return text(JSON.stringify(detectors, null, 2))
       const wanted = detectors.filter((each) => (operation === 'run' ? each.name === name : each.category === category))
       if (wanted.length === 0)
         return failed(operation === 'run' ? 'Which detector? Give detector_name.' : 'Which category? Give category.')
-      return detected(run, wanted)
+      return detected(run, wanted, id)
     },
   )
 }
 
-async function detected(run: Runner, wanted: readonly NamedDetector[]): Promise<CallToolResult> {
+async function detected(
+  run: Runner,
+  wanted: readonly NamedDetector[],
+  id: string | undefined,
+): Promise<CallToolResult> {
   const results: unknown[] = []
   for (const { name, category, family } of wanted) {
-    const ran = await run.aksel(['diagnose', family, '-o', 'json'])
+    const [, , , , group = '', , , , cluster = ''] = id?.split('/') ?? []
+    const of = id === undefined ? [] : ['--cluster', cluster, '-g', group]
+    const ran = await run.aksel(['diagnose', family, '-o', 'json', ...of])
     if (ran.code !== 0) return failed(ran.text)
     results.push({ name, category, ...(JSON.parse(ran.text) as object) })
   }
@@ -183,20 +220,4 @@ function addPrompts(server: McpServer): void {
       ],
     }),
   )
-}
-
-async function judged(verdict: Verdict, run: (args: readonly string[]) => Promise<Ran>): Promise<CallToolResult> {
-  return verdict.allowed ? shown(await run(verdict.args)) : failed(verdict.why)
-}
-
-function shown({ code, text: said }: Ran): CallToolResult {
-  return code === 0 ? text(said) : failed(said === '' ? `ended with exit code ${code}` : said)
-}
-
-function text(said: string): CallToolResult {
-  return { content: [{ type: 'text', text: said }] }
-}
-
-function failed(said: string): CallToolResult {
-  return { ...text(said), isError: true }
 }

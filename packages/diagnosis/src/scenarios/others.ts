@@ -235,6 +235,35 @@ export const network: readonly Scenario[] = [
     objects: () => [policy('lost', { matchLabels: { app: 'nobody' } }, ['Ingress'])],
   },
   {
+    name: 'a load balancer whose probe asks for a page that is not there',
+    finds: 'network/load-balancer-probe',
+    about: 'Service/web',
+    cause: /health probe HTTP \d+\/nope fails/,
+    objects: () => [
+      pod(
+        'web',
+        {
+          ...shell('mkdir /tmp/w; echo ok > /tmp/w/index.html; httpd -f -p 8080 -h /tmp/w'),
+          ports: [{ containerPort: 8080 }],
+        },
+        {},
+        { labels: { app: 'web' } },
+      ),
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: {
+          name: 'web',
+          annotations: {
+            'service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol': 'http',
+            'service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path': '/nope',
+          },
+        },
+        spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+      },
+    ],
+  },
+  {
     name: 'a stateful set without its service',
     finds: 'network/governing-service-missing',
     about: 'StatefulSet/db',

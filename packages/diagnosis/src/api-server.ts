@@ -1,0 +1,93 @@
+// How loaded the API server is, from two readings of its metrics: counters of long ago are no trouble of now.
+
+import type { Client } from '@aksel/client/client'
+import { readBody } from '@aksel/client/response-body'
+
+/** One reading, by `name{labels}`. */
+export type MetricsReading = ReadonlyMap<string, number>
+
+export interface FlowCount {
+  readonly level: string
+  readonly schema: string
+  readonly reason: string
+  readonly count: number
+}
+
+export interface ApiServerLoad {
+  /** Between the readings, seconds. */
+  readonly seconds: number
+  /** Requests that were turned away between the readings, the most first. */
+  readonly rejected: readonly FlowCount[]
+  /** Requests that wait for a seat, by priority level. */
+  readonly queued: readonly { readonly level: string; readonly count: number }[]
+  /** How late half of the event loop's turns were at least, seconds; undefined where the server does not tell. */
+  readonly delaySeconds: number | undefined
+  /** What was asked most between the readings: `LIST pods`, with how often. */
+  readonly busiest: readonly { readonly what: string; readonly count: number }[]
+}
+
+const BUSIEST_MAX = 3
+const wanted =
+  /^(?:apiserver_flowcontrol_rejected_requests_total|apiserver_flowcontrol_current_inqueue_requests|aksel_event_loop_delay_seconds|apiserver_request_total)\{/
+
+/** Rejects with the words of the server for who may not read `/metrics`. */
+export async function readMetrics(client: Client, signal?: AbortSignal): Promise<MetricsReading> {
+  const answer = await client.send({ path: '/metrics', ...(signal === undefined ? {} : { signal }) })
+  const text = Buffer.from(await readBody(answer.body)).toString()
+  if (answer.status !== 200) throw new Error(`/metrics: ${refusalIn(text)}`)
+  return parseMetrics(text)
+}
+
+function refusalIn(text: string): string {
+  try {
+    return (JSON.parse(text) as { readonly message?: string }).message ?? text
+  } catch {
+    return text
+  }
+}
+
+/** Of the text format of Prometheus only what is looked at here. */
+export function parseMetrics(text: string): MetricsReading {
+  const reading = new Map<string, number>()
+  for (const line of text.split('\n')) {
+    if (!wanted.test(line)) continue
+    const end = line.lastIndexOf('} ')
+    reading.set(line.slice(0, end + 1), Number(line.slice(end + 2).split(' ')[0]))
+  }
+  return reading
+}
+
+export function loadBetween(before: MetricsReading, after: MetricsReading, seconds: number): ApiServerLoad {
+  const rejected: FlowCount[] = []
+  const queued: { level: string; count: number }[] = []
+  const asked = new Map<string, number>()
+  let delaySeconds: number | undefined
+  for (const [series, value] of after) {
+    const grown = value - (before.get(series) ?? 0)
+    const label = (name: string): string => new RegExp(`[{,]${name}="([^"]*)"`).exec(series)?.[1] ?? ''
+    if (series.startsWith('apiserver_flowcontrol_rejected') && grown > 0)
+      rejected.push({
+        level: label('priority_level'),
+        schema: label('flow_schema'),
+        reason: label('reason'),
+        count: grown,
+      })
+    if (series.startsWith('apiserver_flowcontrol_current_inqueue') && value > 0)
+      queued.push({ level: label('priority_level'), count: value })
+    if (series.startsWith('aksel_event_loop_delay') && label('quantile') === '0.5') delaySeconds = value
+    if (series.startsWith('apiserver_request_total') && grown > 0) {
+      const what = `${label('verb')} ${label('resource')}`
+      asked.set(what, (asked.get(what) ?? 0) + grown)
+    }
+  }
+  return {
+    seconds,
+    rejected: rejected.toSorted((left, right) => right.count - left.count),
+    queued,
+    delaySeconds,
+    busiest: [...asked]
+      .map(([what, count]) => ({ what, count }))
+      .toSorted((left, right) => right.count - left.count)
+      .slice(0, BUSIEST_MAX),
+  }
+}
