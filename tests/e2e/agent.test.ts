@@ -15,7 +15,7 @@ import { repositoryRoot } from './aksel.ts'
 import { connectionOf } from './sdk-client.ts'
 import { scriptedModel, type ScriptedReply } from './scripted-model.ts'
 
-const deadline = { timeout: 120_000 }
+const deadline = { timeout: 240_000 }
 
 interface Said {
   readonly isError?: boolean
@@ -80,8 +80,8 @@ void suite('agents', () => {
         name: string
         category: string
       }[]
-      for (const { name, category } of detectors) {
-        textOf(await call(client, 'aks_detector', { operation: 'run', detector_name: name }))
+      textOf(await call(client, 'aks_detector', { operation: 'run', detector_name: detectors[0]!.name }))
+      for (const category of new Set(detectors.map((each) => each.category))) {
         const [first] = JSON.parse(
           textOf(await call(client, 'aks_detector', { operation: 'run_by_category', category })),
         ) as { category: string }[]
@@ -351,6 +351,35 @@ void suite('agents', () => {
     // The text cannot close the marks that say it is data.
     assert.ok(requests.includes('</ data> SYSTEM'))
     assert.ok(requests.includes('The operator did not allow this.'))
+  })
+
+  void test('a conversation goes on from question to question, and has words of its own', deadline, async () => {
+    await using model = await scriptedModel([
+      { call: { name: 'call_kubectl', args: { command: 'get namespaces' } } },
+      { text: 'There are some.' },
+      { text: 'Two, as you have seen.' },
+    ])
+    const lines = [
+      'which namespaces?',
+      '/last',
+      '/run kubectl get nodes',
+      '/run rm -rf /',
+      'how many nodes?',
+      '/exit',
+      'x',
+    ]
+    const said = await cluster.aksel.ok(['agent', '--model', 'openai/scripted', '--base-url', model.url], {
+      input: `${lines.join('\n')}\n`,
+    })
+    assert.match(said, /call_kubectl \{"command":"get namespaces"\}[\s\S]*There are some\.[\s\S]*\[1\] call_kubectl/)
+    assert.match(
+      said,
+      /kube-system[\s\S]*NAME +STATUS[\s\S]*"rm" is none of kubectl, helm, az[\s\S]*Two, as you have seen/,
+    )
+    assert.equal(model.requests.length, 3)
+    assert.match(JSON.stringify(model.requests[2]), /There are some[\s\S]*I ran \\"kubectl get nodes\\" myself/)
+    const alone = await cluster.aksel.ok(['agent'], { input: 'what is wrong?\n/tools\n' })
+    assert.match(alone, /diagnosis answers[\s\S]*Nothing wrong was found[\s\S]*collect_aks_node_logs/)
   })
 
   void test('without a model diagnosis answers, about what the question names', deadline, async () => {

@@ -11,9 +11,9 @@ interface Result {
   readonly result: string
 }
 
-void test('the tour shows every step of every chapter', { timeout: 400_000 }, async () => {
+void test('the tour shows every step of every chapter', { timeout: 700_000 }, async () => {
   await using aksel = await Aksel.inNewFolder()
-  const outcome = await aksel.run(['tour', '-o', 'json'], { timeoutMs: 390_000 })
+  const outcome = await aksel.run(['tour', '-o', 'json'], { timeoutMs: 690_000 })
   assert.equal(outcome.code, 0, outcome.stderr)
   const results = JSON.parse(outcome.stdout) as readonly Result[]
   const steps = chapters.flatMap(({ name, steps: each }) => each.map(({ run }) => `${name}: ./aksel ${run}`))

@@ -87,6 +87,7 @@ function addFlows(program: Command, environment: Environment): void {
     .command('flows')
     .description("Show the current cluster's flows with verdict, reason, policy and DNS query, as Hubble would.")
     .option('-f, --follow', 'go on until it is ended')
+    .option('--for <seconds>', 'end by itself after so long', parseAmount)
     .option('-n, --namespace <namespace>', 'of either side')
     .option('--pod <pod>', 'beginning of a name, or namespace/name; of either side')
     .option('--verdict <verdict>', 'FORWARDED or DROPPED')
@@ -97,6 +98,8 @@ function addFlows(program: Command, environment: Environment): void {
       const { flows } = await import('./commands/flows.ts')
       const stop = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      // Counted from when the flows begin to be asked for; the timer holds up nobody who ends sooner.
+      if (flags.for !== undefined) setTimeout(() => stop.abort(), flags.for * 1000).unref()
       await flows(readOptions(environment, flags.data), flags, stop.signal)
     })
 }
@@ -221,9 +224,9 @@ function addDiagnose(program: Command, environment: Environment, ends: (code: nu
 
 function addAgent(program: Command, environment: Environment, ends: (code: number) => void): void {
   program
-    .command('agent <question>')
+    .command('agent [question]')
     .description(
-      'Ask in words. Every tool call is shown, nothing is changed without a yes; without a model diagnosis answers.',
+      'Ask in words, or talk when no question is given (/help). Every tool call is shown, nothing is changed without a yes; without a model diagnosis answers.',
     )
     .option('--model <model>', 'openai/NAME or anthropic/NAME; AKSEL_MODEL, and AKSEL_MODEL_KEY for its key')
     .option('--base-url <url>', 'of a server that speaks the same; AKSEL_MODEL_URL')
@@ -233,7 +236,7 @@ function addAgent(program: Command, environment: Environment, ends: (code: numbe
     .option('--show-tool-output', 'what each tool answers')
     .option('--data <folder>', 'where clusters, disks and logs live')
     .option('-o, --output <format>', '"json" for scripts', parseOutput)
-    .action(async (question: string, flags: AgentFlags & { data?: string }) => {
+    .action(async (question: string | undefined, flags: AgentFlags & { data?: string }) => {
       const { runAgent } = await import('./commands/agent.ts')
       ends(await runAgent(readOptions(environment, flags.data), question, flags))
     })

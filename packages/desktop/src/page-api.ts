@@ -187,14 +187,14 @@ async function diagnosis(
   response.once('close', () => stop.abort())
   const { namespace, about } = (await readJson(request)) as Parameters<typeof diagnoseCluster>[2]
   try {
-    const upstream = await access.upstream(session, key)
+    const connection = await access.connection(session, key)
     const asked = {
       ...(namespace === undefined ? {} : { namespace }),
       ...(about === undefined ? {} : { about }),
       ...aroundCluster(frontDoor, session, key),
       signal: stop.signal,
     }
-    json(response, 200, await diagnoseCluster(scope.clock, upstream, asked))
+    json(response, 200, await diagnoseCluster(scope.clock, connection, asked))
   } catch (error) {
     if (!stop.signal.aborted) json(response, 502, { message: (error as Error).message })
   }

@@ -19,7 +19,8 @@ import { claims, volumes } from './detectors/storage.ts'
 import { addressless, virtualNetwork } from './detectors/virtual-network.ts'
 import { budgets, jobs, statefulSets } from './detectors/workloads.ts'
 import { familyOf, type Confidence, type Family, type Finding, type Found, type Subject } from './finding.ts'
-import type { Picture } from './picture.ts'
+import type { Pod } from '@aksel/api/types/core-v1'
+import { podRef, type Picture } from './picture.ts'
 import { ownerOf } from './pod-facts.ts'
 
 /** A detector is pure: the same picture gives the same findings. */
@@ -64,7 +65,8 @@ export interface Question {
 
 const rank: Readonly<Record<Confidence, number>> = { certain: 0, likely: 1, possible: 2 }
 
-export function diagnose(picture: Picture, question: Question = {}): readonly Finding[] {
+export function diagnose(seen: Picture, question: Question = {}): readonly Finding[] {
+  const picture: Known = { ...seen, podsByKey: new Map(seen.pods.map((pod) => [keyOf(podRef(pod)), pod])) }
   const all = detectors.flatMap((detect) => detect(picture))
   const told = withoutEchoes(picture, all)
   return grouped(picture, told)
@@ -73,8 +75,13 @@ export function diagnose(picture: Picture, question: Question = {}): readonly Fi
     .toSorted((left, right) => rank[left.confidence] - rank[right.confidence])
 }
 
+/** A hundred thousand pods are not gone through once for each of them. */
+interface Known extends Picture {
+  readonly podsByKey: ReadonlyMap<string, Pod>
+}
+
 /** What only repeats the cause that is told of a pod is left out: its deployment, its service, its Job. */
-function withoutEchoes(picture: Picture, all: readonly Found[]): readonly Found[] {
+function withoutEchoes(picture: Known, all: readonly Found[]): readonly Found[] {
   const explained = new Set(
     all
       .filter(({ subject }) => subject.kind === 'Pod')
@@ -96,7 +103,7 @@ function withoutEchoes(picture: Picture, all: readonly Found[]): readonly Found[
   })
 }
 
-function selects(picture: Picture, service: Subject, pods: readonly Subject[]): boolean {
+function selects(picture: Known, service: Subject, pods: readonly Subject[]): boolean {
   const found = picture.services.find(
     ({ metadata }) => metadata.namespace === service.namespace && metadata.name === service.name,
   )
@@ -108,22 +115,21 @@ function selects(picture: Picture, service: Subject, pods: readonly Subject[]): 
 }
 
 /** Replicas that fail alike are one finding. */
-function grouped(picture: Picture, all: readonly Found[]): readonly Finding[] {
-  const groups = new Map<string, Finding>()
+function grouped(picture: Known, all: readonly Found[]): readonly Finding[] {
+  const groups = new Map<string, { readonly first: Found; readonly others: Subject[] }>()
   for (const found of all) {
     const pod = found.subject.kind === 'Pod' ? podOf(picture, found.subject) : undefined
     const owner = pod === undefined ? found.subject : ownerOf(picture, pod)
     // Names and numbers of one replica differ in words that say the same.
     const key = `${found.id} ${keyOf(owner)} ${pod === undefined ? found.cause : found.symptom.replaceAll(/\d+/g, '#')}`
     const known = groups.get(key)
-    if (known === undefined) groups.set(key, { ...found, alsoAffected: [] })
-    else if (keyOf(known.subject) !== keyOf(found.subject))
-      groups.set(key, { ...known, alsoAffected: [...known.alsoAffected, found.subject] })
+    if (known === undefined) groups.set(key, { first: found, others: [] })
+    else if (keyOf(known.first.subject) !== keyOf(found.subject)) known.others.push(found.subject)
   }
-  return [...groups.values()]
+  return [...groups.values()].map(({ first, others }) => ({ ...first, alsoAffected: others }))
 }
 
-function concerns(picture: Picture, finding: Finding, about: Subject): boolean {
+function concerns(picture: Known, finding: Finding, about: Subject): boolean {
   const subjects = [finding.subject, ...finding.alsoAffected, ...finding.evidence.map(({ subject }) => subject)]
   return subjects.some((subject) => {
     if (keyOf(subject) === keyOf(about)) return true
@@ -134,8 +140,8 @@ function concerns(picture: Picture, finding: Finding, about: Subject): boolean {
   })
 }
 
-function podOf({ pods }: Picture, { namespace, name }: Subject) {
-  return pods.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+function podOf({ podsByKey }: Known, subject: Subject): Pod | undefined {
+  return podsByKey.get(keyOf(subject))
 }
 
 function keyOf({ kind, namespace = '', name }: Subject): string {

@@ -106,10 +106,17 @@ async function listAll<T extends KubernetesObject>(
       ...(token === undefined ? {} : { continue: token }),
       ...(signal === undefined ? {} : { signal }),
     })
-    items.push(...page.items)
+    // Who owns which field is of no interest, and is half of an object.
+    for (const item of page.items) items.push(withoutManagers(item))
     token = page.metadata.continue === '' ? undefined : page.metadata.continue
   } while (token !== undefined)
   return items
+}
+
+function withoutManagers<T extends KubernetesObject>(item: T): T {
+  if (item.metadata.managedFields === undefined) return item
+  const { managedFields: _, ...metadata } = item.metadata
+  return { ...item, metadata }
 }
 
 /** Of containers that ended badly or are not ready though they run: what they said last. */

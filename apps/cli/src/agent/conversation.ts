@@ -41,15 +41,19 @@ export const systemPrompt = [
   'Change something only when the operator has asked for it; each change is shown to the operator, who decides.',
 ].join('\n')
 
-/** Rejects with the model's error; ends after so many steps even where the model would go on. */
-export async function converse(question: string, settings: ConversationSettings): Promise<Answer> {
+/** `before`: what was said. Rejects with the model's error; ends after so many steps even where the model would go on. */
+export async function converse(
+  question: string,
+  settings: ConversationSettings,
+  before: readonly Turn[] = [],
+): Promise<Answer & { readonly turns: readonly Turn[] }> {
   const { model, tools, stepsMax, print } = settings
-  const turns: Turn[] = [{ role: 'user', text: question }]
+  const turns: Turn[] = [...before, { role: 'user', text: question }]
   const calls: Answer['calls'][number][] = []
   for (let step = 0; step < stepsMax; step++) {
     const reply = await model.reply(systemPrompt, turns, tools.offers)
-    if (reply.calls.length === 0) return { text: reply.text, calls }
     turns.push({ role: 'assistant', ...reply })
+    if (reply.calls.length === 0) return { text: reply.text, calls, turns }
     for (const call of reply.calls) {
       const { result, text } = await taken(call, settings)
       calls.push({ call, result })
@@ -57,7 +61,7 @@ export async function converse(question: string, settings: ConversationSettings)
     }
   }
   print(`Ended after ${stepsMax} steps.\n`)
-  return { text: 'No answer within the steps that are allowed.', calls }
+  return { text: 'No answer within the steps that are allowed.', calls, turns }
 }
 
 async function taken(

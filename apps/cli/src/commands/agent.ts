@@ -1,11 +1,14 @@
 // `aksel agent "…"`: asks in words. With a model it calls tools and shows each; without one it answers through diagnosis.
 
-import { createInterface } from 'node:readline/promises'
+import { createInterface, type Interface } from 'node:readline/promises'
 import { families } from '@aksel/diagnosis/finding'
 import { parseSubject } from '@aksel/diagnosis/subjects'
-import { converse, type Answer } from '../agent/conversation.ts'
+import { converse, type Answer, type ConversationSettings } from '../agent/conversation.ts'
 import { mcpTools } from '../agent/mcp-tools.ts'
-import type { Model, ModelSettings, ToolCall } from '../agent/model.ts'
+import type { Model, ModelSettings, ToolCall, Turn } from '../agent/model.ts'
+import { ownCommands } from '../agent/own-commands.ts'
+import { AgentShell } from '../agent/shell.ts'
+import { Runner } from '../mcp/command-runner.ts'
 import { CommandError } from '../command-error.ts'
 import type { CliOptions } from '../options.ts'
 import { runDiagnose } from './diagnose.ts'
@@ -22,37 +25,94 @@ export interface AgentFlags {
 
 const TOOL_SECONDS = 120
 
-export async function runAgent(options: CliOptions, question: string, flags: AgentFlags): Promise<number> {
+/** Without a question it is a conversation, line by line, until /exit or the end of the input. */
+export async function runAgent(options: CliOptions, question: string | undefined, flags: AgentFlags): Promise<number> {
   const { environment } = options
   const settings: ModelSettings = {
     model: flags.model ?? environment['AKSEL_MODEL'] ?? '',
     baseUrl: flags.baseUrl ?? environment['AKSEL_MODEL_URL'],
     apiKey: environment['AKSEL_MODEL_KEY'],
   }
-  if (settings.model === '') return withoutModel(options, question, flags)
+  if (settings.model === '' && question !== undefined) return withoutModel(options, question, flags)
+  if (question === undefined && flags.output === 'json') throw new CommandError('-o json wants a question.', 2)
   const json = flags.output === 'json'
   const print = (text: string): void => void (json ? process.stderr : process.stdout).write(text)
-  const model = await modelOf(settings)
+  const model = settings.model === '' ? undefined : await modelOf(settings)
   await using tools = await mcpTools(options, {
     level: 'readwrite',
     namespaces: flags.namespace === undefined ? [] : [flags.namespace],
     timeoutSeconds: TOOL_SECONDS,
   })
-  const answer = await asked(question, {
-    model,
-    tools,
-    stepsMax: flags.maxSteps,
-    showOutput: flags.showToolOutput === true,
-    print,
-    approve: (call) => approve(call, flags),
-  })
-  process.stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : `\n${answer.text}\n`)
-  return 0
+  // One reader of the terminal: questions and answers to "Do it?" come through the same lines.
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const conversation: Omit<ConversationSettings, 'model'> = {
+      tools,
+      stepsMax: flags.maxSteps,
+      showOutput: question !== undefined && flags.showToolOutput === true,
+      print,
+      approve: (call) => approve(lines, call, flags),
+    }
+    if (question === undefined) {
+      await talk(options, flags, { lines, print, model, conversation })
+      return 0
+    }
+    const { text, calls } = await asked(question, { ...conversation, model: model! })
+    process.stdout.write(json ? `${JSON.stringify({ text, calls }, null, 2)}\n` : `\n${text}\n`)
+    return 0
+  } finally {
+    lines.close()
+  }
 }
 
-async function asked(question: string, settings: Parameters<typeof converse>[1]): Promise<Answer> {
+interface Talk {
+  readonly lines: Interface
+  readonly print: (text: string) => void
+  readonly model: Model | undefined
+  readonly conversation: Omit<ConversationSettings, 'model'>
+}
+
+async function talk(
+  options: CliOptions,
+  flags: AgentFlags,
+  { lines, print, model, conversation }: Talk,
+): Promise<void> {
+  const isTerminal = process.stdin.isTTY
+  const runner = new Runner(options, { timeoutSeconds: TOOL_SECONDS })
+  const own = ownCommands(options, runner)
+  const shell = new AgentShell(
+    {
+      print,
+      offers: conversation.tools.offers,
+      ask: async (question, before) => {
+        if (model !== undefined) return asked(question, { ...conversation, model }, before)
+        await withoutModel(options, question, flags)
+        return { text: '', turns: before }
+      },
+      run: own.run,
+      shell: isTerminal ? own.shell : undefined,
+      keepFeedback: own.keepFeedback,
+    },
+    { showOutput: flags.showToolOutput === true },
+  )
+  print(
+    `${model === undefined ? 'No model is configured: diagnosis answers.' : 'Ask.'} /help shows what else there is.\n`,
+  )
+  const prompt = (): void => void (isTerminal && lines.prompt())
+  prompt()
+  for await (const line of lines) {
+    if (!(await shell.line(line))) break
+    prompt()
+  }
+}
+
+async function asked(
+  question: string,
+  settings: ConversationSettings,
+  before: readonly Turn[] = [],
+): Promise<Answer & { readonly turns: readonly Turn[] }> {
   try {
-    return await converse(question, settings)
+    return await converse(question, settings, before)
   } catch (error) {
     throw new CommandError(`The model does not answer: ${(error as Error).message}`)
   }
@@ -76,13 +136,11 @@ async function modelOf(settings: ModelSettings): Promise<Model> {
 }
 
 /** Only a person at a terminal can say yes. */
-async function approve(call: ToolCall, { interactive, output }: AgentFlags): Promise<boolean> {
+async function approve(lines: Interface, call: ToolCall, { interactive, output }: AgentFlags): Promise<boolean> {
   if (!interactive || output === 'json' || !process.stdin.isTTY) return false
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
   const said = await lines.question(
     `  This changes something: ${call.name} ${JSON.stringify(call.args)}\n  Do it? [y/N] `,
   )
-  lines.close()
   return /^y(?:es)?$/i.test(said.trim())
 }
 

@@ -14,6 +14,8 @@ import type { CliOptions } from '../options.ts'
 
 export interface FlowsFlags {
   readonly follow?: boolean
+  /** Seconds after which it ends by itself. */
+  readonly for?: number
   readonly namespace?: string
   readonly pod?: string
   readonly verdict?: string

@@ -39,7 +39,12 @@ export async function runTourCommand(options: CliOptions, flags: TourFlags): Pro
   print(`The tour runs in ${dataDir}${simulated ? ', with simulated nodes' : ''}.\n`)
   let results: readonly StepResult[] = []
   try {
-    const up = ['up', '--nodes', '2', ...(simulated ? ['--simulated'] : ['--network-policy', 'calico'])]
+    const up = [
+      'up',
+      '--nodes',
+      '2',
+      ...(simulated ? ['--simulated'] : ['--network-policy', 'calico', '--enable-acns']),
+    ]
     print(`\n  $ ./aksel ${up.join(' ')}\n`)
     const started = await run(up)
     if (started.code !== 0) throw new CommandError(`The cluster did not start:\n${started.output}`)

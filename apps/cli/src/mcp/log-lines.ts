@@ -28,21 +28,20 @@ export function readWindow(given: Readonly<Record<string, unknown>>, nowMs: numb
   if (untilMs - fromMs > DAY_MS) throw new ToolError('At most 24 hours are looked at.')
   if (nowMs - fromMs > PAST_MOST_DAYS * DAY_MS)
     throw new ToolError(`At most ${PAST_MOST_DAYS} days back are looked at.`)
-  const word = given['log_level'] ?? given['level'] ?? 'debug'
-  const level = levels.findIndex(
-    (each) =>
-      each ===
-      String(word)
-        .toLowerCase()
-        .replace(/^warning$/, 'warn'),
-  )
+  const word = textOf(given['log_level'] ?? given['level']) ?? 'debug'
+  const level = levels.findIndex((each) => each === word.toLowerCase().replace(/^warning$/, 'warn'))
   if (level === -1) throw new ToolError(`A level is one of ${levels.join(', ')}.`)
-  return { linesMax: lines, fromMs, untilMs, level, text: String(given['filter'] ?? '') }
+  return { linesMax: lines, fromMs, untilMs, level, text: textOf(given['filter']) ?? '' }
+}
+
+/** Undefined for what is no text. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 function timeOf(value: unknown, name: string): number | undefined {
   if (value === undefined) return undefined
-  const ms = Date.parse(String(value))
+  const ms = Date.parse(textOf(value) ?? '')
   if (Number.isNaN(ms)) throw new ToolError(`${name} is no time: an ISO 8601 text is wanted.`)
   return ms
 }
@@ -83,6 +82,6 @@ function isWithin(line: Readonly<Record<string, unknown>>, { fromMs, untilMs, le
 
 /** pino writes numbers: 30 is info. */
 function levelWord(level: unknown): string {
-  if (typeof level !== 'number') return String(level ?? '').toLowerCase()
+  if (typeof level !== 'number') return (textOf(level) ?? '').toLowerCase()
   return level >= 50 ? 'error' : level >= 40 ? 'warn' : level >= 30 ? 'info' : 'debug'
 }

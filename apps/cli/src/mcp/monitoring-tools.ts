@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { serverLog } from '../files.ts'
 import { quantityMilli, quantityUnits } from '@aksel/base/quantity'
 import { told, ToolError, type Runner } from './command-runner.ts'
-import { lastLines, readWindow, type LogWindow } from './log-lines.ts'
+import { lastLines, readWindow, textOf, type LogWindow } from './log-lines.ts'
 import { clusterParameters, looking } from './parameters.ts'
 
 const operations = ['metrics', 'resource_health', 'app_insights', 'diagnostics', 'control_plane_logs'] as const
@@ -287,7 +287,7 @@ async function controlPlaneLogs(
   given: Readonly<Record<string, unknown>>,
   nowMs: number,
 ): Promise<unknown> {
-  const name = String(given['log_category'] ?? '')
+  const name = textOf(given['log_category']) ?? ''
   const category = Object.hasOwn(logCategories, name) ? logCategories[name] : undefined
   if (category === undefined)
     throw new ToolError(

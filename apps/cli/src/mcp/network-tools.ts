@@ -146,10 +146,9 @@ async function observed(
   if (namespaces.length > 0 && (namespace === undefined || !namespaces.includes(namespace)))
     throw new ToolError(`Only these namespaces may be looked at: ${namespaces.join(', ')}. Give --namespace.`)
   if (!Number.isInteger(last) || last < 1) throw new ToolError('--last wants a number.')
-  const { code, text } = await run.aksel(['flows', '--follow', '-o', 'json', ...flags], seconds)
+  const { code, text } = await run.aksel(['flows', '--follow', '--for', String(seconds), '-o', 'json', ...flags])
+  if (code !== 0) throw new ToolError(text.trim())
   const lines = text.split('\n').filter((line) => line.startsWith('{'))
-  // Watching ends with the time; anything else is a refusal.
-  if (code !== 124 && lines.length === 0) throw new ToolError(text.trim())
   return lines.length === 0 ? `No such flow was seen within ${seconds} s.` : lines.slice(-last).join('\n')
 }
 
@@ -186,8 +185,8 @@ export function addFleet(server: McpServer, run: Runner, level: AccessLevel): vo
           // Asked all the same: the day that fleets are there, they are shown.
           const { body } = await run.arm
             .send<{ readonly value: readonly unknown[] }>({ method: 'GET', path })
-            .catch(() => ({ body: { value: undefined } }))
-          if (body.value !== undefined) return body.value
+            .catch(() => ({ body: { value: [] } }))
+          if (body.value.length > 0) return body.value
         }
         throw new ToolError(
           `There are no fleets on this server yet: ${operation} of a ${resource} does nothing. Clusters are listed one by one with call_az "aks list", and upgraded with "aks upgrade".`,

@@ -1,53 +1,8 @@
 // What the tour shows. Each chapter stands on the cluster alone: any of them can be taken by itself.
 
+import { networkChapters } from './network-chapters.ts'
+import { busybox, guest, inNamespace, webDeployment, yaml } from './objects.ts'
 import type { Chapter } from './step.ts'
-
-const busybox = 'docker.io/library/busybox:1.36'
-
-function yaml(...lines: readonly string[]): string {
-  return `${lines.join('\n')}\n`
-}
-
-function webDeployment(name: string, more: readonly string[] = []): string {
-  return yaml(
-    'apiVersion: apps/v1',
-    'kind: Deployment',
-    `metadata: {name: ${name}, namespace: tour}`,
-    'spec:',
-    '  replicas: 2',
-    `  selector: {matchLabels: {app: ${name}}}`,
-    '  template:',
-    `    metadata: {labels: {app: ${name}}}`,
-    '    spec:',
-    '      terminationGracePeriodSeconds: 1',
-    '      containers:',
-    '      - name: web',
-    `        image: ${busybox}`,
-    '        command: [sh, -c, "mkdir -p /www && echo hello from $HOSTNAME > /www/index.html && exec httpd -f -p 8080 -h /www"]',
-    '        ports: [{containerPort: 8080}]',
-    '        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}',
-    ...more,
-  )
-}
-
-function guest(name: string, role: string): string {
-  return yaml(
-    'apiVersion: v1',
-    'kind: Pod',
-    `metadata: {name: ${name}, namespace: tour, labels: {role: ${role}}}`,
-    'spec:',
-    '  terminationGracePeriodSeconds: 1',
-    `  containers: [{name: main, image: ${busybox}, command: [sleep, infinity]}]`,
-  )
-}
-
-const namespace = yaml('apiVersion: v1', 'kind: Namespace', 'metadata: {name: tour}')
-const inNamespace = {
-  say: 'Everything of the tour lives in a namespace of its own.',
-  run: 'kubectl apply -f -',
-  input: namespace,
-  shows: /namespace\/tour/,
-}
 
 export const chapters: readonly Chapter[] = [
   {
@@ -182,6 +137,7 @@ export const chapters: readonly Chapter[] = [
       },
     ],
   },
+  ...networkChapters,
   {
     name: 'storage',
     title: 'A disk that outlives its pod',
@@ -306,14 +262,6 @@ export const chapters: readonly Chapter[] = [
     ],
   },
   {
-    name: 'upgrade',
-    title: 'Before an upgrade',
-    say: 'What would stop an upgrade is told before it begins: for people, and for pipelines with an exit code and JUnit.',
-    steps: [
-      { say: 'Would it go through?', run: 'az aks upgrade -g aksel -n demo -k 1.36 --preflight -o table', shows: /./ },
-    ],
-  },
-  {
     name: 'copies',
     title: 'A copy to rehearse on',
     say: 'A running cluster is copied in a moment: objects, uids and versions stay, its nodes are simulated, its clock is its own.',
@@ -325,6 +273,58 @@ export const chapters: readonly Chapter[] = [
         shows: /demo[\s\S]*twin|twin[\s\S]*demo/,
       },
       { say: 'The copy goes.', run: 'az aks delete -g aksel -n twin --yes', shows: /^/ },
+    ],
+  },
+  {
+    name: 'upgrade',
+    title: 'An upgrade, and what would stop it',
+    say: 'What would stop an upgrade is told before it begins: for people, and for pipelines with an exit code and JUnit. Then it is done: the control plane, and its nodes one by one, drained and made anew.',
+    steps: [
+      inNamespace,
+      {
+        say: 'A web server of two replicas, which may lose one at a time.',
+        run: 'kubectl apply -f -',
+        input: `${webDeployment('open')}---\n${yaml(
+          'apiVersion: policy/v1',
+          'kind: PodDisruptionBudget',
+          'metadata: {name: open, namespace: tour}',
+          'spec: {minAvailable: 1, selector: {matchLabels: {app: open}}}',
+        )}`,
+        shows: /poddisruptionbudget\.policy\/open/,
+      },
+      {
+        say: 'It runs.',
+        run: 'kubectl rollout status deployment/open -n tour --timeout=120s',
+        shows: /successfully rolled out/,
+      },
+      { say: 'Would it go through?', run: 'az aks upgrade -g aksel -n demo -k 1.36 --preflight -o table', shows: /./ },
+      {
+        say: 'The control plane first.',
+        run: 'az aks upgrade -g aksel -n demo -k 1.36 --control-plane-only --yes --query kubernetesVersion',
+        shows: /1\.36/,
+      },
+      {
+        say: 'The API server is a newer one.',
+        run: 'kubectl version',
+        shows: /Server Version: v1\.36/,
+        withinSeconds: 30,
+      },
+      {
+        say: 'Its nodes follow: one more comes, one after the other is drained and made anew.',
+        run: 'az aks nodepool upgrade -g aksel --cluster-name demo -n nodepool1 -k 1.36 --yes --query provisioningState',
+        shows: /Succeeded/,
+      },
+      {
+        say: 'They are of the new version.',
+        run: "kubectl get nodes -o jsonpath='{.items[*].status.nodeInfo.kubeletVersion}'",
+        shows: /^v1\.36\.\d+ v1\.36\.\d+$/m,
+        withinSeconds: 30,
+      },
+      {
+        say: 'The web server is whole.',
+        run: 'kubectl rollout status deployment/open -n tour --timeout=120s',
+        shows: /successfully rolled out/,
+      },
     ],
   },
 ]

@@ -12,11 +12,12 @@ const MEMORY_NEAR_LIMIT = 0.9
 const NODE_BUSY = 0.9
 
 export function loadedContainers(picture: Picture): readonly Found[] {
+  const byPod = new Map(
+    picture.podMetrics.map((metrics) => [`${metrics.metadata?.namespace}/${metrics.metadata?.name}`, metrics]),
+  )
   return wantedPods(picture).flatMap((pod) => {
     const subject = podRef(pod)
-    const metrics = picture.podMetrics.find(
-      ({ metadata }) => metadata?.name === subject.name && metadata?.namespace === subject.namespace,
-    )
+    const metrics = byPod.get(`${subject.namespace}/${subject.name}`)
     return (metrics?.containers ?? []).flatMap(({ name, usage }): readonly Found[] => {
       const limits = pod.spec.containers?.find((container) => container.name === name)?.resources?.limits
       const top = `kubectl top pod ${subject.name} --containers${inNamespace(subject)}`
