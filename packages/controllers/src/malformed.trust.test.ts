@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import {
   daemonSets,
   deployments,
+  deviceTaintRules,
   endpointSlices,
   jobs,
   nodes,
@@ -17,41 +18,20 @@ import {
 } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import { createCaches } from '@aksel/runtime/caches'
-import type { Source } from '@aksel/runtime/controller'
+import type { Controller, Source } from '@aksel/runtime/controller'
 import { createAuthority, createServiceAccountKey } from '@aksel/runtime/pki'
+import { variantsOf } from '@aksel/testing/malformed'
 import { testScope } from '@aksel/testing/test-scope'
 import { controllersFor } from './all.ts'
+import { cloudNodeController } from './cloud-node/controller.ts'
+import { nodeRepairController } from './node-repair/controller.ts'
+import type { LoopParts } from './parts.ts'
 import { TestCluster } from './testing/cluster.ts'
 import { malformedRows } from './testing/malformed-rows.ts'
 import { newClaim, newDeployment, newJob, newStatefulSet, readyNode, template } from './testing/objects.ts'
 import { targetNodeOf } from './daemon-set/placement.ts'
 
 type Json = Readonly<Record<string, unknown>>
-
-/** Never changed: without them an object is none. */
-const kept = new Set(['metadata', 'name', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp', 'generation'])
-
-/** The object with one field missing or senseless, one variant a path; types stay, since the decoder keeps them. */
-function* variants(value: unknown, isTop = true): Generator<unknown> {
-  if (Array.isArray(value)) {
-    yield []
-    for (const [index, item] of value.entries()) for (const each of variants(item, false)) yield value.with(index, each)
-    return
-  }
-  if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) {
-      if (!(isTop && (key === 'metadata' || key === 'spec')) && !kept.has(key)) {
-        const { [key]: _, ...rest } = value as Json
-        yield rest
-      }
-      if (key === 'name' || key === 'namespace') continue
-      for (const each of variants(item, isTop && false)) yield { ...value, [key]: each }
-    }
-    return
-  }
-  if (typeof value === 'string') for (const each of ['', 'no sense!']) yield each
-  if (typeof value === 'number') for (const each of [0, -1]) yield each
-}
 
 const scope = testScope()
 const authority = await createAuthority(scope, { commonName: 'ca', years: 1 })
@@ -68,13 +48,26 @@ const keys = {
   tokenKey: await createServiceAccountKey(),
   loadBalancers,
   nodeIpam: { clusterCidrs: ['10.0.0.0/8'], masks: { 4: 24 } },
+  routes: {
+    routes: { list: () => Promise.resolve([]), ensure: () => Promise.resolve(), remove: () => Promise.resolve() },
+    isPodCidr: () => true,
+  },
+  deviceTaintRules,
 }
+const instance = { providerId: 'azure:///x', instanceType: 'Standard_D2s_v5', region: 'westeurope', zone: '1' }
+const machines = { mayRepair: () => Promise.resolve(true), repair: () => Promise.resolve() }
+/** Those of the manager and those of the server that has the machines. */
+const everyLoop = (parts: LoopParts): readonly Controller[] => [
+  ...controllersFor({ ...parts, ...keys }),
+  cloudNodeController({ ...parts, instances: { find: () => ({ ...instance, isShutDown: false }) } }),
+  nodeRepairController({ ...parts, machines }),
+]
 
 test('every kind that wakes a loop has a row below', () => {
   const cluster = new TestCluster(() => [])
   const caches = createCaches(scope, cluster.client)
   const seen = new Set(
-    controllersFor({ client: cluster.client, caches, ...keys }).flatMap(({ sources }) =>
+    everyLoop({ client: cluster.client, caches }).flatMap(({ sources }) =>
       (sources as readonly Source[]).map(({ type }) => type.kind),
     ),
   )
@@ -132,12 +125,11 @@ function seen(cluster: TestCluster): Json {
 
 for (const [type, object] of malformedRows as readonly (readonly [ResourceType, KubernetesObject])[]) {
   test(`no loop stops for a ${type.kind} with a field that is missing or makes no sense`, async () => {
-    await using cluster = new TestCluster((parts) => controllersFor({ ...parts, ...keys }))
+    await using cluster = new TestCluster(everyLoop)
     await cluster.client.create(nodes, readyNode('sound', '10.0.0.1'))
     let count = 0
-    for (const variant of variants(object)) {
+    for (const { metadata, ...rest } of variantsOf(object)) {
       count += 1
-      const { metadata, ...rest } = variant as KubernetesObject
       // Selectors of their own, so that they compete for nothing but attention.
       cluster.client.put(type, { ...rest, metadata: { ...metadata, name: `x-${count}` } } as KubernetesObject)
     }

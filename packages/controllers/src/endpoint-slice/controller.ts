@@ -16,7 +16,7 @@ import { addressFamilies, familiesOf, groupEndpoints } from './endpoints-of.ts'
 import type { AddressFamily } from './endpoints-of.ts'
 import { asksForShares, cpusByZone, withHints, type Hinted } from './hints.ts'
 import { planSlices } from './plan.ts'
-import { servicesWokenBy, selectedPods } from './service-pods.ts'
+import { indexServicePods, servicesWokenBy, selectedPods } from './service-pods.ts'
 import { labelsOf, managedByLabel, managerName, newSlice, serviceNameLabel } from './slice-object.ts'
 
 const serviceIndex = 'endpoint-slice/service'
@@ -72,6 +72,7 @@ class EndpointSliceLoop {
     this.#nodes = parts.caches.of(nodes)
     this.#slices = parts.caches.of(endpointSlices)
     this.#slices.addIndex(serviceIndex, serviceKeyOf)
+    indexServicePods(this.#services, this.#pods)
     this.#expectations = new Expectations(this.#slices)
   }
 

@@ -8,7 +8,7 @@ import { done } from '@aksel/runtime/controller'
 import type { Cache, Controller, Source } from '@aksel/runtime/controller'
 import { isSame } from '../canonical.ts'
 import { headlessLabel } from '../endpoint-slice/slice-object.ts'
-import { selectedPods, servicesWokenBy } from '../endpoint-slice/service-pods.ts'
+import { indexServicePods, selectedPods, servicesWokenBy } from '../endpoint-slice/service-pods.ts'
 import type { LoopParts } from '../parts.ts'
 import { isNamespaceTerminating } from '../pod-control.ts'
 import { planSubsets } from './plan.ts'
@@ -19,6 +19,7 @@ export function endpointsController({ client, caches }: LoopParts): Controller {
   const known: Cache<Service> = caches.of(services)
   const members: Cache<Pod> = caches.of(pods)
   const stored: Cache<Endpoints> = caches.of(endpoints)
+  indexServicePods(known, members)
   const own: Source<Service> = { type: services, keysOf: (now, before) => [keyOf((now ?? before)!)] }
   const changes: Source<Pod> = { type: pods, keysOf: (now, before) => servicesWokenBy(known, now, before) }
   const results: Source<Endpoints> = { type: endpoints, keysOf: (now, before) => [keyOf((now ?? before)!)] }

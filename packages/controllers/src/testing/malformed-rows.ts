@@ -10,6 +10,7 @@ import {
   customResourceDefinitions,
   daemonSets,
   deployments,
+  deviceTaintRules,
   endpointSlices,
   endpoints,
   horizontalPodAutoscalers,
@@ -376,6 +377,16 @@ export const malformedRows: readonly (readonly [ResourceType<never> | ResourceTy
       metadata: { name: 'x', namespace: 'kube-system' },
       type: 'bootstrap.kubernetes.io/token',
       data: { 'token-id': 'eA==', expiration: 'eA==', 'usage-bootstrap-signing': 'eA==' },
+    },
+  ],
+  [
+    deviceTaintRules,
+    {
+      metadata: { name: 'x' },
+      spec: {
+        deviceSelector: { driver: 'x', pool: 'x', device: 'x' },
+        taint: { key: 'x', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' },
+      },
     },
   ],
 ]
