@@ -34,7 +34,7 @@ function isInteger(text: string): boolean {
 
 /** Terms are alternatives; what a term holds must hold together. An empty term matches nothing. */
 export function matchesNode(selector: NodeSelector, node: Node): boolean {
-  return selector.nodeSelectorTerms.some((term) => matchesTerm(term, node))
+  return (selector.nodeSelectorTerms ?? []).some((term) => matchesTerm(term, node))
 }
 
 export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {

@@ -1,7 +1,7 @@
 // What a pod asks of a node, as numbers: its containers, or its largest init step, or what it says for itself as a whole.
 
 import type { Container, ContainerStatus, Pod } from '@aksel/api/types/core-v1'
-import { quantityMilli, quantityUnits } from '@aksel/base/quantity'
+import { QuantityError, quantityMilli, quantityUnits } from '@aksel/base/quantity'
 
 /** Amounts by resource name: cpu in millicores, everything else in its own unit. */
 export type Amounts = Readonly<Record<string, number>>
@@ -22,14 +22,23 @@ export function amountsOf(list: QuantityList | undefined): Amounts {
 const shortForm = /^(\d{1,12})(|m|Ki|Mi|Gi)$/
 const factors: Readonly<Record<string, number>> = { '': 1, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 }
 
-/** The common short spellings at once, the rest exactly. */
+/** The common short spellings at once, the rest exactly; what was stored and is no quantity counts as nothing. */
 export function amountOf(name: string, quantity: number | string): number {
   const match = shortForm.exec(String(quantity))
-  if (match === null) return name === 'cpu' ? quantityMilli(quantity) : quantityUnits(quantity)
+  if (match === null) return exactAmount(name, quantity)
   const digits = Number(match[1])
   if (match[2] === 'm') return name === 'cpu' ? digits : Math.ceil(digits / 1000)
   const units = digits * factors[match[2]!]!
   return name === 'cpu' ? units * 1000 : units
+}
+
+function exactAmount(name: string, quantity: number | string): number {
+  try {
+    return name === 'cpu' ? quantityMilli(quantity) : quantityUnits(quantity)
+  } catch (error) {
+    if (error instanceof QuantityError) return 0
+    throw error
+  }
 }
 
 /** Adds `more` into `sum`. */
@@ -52,7 +61,7 @@ type Counting = (container: Container) => Amounts
 function total(pod: Pod, counting: Counting): Amounts {
   const { spec } = pod
   const sum: Record<string, number> = {}
-  for (const container of spec.containers) add(sum, counting(container))
+  for (const container of spec.containers ?? []) add(sum, counting(container))
   if (spec.initContainers !== undefined && spec.initContainers.length > 0)
     withInitSteps(sum, spec.initContainers, counting)
   const whole = spec.resources?.requests

@@ -2,6 +2,7 @@
 // but their names.
 
 import type {
+  Container,
   NodeSelector,
   Pod,
   PodAffinityTerm,
@@ -87,7 +88,7 @@ function keyOfTemplate({ metadata, spec, status }: Pod): string {
   return JSON.stringify([
     metadata.namespace,
     metadata.labels,
-    spec.containers.map(partOfContainer),
+    spec.containers?.map(partOfContainer),
     spec.initContainers?.map(partOfContainer),
     spec.resources,
     spec.overhead,
@@ -137,7 +138,9 @@ function templateOf(pod: Pod, key: string): PodTemplate {
   const preferred = [
     ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ ...each, sign: 1 })),
     ...(anti?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ ...each, sign: -1 })),
-  ].map(({ weight, podAffinityTerm, sign }) => ({ ...termOf(podAffinityTerm), weight: weight * sign }))
+  ].flatMap(({ weight = 0, podAffinityTerm: term, sign }) =>
+    term === undefined ? [] : [{ ...termOf(term), weight: weight * sign }],
+  )
   const spread = spec.topologySpreadConstraints ?? []
   const spreadOf = (whenUnsatisfiable: string): readonly SpreadConstraint[] =>
     spread.filter((each) => each.whenUnsatisfiable === whenUnsatisfiable).map((each) => spreadConstraint(each, owner))
@@ -150,10 +153,8 @@ function templateOf(pod: Pod, key: string): PodTemplate {
     scoring,
     resourceKey: JSON.stringify([wanted, scoring]),
     ports: hostPortsOf(pod),
-    images: [
-      ...new Set([...(spec.initContainers ?? []), ...spec.containers].map(({ image }) => normalisedImage(image ?? ''))),
-    ],
-    containerCount: spec.containers.length + (spec.initContainers?.length ?? 0),
+    images: [...new Set(containersOf(pod).map(({ image }) => normalisedImage(image ?? '')))],
+    containerCount: containersOf(pod).length,
     nodeSelector,
     requiredNodes,
     preferredNodes,
@@ -208,7 +209,7 @@ function heldTerms(terms: {
 
 /** Every alternative names nodes: no other can match. */
 function onlyNodes(selector: NodeSelector | undefined): readonly string[] | undefined {
-  if (selector === undefined || selector.nodeSelectorTerms.length === 0) return undefined
+  if (selector === undefined || (selector.nodeSelectorTerms ?? []).length === 0) return undefined
   const names = new Set<string>()
   for (const { matchFields } of selector.nodeSelectorTerms) {
     const named = (matchFields ?? []).filter(({ key, operator }) => key === 'metadata.name' && operator === 'In')
@@ -220,7 +221,7 @@ function onlyNodes(selector: NodeSelector | undefined): readonly string[] | unde
 
 export function hostPortsOf(pod: Pod): readonly string[] {
   const ports: string[] = []
-  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+  for (const container of containersOf(pod)) {
     // A step that ends before the containers start holds no port beside them, but it must get it all the same.
     for (const { hostPort, hostIP, protocol } of container.ports ?? [])
       if (hostPort !== undefined && hostPort > 0)
@@ -232,4 +233,8 @@ export function hostPortsOf(pod: Pod): readonly string[] {
 /** A name without tag means the tag `latest`. */
 export function normalisedImage(name: string): string {
   return name.lastIndexOf(':') <= name.lastIndexOf('/') ? `${name}:latest` : name
+}
+
+function containersOf({ spec }: Pod): readonly Container[] {
+  return [...(spec.initContainers ?? []), ...(spec.containers ?? [])]
 }

@@ -84,7 +84,7 @@ function isAllowed({ allowedTopologies = [] }: StorageClass, node: Node): boolea
   if (allowedTopologies.length === 0) return true
   const labels = node.metadata.labels ?? {}
   return allowedTopologies.some((term) =>
-    (term.matchLabelExpressions ?? []).every(({ key, values }) => values.includes(labels[key] ?? '')),
+    (term.matchLabelExpressions ?? []).every(({ key, values }) => (values ?? []).includes(labels[key] ?? '')),
   )
 }
 

@@ -40,7 +40,7 @@ function diskOf(
   if (ebs !== undefined) return { id: `ebs ${ebs.volumeID}`, readOnly: ebs.readOnly === true, shares: false }
   if (iscsi !== undefined) return { id: `iscsi ${iscsi.iqn}`, readOnly: iscsi.readOnly === true, shares: true }
   if (rbd === undefined) return undefined
-  const id = `rbd ${[...rbd.monitors].sort().join()} ${rbd.pool ?? 'rbd'} ${rbd.image}`
+  const id = `rbd ${[...(rbd.monitors ?? [])].sort().join()} ${rbd.pool ?? 'rbd'} ${rbd.image}`
   return { id, readOnly: rbd.readOnly === true, shares: true }
 }
 
