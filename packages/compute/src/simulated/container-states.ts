@@ -30,7 +30,7 @@ export function running(
 ): ContainerStatus {
   const { before, time, ready } = facts
   const ended = before?.state?.terminated ?? before?.lastState?.terminated
-  const restartCount = before === undefined || ended === undefined ? 0 : before.restartCount + 1
+  const restartCount = before === undefined || ended === undefined ? 0 : (before.restartCount ?? 0) + 1
   const resources = container.resources
   return {
     name: container.name,

@@ -20,8 +20,9 @@ export class DueQueue implements Disposable {
     this.#clock = clock
   }
 
-  /** Calls `run` once after the delay; disposing the answer cancels it. */
+  /** Calls `run` once after the delay; disposing the answer cancels it. Throws RangeError for a delay that is no number. */
   after(delayMs: number, run: () => void): Disposable {
+    if (Number.isNaN(delayMs)) throw new RangeError('Cannot wait for a time that is no number')
     const due: Due = { dueMs: this.#clock.monotonicMs() + Math.max(0, delayMs), order: (this.#order += 1), run }
     this.#push(due)
     this.#arm()

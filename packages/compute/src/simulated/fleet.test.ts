@@ -4,43 +4,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { leases, nodes, pods } from '@aksel/api/resources'
 import type { Pod } from '@aksel/api/types/core-v1'
-import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { FakeClient } from '@aksel/testing/fake-client'
 import { testScope, type TestScope } from '@aksel/testing/test-scope'
 import { DueQueue } from './due-queue.ts'
 import { faultsAnnotation, type Fault } from './faults.ts'
 import { openFleet } from './fleet.ts'
-
-function specOf(index: number): MachineSpec {
-  return {
-    name: `n${index}`,
-    clusterId: 'c',
-    vmSize: 'Standard_D2s_v5',
-    vcpus: 2,
-    memoryBytes: 8 * 1024 ** 3,
-    nodeImage: 'image',
-    maxPods: 110,
-    labels: {},
-    taints: [],
-    subnetId: 's',
-    boot: {
-      kubernetesVersion: '1.35.7',
-      nodeUrl: '',
-      tunnelSocket: '',
-      clusterDns: '10.0.0.10',
-      clusterDomain: 'cluster.local',
-      serviceCidr: '10.0.0.0/16',
-      podCidr: `10.244.${index}.0/24`,
-    },
-  }
-}
+import { machineSpec } from './testing/machine-spec.ts'
 
 async function withFleet(count: number, work: (scope: TestScope, client: FakeClient) => Promise<void>): Promise<void> {
   using scope = testScope()
   const client = new FakeClient(scope)
   await using fleet = openFleet(scope, client)
   for (let index = 0; index < count; index += 1)
-    fleet.add({ client: () => client, spec: specOf(index), address: `198.18.0.${index}` })
+    fleet.add({ client: () => client, spec: machineSpec(index), address: `198.18.0.${index}` })
   await scope.clock.run(1)
   await work(scope, client)
 }
@@ -60,7 +36,7 @@ test('a simulated node counts the devices that its machine is said to have, and 
   using scope = testScope()
   const client = new FakeClient(scope)
   await using fleet = openFleet(scope, client)
-  const spec = { ...specOf(0), devices: { 'nvidia.com/gpu': 4 } }
+  const spec = { ...machineSpec(0), devices: { 'nvidia.com/gpu': 4 } }
   fleet.add({ client: () => client, spec, address: '198.18.0.0' })
   await scope.clock.run(1)
   const node = client.peek(nodes, 'n0')!
@@ -146,7 +122,7 @@ test('a pod that is deleted leaves, and a failed write is tried again', async ()
     },
   })
   await using fleet = openFleet(scope, client)
-  fleet.add({ client: () => client, spec: specOf(0), address: '198.18.0.0' })
+  fleet.add({ client: () => client, spec: machineSpec(0), address: '198.18.0.0' })
   await scope.clock.run(1)
   await client.create(pods, podOn('n0'))
   await scope.clock.run(5000)

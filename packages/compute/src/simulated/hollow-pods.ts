@@ -37,6 +37,8 @@ interface Track {
   timer?: Disposable | undefined
   /** Its removal was asked for at this revision. */
   removedAt?: string | undefined
+  /** When that was: one that does not go and changes all the same is not asked again at once, for ever. */
+  removedMs?: number
 }
 
 export class HollowPods {
@@ -92,12 +94,17 @@ export class HollowPods {
     const stage = this.#stageOf(key, track, faults)
     if (stage === undefined) return
     if (stage.kind === 'remove' && isAskedFor(track)) return
-    if (stage.kind === 'wait') {
-      track.timer = this.#options.due.after(stage.afterMs, () => this.#drive(key, track))
+    const waitMs = stage.kind === 'wait' ? stage.afterMs : stage.kind === 'remove' ? this.#restMs(track) : 0
+    if (waitMs > 0 || stage.kind === 'wait') {
+      track.timer = this.#options.due.after(waitMs, () => this.#drive(key, track))
       return
     }
     track.writing = true
     void this.#write(key, track)
+  }
+
+  #restMs({ removedMs }: Track): number {
+    return removedMs === undefined ? 0 : removedMs + RETRY_MS - this.#scope.clock.monotonicMs()
   }
 
   #stageOf(key: string, track: Track, faults: NodeFaults): Stage | undefined {
@@ -109,7 +116,8 @@ export class HollowPods {
       nodeAddress,
       faults,
       ...(options === undefined ? {} : { options }),
-      exactMs: (time) => (time === undefined ? 0 : (track.exact.get(time) ?? Date.parse(time))),
+      // A time that is none is long past.
+      exactMs: (time) => (time === undefined ? 0 : (track.exact.get(time) ?? (Date.parse(time) || 0))),
     })
   }
 
@@ -162,6 +170,7 @@ export class HollowPods {
       await client.delete(pods, ref, { gracePeriodSeconds: 0, ...preconditions })
       // A finalizer may hold it back: asking again changes nothing until it does.
       track.removedAt = pod.metadata.resourceVersion
+      track.removedMs = this.#scope.clock.monotonicMs()
       return
     }
     const nowMs = this.#scope.clock.now()

@@ -1,5 +1,6 @@
 // Init containers of a simulated pod: one after another, side-cars going on beside what follows.
 
+import { restartsAfter } from '@aksel/api/pod-restarts'
 import type { ContainerStatus, Pod } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { running, terminated, waiting } from './container-states.ts'
@@ -36,7 +37,7 @@ export function initStage(pod: Pod, facts: StageFacts, options: StageOptions): I
     const end = before?.state?.terminated ?? before?.lastState?.terminated
     const startedMs = before?.state?.running === undefined ? undefined : facts.exactMs(before.state.running.startedAt)
     if (startedMs === undefined && end !== undefined) {
-      const attempts = before!.restartCount
+      const attempts = before!.restartCount ?? 0
       const backOffMs = attempts === 0 ? 0 : Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (attempts - 1))
       const waitMs = facts.exactMs(end.finishedAt) + backOffMs - facts.nowMs
       if (waitMs > 0) return held(pod, facts, { statuses, changed, waitMs })
@@ -53,14 +54,18 @@ export function initStage(pod: Pod, facts: StageFacts, options: StageOptions): I
     const reason = exitCode === 0 ? 'Completed' : 'Error'
     statuses[index] = { ...terminated(pod, spec, { time, exitCode, reason, before: again }), ready: exitCode === 0 }
     changed = true
-    if (exitCode !== 0) return failed(pod, facts, statuses)
+    if (exitCode !== 0) return failed(pod, facts, { statuses, isFinal: !restartsAfter(pod.spec, spec, exitCode) })
   }
   return { kind: 'done', statuses }
 }
 
-function failed(pod: Pod, facts: StageFacts, init: readonly ContainerStatus[]): InitOutcome {
-  const phase = pod.spec.restartPolicy === 'Never' ? 'Failed' : 'Pending'
-  const containers = pod.spec.containers.map((container) => waiting(container, 'PodInitializing'))
+function failed(
+  pod: Pod,
+  facts: StageFacts,
+  { statuses: init, isFinal }: { readonly statuses: readonly ContainerStatus[]; readonly isFinal: boolean },
+): InitOutcome {
+  const phase = isFinal ? 'Failed' : 'Pending'
+  const containers = (pod.spec.containers ?? []).map((container) => waiting(container, 'PodInitializing'))
   return { kind: 'stage', stage: statusStage(pod, facts, { phase, containers, init }) }
 }
 
@@ -70,6 +75,6 @@ function held(
   now: { readonly statuses: readonly ContainerStatus[]; readonly changed: boolean; readonly waitMs: number },
 ): InitOutcome {
   if (!now.changed) return { kind: 'stage', stage: { kind: 'wait', afterMs: now.waitMs } }
-  const containers = pod.spec.containers.map((container) => waiting(container, 'PodInitializing'))
+  const containers = (pod.spec.containers ?? []).map((container) => waiting(container, 'PodInitializing'))
   return { kind: 'stage', stage: statusStage(pod, facts, { phase: 'Pending', containers, init: now.statuses }) }
 }

@@ -237,3 +237,44 @@ test('a running pod whose resources are spelled in another order is where it sho
   const running = { ...pod, status: { ...started.status, containerStatuses: [stored] } }
   assert.equal(stageAt(running, 1), undefined)
 })
+
+test('a container’s own restart policy and rules stand before the pod’s', () => {
+  const rule = (action: string, ...values: number[]) => ({ action, exitCodes: { operator: 'In', values } })
+  const podWith = (exitCodes: readonly number[], container: Partial<Pod['spec']['containers'][number]>): Pod =>
+    podOf({
+      options: { runSeconds: 1, exitCodes },
+      spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i', resources: {}, ...container }] },
+    })
+  const outcomes = [
+    podWith([1], {}),
+    podWith([1, 0], { restartPolicy: 'OnFailure' }),
+    podWith([42, 0], { restartPolicy: 'Never', restartPolicyRules: [rule('Restart', 42)] }),
+    podWith([41], { restartPolicy: 'Never', restartPolicyRules: [rule('Restart', 42)] }),
+  ].map((pod) => history(pod, 30).at(-1))
+  assert.deepEqual(outcomes, [
+    '1 Failed: exit 1',
+    '2 Succeeded: exit 0 (1)',
+    '2 Succeeded: exit 0 (1)',
+    '1 Failed: exit 41',
+  ])
+})
+
+test('a container that ends by a rule for all restarts them all, with the init steps', () => {
+  const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [7] } }]
+  const containers = [
+    { name: 'main', image: 'i', resources: {}, restartPolicy: 'Never', restartPolicyRules: rules },
+    { name: 'other', image: 'i', resources: {} },
+  ]
+  const initContainers = [
+    { name: 'init', image: 'i', resources: {} },
+    { name: 'side', image: 'i', resources: {}, restartPolicy: 'Always' },
+  ]
+  const options = { containers: { main: { runSeconds: 1, exitCodes: [7, 0] } } }
+  const pod = podOf({ options, spec: { restartPolicy: 'Always', containers, initContainers } })
+  assert.deepEqual(history(pod, 30).slice(0, 4), [
+    '0 Running ready: exit 0, up, up, up',
+    '1 Running: exit 0, up, exit 7, up',
+    '1 Running ready: exit 0 (1), up (1), up (1), up (1)',
+    '2 Running: exit 0 (1), up (1), exit 0 (1), up (1)',
+  ])
+})

@@ -1,6 +1,7 @@
 // What a simulated node makes of a pod: declared stages instead of containers. Pure: a pod in, the next status out.
 
 import { deepEqual } from '@aksel/api/deep-equal'
+import { matchingRestartRule, restartsAfter } from '@aksel/api/pod-restarts'
 import type { ContainerStatus, Pod, PodStatus } from '@aksel/api/types/core-v1'
 import { formatTime } from '@aksel/base/clock'
 import { running, terminated, waiting, type ContainerSpec } from './container-states.ts'
@@ -42,7 +43,7 @@ function starting(pod: Pod, facts: StageFacts, options: StageOptions): Stage | u
   const init = initStage(pod, facts, options)
   if (init.kind === 'stage') return init.stage
   const time = formatTime(facts.nowMs)
-  const containers = pod.spec.containers.map((container) =>
+  const containers = (pod.spec.containers ?? []).map((container) =>
     running(pod, container, { time, ready: isReadyAfter(forContainer(options, container.name), 0) }),
   )
   return statusStage(pod, facts, { phase: 'Running', containers, init: init.statuses })
@@ -51,12 +52,17 @@ function starting(pod: Pod, facts: StageFacts, options: StageOptions): Stage | u
 /** A pod that runs: its containers become ready, end, and start again. */
 function ongoing(pod: Pod, facts: StageFacts, options: StageOptions): Stage | undefined {
   const before = new Map(pod.status?.containerStatuses?.map((status) => [status.name, status]))
-  const turns = pod.spec.containers.map((container) =>
+  const all = restartOfAll(pod, facts, options, before)
+  if (all !== undefined) return all
+  const turns = (pod.spec.containers ?? []).map((container) =>
     turn(pod, container, { facts, options: forContainer(options, container.name), before: before.get(container.name) }),
   )
   const containers = turns.map(({ status }) => status)
-  const codes = containers.map(({ state }) => state?.terminated?.exitCode)
-  const over = codes.every((code) => code !== undefined && !restarts(pod, code))
+  const codes = containers.map(({ state }) => state?.terminated && (state.terminated.exitCode ?? 0))
+  const over = (pod.spec.containers ?? []).every((container, index) => {
+    const code = codes[index]
+    return code !== undefined && !restartsAfter(pod.spec, container, code)
+  })
   const phase = !over ? 'Running' : codes.every((code) => code === 0) ? 'Succeeded' : 'Failed'
   const init = pod.status?.initContainerStatuses ?? []
   const next = statusStage(pod, facts, {
@@ -88,14 +94,57 @@ function turn(pod: Pod, container: ContainerSpec, { facts, options, before }: Tu
   const end = before?.state?.terminated ?? before?.lastState?.terminated
   if (before === undefined || end === undefined)
     return { status: running(pod, container, { time, ready: isReadyAfter(options, 0), before }), changed: true }
-  if (before.state?.terminated !== undefined && !restarts(pod, end.exitCode)) return { status: before, changed: false }
-  const backOffMs = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** Math.max(0, before.restartCount - 1))
-  const waitMs = before.restartCount === 0 ? 0 : facts.exactMs(end.finishedAt) + backOffMs - facts.nowMs
+  if (before.state?.terminated !== undefined && !restartsAfter(pod.spec, container, end.exitCode ?? 0))
+    return { status: before, changed: false }
+  const { backOffMs, waitMs } = restOf(before, end, facts)
   if (waitMs <= 0)
     return { status: running(pod, container, { time, ready: isReadyAfter(options, 0), before }), changed: true }
   if (before.state?.waiting !== undefined) return { status: before, changed: false, waitMs }
   const message = `back-off ${backOffMs / 1000}s restarting failed container=${container.name} pod=${pod.metadata.name}`
   return { status: waiting(container, 'CrashLoopBackOff', { message, before }), changed: true }
+}
+
+/** One that ended for the first time starts again at once. */
+function restOf(
+  { restartCount = 0 }: ContainerStatus,
+  { finishedAt }: { readonly finishedAt?: string },
+  facts: StageFacts,
+): { readonly backOffMs: number; readonly waitMs: number } {
+  const backOffMs = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** Math.max(0, restartCount - 1))
+  return { backOffMs, waitMs: restartCount === 0 ? 0 : facts.exactMs(finishedAt) + backOffMs - facts.nowMs }
+}
+
+/** A container ended by whose rule all start again, the init steps included: they do when that one has rested. */
+function restartOfAll(
+  pod: Pod,
+  facts: StageFacts,
+  options: StageOptions,
+  statuses: ReadonlyMap<string, ContainerStatus>,
+): Stage | undefined {
+  const cause = (pod.spec.containers ?? []).find((container) => {
+    const end = statuses.get(container.name)?.state?.terminated
+    return end !== undefined && matchingRestartRule(container, end.exitCode ?? 0)?.action === 'RestartAllContainers'
+  })
+  if (cause === undefined) return undefined
+  const status = statuses.get(cause.name)!
+  const { waitMs } = restOf(status, status.state!.terminated!, facts)
+  if (waitMs > 0) return { kind: 'wait', afterMs: waitMs }
+  const time = formatTime(facts.nowMs)
+  const ended = (container: ContainerSpec, before: ContainerStatus | undefined): ContainerStatus =>
+    before?.state?.terminated === undefined
+      ? terminated(pod, container, { time, exitCode: 137, reason: 'RestartingAllContainers', before })
+      : before
+  const containers = (pod.spec.containers ?? []).map((container) => {
+    const ready = isReadyAfter(forContainer(options, container.name), 0)
+    return running(pod, container, { time, ready, before: ended(container, statuses.get(container.name)) })
+  })
+  const known = new Map(pod.status?.initContainerStatuses?.map((each) => [each.name, each]))
+  const init = (pod.spec.initContainers ?? []).map((container) => {
+    const begun = running(pod, container, { time, ready: true, before: ended(container, known.get(container.name)) })
+    if (container.restartPolicy === 'Always') return begun
+    return { ...terminated(pod, container, { time, exitCode: 0, reason: 'Completed', before: begun }), ready: true }
+  })
+  return statusStage(pod, facts, { phase: 'Running', containers, init })
 }
 
 function runningTurn(
@@ -141,7 +190,7 @@ function resourcesOf(container: ContainerSpec): Partial<ContainerStatus> {
 /** Asked to go: the containers end, whoever waits for the outcome of a held-back pod sees it, then it is removed. */
 function leaving(pod: Pod, facts: StageFacts, ended: boolean): Stage | undefined {
   const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000
-  const askedMs = Date.parse(pod.metadata.deletionTimestamp!) - graceMs
+  const askedMs = (Date.parse(pod.metadata.deletionTimestamp!) || 0) - graceMs
   let seconds = 0
   try {
     seconds = stageOptionsOf(pod, facts.options).terminationSeconds ?? 0
@@ -153,7 +202,7 @@ function leaving(pod: Pod, facts: StageFacts, ended: boolean): Stage | undefined
   const heldBack = (pod.metadata.finalizers ?? []).length > 0
   if (!heldBack || ended) return { kind: 'remove' }
   const time = formatTime(facts.nowMs)
-  const containers = pod.spec.containers.map((container) => {
+  const containers = (pod.spec.containers ?? []).map((container) => {
     const before = pod.status?.containerStatuses?.find(({ name }) => name === container.name)
     if (before?.state?.terminated !== undefined) return before
     return terminated(pod, container, { time, exitCode: 143, reason: 'Error', before })
@@ -163,7 +212,7 @@ function leaving(pod: Pod, facts: StageFacts, ended: boolean): Stage | undefined
 
 function evicted(pod: Pod, facts: StageFacts): Stage {
   const time = formatTime(facts.nowMs)
-  const containers = pod.spec.containers.map((container) => {
+  const containers = (pod.spec.containers ?? []).map((container) => {
     const before = pod.status?.containerStatuses?.find(({ name }) => name === container.name)
     return terminated(pod, container, { time, exitCode: 137, reason: 'Error', before })
   })
@@ -186,7 +235,7 @@ function pastDeadline(pod: Pod, facts: StageFacts): Stage | undefined {
   const waitMs = facts.exactMs(pod.status.startTime) + seconds * 1000 - facts.nowMs
   if (waitMs > 0) return { kind: 'wait', afterMs: waitMs }
   const time = formatTime(facts.nowMs)
-  const containers = pod.spec.containers.map((container) => {
+  const containers = (pod.spec.containers ?? []).map((container) => {
     const before = pod.status?.containerStatuses?.find(({ name }) => name === container.name)
     return terminated(pod, container, { time, exitCode: 137, reason: 'Error', before })
   })
@@ -213,7 +262,7 @@ function held(
 ): Stage | undefined {
   const known = pod.status?.containerStatuses?.[0]?.state?.waiting
   if (known?.reason === why.reason && known.message === why.message) return undefined
-  const containers = pod.spec.containers.map((container) => waiting(container, why.reason, why))
+  const containers = (pod.spec.containers ?? []).map((container) => waiting(container, why.reason, why))
   const init = (pod.spec.initContainers ?? []).map((container) => waiting(container, 'PodInitializing'))
   return statusStage(pod, facts, { phase: 'Pending', containers, init })
 }
@@ -226,11 +275,6 @@ function startDelayMs(pod: Pod, { startSeconds = 0, jitterSeconds = 0 }: StageOp
 
 function isReadyAfter({ ready, readySeconds = 0 }: StageOptions, ranMs: number): boolean {
   return ready !== false && ranMs >= readySeconds * 1000
-}
-
-function restarts(pod: Pod, exitCode: number): boolean {
-  const policy = pod.spec.restartPolicy ?? 'Always'
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
 
 function isCritical(pod: Pod): boolean {
