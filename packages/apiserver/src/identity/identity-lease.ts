@@ -13,9 +13,9 @@ import type { Hooks } from '../hooks.ts'
 const namespace = 'kube-system'
 const label = 'apiserver.kubernetes.io/identity'
 const component = 'kube-apiserver'
-/** Upstream's. Its servers renew every ten seconds; six times in the lease's life are enough, and leave idle clusters asleep. */
+/** Upstream's, both. */
 const LEASE_SECONDS = 3600
-const RENEW_EVERY_MS = 600_000
+const RENEW_EVERY_MS = 10_000
 const RETRY_MS = 10_000
 const COLLECT_EVERY_MS = 3_600_000
 
