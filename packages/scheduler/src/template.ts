@@ -138,8 +138,8 @@ function templateOf(pod: Pod, key: string): PodTemplate {
   const preferred = [
     ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ ...each, sign: 1 })),
     ...(anti?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ ...each, sign: -1 })),
-  ].flatMap(({ weight = 0, podAffinityTerm: term, sign }) =>
-    term === undefined ? [] : [{ ...termOf(term), weight: weight * sign }],
+  ].flatMap(({ weight, podAffinityTerm: term, sign }) =>
+    term === undefined ? [] : [{ ...termOf(term), weight: (weight ?? 0) * sign }],
   )
   const spread = spec.topologySpreadConstraints ?? []
   const spreadOf = (whenUnsatisfiable: string): readonly SpreadConstraint[] =>

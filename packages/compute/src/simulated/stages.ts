@@ -106,10 +106,11 @@ function turn(pod: Pod, container: ContainerSpec, { facts, options, before }: Tu
 
 /** One that ended for the first time starts again at once. */
 function restOf(
-  { restartCount = 0 }: ContainerStatus,
+  status: ContainerStatus,
   { finishedAt }: { readonly finishedAt?: string },
   facts: StageFacts,
 ): { readonly backOffMs: number; readonly waitMs: number } {
+  const restartCount = status.restartCount ?? 0
   const backOffMs = Math.min(RESTART_LAST_MS, RESTART_FIRST_MS * 2 ** Math.max(0, restartCount - 1))
   return { backOffMs, waitMs: restartCount === 0 ? 0 : facts.exactMs(finishedAt) + backOffMs - facts.nowMs }
 }
