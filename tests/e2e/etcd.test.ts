@@ -1,4 +1,5 @@
-// The shop on etcd: `up --store etcd://…` with nodes that are simulated, down and up again, a move to the log and back to work.
+// The shop on an etcd of three members, with TLS and a user: `up --store etcd://…` with nodes that are simulated, down and up again, a
+// move to the log and back to work; and two servers side by side, of which one goes on with what the other was doing when it was killed.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -13,7 +14,7 @@ test(
   'the shop runs on etcd, comes back after a restart and a kill, is copied, and moves to the log with all its objects',
   { timeout: 300_000 },
   async () => {
-    await using etcd = await startEtcd({ tls: true })
+    await using etcd = await startEtcd({ members: 3, tls: true, userBelow: '/aksel/' })
     const folder = await mkdtemp(join(tmpdir(), e2ePrefix))
     const environment = { AKSEL_DATA: folder }
     await using plugin = await startKmsPlugin()
@@ -97,5 +98,98 @@ test(
       await runProgram([join(repositoryRoot, 'aksel'), 'down', '--purge'], { environment })
       await rm(folder, { recursive: true, force: true })
     }
+  },
+)
+
+/** One server of several on a store. */
+class Server {
+  readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  async run(...args: readonly string[]): Promise<Outcome> {
+    const outcome = await runProgram([join(repositoryRoot, 'aksel'), ...args], {
+      environment: { AKSEL_DATA: this.folder },
+    })
+    assert.equal(outcome.code, 0, `aksel ${args.join(' ')}: ${outcome.stdout}${outcome.stderr}`)
+    return outcome
+  }
+
+  async json<T>(...args: readonly string[]): Promise<T> {
+    return JSON.parse((await this.run(...args, '-o', 'json')).stdout) as T
+  }
+
+  async kill(): Promise<void> {
+    const { pid } = JSON.parse(await readFile(join(this.folder, 'server', 'server.json'), 'utf8')) as { pid: number }
+    process.kill(pid, 'SIGKILL')
+  }
+
+  async down(): Promise<void> {
+    await runProgram([join(repositoryRoot, 'aksel'), 'down', '--purge'], { environment: { AKSEL_DATA: this.folder } })
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+interface Pool {
+  readonly name: string
+  readonly count: number
+  readonly provisioningState: string
+}
+
+test(
+  'two servers on one etcd are one Resource Manager: what the first was doing when it was killed, the second finishes',
+  { timeout: 300_000 },
+  async () => {
+    await using etcd = await startEtcd({ members: 3, tls: true, userBelow: '/aksel/' })
+    await using stack = new AsyncDisposableStack()
+    const open = async (): Promise<Server> => {
+      const server = new Server(await mkdtemp(join(tmpdir(), e2ePrefix)))
+      stack.defer(() => server.down())
+      return server
+    }
+    const [first, second] = [await open(), await open()]
+    await first.run('up', '--simulated', '--nodes', '2', '--store', etcd.url)
+    // It finds the group and the cluster that are there, in the same subscription, and knows of nothing to make.
+    await second.run('up', '--simulated', '--store', etcd.url)
+    const idOf = async (server: Server): Promise<string> =>
+      (await server.json<{ id: string }>('az', 'aks', 'show', '-g', 'aksel', '-n', 'demo')).id
+    assert.equal(await idOf(second), await idOf(first))
+    const pools = (server: Server): Promise<readonly Pool[]> =>
+      server.json('az', 'aks', 'nodepool', 'list', '-g', 'aksel', '--cluster-name', 'demo')
+    const add = 'az aks nodepool add -g aksel --cluster-name demo'.split(' ')
+    // Ordered at the second, made by the first.
+    await second.run(...add, '-n', 'other', '-c', '1')
+    assert.deepEqual(
+      (await pools(first)).map(({ name, count, provisioningState }) => [name, count, provisioningState]),
+      [
+        ['nodepool1', 2, 'Succeeded'],
+        ['other', 1, 'Succeeded'],
+      ],
+    )
+    await first.run(...add, '-n', 'flight', '-c', '150', '--no-wait')
+    await first.kill()
+    assert.equal((await pools(second)).find(({ name }) => name === 'flight')?.provisioningState, 'Creating')
+    const late = AbortSignal.timeout(150_000)
+    for (let state = ''; state !== 'Succeeded'; late.throwIfAborted()) {
+      state = (await pools(second)).find(({ name }) => name === 'flight')?.provisioningState ?? 'none'
+      assert.match(state, /^(?:Creating|Succeeded)$/)
+    }
+    await second.run('kubectl', 'wait', 'node', '--all', '--for=condition=Ready', '--timeout=60s')
+    const nodes = (await second.run('kubectl', 'get', 'nodes', '-o', 'name')).stdout.trim().split('\n')
+    assert.equal(nodes.length, 153)
+    // The first comes back, and is the one that waits now: it has no nodes of its own, and what is ordered at it is done.
+    await first.run('up', '--simulated')
+    await first.run('az', 'aks', 'nodepool', 'delete', '-g', 'aksel', '--cluster-name', 'demo', '-n', 'other', '--yes')
+    assert.deepEqual(
+      (await pools(second)).map(({ name }) => name),
+      ['flight', 'nodepool1'],
+    )
+    assert.equal((await first.run('kubectl', 'get', 'nodes', '-o', 'name')).stdout.trim().split('\n').length, 152)
+    await first.run('az', 'aks', 'create', '-g', 'aksel', '-n', 'twin', '-c', '1', '--no-ssh-key')
+    await second.run('az', 'aks', 'delete', '-g', 'aksel', '-n', 'twin', '--yes')
+    const left = await etcd.control('get', '/aksel/clusters/', '--prefix', '--keys-only')
+    assert.equal(new Set(left.match(/\/aksel\/clusters\/[0-9a-f]{12}\//g)).size, 1)
   },
 )

@@ -6,7 +6,7 @@ import { openedStore } from '@aksel/apiserver/encryption/opened-store'
 import type { ArchiveFacts, WrittenArchive } from '@aksel/provider/cluster-archives'
 import { copyInto, readArchive, writeArchive } from '@aksel/store/archive'
 import { nodeDisk } from '@aksel/store/node-disk'
-import type { KeyValue, Store } from '@aksel/store/store'
+import type { Guard, KeyValue, Store } from '@aksel/store/store'
 import type { ApiServerFiles } from './api-server-files.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import { detach, leaveNodes, removeObjects, type OwnStores } from './own-stores.ts'
@@ -84,9 +84,9 @@ export class Archives {
   }
 
   /** All that a cluster has stored, wherever it is. Idempotent. */
-  async remove(record: ClusterRecord): Promise<void> {
+  async remove(record: ClusterRecord, guards: readonly Guard[] = []): Promise<void> {
     await this.#own.remove(record.key)
-    if (record.ownStore !== true) await removeObjects(this.#options.store, `clusters/${record.key}/`)
+    if (record.ownStore !== true) await removeObjects(this.#options.store, `clusters/${record.key}/`, guards)
   }
 
   async #fill(record: ClusterRecord, path: string): Promise<ClusterRecord> {

@@ -11,7 +11,7 @@ import type { ApiSwitches } from './api-switches.ts'
 import type { ApiAccess, ControlPlaneSpec, ControlPlaneState, KeyRotations } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
 import { readJson, writeDurableFile } from '@aksel/host/durable-file'
-import type { Store } from '@aksel/store/store'
+import type { Guard, KeyValue, Store } from '@aksel/store/store'
 
 export interface ClusterRecord {
   /** Short and safe in paths: 12 hex digits of the id's SHA-256. */
@@ -165,10 +165,20 @@ export class FileRecords implements ClusterRecords {
   }
 }
 
-/** In the store that several servers share, so that each of them serves every cluster. */
+/** Another server changed the record since it was read here. */
+export class RecordChangedError extends Error {
+  constructor(record: ClusterRecord) {
+    super(`The control plane of "${record.spec.id}" was changed by another server meanwhile`)
+    this.name = 'RecordChangedError'
+  }
+}
+
+/** In the store that several servers share, so that each of them serves every cluster. What one has not seen it does not overwrite. */
 export class StoreRecords implements ClusterRecords {
   static readonly prefix = 'hub/control-planes/'
   readonly #store: Store
+  /** Where each stood when it was last seen. */
+  readonly #revisions = new Map<string, number>()
 
   constructor(store: Store) {
     this.#store = store
@@ -176,18 +186,39 @@ export class StoreRecords implements ClusterRecords {
 
   async readAll(): Promise<readonly ClusterRecord[]> {
     const { items } = await this.#store.range({ prefix: StoreRecords.prefix })
-    return items.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as ClusterRecord)
+    return items.map((item) => this.seen(item))
   }
 
+  /** What others wrote. */
+  seen({ value, modRevision }: Pick<KeyValue, 'value' | 'modRevision'>): ClusterRecord {
+    const record = JSON.parse(Buffer.from(value).toString()) as ClusterRecord
+    this.#revisions.set(record.key, Math.max(modRevision, this.#revisions.get(record.key) ?? 0))
+    return record
+  }
+
+  /** It was removed by another. */
+  gone(key: string): void {
+    this.#revisions.delete(key)
+  }
+
+  /** Holds while the record is as it was last seen here, or absent. */
+  guardOf(key: string): Guard {
+    return { kind: 'revision', key: `${StoreRecords.prefix}${key}`, modRevision: this.#revisions.get(key) ?? 0 }
+  }
+
+  /** Rejects with a RecordChangedError where what stands is not what was last seen here. */
   async write(record: ClusterRecord): Promise<void> {
     const key = `${StoreRecords.prefix}${record.key}`
-    await this.#store.transact({
-      guards: [],
+    const result = await this.#store.transact({
+      guards: [this.guardOf(record.key)],
       writes: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(record)) }],
     })
+    if (!result.committed) throw new RecordChangedError(record)
+    this.#revisions.set(record.key, Math.max(result.revision, this.#revisions.get(record.key) ?? 0))
   }
 
   async remove(key: string): Promise<void> {
     await this.#store.transact({ guards: [], writes: [{ kind: 'delete', key: `${StoreRecords.prefix}${key}` }] })
+    this.#revisions.delete(key)
   }
 }

@@ -37,11 +37,14 @@ export async function runElected(scope: Scope, options: LoopOptions): Promise<vo
   await Promise.all([...loops.map((loop) => stand(scope, options, loop, shared)), besides(scope, options, shared)])
 }
 
-/** Loops for the machines of this host, which no other server can run: nobody elects them. */
+/** Loops for the machines that this server has, which no other can run: nobody elects them. */
 async function besides(scope: Scope, options: LoopOptions, shared: SharedCaches): Promise<void> {
-  if (options.machines === undefined) return
-  await using caches = shared.take()
-  await runMachineLoops(scope, { ...options, machines: options.machines }, caches.caches)
+  const { machines, record } = options
+  if (machines === undefined) return
+  await machines.whileHere(scope, record.spec.id, async (own) => {
+    await using caches = shared.take()
+    await runMachineLoops(own, { ...options, machines }, caches.caches)
+  })
 }
 
 async function stand(scope: Scope, options: LoopOptions, loop: Loop, shared: SharedCaches): Promise<void> {

@@ -20,7 +20,7 @@ import type {
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
-import type { Store } from '@aksel/store/store'
+import type { Guard, Store } from '@aksel/store/store'
 import { checkSwitches, switchesKnownTo, type ApiSwitches } from './api-switches.ts'
 import { Archives } from './archives.ts'
 import {
@@ -32,6 +32,7 @@ import {
   type ClusterRecords,
 } from './cluster-record.ts'
 import { issuerOf, type ControlPlane } from './control-plane.ts'
+import { followRecords } from './followed-records.ts'
 import { DeprecatedUses } from './deprecated-uses.ts'
 import { BootstrapTokens } from './node-credentials.ts'
 import { OwnStores } from './own-stores.ts'
@@ -54,6 +55,10 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   readonly #scope: Scope
   readonly #options: EmbeddedEngineOptions
   readonly #files: ClusterRecords
+  /** Set where other servers keep their records in the same store. */
+  readonly #shared: StoreRecords | undefined
+  /** What was read of the records at the beginning is at least as new. */
+  #readAt = 0
   readonly #own: OwnStores
   readonly #archives: Archives
   readonly #uses: DeprecatedUses
@@ -84,12 +89,14 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
         },
       },
     )
-    this.#files = options.sharedAs === undefined ? new FileRecords(options.dataDir) : new StoreRecords(options.store)
+    this.#shared = options.sharedAs === undefined ? undefined : new StoreRecords(options.store)
+    this.#files = this.#shared ?? new FileRecords(options.dataDir)
   }
 
   static async open(scope: Scope, options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
     const engine = new EmbeddedEngine(scope, options)
     const { switches = {} } = options
+    engine.#readAt = options.store.revision
     const records = await engine.#files.readAll()
     await checkSwitches(switches)
     for (const { spec, switches: own } of records) await checkSwitches({ ...own, ...switches }, spec.kubernetesVersion)
@@ -106,46 +113,30 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   async resume(): Promise<void> {
     const wanted = [...this.#records.values()].filter(({ state }) => state === 'Running')
     await Promise.all(wanted.map((record) => this.#planes.keep(record)))
-    if (this.#options.sharedAs !== undefined) this.#follow()
+    if (this.#shared === undefined) return
+    const known = (): Iterable<ClusterRecord> => [...this.#records.values()]
+    const take = (record: ClusterRecord, isGone: boolean): Promise<void> => this.#take(record, isGone)
+    followRecords(this.#scope, { store: this.#options.store, records: this.#shared, known, take }, this.#readAt)
   }
 
   /** What other servers make, stop and delete, happens here too. */
-  #follow(): void {
-    const { store } = this.#options
-    const log = (error: unknown): void =>
-      this.#scope.log.error('a cluster of another server was not followed', { error })
-    store.watch({
-      prefix: StoreRecords.prefix,
-      afterRevision: store.revision,
-      signal: this.#scope.signal,
-      deliver: ({ events }) => {
-        for (const event of events) {
-          const { value } = event.kind === 'put' ? event.item : event.previous
-          const record = JSON.parse(Buffer.from(value).toString()) as ClusterRecord
-          this.#take(record, event.kind === 'delete').catch(log)
-        }
-      },
-      ended: (error) => {
-        if (error.kind === 'Compacted') this.#follow()
-      },
-    })
-  }
-
   async #take(record: ClusterRecord, isGone: boolean): Promise<void> {
     const { id } = record.spec
-    if (isGone || record.state === 'Stopped') await this.#planes.halt(id)
     if (isGone) {
+      this.#shared?.gone(record.key)
       this.#records.delete(id)
       this.#places.free(record.index)
-      return
+      return this.#planes.halt(id)
     }
     this.#records.set(id, record)
     this.#places.know(record.index)
+    if (record.state === 'Stopped') return this.#planes.halt(id)
     const plane = this.#planes.find(id)
     plane?.configureAuthentication(record.authentication ?? {})
     plane?.recheckPeers()
     await this.#planes.haltOlder(record)
-    for (let attempt = 1; record.state === 'Running' && !this.#scope.signal.aborted; attempt++) {
+    const isWanted = (): boolean => this.#records.get(id)?.state === 'Running' && !this.#scope.signal.aborted
+    for (let attempt = 1; isWanted(); attempt++) {
       try {
         return void (await this.#planes.ensure(record))
       } catch {
@@ -216,7 +207,9 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     this.#tokens.forget(id)
     const record = this.#records.get(id)
     if (record === undefined) return
-    await this.#archives.remove(record)
+    // The others stop serving it, before it is taken away under them.
+    if (this.#shared !== undefined && record.state === 'Running') await this.#save({ ...record, state: 'Stopped' })
+    await this.#archives.remove(record, this.#guards(record))
     await this.#files.remove(record.key)
     await this.#uses.forget(record.key)
     this.#records.delete(id)
@@ -339,7 +332,10 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     const index = await this.#places.take()
     try {
       const { sharedAs, switches } = this.#options
-      return await this.#save(await newClusterRecord(this.#scope, { spec, index, madeBy: sharedAs, switches }))
+      const record = await newClusterRecord(this.#scope, { spec, index, madeBy: sharedAs, switches })
+      // Another server may have written to an earlier cluster of this id while that was deleted.
+      if (this.#shared !== undefined) await this.#archives.remove(record, this.#guards(record))
+      return await this.#save(record)
     } catch (error) {
       this.#places.free(index)
       throw error
@@ -350,6 +346,11 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     const record = this.#records.get(id)
     if (record === undefined) throw new Error(`There is no control plane for "${id}"`)
     return record
+  }
+
+  /** Whoever was stopped in between and wakes must not take away what another server has made meanwhile. */
+  #guards({ key }: ClusterRecord): readonly Guard[] {
+    return this.#shared === undefined ? [] : [this.#shared.guardOf(key)]
   }
 
   async #save(record: ClusterRecord): Promise<ClusterRecord> {

@@ -5,6 +5,7 @@ import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
 import { readJson, writeDurableFile } from '@aksel/host/durable-file'
+import type { Store } from '@aksel/store/store'
 
 export interface FrontDoorIdentity {
   readonly authority: KeyPair
@@ -23,6 +24,40 @@ export async function frontDoorIdentity(scope: Scope, dataDir: string): Promise<
   const path = join(dataDir, 'server', 'identity.json')
   const known = await readJson<FrontDoorIdentity>(path)
   if (known !== undefined) return known
+  const identity = await newIdentity(scope)
+  await writeDurableFile(path, JSON.stringify(identity))
+  return identity
+}
+
+const sharedKey = 'hub/identity/front-door'
+
+/**
+ * One for all servers that share the store: whoever trusts one of them trusts each, and finds the same subscription there. The first
+ * brings its own. It is kept in the data folder too, where it stays when the store is moved to a log.
+ */
+export async function sharedFrontDoorIdentity(
+  scope: Scope,
+  { store, dataDir }: { readonly store: Store; readonly dataDir: string },
+): Promise<FrontDoorIdentity> {
+  const path = join(dataDir, 'server', 'identity.json')
+  const read = async (): Promise<FrontDoorIdentity | undefined> => {
+    const stored = await store.get(sharedKey)
+    return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored.value).toString()) as FrontDoorIdentity)
+  }
+  const shared = await read()
+  if (shared === undefined) {
+    const own = await frontDoorIdentity(scope, dataDir)
+    await store.transact({
+      guards: [{ kind: 'revision', key: sharedKey, modRevision: 0 }],
+      writes: [{ kind: 'put', key: sharedKey, value: Buffer.from(JSON.stringify(own)) }],
+    })
+  }
+  const identity = shared ?? (await read())!
+  await writeDurableFile(path, JSON.stringify(identity))
+  return identity
+}
+
+async function newIdentity(scope: Scope): Promise<FrontDoorIdentity> {
   const authority = await createAuthority(scope, { commonName: 'Aksel local authority', years: 10 })
   const serving = await issue(scope, authority, {
     commonName: 'localhost',
@@ -31,7 +66,7 @@ export async function frontDoorIdentity(scope: Scope, dataDir: string): Promise<
     usages: ['server'],
     days: CERTIFICATE_DAYS,
   })
-  const identity: FrontDoorIdentity = {
+  return {
     authority,
     serving,
     tokenKey: await createServiceAccountKey(),
@@ -40,8 +75,6 @@ export async function frontDoorIdentity(scope: Scope, dataDir: string): Promise<
     clientId: uuid(scope.random),
     clientSecret: Buffer.from(scope.random.nextBytes(30)).toString('base64url'),
   }
-  await writeDurableFile(path, JSON.stringify(identity))
-  return identity
 }
 
 /** What a client needs to know: the certificate to trust and a file with the rest. */

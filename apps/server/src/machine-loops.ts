@@ -20,6 +20,8 @@ export interface MachinesOfClusters {
   readonly providers: () => readonly MachineProvider[]
   /** Whether the resource provider lets a machine be repaired by itself. */
   readonly mayRepair: (clusterId: string, name: string) => Promise<boolean>
+  /** Does the work while the cluster's machines are this server's, as often as that begins. Resolves when the scope ends. */
+  readonly whileHere: (scope: Scope, clusterId: string, work: (scope: Scope) => Promise<void>) => Promise<void>
 }
 
 export async function runMachineLoops(

@@ -6,7 +6,7 @@ import type { Scope } from '@aksel/base/scope'
 import { restoreArchive } from '@aksel/store/archive'
 import { openLogStore } from '@aksel/store/log-store'
 import { nodeDisk } from '@aksel/store/node-disk'
-import type { Put, Delete, Store } from '@aksel/store/store'
+import type { Delete, Guard, Put, Store } from '@aksel/store/store'
 
 export class OwnStores {
   readonly #scope: Scope
@@ -93,13 +93,15 @@ async function commit(store: Store, writes: readonly (Put | Delete)[]): Promise<
     await store.transact({ guards: [], writes: writes.slice(at, at + 100) })
 }
 
-const DELETE_BATCH = 500
+/** etcd takes 128 changes at once. */
+const DELETE_BATCH = 100
 
-/** A control plane that is gone leaves no key behind. */
-export async function removeObjects(store: Store, prefix: string): Promise<void> {
+/** A control plane that is gone leaves no key behind. Rejects where a guard does not hold: what stands there is another's by now. */
+export async function removeObjects(store: Store, prefix: string, guards: readonly Guard[] = []): Promise<void> {
   for (;;) {
     const { items } = await store.range({ prefix, limit: DELETE_BATCH })
     if (items.length === 0) return
-    await store.transact({ guards: [], writes: items.map(({ key }) => ({ kind: 'delete', key })) })
+    const { committed } = await store.transact({ guards, writes: items.map(({ key }) => ({ kind: 'delete', key })) })
+    if (!committed) throw new Error(`Nothing below "${prefix}" is removed: another server made it anew`)
   }
 }

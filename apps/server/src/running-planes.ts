@@ -146,7 +146,9 @@ export class RunningPlanes {
     // Machines and fabric belong to the host that made them: elsewhere the cluster is served without. A fork has none: what its
     // objects name is its original's.
     const isOurs = sharedAs === undefined || record.madeBy === sharedAs
-    const drives = isOurs && record.fork === undefined
+    // One that several servers may come to work on has nothing that is this host's.
+    const isBound = sharedAs === undefined || record.spec.fabricAddress !== undefined
+    const drives = isOurs && isBound && record.fork === undefined
     const ours = { ...(fabric === undefined ? {} : { fabric }), ...(diskImages === undefined ? {} : { diskImages }) }
     const { fabricAddress: _, ...spec } = record.spec
     const keyspace = await this.#records.keyspace(record)
@@ -155,7 +157,7 @@ export class RunningPlanes {
       return await startControlPlane(this.#scopeOf(record), {
         ...rest,
         ...(drives ? ours : {}),
-        ...(isOurs && machines !== undefined ? { machines } : {}),
+        ...(machines === undefined ? {} : { machines }),
         candidate: sharedAs ?? hostName(dataDir),
         isAlone: sharedAs === undefined,
         record: drives ? record : { ...record, spec },

@@ -12,7 +12,7 @@ import { openAuditLog } from './audit-log.ts'
 import { openDesktop } from './desktop-mount.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { azureThrottling, localThrottling } from '@aksel/arm/front-door/throttle'
-import { frontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
+import { frontDoorIdentity, sharedFrontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
 import { openHost } from './host-parts.ts'
 import { FileRecords } from './cluster-record.ts'
 import { chosenStore, hostName, isShared, openStore } from './open-store.ts'
@@ -40,6 +40,8 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const log = started.use(await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog))
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const late: { providers: readonly MachineProvider[]; frontDoor?: FrontDoor } = { providers: [] }
+  const opened = Promise.withResolvers<FrontDoor>()
+  const sharedAs = isShared(chosen) ? hostName(dataDir) : undefined
   const engine = started.use(
     await EmbeddedEngine.open(scope, {
       store,
@@ -53,8 +55,12 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       machines: {
         providers: () => late.providers,
         mayRepair: async (id, name) => (await late.frontDoor?.mayRepair(id, name)) ?? false,
+        whileHere: async (own, id, work) => {
+          const frontDoor = await Promise.race([opened.promise, ended(own.signal)])
+          await frontDoor?.whileOnDuty(own, id, work)
+        },
       },
-      ...(isShared(chosen) ? { sharedAs: hostName(dataDir) } : {}),
+      ...(sharedAs === undefined ? {} : { sharedAs }),
       ...(host === undefined ? {} : { fabric: host.fabric, diskImages: host.diskImages }),
     }),
   )
@@ -69,7 +75,9 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   late.providers = host === undefined ? [simulated] : [host.machines, simulated]
   const machines = (wantsSimulated: boolean): MachineProvider =>
     wantsSimulated || host === undefined ? simulated : host.machines
-  const identity = await frontDoorIdentity(scope, dataDir)
+  const identity = await (sharedAs === undefined
+    ? frontDoorIdentity(scope, dataDir)
+    : sharedFrontDoorIdentity(scope, { store, dataDir }))
   let armUrl = ''
   const desktop = openDesktop(scope, {
     engine,
@@ -85,6 +93,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       machines,
       ...(host === undefined ? {} : { fabric: host.fabric }),
       simulatedByDefault: host === undefined,
+      ...(sharedAs === undefined ? {} : { sharing: { name: sharedAs, hasHost: host !== undefined } }),
       identity: {
         tenantId: identity.tenantId,
         clients: [{ clientId: identity.clientId, clientSecret: identity.clientSecret }],
@@ -104,6 +113,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   // Its sockets end before the front door waits for the last of them.
   started.use(desktop)
   late.frontDoor = frontDoor
+  opened.resolve(frontDoor)
   armUrl = await listen(frontDoor, options, {
     cert: identity.serving.certificatePem,
     key: identity.serving.keyPem,
@@ -112,6 +122,11 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   await frontDoor.resume()
   const resources = started.move()
   return { armUrl, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+function ended(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return Promise.resolve(undefined)
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
 }
 
 function bothSinks(log: AuditSink, webhook: AuditSink | undefined): AuditSink {

@@ -13,6 +13,8 @@ import { readArchive } from '@aksel/store/archive'
 import { checkLog } from '@aksel/store/check-log'
 import { moveInto, moveToLog } from '@aksel/store/move'
 import { nodeDisk } from '@aksel/store/node-disk'
+import { bindGroups } from '@aksel/arm/sharing/bound-groups'
+import { ResourceStore } from '@aksel/arm/store-keyspace'
 import { FileRecords, StoreRecords } from './cluster-record.ts'
 import {
   checkStoreName,
@@ -111,6 +113,9 @@ async function moveToEtcd(dataDir: string, from: string, to: string): Promise<{ 
     const moved = await moveInto(target, source, { others, progress: progress() })
     const shared = new StoreRecords(target)
     for (const { ownStore: _, ...record } of records) await shared.write({ ...record, madeBy: hostName(dataDir) })
+    // Machines and networks stay on this host, and so does the work on whatever has any.
+    if (records.some(({ spec }) => spec.fabricAddress !== undefined))
+      await bindGroups(new ResourceStore(target), hostName(dataDir))
     return moved
   } finally {
     for (const { key } of theirs) await own.close(key)

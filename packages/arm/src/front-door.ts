@@ -53,6 +53,8 @@ import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { moveRoutes } from './resource-providers/resources/move-routes.ts'
 import { tagRoutes } from './resource-providers/resources/tag-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
+import { Duty, type Sharing } from './sharing/duty.ts'
+import { hearOthers, releaseMachines } from './sharing/sharers.ts'
 import { Steps } from './steps.ts'
 import { ResourceStore } from './store-keyspace.ts'
 
@@ -81,6 +83,8 @@ export interface FrontDoorOptions {
   readonly strict?: boolean
   /** How many requests a caller has; absent: as many as it likes. */
   readonly throttling?: Throttling
+  /** Set where other servers use the same store: then each resource is worked on by one of them. */
+  readonly sharing?: Sharing
   /** Served on the same addresses, beside Resource Manager. */
   readonly mounts?: readonly Mount[]
 }
@@ -101,6 +105,8 @@ export interface FrontDoor extends AsyncDisposable {
   idle(): Promise<void>
   /** False for a machine that is off by order, goes, or is being worked on. Ids in lower case. */
   mayRepair(clusterId: string, machine: string): Promise<boolean>
+  /** Does the work while this server works on what lies under the id; at once and once where it shares its store with nobody. */
+  whileOnDuty(scope: Scope, id: string, work: (scope: Scope) => Promise<void>): Promise<void>
 }
 
 /** Ends with the scope's signal for reconciling, with disposal for listening. */
@@ -116,12 +122,15 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...(options.commandRuntime === undefined ? {} : { commandRuntime: options.commandRuntime }),
     simulatedByDefault: options.simulatedByDefault === true,
   }
+  const { sharing } = options
+  const duty = sharing === undefined ? undefined : new Duty(scope, { store, suppliers, sharing })
   const steps = new Steps()
   const reconciler = new Reconciler(scope, {
     store,
     suppliers,
     steps,
     subscriptionIds: options.subscriptions.map(({ subscriptionId }) => subscriptionId),
+    ...(duty === undefined ? {} : { duty }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const at = new Date(scope.clock.now()).toISOString()
@@ -136,11 +145,12 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     tenantId: options.identity.tenantId,
     region: options.region ?? 'eastus',
     strict: options.strict === true,
+    ...(sharing === undefined ? {} : { sharing }),
     stepOf: (id) => steps.of(id),
     wake: (id) => reconciler.wake(id),
   }
   const dispatcher = new Dispatcher(scope)
-  const runner = new DeploymentRunner(scope, { hub, dispatcher })
+  const runner = new DeploymentRunner(scope, { hub, dispatcher, ...(duty === undefined ? {} : { duty }) })
   const rows = [
     ...signInRoutes(options.identity, tokens),
     ...subscriptionRoutes(hub),
@@ -179,6 +189,28 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const throttle = options.throttling === undefined ? {} : { throttle: new Throttle(options.throttling) }
   const servers: FastifyInstance[] = []
+  const resume = async (): Promise<void> => {
+    await reconciler.resume()
+    await runner.resume()
+  }
+  let standing: Promise<void> | undefined
+  const share = async (name: string, own: Duty): Promise<void> => {
+    const provider = options.machines(true)
+    if (!(await own.wasLast())) await releaseMachines(scope, own, provider, name)
+    hearOthers(scope, store, own, {
+      told: (id) => (isDeployment(id) ? void runner.told(id) : reconciler.told(id)),
+      missed: () => void resume(),
+    })
+    standing = own.stand({
+      begin: resume,
+      end: async () => {
+        await reconciler.leave()
+        await runner.leave()
+        // A server that stops keeps them: it may well be the next to work again.
+        if (!scope.signal.aborted) await releaseMachines(scope, own, provider, name)
+      },
+    })
+  }
   return {
     async listen({ host, port, tls }) {
       const { identity, mounts = [] } = options
@@ -187,16 +219,22 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
       return (await server.listen({ host, port })).replace(/^http:/, 'https:')
     },
     async resume() {
-      await reconciler.resume()
-      await runner.resume()
+      if (duty !== undefined) await share(sharing!.name, duty)
+      await resume()
     },
     async idle() {
       await runner.idle()
       await reconciler.idle()
     },
     mayRepair: (clusterId, machine) => mayRepair(store, clusterId, machine),
+    whileOnDuty: (own, id, work) => (duty === undefined ? work(own) : duty.whileOnDuty(own, id, work)),
     async [Symbol.asyncDispose]() {
+      await standing
       await Promise.all(servers.map((server) => server.close()))
     },
   }
+}
+
+function isDeployment(id: string): boolean {
+  return /\/providers\/microsoft\.resources\/deployments\//i.test(id)
 }

@@ -7,6 +7,7 @@ import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider, NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { Scope } from '@aksel/base/scope'
 import type { ApplicationRoutingWish } from './resource-providers/container-service/application-routing.ts'
+import type { Sharing } from './sharing/duty.ts'
 import type { ResourceStore } from './store-keyspace.ts'
 
 export interface Subscription {
@@ -70,6 +71,8 @@ export interface Hub {
   readonly region: string
   /** Properties without effect are refused rather than recorded. */
   readonly strict: boolean
+  /** Where several servers share the store: who this one is among them. */
+  readonly sharing?: Sharing
   /** What is being done for a cluster or pool right now, in words. */
   readonly stepOf: (resourceId: string) => string | undefined
   /** Something about this cluster or group was written. */

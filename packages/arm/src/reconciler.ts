@@ -7,7 +7,8 @@ import type { Suppliers } from './hub.ts'
 import { pruneOperations } from './operations.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord } from './records.ts'
 import type { Steps } from './steps.ts'
-import { keys, type ResourceStore } from './store-keyspace.ts'
+import type { Duty, Turn } from './sharing/duty.ts'
+import { keys, TermOverError, type ResourceStore } from './store-keyspace.ts'
 import {
   failCluster,
   parentGroupId,
@@ -35,6 +36,9 @@ interface Worker {
   /** Ends the waiting of the pass that runs. */
   interrupt: AbortController
   failures: number
+  /** Another server asked, or a list was gone through: where the work is not ours, nobody else is asked. */
+  isTold: boolean
+  turn?: Turn
   done: Promise<void>
 }
 
@@ -47,6 +51,8 @@ export interface ReconcilerParts {
   readonly steps?: Steps
   /** Absent: everything is worked on. */
   readonly subscriptionIds?: readonly string[]
+  /** Where several servers share the store: what of it is this one's. */
+  readonly duty?: Duty
 }
 
 export class Reconciler {
@@ -55,6 +61,8 @@ export class Reconciler {
   readonly #limits: ReconcileLimits
   readonly #workers = new Map<string, Worker>()
   readonly #seen: Seen = nothingSeen()
+  /** In the term that this server works in, where one bounds it. */
+  #seenInTerm: Seen = nothingSeen()
 
   constructor(scope: Scope, parts: ReconcilerParts) {
     this.#scope = childScope(scope, { component: 'arm-reconciler' })
@@ -64,15 +72,31 @@ export class Reconciler {
 
   /** Something about this cluster or group was written. */
   wake(id: string): void {
+    this.#wake(id, false)
+  }
+
+  /** The same, where whoever asked knows that another server may work on it. */
+  told(id: string): void {
+    this.#wake(id, true)
+  }
+
+  #wake(id: string, isTold: boolean): void {
     const key = id.toLowerCase()
     const running = this.#workers.get(key)
     if (running !== undefined) {
       running.news = true
+      running.isTold &&= isTold
       running.interrupt.abort(new DOMException('there is news', 'AbortError'))
       return
     }
     if (this.#scope.signal.aborted) return
-    const worker: Worker = { news: true, interrupt: new AbortController(), failures: 0, done: Promise.resolve() }
+    const worker: Worker = {
+      news: true,
+      interrupt: new AbortController(),
+      failures: 0,
+      isTold,
+      done: Promise.resolve(),
+    }
     this.#workers.set(key, worker)
     worker.done = this.#work(key, worker)
       .catch((error: unknown) => this.#broken(key, error))
@@ -80,7 +104,7 @@ export class Reconciler {
         this.#workers.delete(key)
         this.#parts.steps?.clear(key)
         // News that came after the last look would be lost with the worker.
-        if (worker.news) this.wake(key)
+        if (worker.news) this.#wake(key, worker.isTold)
       })
   }
 
@@ -94,9 +118,9 @@ export class Reconciler {
     )
     for (const { value } of all) {
       if (!('id' in value) || !this.#isOurs(value.id)) continue
-      if (value.kind === 'cluster') this.wake(value.id)
-      if (value.kind === 'document' && isNetworkId(value.id) && hasOperation(value)) this.wake(value.id)
-      if (value.kind === 'group' && value.progress.deleting === true) this.wake(value.id)
+      if (value.kind === 'cluster') this.told(value.id)
+      if (value.kind === 'document' && isNetworkId(value.id) && hasOperation(value)) this.told(value.id)
+      if (value.kind === 'group' && value.progress.deleting === true) this.told(value.id)
     }
   }
 
@@ -105,6 +129,13 @@ export class Reconciler {
     const { subscriptionIds } = this.#parts
     if (subscriptionIds === undefined) return true
     return subscriptionIds.some((one) => id.toLowerCase().startsWith(`/subscriptions/${one.toLowerCase()}/`))
+  }
+
+  /** The term is over: resolves when nothing of it is being worked on, and what it has seen is forgotten. */
+  async leave(): Promise<void> {
+    const inTerm = [...this.#workers.values()].filter(({ turn }) => turn?.signal !== undefined)
+    await Promise.all(inTerm.map(({ done }) => done))
+    this.#seenInTerm = nothingSeen()
   }
 
   /** Resolves when nothing is being worked on. */
@@ -122,13 +153,18 @@ export class Reconciler {
     while (worker.news && !this.#scope.signal.aborted) {
       worker.news = false
       worker.interrupt = new AbortController()
+      const turn = await this.#turn(id, worker)
+      if (turn === undefined) return
+      worker.turn = turn
+      const { store, suppliers, signal } = turn
+      const interrupt = worker.interrupt.signal
       const pass: Pass = {
         scope: this.#scope,
-        signal: worker.interrupt.signal,
-        store: this.#parts.store,
-        suppliers: this.#parts.suppliers,
+        signal: signal === undefined ? interrupt : AbortSignal.any([interrupt, signal]),
+        store,
+        suppliers,
         limits: this.#limits,
-        seen: this.#seen,
+        seen: signal === undefined ? this.#seen : this.#seenInTerm,
         tell: (clusterId, step) => this.#parts.steps?.set(clusterId, step),
       }
       try {
@@ -137,10 +173,29 @@ export class Reconciler {
         if (outcome === 'again') worker.news = true
       } catch (error) {
         if (this.#scope.signal.aborted) return
+        // Another server goes on with it, or this one in its next term.
+        if (signal?.aborted === true || error instanceof TermOverError) return
         if (pass.signal.aborted && worker.news) continue
         await this.#failed(pass, id, worker, error)
       }
     }
+  }
+
+  /** Undefined where it is not ours to work on; whoever's it is has been asked then. */
+  async #turn(id: string, worker: Worker): Promise<Turn | undefined> {
+    const { duty, store, suppliers } = this.#parts
+    if (duty === undefined) return { store, suppliers }
+    while (!this.#scope.signal.aborted) {
+      try {
+        const turn = await duty.turnOf(id)
+        if (turn === undefined && !worker.isTold) await duty.call(id)
+        return turn
+      } catch (error) {
+        this.#scope.log.warn('whose work this is could not be asked', { resource: id, error })
+        await sleep(this.#scope.clock, this.#limits.firstRetryMs, this.#scope.signal).catch(() => {})
+      }
+    }
+    return undefined
   }
 
   #pass(pass: Pass, id: string): Promise<'done' | 'again'> {

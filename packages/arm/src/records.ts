@@ -40,6 +40,8 @@ export interface Progress {
 export interface GroupRecord extends Resource {
   readonly kind: 'group'
   readonly managedBy?: string
+  /** Where several servers share a store: the one whose host has the networks and machines of what lies in it. */
+  readonly host?: string
   readonly progress: Progress
 }
 

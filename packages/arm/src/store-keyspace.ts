@@ -1,6 +1,6 @@
 // Azure's resources in the hub's part of the store: JSON values below `hub/`, changed only under a guard.
 
-import type { Delete, KeyValue, Put, Store } from '@aksel/store/store'
+import type { Delete, KeyValue, Put, Store, ValueGuard } from '@aksel/store/store'
 
 /** A value and the revision it was read at: what a guarded change must name. */
 export interface Stored<T> {
@@ -13,6 +13,19 @@ export interface Stored<T> {
 export type Change =
   | { readonly kind: 'put'; readonly key: string; readonly value: unknown; readonly expected: number }
   | { readonly kind: 'delete'; readonly key: string; readonly expected: number }
+
+/** One term of the server that works where several share a store: what stands there while it lasts. */
+export interface Term {
+  readonly guard: ValueGuard
+}
+
+/** Nothing was written: another server works now. */
+export class TermOverError extends Error {
+  constructor() {
+    super('Nothing is written: another server works on this now')
+    this.name = 'TermOverError'
+  }
+}
 
 const root = 'hub/'
 const encoder = new TextEncoder()
@@ -43,7 +56,15 @@ export const keys = {
   registration: (subscriptionId: string, namespace: string): string =>
     `${root}registrations/${subscriptionId.toLowerCase()}/${namespace.toLowerCase()}`,
   signingKey: `${root}identity/signing-key`,
+  /** What one server asks of the one that works on it. */
+  call: (id: string): string => `${root}calls${id.toLowerCase()}`,
+  calls: `${root}calls/`,
+  lease: (name: string): string => `${root}leases/${name}`,
+  term: (name: string): string => `${root}terms/${name}`,
 } as const
+
+/** Changes of one transaction: etcd takes 128. */
+export const changesMax = 100
 
 /** Values kept parsed at most; then all are let go. */
 const parsedMax = 20_000
@@ -51,10 +72,18 @@ const parsedMax = 20_000
 export class ResourceStore {
   readonly #store: Store
   /** What was parsed last of each key, shared read-only: a list of hundreds of clusters parses what has changed since. */
-  readonly #parsed = new Map<string, Stored<unknown>>()
+  readonly #parsed: Map<string, Stored<unknown>>
+  readonly #term: Term | undefined
 
-  constructor(store: Store) {
+  constructor(store: Store, term?: Term, parsed = new Map<string, Stored<unknown>>()) {
     this.#store = store
+    this.#term = term
+    this.#parsed = parsed
+  }
+
+  /** The same, where every change is committed in this term or rejects with a TermOverError. */
+  within(term: Term): ResourceStore {
+    return new ResourceStore(this.#store, term, this.#parsed)
   }
 
   async get<T>(key: string): Promise<Stored<T> | undefined> {
@@ -78,11 +107,26 @@ export class ResourceStore {
 
   /** All changes or none. False: something changed since it was read; read again and decide again. */
   async commit(changes: readonly Change[]): Promise<boolean> {
+    const guard = this.#term?.guard
     const result = await this.#store.transact({
-      guards: changes.map(({ key, expected }) => ({ kind: 'revision', key, modRevision: expected })),
+      guards: [
+        ...(guard === undefined ? [] : [guard]),
+        ...changes.map(({ key, expected }) => ({ kind: 'revision' as const, key, modRevision: expected })),
+      ],
       writes: changes.map(writeOf),
     })
+    if (!result.committed && guard !== undefined && result.guard.key === guard.key) throw new TermOverError()
     return result.committed
+  }
+
+  /** Takes away what may go piece by piece. False: something changed since it was read, and some may be gone. */
+  async removeAll(items: readonly Pick<Stored<unknown>, 'key' | 'modRevision'>[]): Promise<boolean> {
+    for (let at = 0; at < items.length; at += changesMax) {
+      const some = items.slice(at, at + changesMax)
+      if (!(await this.commit(some.map(({ key, modRevision }) => ({ kind: 'delete', key, expected: modRevision })))))
+        return false
+    }
+    return true
   }
 
   /** Reads and decides until what was decided could be written; `decide` returns undefined to leave things as they are. */
@@ -100,6 +144,31 @@ export class ResourceStore {
       const value = current === undefined ? undefined : next(current.value)
       if (current === undefined || value === undefined) return { changes: [], result: current?.value }
       return { changes: [{ kind: 'put', key, value, expected: current.modRevision }], result: value }
+    })
+  }
+
+  /** Tells of every value that is written below the prefix from now on; `missed` where some may not have been told. */
+  follow(
+    prefix: string,
+    told: {
+      readonly signal: AbortSignal
+      readonly deliver: (stored: Stored<unknown>) => void
+      readonly missed: () => void
+    },
+  ): void {
+    const store = this.#store
+    store.watch({
+      prefix,
+      afterRevision: store.revision,
+      signal: told.signal,
+      deliver: ({ events }) => {
+        for (const event of events) if (event.kind === 'put') told.deliver(this.#decode(event.item))
+      },
+      ended: (error) => {
+        if (error.kind !== 'Compacted') return
+        this.follow(prefix, told)
+        told.missed()
+      },
     })
   }
 

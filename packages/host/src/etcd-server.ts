@@ -38,6 +38,8 @@ export interface EtcdServer extends AsyncDisposable {
 export interface EtcdServerOptions {
   readonly members?: number
   readonly tls?: boolean
+  /** Who is asked for a name and a password may use the keys below this prefix, and nothing else. */
+  readonly userBelow?: string
   /** More flags for each member. */
   readonly flags?: readonly string[]
   /** Where peers find each other, when something stands between them: the URL that others use for this member. */
@@ -85,12 +87,18 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     ].flat()
     return startMember(member, args)
   }
+  const passwordFile = join(directory, 'password')
+  const access = [
+    ...(tls === undefined ? [] : [`ca=${tls.ca}`]),
+    ...(options.userBelow === undefined ? [] : [`user=${userName}`, `password-file=${passwordFile}`]),
+  ].join('&')
+  let isGuarded = false
   const host = tls === undefined ? '127.0.0.1' : 'localhost'
   const endpoints = (): readonly string[] => members.map(({ clientPort }) => `${host}:${clientPort}`)
   const server: EtcdServer = {
     members,
     directory,
-    url: `etcd://${endpoints().join(',')}${tls === undefined ? '' : `/aksel/?ca=${tls.ca}`}`,
+    url: `etcd://${endpoints().join(',')}${access === '' ? '' : `${options.userBelow ?? '/aksel/'}?${access}`}`,
     restart: (member) => start(member, 'existing'),
     kill,
     async replace(member, id) {
@@ -117,6 +125,7 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
           .join(','),
       ]
       if (tls !== undefined) flags.push('--cacert', tls.ca)
+      if (isGuarded) flags.push('--user', `root:${rootPassword}`)
       // Never synchronously: what stands between the members may run in this very process.
       const { stdout } = await run('/usr/bin/etcdctl', [...flags, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 })
       return stdout
@@ -128,11 +137,34 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
   }
   try {
     await Promise.all(members.map((member) => start(member, 'new')))
+    if (options.userBelow !== undefined) {
+      writeFileSync(passwordFile, userPassword, { mode: 0o600 })
+      await guard(server, options.userBelow)
+      isGuarded = true
+    }
     return server
   } catch (error) {
     await server[Symbol.asyncDispose]()
     throw error
   }
+}
+
+const rootPassword = 'of-root'
+const userName = 'aksel'
+const userPassword = 'of-aksel'
+
+/** Turns authentication on: from now on nobody reads or writes without a name. */
+async function guard(server: EtcdServer, prefix: string): Promise<void> {
+  const steps = [
+    ['user', 'add', `root:${rootPassword}`],
+    ['user', 'grant-role', 'root', 'root'],
+    ['role', 'add', 'below'],
+    ['role', 'grant-permission', 'below', '--prefix=true', 'readwrite', prefix],
+    ['user', 'add', `${userName}:${userPassword}`],
+    ['user', 'grant-role', userName, 'below'],
+    ['auth', 'enable'],
+  ]
+  for (const step of steps) await server.control(...step)
 }
 
 const ADD_TRIES = 60

@@ -7,11 +7,18 @@ import { ApiError, isReason } from '@aksel/base/errors'
 import { fraction } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
-import type { Client } from '@aksel/client/client'
 import type { Fence, Lead } from './fenced-client.ts'
 
+/** All that an election asks of the API: a Lease read and written under its resourceVersion. A client is one. */
+export interface LeaseApi {
+  /** Rejects with NotFound where there is none. */
+  get(type: typeof leases, ref: { readonly namespace: string; readonly name: string }): Promise<Lease>
+  create(type: typeof leases, lease: Lease): Promise<Lease>
+  update(type: typeof leases, lease: Lease): Promise<Lease>
+}
+
 export interface LeaderOptions {
-  readonly client: Client
+  readonly client: LeaseApi
   readonly lease: { readonly namespace: string; readonly name: string }
   /** Who we are: unique among the candidates. */
   readonly identity: string

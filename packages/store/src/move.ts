@@ -18,7 +18,8 @@ const MOVING_KEY = 'aksel.dev/moving'
 const RAISE_KEY = 'aksel.dev/raised'
 /** Transactions under way at once while the revision is raised. */
 const RAISE_LANES = 64
-const REMOVE_BATCH = 500
+/** etcd takes 128 changes at once. */
+const REMOVE_BATCH = 100
 
 export interface MoveOptions {
   /** Stores of single clusters, which go below a prefix of their own. */

@@ -44,7 +44,7 @@ export function storeErrorOf(error: ServiceError): StoreError {
   if (error.code === grpcStatus.resourceExhausted && details.includes('space exceeded')) {
     return new StoreError('NoSpace', `Cannot write to etcd: ${details}`, error)
   }
-  if (details.includes('request is too large') || /larger than max/i.test(details)) {
+  if (/request is too large|too many operations|larger than max/i.test(details)) {
     return new StoreError('TooLarge', `Cannot write to etcd: ${details}`, error)
   }
   return new StoreError('Unavailable', `etcd does not answer: ${details}`, error)

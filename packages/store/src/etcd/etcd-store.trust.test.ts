@@ -136,6 +136,8 @@ describe('on one etcd', () => {
       [8],
     )
     await assert.rejects(put(store, 'huge', 'x'.repeat(2_000_000)), { kind: 'TooLarge' })
+    const many = Array.from({ length: 129 }, (_, i) => ({ kind: 'delete' as const, key: `many/${i}` }))
+    await assert.rejects(store.transact({ guards: [], writes: many }), { kind: 'TooLarge' })
   })
 
   test('etcdctl reads and counts what is stored, below upstream paths', async () => {

@@ -6,7 +6,7 @@ import { releaseAddresses } from '../network/network-passes.ts'
 import { endOf } from '../../operations.ts'
 import { networkOf } from '../../machine-spec.ts'
 import { groupId, groupOfId } from '../../resource-id.ts'
-import { keys, type Change } from '../../store-keyspace.ts'
+import { changesMax, keys, type Change } from '../../store-keyspace.ts'
 import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord, Progress } from '../../records.ts'
 import { isUpgrading } from '../../upgrade-plan.ts'
 import { listClusters, machinesOf, poolsOf } from './cluster-store.ts'
@@ -187,7 +187,12 @@ async function removeRecords(pass: Pass, cluster: ClusterRecord): Promise<void> 
     const ours = group?.value.managedBy?.toLowerCase() === cluster.id.toLowerCase()
     const children = await pass.store.list<unknown>(keys.below(cluster.id))
     const documents = ours ? await pass.store.list<DocumentRecord>(keys.below(groupId(ref))) : []
-    const gone = [stored, ...children, ...(ours && group !== undefined ? [group] : []), ...documents]
+    const below = [...children, ...documents]
+    // More than one transaction takes goes first; the cluster with its end, at last, at once.
+    const isMuch = below.length > changesMax / 2
+    if (isMuch && !(await pass.store.removeAll(below)))
+      throw new Error(`What lies in ${cluster.name} changed while it was taken away`)
+    const gone = [stored, ...(isMuch ? [] : below), ...(ours && group !== undefined ? [group] : [])]
     const { operationId } = stored.value.progress
     const end =
       operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)

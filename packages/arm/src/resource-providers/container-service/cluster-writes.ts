@@ -13,7 +13,7 @@ import { clusterId, type ClusterRef } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
 import type { ClusterOrigin, ClusterRecord, Json, OperationRecord, PoolRecord, SystemData } from '../../records.ts'
 import { isObject, objectAt, readObject } from '../body.ts'
-import { readLiveGroup } from '../resources/groups.ts'
+import { isSimulatedIn, readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
 import { automaticPools, isAutomatic, judgeAutomatic, judgeAutomaticPools } from './automatic.ts'
 import { askedOf, judgeTier, skuAfter } from './cluster-sku.ts'
@@ -269,7 +269,7 @@ async function writePools(
         existing,
         cluster: write.cluster,
         operationId: write.operation.id,
-        simulatedByDefault: hub.suppliers.simulatedByDefault || clusterSimulated,
+        simulatedByDefault: clusterSimulated || (await isSimulatedIn(hub, write.ref)),
       })
     }),
   )

@@ -7,7 +7,7 @@ import { childScope } from '@aksel/base/scope'
 import { AksError } from '../../azure-errors.ts'
 import { digitsOf, planPool, type MachineFacts } from '../../plan.ts'
 import { hasTurn, isCurrent, isUpgrading, surgeWanted } from '../../upgrade-plan.ts'
-import { keys, type Change, type Stored } from '../../store-keyspace.ts'
+import { changesMax, keys, type Change, type Stored } from '../../store-keyspace.ts'
 import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
 import { defaultPodCidr } from './cluster-properties.ts'
 import { machinesOf, poolsOf } from './cluster-store.ts'
@@ -23,7 +23,8 @@ export interface PlannedPool {
   readonly turn: boolean
 }
 
-/** Writes down which machines each pool is to have. The pools as they were planned for; undefined where one was written anew meanwhile. */
+/** Writes down which machines each pool is to have. The pools as they were planned for; undefined where
+ * one was written anew meanwhile, or there are more than one transaction takes. */
 export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<readonly PlannedPool[] | undefined> {
   const { facts, podCidrs } = await machineFacts(pass, cluster)
   const planned: PlannedPool[] = []
@@ -62,12 +63,16 @@ export async function planMachines(pass: Pass, cluster: ClusterRecord): Promise<
     })
     planned.push({ pool: pool.value, turn })
     if (changes.length === 0) continue
-    const counted: PoolRecord = { ...pool.value, nextInstance: plan.nextInstance }
+    const some = changes.slice(0, changesMax)
+    const isAll = some.length === changes.length
+    const added = plan.add.slice(0, some.length)
+    const nextInstance = isAll ? plan.nextInstance : Math.max(...added.map(({ instance }) => instance + 1), 0)
+    const counted: PoolRecord = { ...pool.value, nextInstance: Math.max(pool.value.nextInstance, nextInstance) }
     const committed = await pass.store.commit([
-      ...changes,
+      ...some,
       { kind: 'put', key: pool.key, value: counted, expected: pool.modRevision },
     ])
-    if (!committed) return undefined
+    if (!committed || !isAll) return undefined
   }
   return planned
 }

@@ -19,6 +19,7 @@ import { simulatedTag } from './bodies.ts'
 import { readWorld } from '../network/network-world.ts'
 import { judgeNetworkChoice } from './network-choice.ts'
 import { maxPodsDefaults, modelOf } from './network-model.ts'
+import { isSimulatedIn } from '../resources/groups.ts'
 import { findPool, judgeIdle, poolsOf, readParent } from './cluster-store.ts'
 import { nextVersions, upgradeAfter } from './pool-versions.ts'
 import { judgePoolName, nextPool, poolDefaults, readPool, type PoolContext } from './pool-properties.ts'
@@ -187,7 +188,7 @@ export async function putPool(
       existing: current?.value,
       cluster: cluster.value,
       operationId: operation.id,
-      simulatedByDefault: hub.suppliers.simulatedByDefault || cluster.value.tags?.[simulatedTag] === 'true',
+      simulatedByDefault: cluster.value.tags?.[simulatedTag] === 'true' || (await isSimulatedIn(hub, ref)),
     })
     const all = [...pools.filter(({ name }) => name !== pool.name), pool]
     judgeSystemPools(all)

@@ -2,7 +2,7 @@
 
 import type { ArmErrorBody } from '@aksel/base/errors'
 import { endOf } from '../../operations.ts'
-import { keys, type Change } from '../../store-keyspace.ts'
+import { changesMax, keys, type Change } from '../../store-keyspace.ts'
 import { groupOfId } from '../../resource-id.ts'
 import type { DocumentRecord, GroupRecord } from '../../records.ts'
 import { clustersOfGroup } from '../container-service/cluster-store.ts'
@@ -36,9 +36,11 @@ export async function reconcileGroup(
   judgeNetworksFree(await readWorld(pass, ref.subscriptionId), documents)
   await releaseAddresses(pass, documents)
   const { operationId } = stored.value.progress
+  const isMuch = left.length > changesMax / 2
+  if (isMuch && !(await pass.store.removeAll(left))) return 'again'
   const end =
     operationId === undefined ? undefined : await endOf(pass.scope, pass.store, ref.subscriptionId, operationId)
-  const changes: Change[] = [stored, ...left].map(({ key: gone, modRevision }) => ({
+  const changes: Change[] = [stored, ...(isMuch ? [] : left)].map(({ key: gone, modRevision }) => ({
     kind: 'delete',
     key: gone,
     expected: modRevision,

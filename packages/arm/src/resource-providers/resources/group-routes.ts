@@ -67,6 +67,7 @@ async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
     location: readGroupLocation(body['location'], ref.resourceGroup),
     ...(tags === undefined ? {} : { tags }),
     ...(typeof managedBy === 'string' ? { managedBy } : {}),
+    ...(hub.sharing?.hasHost === true ? { host: hub.sharing.name } : {}),
   })
   return { status: created ? 201 : 200, body: groupBody(group) }
 }

@@ -5,6 +5,7 @@ import type { Scope } from '@aksel/base/scope'
 import { groupBeingDeleted, groupNotFound } from '../../azure-errors.ts'
 import { groupId, type GroupRef } from '../../resource-id.ts'
 import { keys, type ResourceStore, type Stored } from '../../store-keyspace.ts'
+import type { Hub } from '../../hub.ts'
 import { newOperation, startOf } from '../../operations.ts'
 import type { GroupRecord, OperationRecord, Resource, Tags } from '../../records.ts'
 
@@ -24,6 +25,12 @@ export async function readLiveGroup(store: ResourceStore, ref: GroupRef): Promis
   return value
 }
 
+/** Whether pools in the group are simulated although nobody asked for it. Throws ResourceGroupNotFound. */
+export async function isSimulatedIn(hub: Hub, ref: GroupRef): Promise<boolean> {
+  if (hub.sharing === undefined) return hub.suppliers.simulatedByDefault
+  return (await readGroup(hub.store, ref)).value.host === undefined
+}
+
 /** All groups of a subscription. Resources share the prefix; only groups are returned. */
 export async function listGroups(store: ResourceStore, subscriptionId: string): Promise<readonly GroupRecord[]> {
   const all = await store.list<GroupRecord>(keys.below(`/subscriptions/${subscriptionId}/resourcegroups`))
@@ -40,6 +47,8 @@ export interface GroupWrite {
   readonly location: string
   readonly tags?: Tags
   readonly managedBy?: string
+  /** The server whose networks and machines what is made in it gets; a group that is there stays where it is. */
+  readonly host?: string
 }
 
 export async function putGroup(
@@ -60,12 +69,15 @@ export async function putGroup(
       )
     }
     const identity = current?.value ?? { id, name: ref.resourceGroup }
+    const { host: here, ...rest } = write
+    const host = current === undefined ? here : current.value.host
     const group: GroupRecord = {
       kind: 'group',
       id: identity.id,
       name: identity.name,
       type: groupType,
-      ...write,
+      ...rest,
+      ...(host === undefined ? {} : { host }),
       progress: { provisioningState: 'Succeeded' },
     }
     const expected = current?.modRevision ?? 0
