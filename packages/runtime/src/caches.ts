@@ -24,6 +24,8 @@ class SharedCaches implements Caches, AsyncDisposable {
   readonly #client: Client
   readonly #stop = new AbortController()
   readonly #informers = new Map<string, Running>()
+  /** The same by the type itself: loops ask for caches thousands of times a second, and names take longer. */
+  readonly #byType = new Map<unknown, unknown>()
 
   constructor(scope: Scope, client: Client) {
     this.#scope = childScope(scope, {}, this.#stop.signal)
@@ -31,6 +33,14 @@ class SharedCaches implements Caches, AsyncDisposable {
   }
 
   of<T extends KubernetesObject>(type: ResourceType<T>): Cache<T> {
+    const known = this.#byType.get(type) as Cache<T> | undefined
+    if (known !== undefined) return known
+    const cache = this.#named(type)
+    this.#byType.set(type, cache)
+    return cache
+  }
+
+  #named<T extends KubernetesObject>(type: ResourceType<T>): Cache<T> {
     const key = keyOfType(type)
     const known = this.#informers.get(key)
     if (known !== undefined) return known.cache as Cache<T>
@@ -44,6 +54,7 @@ class SharedCaches implements Caches, AsyncDisposable {
     const key = keyOfType(type)
     this.#informers.get(key)?.stop.abort(new Error(`${key} is served no more`))
     this.#informers.delete(key)
+    this.#byType.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,15 @@
 
 import { deepEqual } from '@aksel/api/deep-equal'
 import { keyOf, refOfKey, type KubernetesObject, type ResourceType } from '@aksel/api/resource'
-import { namespaces, nodes, persistentVolumeClaims, pods, resourceClaims, resourceSlices } from '@aksel/api/resources'
+import {
+  csiNodes,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  pods,
+  resourceClaims,
+  resourceSlices,
+} from '@aksel/api/resources'
 import type { DeviceTaintRule } from '@aksel/api/kinds/device-taint-rule'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
 import type { ResourceClaim } from '@aksel/api/types/resource-v1'
@@ -110,6 +118,7 @@ class DefaultScheduler implements Scheduler {
 
   #onOther(type: ResourceType, now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
     if (type.plural === persistentVolumeClaims.plural) this.#decider.volumes.claimChanged(keyOf((now ?? before)!))
+    if (type.plural === csiNodes.plural) this.#decider.volumes.csiNodeChanged((now ?? before)!.metadata.name)
     if (type.plural === namespaces.plural) this.#decider.state.topology.namespaceChanged()
     if (type.plural === resourceSlices.plural) this.#devices.ledger.slicesChanged()
     if (type.plural === resourceClaims.plural)

@@ -37,8 +37,10 @@ export function volumeBinding(world: World): Plugin {
           return blocked('pod has unbound immediate PersistentVolumeClaims')
         claims.push(claim)
       }
-      const boundJudges = claims.filter(isBound).map((claim) => boundJudge(world, claim, codes))
+      const boundJudges = claims.filter(isBound).flatMap((claim) => boundJudge(world, claim, codes) ?? [])
       const unbound = claims.filter((claim) => !isBound(claim))
+      // Volumes that can be reached from anywhere have no say.
+      if (boundJudges.length + unbound.length === 0) return undefined
       const one = (slot: number): number => {
         const entry = state.nodes[slot]
         if (entry === undefined) return NO_NODE
@@ -60,11 +62,11 @@ function boundJudge(
   { state, objects }: World,
   claim: PersistentVolumeClaim,
   codes: { readonly lost: number; readonly elsewhere: number },
-): (slot: number) => number {
+): ((slot: number) => number) | undefined {
   const volume = objects.volume(claim.spec.volumeName!)
   if (volume === undefined) return () => codes.lost
   const required = volume.spec.nodeAffinity?.required
-  if (required === undefined) return () => 0
+  if (required === undefined) return undefined
   const { nodes, topology } = state
   const mask = topology.mask(JSON.stringify(required), (slot) => matchesNode(required, nodes[slot]!.node))
   return (slot) => (mask.bits[slot] === 1 ? 0 : codes.elsewhere)

@@ -56,7 +56,7 @@ function conflicts(disks: readonly Volume[], other: Pod): boolean {
 }
 
 export function nodeVolumeLimits(world: World): Plugin {
-  const { state, volumes, objects, refusals } = world
+  const { state, volumes, refusals } = world
   const exceeded = refusals.code('NodeVolumeLimits', 'node(s) exceed max volume count', true)
   return {
     names: ['NodeVolumeLimits'],
@@ -69,17 +69,10 @@ export function nodeVolumeLimits(world: World): Plugin {
         if (ids === undefined) byDriver.set(driver, new Set([id]))
         else ids.add(id)
       }
+      const drivers = [...byDriver].map(([driver, ids]) => ({ use: volumes.driver(driver), ids }))
       const one = (slot: number): number => {
-        const entry = state.nodes[slot]
-        if (entry === undefined) return NO_NODE
-        for (const { name, allocatable } of objects.csiNode(entry.name)?.spec.drivers ?? []) {
-          const ids = byDriver.get(name)
-          if (ids === undefined || allocatable?.count === undefined) continue
-          const held = volumes.on(slot, name)
-          let more = 0
-          for (const id of ids) if (held?.has(id) !== true) more += 1
-          if (more > 0 && (held?.size ?? 0) + more > allocatable.count) return exceeded
-        }
+        if (state.nodes[slot] === undefined) return NO_NODE
+        for (const { use, ids } of drivers) if (use.isExceeded(slot, ids)) return exceeded
         return 0
       }
       return { filter: { one, all: (verdicts) => filterEach(verdicts, state.high, one) } }

@@ -3,16 +3,12 @@
 import type { Objects } from '../plugin.ts'
 import { classOf, claimKeysOf, isBound } from '../volumes.ts'
 import type { ClusterState, StandingPod } from './cluster-state.ts'
+import { DriverUse, type LimitOf } from './driver-use.ts'
 
 export interface VolumeId {
   readonly driver: string
   /** One volume used by two pods of a node counts once. */
   readonly id: string
-}
-
-interface DriverUse {
-  /** By slot: how many pods use each volume. */
-  readonly bySlot: Map<number, Map<string, number>>
 }
 
 interface PodUse {
@@ -23,12 +19,14 @@ interface PodUse {
 
 export class VolumeUse {
   readonly #objects: Objects
+  readonly #state: ClusterState
   readonly #pods = new Map<string, PodUse>()
   readonly #podsOfClaim = new Map<string, Set<string>>()
   readonly #drivers = new Map<string, DriverUse>()
 
   constructor(state: ClusterState, objects: Objects) {
     this.#objects = objects
+    this.#state = state
     state.onPod((slot, standing, sign) => (sign === 1 ? this.#add(slot, standing) : this.#remove(standing.key)))
   }
 
@@ -37,9 +35,17 @@ export class VolumeUse {
     return this.#podsOfClaim.get(claim)?.size ?? 0
   }
 
-  /** Volumes of the driver on the node, by id. */
-  on(slot: number, driver: string): ReadonlyMap<string, number> | undefined {
-    return this.#drivers.get(driver)?.bySlot.get(slot)
+  /** How many volumes of the driver every node holds and may hold, as things stand now. */
+  driver(name: string): DriverUse {
+    const use = this.#driver(name)
+    use.refresh()
+    return use
+  }
+
+  /** What a node says of its drivers is another now. */
+  csiNodeChanged(name: string): void {
+    const slot = this.#state.slotOf(name)
+    if (slot !== undefined) for (const use of this.#drivers.values()) use.limitChanged(slot)
   }
 
   /** A claim was bound, or a class came: what its pods hold is known better now. */
@@ -91,12 +97,16 @@ export class VolumeUse {
   }
 
   #count(slot: number, { driver, id }: VolumeId, sign: 1 | -1): void {
-    let use = this.#drivers.get(driver)
-    if (use === undefined) this.#drivers.set(driver, (use = { bySlot: new Map() }))
-    let held = use.bySlot.get(slot)
-    if (held === undefined) use.bySlot.set(slot, (held = new Map()))
-    const left = (held.get(id) ?? 0) + sign
-    if (left === 0) held.delete(id)
-    else held.set(id, left)
+    this.#driver(driver).count(slot, id, sign)
+  }
+
+  #driver(name: string): DriverUse {
+    let use = this.#drivers.get(name)
+    if (use === undefined) this.#drivers.set(name, (use = new DriverUse(this.#state, this.#limitOf(name))))
+    return use
+  }
+
+  #limitOf(driver: string): LimitOf {
+    return (node) => this.#objects.csiNode(node)?.spec.drivers?.find(({ name }) => name === driver)?.allocatable?.count
   }
 }
