@@ -21,7 +21,7 @@ test('renderTable() shows each row, and what is behind them once', () => {
       runs: [0.4],
       probe: { of: 'p', before: 0.04, after: 0.04 },
       stages,
-      details: { processes, milestones: { 'API answers': 0.4, 'pod Running': 1 } },
+      details: { processes, interrupted: 'after 1 of 2 seconds', milestones: { 'API answers': 0.4, 'pod Running': 1 } },
     }),
   )
   assert.equal(
@@ -31,6 +31,7 @@ test('renderTable() shows each row, and what is behind them once', () => {
       'C3.api a   0.400 s  10×    p   0.040 s       0.040 s',
       'C3.pod bb  0.400 s  10×    p   0.040 s       0.040 s',
       '',
+      'Interrupted after 1 of 2 seconds.',
       'Stages that ran: tls, authentication, rbac, flowControl, admission, validation, audit; not shown: durability',
       'Steps: API answers 0.400 s, pod Running 1.000 s',
       'server (1): 1.23 CPU-seconds, RssAnon 100.0 MB, RssFile 50.0 MB',

@@ -28,7 +28,12 @@ function behind(rows: readonly BenchRow[]): readonly string[] {
   const stages = new Set(rows.map(({ details }) => stageLine(details.stages)))
   const processes = new Set(rows.flatMap(({ details }) => processLines(details['processes'])))
   const milestones = new Set(rows.flatMap(({ details }) => milestoneLine(details['milestones'])))
-  return [...stages, ...milestones, ...processes]
+  const interrupted = new Set(
+    rows.flatMap(({ details }) =>
+      typeof details['interrupted'] === 'string' ? [`Interrupted ${details['interrupted']}.`] : [],
+    ),
+  )
+  return [...interrupted, ...stages, ...milestones, ...processes]
 }
 
 function stageLine(stages: BenchRow['details']['stages']): string {

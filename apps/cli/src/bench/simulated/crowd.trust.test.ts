@@ -26,3 +26,23 @@ test(`${size.nodes} nodes and ${size.nodes * size.holdPodsANode} pods are held, 
     stop.abort(new Error('The test ended'))
   }
 })
+
+test('a crowd that is interrupted tells what was seen until then, and loses nothing', async () => {
+  const scope = {
+    clock: systemClock(),
+    random: systemRandom(),
+    log: silentLog(),
+    signal: new AbortController().signal,
+  }
+  const stop = new AbortController()
+  let changes = 0
+  const onChange = (): void => {
+    changes += 1
+    if (changes === 5) stop.abort(new Error('Stopped'))
+  }
+  const small = { nodes: 5, podsANode: 1, holdPodsANode: 2, services: 3, holdSeconds: 3600 }
+  const { hold, heldSeconds } = await crowd(scope, small, { until: stop.signal, onChange })
+  assert.ok(hold.writes >= 5 && hold.writes < 10, `${hold.writes} changes`)
+  assert.deepEqual(hold.lost, [])
+  assert.ok(heldSeconds < 3600)
+})

@@ -18,15 +18,22 @@ export interface Held {
   readonly unready: readonly string[]
 }
 
-const CHANGES_A_SECOND = 20
+export const CHANGES_A_SECOND = 20
 /** A pod that is made is taken away so many rounds later. */
 const POD_ROUNDS = 10
 
 export async function hold(
   scope: Scope,
   cluster: InProcessCluster,
-  { seconds, services: serviceCount }: { readonly seconds: number; readonly services: number },
+  order: {
+    readonly seconds: number
+    readonly services: number
+    /** Holding ends with it, and what was written until then is looked for. */
+    readonly until: AbortSignal
+    readonly onChange: () => void
+  },
 ): Promise<Held> {
+  const { seconds, services: serviceCount, until, onChange } = order
   const { user, admin, namespace } = cluster
   const unready = new Set<string>()
   const stop = new AbortController()
@@ -34,11 +41,12 @@ export async function hold(
   const taken: number[] = []
   const expected = new Expected()
   const endMs = performance.now() + seconds * 1000
-  for (let round = 0; performance.now() < endMs; round += 1) {
+  for (let round = 0; performance.now() < endMs && !until.aborted; round += 1) {
     for (const change of changesOf(cluster, round, serviceCount, expected)) {
       const startedMs = performance.now()
       await change()
       taken.push((performance.now() - startedMs) / 1000)
+      onChange()
       await sleep(scope.clock, 1000 / CHANGES_A_SECOND, scope.signal)
     }
   }
