@@ -1,6 +1,7 @@
 // One control plane: an API server with its addresses, its tunnel, and the loops that keep its promises.
 
 import type { Server } from 'node:net'
+import { getHeapStatistics } from 'node:v8'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
@@ -164,6 +165,12 @@ function guardsOf({
   }
 }
 
+/** Of the heap that V8 may have, how much is used: of all clusters of this process together. */
+function heapShare(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
+  return used / limit
+}
+
 async function openServer(
   scope: Scope,
   options: ControlPlaneOptions & { readonly debug: (path: string) => unknown },
@@ -198,6 +205,7 @@ async function openServer(
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
     audit: options.audit,
+    guard: { heapShare },
     onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),
     ...guardsOf(options.files ?? {}),
     debug: options.debug,

@@ -16,6 +16,7 @@ import type { NodeConnector } from './connect-handler.ts'
 import type { OpenApiLibrary } from './discovery/open-api-library.ts'
 import type { HealthCheck } from './health.ts'
 import type { DebugAnswers } from './route.ts'
+import type { GuardOptions } from './flow-control/start.ts'
 import type { SeatLimits } from './in-flight.ts'
 
 export interface ApiServerOptions {
@@ -69,6 +70,8 @@ export interface ApiServerOptions {
   readonly components?: readonly HealthCheck[]
   readonly nodePorts?: { readonly from: number; readonly to: number }
   readonly seats?: SeatLimits
+  /** How the managed API server guard judges; AKS's name for it is in its objects. */
+  readonly guard?: GuardOptions
   /** API versions beside the stable ones, by the names of upstream's `--runtime-config`: `api/beta=true`, `resource.k8s.io/v1beta1=true`. */
   readonly runtimeConfig?: Readonly<Record<string, boolean>>
   /** Feature gates that differ from the minor's defaults, by upstream's names. */

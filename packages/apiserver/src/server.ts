@@ -121,7 +121,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   })
   const { mutatingMax, readingMax } = options.seats ?? defaultSeatLimits
   const totalSeats = mutatingMax + readingMax
-  const flow = await startFlowControl({ scope, registry, metrics, totalSeats, client: () => own.opened })
+  const flow = await startFlowControl({
+    scope,
+    registry,
+    metrics,
+    totalSeats,
+    client: () => own.opened,
+    ...(options.guard === undefined ? {} : { guard: options.guard }),
+  })
   const pipeline = pipelineOf(options, {
     scope,
     catalog,

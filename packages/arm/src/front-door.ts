@@ -39,6 +39,7 @@ import { spotRoutes } from './resource-providers/container-service/spot-routes.t
 import { snapshotRoutes } from './resource-providers/container-service/snapshots.ts'
 import { runCommandRoutes } from './resource-providers/container-service/run-command.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
+import { resourceHealthRoutes } from './resource-providers/container-service/resource-health-routes.ts'
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
@@ -159,6 +160,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...copyRoutes(hub, clusterPath),
     ...clusterActionRoutes(hub),
     ...upgradeInsightRoutes(hub),
+    ...resourceHealthRoutes(hub),
     ...runCommandRoutes(hub),
     ...maintenanceRoutes(hub),
     ...snapshotRoutes(hub),

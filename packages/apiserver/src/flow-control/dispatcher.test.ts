@@ -268,13 +268,18 @@ void suite('requests', () => {
 
   void test('take as many seats as the objects that they go through', () => {
     const seats = (url: string, stored: number | undefined, method = 'GET'): number =>
-      seatsOf(requestInfoOf(method, url), 1000, () => stored)
+      seatsOf(requestInfoOf(method, url), { level: 1000, total: 600 }, () => stored)
     assert.equal(seats('/api/v1/pods', 10), 1)
     assert.equal(seats('/api/v1/pods', 1000), 10)
     assert.equal(seats('/api/v1/pods', 100_000), 100)
     assert.equal(
-      seatsOf(requestInfoOf('GET', '/api/v1/pods'), 40, () => 100_000),
+      seatsOf(requestInfoOf('GET', '/api/v1/pods'), { level: 40, total: 600 }, () => 100_000),
       6,
+    )
+    // Twenty times upstream's seats: a list takes the same share of them.
+    assert.equal(
+      seatsOf(requestInfoOf('GET', '/api/v1/pods'), { level: 100_000, total: 12_000 }, () => 1000),
+      200,
     )
     assert.equal(seats('/api/v1/pods?limit=500', 100_000), 5)
     assert.equal(seats('/api/v1/pods?limit=500&labelSelector=a', 2000), 20)

@@ -5,8 +5,9 @@ import { suite, test } from 'node:test'
 import { systemClock, type Clock } from '@aksel/base/clock'
 import { startTestServer, testScope, type TestServer } from '../test-server.ts'
 import { deal, flowHash } from './dealer.ts'
-import { calm, GUARD_CALM_MS, isSystem, judgeGuard, type ClientCost } from './guard.ts'
-import { GuardLoop, guardName } from './guard-loop.ts'
+import { calm, GUARD_CALM_MS, isSystem, judgeGuard, type ClientCost, type GuardWindow } from './guard.ts'
+import { GuardLoop, guardName, type RunningRequest } from './guard-loop.ts'
+import type { UserInfo } from '../authentication/user-info.ts'
 import { MetricsRegistry } from '../metrics.ts'
 
 const flowApi = '/apis/flowcontrol.apiserver.k8s.io/v1'
@@ -199,38 +200,56 @@ void suite('flow control', () => {
   })
 })
 
-const cost = (user: string, seatSeconds: number, groups: readonly string[] = []): ClientCost => ({
+const cost = (user: string, seatSeconds: number, groups: readonly string[] = [], rejected = 0): ClientCost => ({
   user,
   groups,
   seatSeconds,
-  requests: 1,
+  rejected,
+})
+
+const seen = (nowMs: number, costs: readonly ClientCost[], more: Partial<GuardWindow> = {}): GuardWindow => ({
+  nowMs,
+  seconds: 1,
+  lagMs: 0,
+  heapShare: 0.1,
+  costs,
+  ...more,
 })
 
 void suite('the guard', () => {
   const greedy = [cost('greedy', 90), cost('modest', 5), cost('system:node:a', 80, ['system:nodes'])]
 
   void test('throttles whoever threatens the server, and nobody else', () => {
-    let state = judgeGuard(calm, { nowMs: 0, lagMs: 400, rejected: 0, costs: greedy })
+    let state = judgeGuard(calm, seen(0, greedy, { lagMs: 400 }))
     assert.deepEqual(state.clients, [])
-    state = judgeGuard(state, { nowMs: 1000, lagMs: 400, rejected: 0, costs: greedy })
-    assert.deepEqual(state.clients, ['greedy'])
-    state = judgeGuard(state, { nowMs: 2000, lagMs: 10, rejected: 500, costs: [cost('other', 50), cost('b', 1)] })
-    assert.deepEqual(state.clients, ['greedy', 'other'])
+    state = judgeGuard(state, seen(1000, greedy, { lagMs: 400 }))
+    assert.deepEqual([state.clients, state.cause], [['greedy'], 'EventLoopLate'])
+    state = judgeGuard(state, seen(2000, [cost('other', 50, [], 500), cost('b', 1)]))
+    assert.deepEqual([state.clients, state.cause], [['greedy', 'other'], 'RequestsRejected'])
+    state = judgeGuard(state, seen(3000, [cost('third', 50), cost('b', 1)], { heapShare: 0.9 }))
+    assert.deepEqual([state.clients, state.cause], [['greedy', 'other', 'third'], 'MemoryShort'])
   })
 
-  void test('does nothing about one long list, or about a server that is busy and in time', () => {
+  void test('does nothing about one long list, about a server that is busy and in time, or one that is late for another reason', () => {
     let state = calm
     for (let at = 0; at < 10; at++)
-      state = judgeGuard(state, { nowMs: at * 1000, lagMs: at % 2 === 0 ? 900 : 0, rejected: 0, costs: greedy })
+      state = judgeGuard(state, seen(at * 1000, greedy, { lagMs: at % 2 === 0 ? 900 : 0 }))
+    assert.deepEqual(state.clients, [])
+    for (let at = 10; at < 20; at++) state = judgeGuard(state, seen(at * 1000, [cost('alone', 1)], { lagMs: 900 }))
     assert.deepEqual(state.clients, [])
   })
 
-  void test('withdraws after five calm minutes, not before', () => {
+  void test('withdraws after five calm minutes, not before, and not while its client presses', () => {
     const threatened = { ...calm, clients: ['greedy'], threatened: 3 }
-    let state = judgeGuard(threatened, { nowMs: 0, lagMs: 0, rejected: 0, costs: [] })
-    state = judgeGuard(state, { nowMs: GUARD_CALM_MS - 1, lagMs: 0, rejected: 0, costs: [] })
+    let state = judgeGuard(threatened, seen(0, [cost('greedy', 2)]))
+    assert.equal(state.calmSinceMs, undefined)
+    state = judgeGuard(state, seen(1000, [cost('greedy', 0.1, [], 50)]))
+    assert.equal(state.calmSinceMs, undefined)
+    const [fromMs, toMs] = [2000, 2000 + GUARD_CALM_MS]
+    state = judgeGuard(state, seen(fromMs, [cost('greedy', 0.1)], { lagMs: 900 }))
+    state = judgeGuard(state, seen(toMs - 1, []))
     assert.deepEqual(state.clients, ['greedy'])
-    assert.deepEqual(judgeGuard(state, { nowMs: GUARD_CALM_MS, lagMs: 0, rejected: 0, costs: [] }).clients, [])
+    assert.deepEqual(judgeGuard(state, seen(toMs, [])).clients, [])
   })
 
   void test('never throttles what keeps the cluster alive', () => {
@@ -258,7 +277,9 @@ void suite('the guard', () => {
     }
     await using server = await startTestServer()
     const scope = { ...testScope([], new AbortController().signal), clock }
-    const guard = new GuardLoop({ scope, client: () => server.client(), metrics: new MetricsRegistry() })
+    const running = new Set<RunningRequest>()
+    const parts = { scope, client: () => server.client(), metrics: new MetricsRegistry(), heapShare: () => 0 }
+    const guard = new GuardLoop({ ...parts, running: () => running })
     const window = (passedMs: number): void => {
       time.aheadMs += passedMs
       for (const fire of time.timers.splice(0)) fire()
@@ -267,19 +288,20 @@ void suite('the guard', () => {
       const { status, json } = await server.ask(`${flowApi}/flowschemas/${guardName}`)
       return status === 200 ? JSON.stringify((json['spec'] as { readonly rules: unknown }).rules) : String(status)
     }
-    for (let at = 0; at < 3; at++) {
-      guard.note(cost('greedy', 50), false)
-      guard.note(cost('system:node:a', 500, ['system:nodes']), false)
-      guard.note(cost('modest', 1), false)
-      window(2_000)
-    }
+    const user = (name: string, ...groups: string[]): UserInfo => ({ name, groups })
+    const runs = (by: UserInfo, seats: number): void => void running.add({ user: by, seats, startedMs: 0 })
     // Nodes spend most of it: the greedy one is not what threatens the server.
+    runs(user('greedy'), 50)
+    runs(user('system:node:a', 'system:nodes'), 500)
+    runs(user('modest'), 1)
+    guard.wake()
+    for (let at = 0; at < 3; at++) window(2_000)
     assert.equal(await subjects(), '404')
-    for (let at = 0; at < 3; at++) {
-      guard.note(cost('greedy', 50), false)
-      guard.note(cost('modest', 1), false)
-      window(2_000)
-    }
+    running.clear()
+    runs(user('greedy'), 50)
+    runs(user('modest'), 1)
+    for (let at = 0; at < 3; at++) window(2_000)
+    running.clear()
     await untilTrue(async () => (await subjects()).includes('greedy'))
     assert.ok(!(await subjects()).includes('modest'))
     assert.equal((await server.ask(`${flowApi}/prioritylevelconfigurations/${guardName}`)).status, 200)
@@ -289,6 +311,12 @@ void suite('the guard', () => {
         .filter((reason) => reason.startsWith('ManagedAPIServerGuard'))
     await untilTrue(async () => (await reasons()).length === 1)
     assert.deepEqual(guard.throttled, ['greedy'])
+    const { conditions } = (await server.ask(`${flowApi}/flowschemas/${guardName}`)).json['status'] as {
+      readonly conditions: readonly Readonly<Record<string, string>>[]
+    }
+    const told = conditions.find(({ type }) => type === 'Throttling')!
+    assert.deepEqual([told['status'], told['reason']], ['True', 'EventLoopLate'])
+    assert.match(told['message']!, /those of "greedy" are throttled/)
     const greedyUid = (await server.ask(`${flowApi}/flowschemas/${guardName}`)).json['metadata'] as {
       readonly uid: string
     }

@@ -10,7 +10,7 @@ import type { RequestInfo } from '../request-info.ts'
 import { allot, boundsOf } from './borrowing.ts'
 import { flowHash } from './dealer.ts'
 import type { FlowMetrics } from './flow-metrics.ts'
-import type { ClientCost } from './guard.ts'
+import type { GuardLoop } from './guard-loop.ts'
 import { Level } from './level.ts'
 import { byPrecedence, distinguisherOf, schemaMatches } from './matching.ts'
 import type { FlowRequest } from './queue-set.ts'
@@ -22,8 +22,8 @@ export interface FlowControlParts {
   readonly totalSeats: number
   readonly count: CountObjects
   readonly metrics: FlowMetrics
-  /** Told what each request cost its client. */
-  readonly costs: (cost: ClientCost, wasRejected: boolean) => void
+  /** Told of every request: what it costs its client. */
+  readonly guard: Pick<GuardLoop, 'wake' | 'finished' | 'rejected'>
 }
 
 /** A request that was let in: dispose when it is over. */
@@ -95,7 +95,7 @@ export class FlowControl {
     // Nobody configured anything yet: the server is about to start.
     if (flow === undefined) return unlimited
     const { schema, level, distinguisher, hash } = flow
-    const seats = level.isExempt ? 1 : seatsOf(info, level.bounds.nominal, this.#parts.count)
+    const seats = level.isExempt ? 1 : this.#seatsFor(info, level)
     let begin = (): void => {}
     const request: Admitted = {
       hash,
@@ -114,9 +114,10 @@ export class FlowControl {
     if (arrival === 'queue-full' || arrival === 'concurrency-limit') {
       level.counts.rejected += 1
       this.#parts.metrics.rejected(request, arrival)
-      this.#parts.costs({ user: user.name, groups: user.groups, seatSeconds: 0, requests: 1 }, true)
+      this.#parts.guard.rejected(user)
       throw tooManyRequests()
     }
+    this.#parts.guard.wake()
     this.requests.add(request)
     const seat = this.#seatOf(request, flow)
     if (arrival === 'executing') {
@@ -147,6 +148,10 @@ export class FlowControl {
     return promise
   }
 
+  #seatsFor(info: RequestInfo, { bounds }: Level): number {
+    return seatsOf(info, { level: bounds.nominal, total: this.#parts.totalSeats }, this.#parts.count)
+  }
+
   #started(request: Admitted, level: Level, nowMs: number): void {
     request.startedMs = nowMs
     level.counts.dispatched += 1
@@ -163,9 +168,7 @@ export class FlowControl {
         level.queues.leave(request, nowMs)
         level.noteDemand(nowMs)
         this.#parts.metrics.finished(request, nowMs)
-        const { user, seats, startedMs = nowMs } = request
-        const seatSeconds = (seats * (nowMs - startedMs)) / 1000
-        this.#parts.costs({ user: user.name, groups: user.groups, seatSeconds, requests: 1 }, false)
+        this.#parts.guard.finished(request, nowMs)
       },
     }
   }

@@ -8,6 +8,7 @@ import type { Registry } from '../registry/registry.ts'
 import { FlowControl } from './flow-control.ts'
 import { FlowMetrics } from './flow-metrics.ts'
 import { FlowObjects } from './flow-objects.ts'
+import type { GuardRules } from './guard.ts'
 import { GuardLoop, guardName } from './guard-loop.ts'
 import type { CountObjects } from './work-estimate.ts'
 
@@ -18,18 +19,33 @@ export interface FlowControlOptions {
   readonly totalSeats: number
   /** The server's own; throws before requests are answered. */
   readonly client: () => Client
+  readonly guard?: GuardOptions
+}
+
+export interface GuardOptions {
+  readonly rules?: Partial<GuardRules>
+  /** Of the memory that the process may have, how much it has; absent: memory is no reason. */
+  readonly heapShare?: () => number
 }
 
 /** Resolves when every request has a level. */
 export async function startFlowControl(options: FlowControlOptions): Promise<FlowControl> {
   const { scope, registry, metrics, totalSeats, client } = options
-  const guard = new GuardLoop({ scope, client, metrics })
+  const { rules, heapShare = () => 0 } = options.guard ?? {}
+  const guard: GuardLoop = new GuardLoop({
+    scope,
+    client,
+    metrics,
+    running: () => control.requests,
+    heapShare,
+    ...(rules === undefined ? {} : { rules }),
+  })
   const control: FlowControl = new FlowControl({
     clock: scope.clock,
     totalSeats,
     count: counterOf(registry),
     metrics: new FlowMetrics(metrics, () => control.levels.values()),
-    costs: (cost, wasRejected) => guard.note(cost, wasRejected),
+    guard,
   })
   const row = (plural: string) => registry.kinds.find('flowcontrol.apiserver.k8s.io', 'v1', plural)!
   const rows = { schemas: row('flowschemas'), levels: row('prioritylevelconfigurations') }

@@ -2,22 +2,34 @@
 
 import type { RequestInfo } from '../request-info.ts'
 
-/** Upstream's: objects that one seat stands for, seats of one list at most, and its share of its level at most. */
+/** Upstream's: objects that one seat of all its seats stands for, seats of one list at most, and its share of its level at most. */
 const OBJECTS_PER_SEAT = 100
 const SEATS_MAX = 100
+const UPSTREAM_SEATS = 600
 const LEVEL_SHARE_MAX = 0.15
 
 /** Objects of a resource that are stored, in a namespace or in all; undefined where nobody knows at once. */
 export type CountObjects = (info: RequestInfo) => number | undefined
 
-export function seatsOf(info: RequestInfo, levelSeats: number, count: CountObjects): number {
+export interface SeatsOf {
+  /** Of the level, by its shares. */
+  readonly level: number
+  /** Of all levels together: where there are more than upstream's, a list takes more, so that its share is the same. */
+  readonly total: number
+}
+
+export function seatsOf(info: RequestInfo, seats: SeatsOf, count: CountObjects): number {
   if (!info.isResource || info.subresource !== '' || !gathers(info)) return 1
   // A list or a watch of one object by its name.
   if (info.authorizedName !== '') return 1
   const stored = count(info)
   if (stored === undefined) return 1
-  const max = Math.max(1, Math.min(SEATS_MAX, Math.ceil(levelSeats * LEVEL_SHARE_MAX)))
-  return Math.min(max, Math.max(1, Math.ceil(visited(info, stored) / OBJECTS_PER_SEAT)))
+  const scale = Math.max(1, seats.total / UPSTREAM_SEATS)
+  const max = Math.max(1, Math.min(SEATS_MAX * scale, Math.ceil(seats.level * LEVEL_SHARE_MAX)))
+  const objects = visited(info, stored)
+  // A list of a few costs what any request does.
+  const wanted = objects <= OBJECTS_PER_SEAT ? 1 : Math.ceil((objects * scale) / OBJECTS_PER_SEAT)
+  return Math.min(max, wanted)
 }
 
 function gathers({ verb, query }: RequestInfo): boolean {

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { STATUS_CODES } from 'node:http'
 import type { Outcome } from '../pipeline.ts'
+import type { Entrance } from '../turns.ts'
 import type { LiveCalls } from './live-calls.ts'
 import { comesInPieces, isPushed, type Answer, type IncomingCall, type Peer, type Sink } from './message.ts'
 
@@ -32,10 +33,11 @@ export interface Serving {
   readonly run: Run
   readonly peerOf: PeerOf
   readonly calls: LiveCalls
+  readonly entrance: Entrance
 }
 
 export async function handleRequest(serving: Serving, request: AnyRequest, response: AnyResponse): Promise<void> {
-  const { run, peerOf, calls } = serving
+  const { run, peerOf, calls, entrance } = serving
   const live = calls.begin()
   // Whoever has a whole answer waits for nothing that an abort would end.
   const sent = { isWhole: false }
@@ -43,6 +45,10 @@ export async function handleRequest(serving: Serving, request: AnyRequest, respo
   // HTTP/2 keeps one stand-in per session for its socket; it is gone with the session.
   const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as Duplex | undefined
   if (socket === undefined) return
+  const entered = entrance.enter(socket)
+  if (entered !== undefined) await entered
+  // Who has hung up while he waited costs nothing more.
+  if (live.signal.aborted) return
   const outcome = await run(callOf(request, live.signal, peerOf(socket)))
   if (outcome === 'upgraded' || response.destroyed) return
   sent.isWhole = outcome.body instanceof Uint8Array

@@ -3,6 +3,7 @@
 import { createSecureServer, type Http2SecureServer, type Http2Session, type SecureServerOptions } from 'node:http2'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { Entrance } from '../turns.ts'
 import type { Clock } from '@aksel/base/clock'
 import { handleRequest, handleUpgrade, peerReader, type Run, type Serving } from './http-listener.ts'
 import type { LiveCalls } from './live-calls.ts'
@@ -71,7 +72,7 @@ export interface ListenerParts {
 export async function listenTls(parts: ListenerParts, options: ListenOptions): Promise<Listener> {
   const { host, tls } = options
   const open = new OpenConnections()
-  const serving: Serving = { run: parts.run, calls: parts.calls, peerOf: peerReader() }
+  const serving: Serving = { run: parts.run, calls: parts.calls, peerOf: peerReader(), entrance: new Entrance() }
   const server: Http2SecureServer = createSecureServer(
     {
       allowHTTP1: true,

@@ -45,6 +45,6 @@ async function walk(
     from = page.next
     if (from === undefined) return { records: kept, revision }
     for (const record of page.records) record.forget()
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await records.turns.take()
   }
 }

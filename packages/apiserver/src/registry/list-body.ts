@@ -2,6 +2,7 @@
 // slow readers of a large list cost ten pieces, not ten lists.
 
 import type { Pieces } from '../http/message.ts'
+import type { Turns } from '../turns.ts'
 import type { StoredRecord } from './record.ts'
 
 /** Lists up to this size are made at once: they can be compressed whole and have a length. */
@@ -23,10 +24,10 @@ export function isLargeList(records: readonly StoredRecord[]): boolean {
 }
 
 /** `head`: the list's own fields, as JSON without the closing brace. */
-export function listPieces(head: string, records: readonly StoredRecord[]): Pieces {
+export function listPieces(head: string, records: readonly StoredRecord[], turns: Turns): Pieces {
   return {
-    [Symbol.asyncIterator]: () => piecesOf(head, records, (sizeBytes) => Buffer.allocUnsafe(sizeBytes)),
-    inTurns: () => piecesOf(head, records, twoInTurns()),
+    [Symbol.asyncIterator]: () => piecesOf(head, records, turns, (sizeBytes) => Buffer.allocUnsafe(sizeBytes)),
+    inTurns: () => piecesOf(head, records, turns, twoInTurns()),
   }
 }
 
@@ -45,6 +46,7 @@ function twoInTurns(): (sizeBytes: number) => Buffer {
 async function* piecesOf(
   head: string,
   records: readonly StoredRecord[],
+  turns: Turns,
   take: (sizeBytes: number) => Buffer,
 ): AsyncGenerator<Uint8Array> {
   let piece = take(PIECE_BYTES)
@@ -53,6 +55,8 @@ async function* piecesOf(
     const needed = record.sizeBytes + VERSION_BYTES_MAX
     if (at + needed > piece.length) {
       yield piece.subarray(0, at)
+      // To encrypt and send a piece takes as long as any slice.
+      await turns.take()
       // The one before may still be on its way.
       piece = take(Math.max(PIECE_BYTES, needed))
       at = 0

@@ -17,6 +17,9 @@ export interface ListResult {
   readonly remainingItemCount: number | undefined
 }
 
+/** Pages of more are made in a turn of their own. */
+const PAGE_AT_ONCE_MAX = 100
+
 export async function listRecords(
   records: RecordStore,
   row: KindRow,
@@ -38,6 +41,7 @@ export async function listRecords(
     const few = indexedFew(records, row, namespace, { selection, limit })
     if (few !== undefined) return few
   }
+  if (limit === 0 || limit > PAGE_AT_ONCE_MAX) await records.turnFor(row, namespace)
   if (limit === 0 && token === undefined) {
     const found = await gather(records, row, { namespace, revision }, selection)
     const resourceVersion = String(found.revision)

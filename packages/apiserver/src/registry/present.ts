@@ -12,12 +12,14 @@ import { columnDefinitions, partialOf, tableRow, type IncludeObject } from './ta
 import type { ListResult } from './list.ts'
 import { isLargeList, listPieces } from './list-body.ts'
 import type { StoredRecord } from './record.ts'
+import type { Turns } from '../turns.ts'
 
 export interface Presentation {
   readonly negotiated: Negotiated
   readonly includeObject: IncludeObject
   readonly nowMs: number
   readonly protobuf: ProtobufEncoder
+  readonly turns: Turns
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -52,9 +54,9 @@ export function isStreamed(how: Presentation, list: ListResult): boolean {
 export function piecesOfList(row: KindRow, how: Presentation, list: ListResult): Pieces {
   if (isWholeJson(how)) {
     const head = { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: listMetadata(list) }
-    return listPieces(JSON.stringify(head).slice(0, -1), list.records)
+    return listPieces(JSON.stringify(head).slice(0, -1), list.records, how.turns)
   }
-  const pieces = (): AsyncGenerator<Uint8Array> => formedPieces(formOf(row, how, list), list.records)
+  const pieces = (): AsyncGenerator<Uint8Array> => formedPieces(formOf(row, how, list), list.records, how.turns)
   return { [Symbol.asyncIterator]: pieces, inTurns: pieces }
 }
 
@@ -82,10 +84,14 @@ function formOf(row: KindRow, { negotiated, nowMs, includeObject }: Presentation
   }
 }
 
-async function* formedPieces(form: ListForm, records: readonly StoredRecord[]): AsyncGenerator<Uint8Array> {
+async function* formedPieces(
+  form: ListForm,
+  records: readonly StoredRecord[],
+  turns: Turns,
+): AsyncGenerator<Uint8Array> {
   yield Buffer.from(`${JSON.stringify(form.head).slice(0, -1)},"${form.items}":[`)
   let isFirst = true
-  for await (const slice of slicesOf(records)) {
+  for await (const slice of slicesOf(records, turns)) {
     const inside = stringifyJson(slice.map((record) => form.item(record.object))).slice(1, -1)
     yield Buffer.from(isFirst ? inside : `,${inside}`)
     isFirst = false
@@ -119,19 +125,19 @@ export async function presentList(row: KindRow, how: Presentation, list: ListRes
   if (how.negotiated.encoding === 'protobuf') {
     const { message, type } = protobufForm(row, how, 'List')
     const pieces: Buffer[] = []
-    for await (const slice of slicesOf(list.records))
+    for await (const slice of slicesOf(list.records, how.turns))
       pieces.push(how.protobuf.encodeItems(message, slice.map((record) => record.object) as unknown as readonly Json[]))
     return how.protobuf.listOf(type, metadata, pieces)
   }
   const pieces: Uint8Array[] = []
-  for await (const piece of formedPieces(formOf(row, how, list), list.records)) pieces.push(piece)
+  for await (const piece of formedPieces(formOf(row, how, list), list.records, how.turns)) pieces.push(piece)
   return Buffer.concat(pieces)
 }
 
 /** Others get their turn between two slices; in long lists a slice is forgotten when it is done with. */
-async function* slicesOf(records: readonly StoredRecord[]): AsyncGenerator<readonly StoredRecord[]> {
+async function* slicesOf(records: readonly StoredRecord[], turns: Turns): AsyncGenerator<readonly StoredRecord[]> {
   for (let at = 0; at < records.length; at += SLICE) {
-    if (at > 0) await new Promise<void>((resolve) => setImmediate(resolve))
+    if (at > 0) await turns.take()
     const slice = records.slice(at, at + SLICE)
     yield slice
     if (records.length > KEPT_MAX) for (const record of slice) record.forget()

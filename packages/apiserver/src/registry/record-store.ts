@@ -16,6 +16,7 @@ import { Fences } from './fences.ts'
 import { RecordCache } from './record-cache.ts'
 import { translated, watchError } from './store-errors.ts'
 import { isSealed, sealedError } from '../encryption/unopened.ts'
+import { Turns } from '../turns.ts'
 import type { RecordStoreOptions } from './record-store-options.ts'
 import type { StoreMetrics } from './store-metrics.ts'
 import { encodeForStore, shownAs, StoredRecord, type FieldsOf } from './record.ts'
@@ -55,7 +56,12 @@ export interface RecordWatch {
   ended(error: ApiError): void
 }
 
+/** Lists of more than these wait for their turn before they are made. */
+const AT_ONCE_MAX = 100
+
 export class RecordStore {
+  /** Of everything that goes through many records. */
+  readonly turns = new Turns()
   readonly #store: Store
   readonly #keyPrefix: string
   readonly #schemas: Schemas
@@ -99,6 +105,11 @@ export class RecordStore {
     if (revision <= this.#store.revision) return true
     await translated(async () => this.#store.get(`${this.#keyPrefix}aksel.dev/schema-epoch`))
     return revision <= this.#store.revision
+  }
+
+  /** Resolves when all records of the row may be gone through: at once where they are few. */
+  async turnFor(row: KindRow, namespace: string): Promise<void> {
+    if ((this.countNow(row, namespace) ?? 0) > AT_ONCE_MAX) await this.turns.take()
   }
 
   keyOf(row: KindRow, namespace: string, name: string): string {

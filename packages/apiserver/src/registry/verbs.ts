@@ -62,6 +62,7 @@ export function presentationOf(tools: VerbTools, context: ResourceCall): Present
     includeObject: includeObjectOf(info.query),
     nowMs: tools.registry.scope.clock.now(),
     protobuf,
+    turns: tools.registry.records.turns,
   }
 }
 
@@ -144,6 +145,7 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
   // Without a version, or from "any", a watch begins with what is there, unless it says otherwise.
   const withInitial = sendInitialEvents ?? (asked === undefined || asked === 0)
   const namespace = row.namespaced ? info.namespace : ''
+  if (withInitial) await records.turnFor(row, namespace)
   const found = withInitial ? await gather(records, row, { namespace }, selection) : undefined
   const afterRevision = found?.revision ?? (asked === undefined || asked === 0 ? records.revision : asked)
   const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? 0

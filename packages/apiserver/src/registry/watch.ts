@@ -33,7 +33,7 @@ export interface WatchRequest {
 const BOOKMARK_EVERY_MS = 60_000
 const BOOKMARK_BEFORE_END_MS = 2_000
 /** Initial events written in one go. */
-const INITIAL_SLICE = 500
+const INITIAL_SLICE = 100
 /** What a watcher may leave unread. */
 const BUFFER_MAX_BYTES = 16 * 1024 * 1024
 
@@ -90,7 +90,7 @@ class WatchSession {
       if (initial.length > INITIAL_SLICE) record.forget()
     }
     if (until < initial.length) {
-      this.#sink.whenTaken(() => this.#sendInitial(until))
+      this.#sink.whenTaken(() => void this.#records.turns.take().then(() => this.#sendInitial(until)))
       return
     }
     this.#initial = []

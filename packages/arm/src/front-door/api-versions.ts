@@ -49,6 +49,11 @@ export const providers: readonly Provider[] = [
   { namespace: 'Microsoft.Authorization', first: '2015-01-01', versions: ['2022-04-01', '2020-05-01', '2017-04-01'] },
   { namespace: 'Microsoft.KeyVault', first: '2015-06-01', versions: ['2024-11-01', '2023-07-01', '2022-07-01'] },
   { namespace: 'Microsoft.Insights', first: '2014-04-01', versions: ['2023-03-11', '2022-06-01', '2021-04-01'] },
+  {
+    namespace: 'Microsoft.ResourceHealth',
+    first: '2015-01-01',
+    versions: ['2025-05-01', '2023-10-01-preview', '2022-10-01', '2020-05-01', '2018-07-01'],
+  },
   { namespace: 'Microsoft.Monitor', first: '2021-06-03', versions: ['2023-04-03', '2021-06-03'] },
   { namespace: 'Microsoft.Dashboard', first: '2021-09-01', versions: ['2024-10-01', '2023-09-01', '2022-08-01'] },
   {
@@ -69,7 +74,8 @@ export function judgeApiVersion(version: string | undefined, path: string): void
       'The api-version query parameter (?api-version=) is required for all requests.',
     )
   }
-  const match = /\/providers\/(microsoft\.[^/?]+)(?:\/locations\/[^/?]+)?\/([^/?]+)/i.exec(path)
+  // An extension resource goes by the versions of its own provider, which stands last.
+  const match = /^[^?]*\/providers\/(microsoft\.[^/?]+)(?:\/locations\/[^/?]+)?\/([^/?]+)/i.exec(path)
   const provider =
     providers.find(({ namespace }) => namespace.toLowerCase() === match?.[1]?.toLowerCase()) ?? providers[0]!
   // Operation addresses carry a version of their own, older than the resource's.

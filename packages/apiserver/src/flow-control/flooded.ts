@@ -1,0 +1,96 @@
+// Shared by the flooded server's process and the tests that flood it: how it is started, as whom it is asked, and which faults
+// are planted in its guard so that the harness is seen to find them.
+
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { ApiResponse } from '@aksel/client/transport'
+import { createHttpsTransport, type HttpsTransport } from '@aksel/runtime/https-transport'
+import type { UserInfo } from '../authentication/user-info.ts'
+import type { SeatLimits } from '../in-flight.ts'
+import { isSystem, judgeGuard, type GuardRules } from './guard.ts'
+
+export const plantedFaults = ['none', 'throttles the system', 'never withdraws'] as const
+export type PlantedFault = (typeof plantedFaults)[number]
+
+export interface FloodOptions {
+  readonly seats: SeatLimits
+  readonly calmMs: number
+  /** Who gets a certificate. */
+  readonly users: readonly UserInfo[]
+  readonly planted: PlantedFault
+}
+
+export interface FloodServer {
+  readonly url: string
+  readonly caPem: string
+  readonly certificates: Readonly<Record<string, { readonly certPem: string; readonly keyPem: string }>>
+}
+
+export function plantedRules(planted: PlantedFault): Partial<GuardRules> {
+  switch (planted) {
+    case 'none':
+      return {}
+    case 'throttles the system':
+      return {
+        judge: (state, window, calmMs) => {
+          const costs = window.costs.map((cost) =>
+            isSystem(cost) && !cost.groups.includes('system:masters')
+              ? { ...cost, user: `plain-${cost.user}`, groups: [] }
+              : cost,
+          )
+          const next = judgeGuard(state, { ...window, costs }, calmMs)
+          return { ...next, clients: next.clients.map((name) => name.replace(/^plain-/, '')) }
+        },
+      }
+    case 'never withdraws':
+      return { judge: (state, window) => judgeGuard(state, window, Number.MAX_SAFE_INTEGER) }
+    default:
+      return planted satisfies never
+  }
+}
+
+export interface Flooded extends AsyncDisposable {
+  /** A connection of its own, with the user's certificate. */
+  connect(user: UserInfo): HttpsTransport
+}
+
+export async function startFlooded(options: FloodOptions): Promise<Flooded> {
+  const child = fork(join(import.meta.dirname, 'flood-server.ts'), [JSON.stringify(options)], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const ended = once(child, 'exit')
+  const [{ url, caPem, certificates }] = (await Promise.race([
+    once(child, 'message'),
+    ended.then(([code]) => Promise.reject(new Error(`the server ended with ${code}`))),
+  ])) as [FloodServer]
+  const transports: HttpsTransport[] = []
+  return {
+    connect({ name }) {
+      const transport = createHttpsTransport({ server: url, caPem, ...certificates[name]! })
+      transports.push(transport)
+      return transport
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(transports.map((one) => one[Symbol.asyncDispose]()))
+      if (child.exitCode === null) child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: ApiResponse['headers']
+  readonly bytes: number
+}
+
+/** Reads the answer and forgets it. */
+export async function reply(transport: HttpsTransport, path: string, signal?: AbortSignal): Promise<Reply> {
+  const request = { method: 'GET', path, headers: {}, ...(signal === undefined ? {} : { signal }) }
+  const { status, headers, body } = await transport.send(request)
+  let bytes = 0
+  for await (const piece of body) bytes += piece.length
+  return { status, headers, bytes }
+}
