@@ -22,6 +22,8 @@ export interface CallContext {
 /** What a request waited for that is not this server's to answer for, in milliseconds. */
 export interface Waits {
   webhookMs: number
+  /** Monotonic time of the clock until which webhooks are waited for. */
+  readonly webhooksUntilMs: number
 }
 
 /** A request for a resource that is served. */

@@ -39,6 +39,8 @@ export interface PipelineOptions {
 
 /** Upstream's `--request-timeout`. */
 const REQUEST_MAX_MS = 60_000
+/** From its arrival, however many webhooks a request has: as long as the longest that one may ask for. */
+const WEBHOOKS_MAX_MS = 30_000
 /** Upstream's bound for what a client may call its request. */
 const AUDIT_ID_MAX = 64
 
@@ -67,7 +69,7 @@ export class Pipeline {
       auditId: (call.headers['audit-id'] ?? uuid(scope.random)).slice(0, AUDIT_ID_MAX),
       receivedMs: scope.clock.now(),
       annotations: new Map(),
-      waits: { webhookMs: 0 },
+      waits: { webhookMs: 0, webhooksUntilMs: startMs + WEBHOOKS_MAX_MS },
       trail: undefined,
       seat: undefined,
     }

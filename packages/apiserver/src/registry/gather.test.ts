@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Sink } from '../http/message.ts'
 import { startTestServer, type TestServer } from '../test-server.ts'
+import { Turns } from '../turns.ts'
 import { watchBody } from './watch.ts'
 import type { RecordStore } from './record-store.ts'
 import { StoredRecord } from './record.ts'
@@ -88,7 +89,7 @@ void test('the beginning of a watch waits until its reader has taken what was se
     namespace: '',
     selection: { matches: undefined, readsFields: false, name: '', terms: [] },
     afterRevision: 1,
-    initial: Array.from({ length: 1_200 }, () => new StoredRecord(item)),
+    initial: Array.from({ length: 250 }, () => new StoredRecord(item)),
     endsInitialEvents: false,
     bookmarks: false,
     timeoutMs: 60_000,
@@ -97,15 +98,19 @@ void test('the beginning of a watch waits until its reader has taken what was se
     encoder: { event: () => item.value, bookmark: () => item.value, error: () => item.value },
   }
   let followed = false
-  const records = { watch: () => (followed = true) } as unknown as RecordStore
+  const records = { watch: () => (followed = true), turns: new Turns() } as unknown as RecordStore
   watchBody(records, server.scope.clock, request as unknown as Parameters<typeof watchBody>[2]).start(sink)
   await turn()
-  assert.equal(written, 500)
+  assert.equal(written, 100)
   take!()
-  assert.equal(written, 1_000)
+  await turn()
+  await turn()
+  assert.equal(written, 200)
   assert.equal(followed, false)
   take!()
-  assert.equal(written, 1_200)
+  await turn()
+  await turn()
+  assert.equal(written, 250)
   assert.equal(followed, true)
   stop.abort()
 })

@@ -11,6 +11,14 @@ import type { Selection } from './selection.ts'
 /** Only so often is a walk begun again whose revision was compacted under it; then the error is the caller's. */
 const TRIES = 3
 
+/** Lists of more than these wait for their turn before they are made. */
+const AT_ONCE_MAX = 100
+
+/** Resolves when all records of the row may be gone through: at once where they are few. */
+export async function turnFor(records: RecordStore, row: KindRow, namespace: string): Promise<void> {
+  if ((records.countNow(row, namespace) ?? 0) > AT_ONCE_MAX) await records.turns.take()
+}
+
 export type GatherQuery = Pick<PageQuery, 'namespace' | 'revision'>
 
 /** Throws Expired where the revision that is asked for is gone. */

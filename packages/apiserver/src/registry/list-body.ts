@@ -55,7 +55,7 @@ async function* piecesOf(
     const needed = record.sizeBytes + VERSION_BYTES_MAX
     if (at + needed > piece.length) {
       yield piece.subarray(0, at)
-      // To encrypt and send a piece takes as long as any slice.
+      // A piece is encrypted and sent in the same round.
       await turns.take()
       // The one before may still be on its way.
       piece = take(Math.max(PIECE_BYTES, needed))

@@ -3,7 +3,7 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { ApiError, isReason } from '@aksel/base/errors'
 import { continueExpired, encodeToken, tokenOf } from './continue-token.ts'
-import { gather } from './gather.ts'
+import { gather, turnFor } from './gather.ts'
 import { listMatchOf } from './list-options.ts'
 import type { StoredRecord } from './record.ts'
 import type { RecordStore } from './record-store.ts'
@@ -41,7 +41,7 @@ export async function listRecords(
     const few = indexedFew(records, row, namespace, { selection, limit })
     if (few !== undefined) return few
   }
-  if (limit === 0 || limit > PAGE_AT_ONCE_MAX) await records.turnFor(row, namespace)
+  if (limit === 0 || limit > PAGE_AT_ONCE_MAX) await turnFor(records, row, namespace)
   if (limit === 0 && token === undefined) {
     const found = await gather(records, row, { namespace, revision }, selection)
     const resourceVersion = String(found.revision)

@@ -5,10 +5,10 @@ import type { KubernetesObject } from '@aksel/api/resource'
 import type { Schemas } from '@aksel/api/schema'
 import type { ApiError } from '@aksel/base/errors'
 import { draftOf, type Draft } from '@aksel/base/draft'
-import { StoreError } from '@aksel/store/store'
 import type { Lease } from '@aksel/api/types/coordination-v1'
 import type { Fence } from '@aksel/runtime/fenced-client'
-import type { Guard, KeyValue, Store, StoreEvent, TransactionResult } from '@aksel/store/store'
+import { StoreError, type Guard, type KeyValue, type Store, type StoreEvent } from '@aksel/store/store'
+import type { TransactionResult } from '@aksel/store/store'
 import { isProtobuf, type ProtobufDecoder } from '../protobuf/decode.ts'
 import type { FacetTerm, ValueOf } from './facet-index.ts'
 import { FacetIndexes } from './facet-indexes.ts'
@@ -56,11 +56,7 @@ export interface RecordWatch {
   ended(error: ApiError): void
 }
 
-/** Lists of more than these wait for their turn before they are made. */
-const AT_ONCE_MAX = 100
-
 export class RecordStore {
-  /** Of everything that goes through many records. */
   readonly turns = new Turns()
   readonly #store: Store
   readonly #keyPrefix: string
@@ -105,11 +101,6 @@ export class RecordStore {
     if (revision <= this.#store.revision) return true
     await translated(async () => this.#store.get(`${this.#keyPrefix}aksel.dev/schema-epoch`))
     return revision <= this.#store.revision
-  }
-
-  /** Resolves when all records of the row may be gone through: at once where they are few. */
-  async turnFor(row: KindRow, namespace: string): Promise<void> {
-    if ((this.countNow(row, namespace) ?? 0) > AT_ONCE_MAX) await this.turns.take()
   }
 
   keyOf(row: KindRow, namespace: string, name: string): string {
@@ -405,6 +396,4 @@ export class RecordStore {
   }
 }
 
-function keyOfEvent(event: StoreEvent): string {
-  return event.kind === 'put' ? event.item.key : event.key
-}
+const keyOfEvent = (event: StoreEvent): string => (event.kind === 'put' ? event.item.key : event.key)

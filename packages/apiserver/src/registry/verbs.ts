@@ -19,7 +19,7 @@ import { bodyTypeOf } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
 import { watchOptionsOf } from './list-options.ts'
-import { gather } from './gather.ts'
+import { gather, turnFor } from './gather.ts'
 import { listRecords, tooLarge } from './list.ts'
 import { appliedObject, configurationOf } from './apply.ts'
 import { applyMediaType, decodePatched, patched, patchTypeOf, readPatch } from './patch.ts'
@@ -145,7 +145,7 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
   // Without a version, or from "any", a watch begins with what is there, unless it says otherwise.
   const withInitial = sendInitialEvents ?? (asked === undefined || asked === 0)
   const namespace = row.namespaced ? info.namespace : ''
-  if (withInitial) await records.turnFor(row, namespace)
+  if (withInitial) await turnFor(records, row, namespace)
   const found = withInitial ? await gather(records, row, { namespace }, selection) : undefined
   const afterRevision = found?.revision ?? (asked === undefined || asked === 0 ? records.revision : asked)
   const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? 0

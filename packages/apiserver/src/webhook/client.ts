@@ -30,6 +30,8 @@ export interface WebhookCall {
   /** Sent as JSON. */
   readonly body: Uint8Array
   readonly timeoutMs: number
+  /** What the webhook is told that it has, where that is not the same. */
+  readonly saidTimeoutMs?: number
   /** Aborts when the caller is gone. */
   readonly signal?: AbortSignal
 }
@@ -122,8 +124,11 @@ function shownUrl(target: WebhookTarget, address: URL): string {
 
 async function post(tools: Tools, call: WebhookCall): Promise<unknown> {
   const { scope } = tools
-  const address = urlOf(call.target, call.timeoutMs)
+  const address = urlOf(call.target, call.saidTimeoutMs ?? call.timeoutMs)
   const shown = shownUrl(call.target, address)
+  const deadlineExceeded = (cause?: unknown): WebhookCallError =>
+    new WebhookCallError(`Post "${shown}": context deadline exceeded`, { cause, isTimeout: true })
+  if (call.timeoutMs <= 0) throw deadlineExceeded()
   const late = new AbortController()
   using _timer = scope.clock.after(call.timeoutMs, () => late.abort())
   const signal = AbortSignal.any([late.signal, scope.signal, ...(call.signal === undefined ? [] : [call.signal])])
@@ -140,9 +145,7 @@ async function post(tools: Tools, call: WebhookCall): Promise<unknown> {
   } catch (error) {
     if (!isCounted) done?.()
     if (error instanceof WebhookCallError) throw error
-    if (late.signal.aborted) {
-      throw new WebhookCallError(`Post "${shown}": context deadline exceeded`, { cause: error, isTimeout: true })
-    }
+    if (late.signal.aborted) throw deadlineExceeded(error)
     if (signal.aborted) throw new WebhookCallError(`Post "${shown}": context canceled`, { cause: error })
     throw new WebhookCallError(`Post "${shown}": ${goNetworkError(error, address)}`, { cause: error })
   }

@@ -38,7 +38,9 @@ export function goNetworkError(error: unknown, address: URL): string {
     case 'EAI_AGAIN':
       return `dial tcp: lookup ${address.hostname}: server misbehaving`
     case 'ECONNRESET':
-      return message === 'socket hang up' ? 'EOF' : 'read: connection reset by peer'
+      if (message === 'socket hang up') return 'EOF'
+      // Node's word for an answer that broke off.
+      return message === 'aborted' ? 'unexpected EOF' : 'read: connection reset by peer'
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'

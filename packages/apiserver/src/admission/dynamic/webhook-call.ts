@@ -83,7 +83,8 @@ export async function askHook(
     )
   }
   const uid = uuid(context.random)
-  const answer = await call(client, hook, request, await reviewOf(uid, version, row, request))
+  const timeoutMs = timeoutOf(hook, request, context)
+  const answer = await call(client, hook, request, { review: await reviewOf(uid, version, row, request), timeoutMs })
   const response = verified(hook, answer, { uid, version, isMutating })
   for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) {
     request.annotations?.set(`${webhook.name}/${key}`, value)
@@ -108,13 +109,31 @@ async function reviewOf(uid: string, version: string, row: KindRow, request: Adm
   }
 }
 
-async function call(client: WebhookClient, hook: Hook, request: AdmissionRequest, review: unknown): Promise<unknown> {
+/** Its own, or what its queue and the webhooks before it have left. */
+function timeoutOf({ webhook }: Hook, { waits }: AdmissionRequest, { clock }: AdmissionContext): number {
+  const { timeoutSeconds = defaultTimeoutSeconds } = webhook
+  if (waits === undefined) return timeoutSeconds * 1000
+  return Math.min(timeoutSeconds * 1000, Math.max(0, waits.webhooksUntilMs - clock.monotonicMs()))
+}
+
+interface Question {
+  readonly review: unknown
+  readonly timeoutMs: number
+}
+
+async function call(
+  client: WebhookClient,
+  hook: Hook,
+  request: AdmissionRequest,
+  { review, timeoutMs }: Question,
+): Promise<unknown> {
   const { clientConfig, timeoutSeconds = defaultTimeoutSeconds } = hook.webhook
   try {
     return await client.post({
       target: clientConfig,
       body: encodeJson(review),
-      timeoutMs: timeoutSeconds * 1000,
+      saidTimeoutMs: timeoutSeconds * 1000,
+      timeoutMs,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     })
   } catch (error) {
