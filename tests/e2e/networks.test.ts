@@ -109,6 +109,21 @@ async function assertPage(address: string, words: RegExp): Promise<void> {
   assert.match(last, words)
 }
 
+/** Nobody gets the page, and an event says why: the log of dropped packets is read beside the rules, and told of again after a minute. */
+async function assertDenied({ kubectl, address }: Shop): Promise<void> {
+  const port = await kubectl('get', 'service', 'shop-front', '-o', 'jsonpath={.spec.ports[0].nodePort}')
+  const wanted = `:${port} is denied by security rule "DenyAllInBound" (Inbound) of the network security group of subnet "kube"`
+  const end = Date.now() + 90_000
+  let said = ''
+  while (Date.now() < end) {
+    assert.equal(await page(address), '', 'DenyAllInBound')
+    const columns = 'jsonpath={range .items[*]}{.involvedObject.kind} {.message}{"\\n"}{end}'
+    said = await kubectl('get', 'events', '--field-selector', 'reason=NetworkSecurityGroupDenied', '-o', columns)
+    if (said.split('\n').some((line) => line.startsWith('Node ') && line.includes(wanted))) return
+  }
+  assert.fail(`no event says "${wanted}": ${said}`)
+}
+
 const soldHere = /The corner shop[\s\S]*store shop-store-0/
 const idOf = (subnet: Subnet): string => subnetIds.get(subnet)!
 
@@ -181,7 +196,7 @@ test(
       ...subnet,
       networkSecurityGroup: { id: security.id! },
     })
-    assert.equal(await page(shop.address), '', 'DenyAllInBound')
+    await assertDenied(shop)
     await networks.securityRules.beginCreateOrUpdateAndWait(group, 'closed', 'web', {
       priority: 100,
       direction: 'Inbound',

@@ -18,6 +18,7 @@ import { CLOUD_NODE_MANAGER } from './machine-loops.ts'
 import { diskResizer } from '@aksel/storage/resizer'
 import { servedTaintRules } from './device-taint-rules.ts'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
+import { tellDrops, type DropParts } from './dropped-packets.ts'
 import { fabricLoadBalancers } from './fabric-load-balancers.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
@@ -74,8 +75,14 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
   ]
   await Promise.all([
     makeAccounts(scope, client, caches),
+    ...droppedPackets(scope, options, { client: clientOf('node-controller'), caches }),
     ends(scope, 'controllers', runControllers(scope, { controllers, caches })),
   ])
+}
+
+function droppedPackets(scope: Scope, options: LoopOptions, parts: DropParts): readonly Promise<void>[] {
+  const { fabric, virtualNetworkId } = options
+  return fabric === undefined ? [] : [tellDrops(scope, { ...parts, fabric, virtualNetworkId })]
 }
 
 /** The scheduler, until the scope's signal. Rejects where its profiles cannot be read. */

@@ -165,6 +165,22 @@ export interface ProbeNews {
   readonly why?: string
 }
 
+/** Packets that a VNet's router dropped, by rule, ends and port: told of the first at once, then once a minute at most. */
+export interface DropNews {
+  readonly virtualNetworkId: string
+  readonly subnetId: string
+  readonly direction: SecurityRule['direction']
+  /** The security rule; absent where the subnet's outbound type is `none`. */
+  readonly rule?: string
+  readonly source: string
+  readonly destination: string
+  readonly protocol: string
+  /** Of TCP, UDP and SCTP. */
+  readonly destinationPort?: number
+  /** Packets since they were told of last. */
+  readonly count: number
+}
+
 export interface Fabric {
   /** Idempotent. Makes the router namespace, its link to the host and the subnets' bridges. */
   ensureVirtualNetwork(scope: Scope, network: VirtualNetwork): Promise<void>
@@ -201,4 +217,6 @@ export interface Fabric {
   deleteLoadBalancer(scope: Scope, request: { readonly virtualNetworkId: string; readonly id: string }): Promise<void>
   /** Calls back for every backend that is lost or found, until disposed. */
   onProbe(listener: (news: ProbeNews) => void): Disposable
+  /** Calls back for packets that security rules drop, until disposed. */
+  onDrop(listener: (news: DropNews) => void): Disposable
 }

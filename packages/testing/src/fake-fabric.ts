@@ -1,7 +1,7 @@
 // A network in memory: it remembers what it was asked for, and hands out addresses.
 
 import type { Scope } from '@aksel/base/scope'
-import type { Attachment, Fabric, LoadBalancerSpec, ProbeNews, VirtualNetwork } from '@aksel/provider/fabric'
+import type { Attachment, DropNews, Fabric, LoadBalancerSpec, ProbeNews, VirtualNetwork } from '@aksel/provider/fabric'
 import { interfered, type Interference } from './interference.ts'
 
 export class FakeFabric implements Fabric {
@@ -12,6 +12,7 @@ export class FakeFabric implements Fabric {
   #reserved = 0
   readonly #hostAddresses = new Map<string, string>()
   readonly #listeners = new Set<(news: ProbeNews) => void>()
+  readonly #dropListeners = new Set<(news: DropNews) => void>()
   readonly #interference: Interference
 
   constructor(interference: Interference = {}) {
@@ -123,6 +124,16 @@ export class FakeFabric implements Fabric {
   /** As if a probe had found this. */
   tellProbe(news: ProbeNews): void {
     for (const listener of this.#listeners) listener(news)
+  }
+
+  onDrop(listener: (news: DropNews) => void): Disposable {
+    this.#dropListeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#dropListeners.delete(listener) }
+  }
+
+  /** As if a rule had dropped this. */
+  tellDrop(news: DropNews): void {
+    for (const listener of this.#dropListeners) listener(news)
   }
 
   #network(id: string): VirtualNetwork {

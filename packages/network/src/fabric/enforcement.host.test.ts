@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { undoAll } from '@aksel/host/undo'
-import type { SecurityRule, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
+import type { DropNews, SecurityRule, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
 import { withHost, type HostBench } from '../testing/host-bench.ts'
 import { openFabric, type LocalFabric } from './fabric.ts'
 
@@ -50,9 +50,19 @@ async function machine(bench: HostBench, fabric: LocalFabric, id: string, subnet
   return { space: networkNamespace, address }
 }
 
+/** Asks in vain until somebody is told of a dropped packet: the reader of the log begins beside the rules. */
+async function toldOf(fabric: LocalFabric, ask: () => Promise<string>): Promise<Partial<DropNews>> {
+  const told: DropNews[] = []
+  using _listening = fabric.onDrop((news) => told.push(news))
+  for (let n = 0; n < 60 && told.length === 0; n += 1) assert.equal(await ask(), '')
+  const { count, ...news } = told[0] ?? assert.fail('nobody was told of what the rule dropped')
+  assert.ok(count >= 1)
+  return news
+}
+
 test('security rules hold between subnets and within one, by priority, for what begins and not for answers', () =>
   withHost(async (bench) => {
-    const fabric = await open(bench)
+    using fabric = await open(bench)
     const put = (change: Change): Promise<void> => fabric.updateVirtualNetwork(bench.scope, network('/v', 1, change))
     await fabric.ensureVirtualNetwork(bench.scope, network('/v', 1))
     const a = await machine(bench, fabric, '/v', 'nodes', 'a')
@@ -66,11 +76,22 @@ test('security rules hold between subnets and within one, by priority, for what 
       destinationPorts: ['80', '8000-8100', '8080'],
     })
     await put({ nodes: { securityRules: [noWeb, ...defaults] }, data: { securityRules: defaults } })
-    assert.equal(await bench.ask(b.address, 8080, a.space), '', 'the rule holds within its subnet')
+    const dropped = await toldOf(fabric, () => bench.ask(b.address, 8080, a.space))
+    // The rule holds within its subnet.
+    assert.deepEqual(dropped, {
+      virtualNetworkId: '/v',
+      subnetId: '/v/subnets/nodes',
+      direction: 'Inbound',
+      rule: 'no-web',
+      source: a.address,
+      destination: b.address,
+      protocol: 'TCP',
+      destinationPort: 8080,
+    })
     assert.equal(await bench.ask(d.address, 8080, a.space), `d ${a.address}`, 'and not for another one')
     assert.equal(await bench.ask(a.address, 8080, d.space), `a ${d.address}`)
     const inside = await bench.inside(ledgerRouter(bench), ['nft', '-j', 'list', 'table', 'ip', 'vnet'])
-    assert.match(inside, /Inbound no-web nodes/)
+    assert.match(inside, /Inbound no-web 0/)
 
     const first = rule('let-a', { access: 'Allow', sources: [a.address] })
     await put({ nodes: { securityRules: [first, noWeb, ...defaults] } })
@@ -105,7 +126,7 @@ test('security rules hold between subnets and within one, by priority, for what 
 
     // Another server takes over, after everything on the host was lost: the rules are there again before anyone asks.
     await undoAll(bench.scope, { ledger: bench.ledger })
-    const second = await open(bench)
+    using second = await open(bench)
     await second.restore(bench.scope)
     const again = await bench.inside(ledgerRouter(bench), ['nft', 'list', 'chain', 'ip', 'vnet', 'in_1'])
     assert.match(again, new RegExp(address.replaceAll('.', '\\.')))
@@ -119,7 +140,7 @@ function ledgerRouter({ ledger }: HostBench): string {
 
 test("a subnet's routes go before the system's: into nothing, through an appliance, and out by a NAT gateway or not at all", () =>
   withHost(async (bench) => {
-    const fabric = await open(bench)
+    using fabric = await open(bench)
     const put = (change: Change): Promise<void> => fabric.updateVirtualNetwork(bench.scope, network('/v', 1, change))
     await fabric.ensureVirtualNetwork(bench.scope, network('/v', 1))
     const a = await machine(bench, fabric, '/v', 'nodes', 'a')
@@ -162,13 +183,14 @@ test("a subnet's routes go before the system's: into nothing, through an applian
     const link = (await bench.inside(ledgerRouter(bench), ['ip', '-4', 'route', 'show', 'default'])).split(' ')[2]!
     assert.equal(await bench.ask(link, outsidePort, a.space), 'outside')
     await put({ nodes: { egress: { kind: 'none' } } })
-    assert.equal(await bench.ask(link, outsidePort, a.space), '', 'nothing leaves')
+    const { rule: absent, destination } = await toldOf(fabric, () => bench.ask(link, outsidePort, a.space))
+    assert.deepEqual([absent, destination], [undefined, link], 'nothing leaves')
     assert.equal(await bench.ask(other, outsidePort, a.space), 'outside', 'but for the API servers')
   }))
 
 test('peered VNets reach each other, and neither a third one through the other nor one that did not agree', () =>
   withHost(async (bench) => {
-    const fabric = await open(bench)
+    using fabric = await open(bench)
     const peer = (id: string, octet: number) => ({
       virtualNetworkId: id,
       addressPrefixes: [`10.${octet}.0.0/16`],
@@ -196,7 +218,7 @@ test('peered VNets reach each other, and neither a third one through the other n
     assert.equal(await bench.ask(three.address, 8080, one.space), '', 'peering does not reach further')
     assert.equal(await bench.ask(two.address, 8080, twin.space), '')
 
-    const again = await open(bench)
+    using again = await open(bench)
     await again.restore(bench.scope)
     assert.equal(await bench.ask(two.address, 8080, one.space), `two ${one.address}`)
     await again.updateVirtualNetwork(bench.scope, network('/two', 2, {}, { peerings: [peer('/three', 3)] }))
@@ -207,7 +229,7 @@ test('peered VNets reach each other, and neither a third one through the other n
 
 test("pods have a subnet's addresses on their node, in blocks where asked, until the subnet is full", () =>
   withHost(async (bench) => {
-    const fabric = await open(bench)
+    using fabric = await open(bench)
     await fabric.ensureVirtualNetwork(bench.scope, {
       id: '/v',
       addressPrefix: '10.1.0.0/16',

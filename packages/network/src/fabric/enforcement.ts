@@ -3,6 +3,7 @@
 import type { Scope } from '@aksel/base/scope'
 import { spawnedNft } from '../nft/runner.ts'
 import { linkAddresses } from './allocate.ts'
+import type { Drops } from './drops.ts'
 import { ipBatch, ipForced, type FabricHost } from './host-commands.ts'
 import { peerLinksOf } from './peer-links.ts'
 import { routerOf } from './plumbing.ts'
@@ -11,17 +12,24 @@ import { slotsOf } from './slots.ts'
 import type { FabricState, NetworkState } from './state.ts'
 import { routeChange, standingRules, subnetTables, tableOf } from './subnet-routes.ts'
 
-export class Enforcement {
+export class Enforcement implements Disposable {
   readonly #host: FabricHost
+  readonly #drops: Drops
   /** What this process has put in force, by VNet; absent until it did. */
   readonly #security = new Map<string, string>()
   readonly #routes = new Map<string, string>()
 
-  constructor(host: FabricHost) {
+  constructor(host: FabricHost, drops: Drops) {
     this.#host = host
+    this.#drops = drops
+  }
+
+  [Symbol.dispose](): void {
+    this.#drops[Symbol.dispose]()
   }
 
   forget(id: string): void {
+    this.#drops.forget(id)
     this.#security.delete(id)
     this.#routes.delete(id)
   }
@@ -40,6 +48,7 @@ export class Enforcement {
       (script) => spawnedNft({ networkNamespace: routerOf(network), run: this.#host.run }).apply(scope, [script]),
     )
     await this.#once(this.#routes, network, JSON.stringify(routes), () => this.#route(scope, network, routes))
+    this.#drops.follow(network)
   }
 
   async #once(

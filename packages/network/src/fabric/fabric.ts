@@ -9,6 +9,7 @@ import type { Ledger } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
 import {
   type Attachment,
+  type DropNews,
   type Fabric,
   type LoadBalancerSpec,
   type ProbeNews,
@@ -28,12 +29,14 @@ import {
 import { askBackend } from './ask-backend.ts'
 import { Balancing } from './balancing.ts'
 import { placeFrontend } from './frontends.ts'
+import { Drops } from './drops.ts'
+import { Listeners } from './listeners.ts'
 import { settleAll, type FabricHost } from './host-commands.ts'
 import { ensureHostNetwork, HOST_OWNER } from './host-network.ts'
 import { readHostUse } from './host-use.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Enforcement } from './enforcement.ts'
-import { addPods } from './machine-pods.ts'
+import { addPods, podsOf } from './machine-pods.ts'
 import { ensurePeers } from './peer-links.ts'
 import { slotsOf } from './slots.ts'
 import { ensureMachine, removeMachine } from './machine-link.ts'
@@ -83,18 +86,19 @@ class HostFabric implements LocalFabric {
   readonly #enforcement: Enforcement
   readonly #locks = new KeyedLock()
   readonly #balancing: Balancing
-  readonly #listeners = new Set<(news: ProbeNews) => void>()
+  readonly #probes = new Listeners<ProbeNews>()
+  readonly #dropped = new Listeners<DropNews>()
   #hostIsReady = false
 
   constructor(scope: Scope, host: FabricHost, file: StateFile) {
     this.#host = host
     this.#file = file
-    this.#enforcement = new Enforcement(host)
+    this.#enforcement = new Enforcement(host, new Drops(scope, { onNews: (news) => this.#dropped.tell(news) }))
     this.#balancing = new Balancing(scope, {
       host,
       ask: askBackend,
       onChange: (id) => this.#rebalance(scope, id),
-      onNews: (news) => this.#listeners.forEach((listener) => listener(news)),
+      onNews: (news) => this.#probes.tell(news),
     })
     this.#routers = new Routers(host, file, {
       balancing: this.#balancing,
@@ -303,11 +307,15 @@ class HostFabric implements LocalFabric {
   }
 
   onProbe(listener: (news: ProbeNews) => void): Disposable {
-    this.#listeners.add(listener)
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+    return this.#probes.add(listener)
+  }
+
+  onDrop(listener: (news: DropNews) => void): Disposable {
+    return this.#dropped.add(listener)
   }
 
   [Symbol.dispose](): void {
+    this.#enforcement[Symbol.dispose]()
     this.#balancing[Symbol.dispose]()
   }
 
@@ -386,10 +394,4 @@ class HostFabric implements LocalFabric {
     addPods(network, known, request)
     return known
   }
-}
-
-function podsOf({ spec }: NetworkState, { pods }: MachineState): Partial<Attachment> {
-  const subnet = spec.subnets.find(({ id }) => id === pods?.subnetId)
-  if (pods === undefined || subnet === undefined) return {}
-  return { podAddresses: pods.addresses, podSubnetPrefix: subnet.addressPrefix }
 }

@@ -1,6 +1,6 @@
 // Addresses of a subnet that the pods of a machine may have.
 
-import { SubnetFullError, type Fabric } from '@aksel/provider/fabric'
+import { SubnetFullError, type Attachment, type Fabric } from '@aksel/provider/fabric'
 import { allocatePodAddresses } from './allocate.ts'
 import type { MachineState, NetworkState } from './state.ts'
 
@@ -17,4 +17,11 @@ export function addPods(network: NetworkState, machine: MachineState, { podAddre
   const more = allocatePodAddresses(network, subnet.addressPrefix, { count: missing, inBlocks: wish.inBlocks })
   if (more === undefined) throw new SubnetFullError(wish.subnetId, subnet.addressPrefix, missing)
   machine.pods = { subnetId: wish.subnetId, addresses: [...held, ...more] }
+}
+
+/** What an attachment says of them. */
+export function podsOf({ spec }: NetworkState, { pods }: MachineState): Partial<Attachment> {
+  const subnet = spec.subnets.find(({ id }) => id === pods?.subnetId)
+  if (pods === undefined || subnet === undefined) return {}
+  return { podAddresses: pods.addresses, podSubnetPrefix: subnet.addressPrefix }
 }

@@ -8,6 +8,8 @@ import type { Slots } from './slots.ts'
 export const SECURITY_TABLE = 'ip vnet'
 /** nfnetlink_log: what a security rule dropped. */
 export const SECURITY_LOG_GROUP = 7
+/** Headers with options. */
+const LOGGED_BYTES = 80
 /** Azure's probes come from this address in every VNet; here also from the subnets' gateways, which nobody else can have. */
 const PROBE_ADDRESS = '168.63.129.16'
 
@@ -26,8 +28,8 @@ export function renderSecurity(facts: SecurityFacts): string {
   const guarded = network.subnets.filter(({ securityRules }) => securityRules !== undefined)
   const bridge = ({ id }: Subnet): string => `"br${slots[id]}"`
   const chains = guarded.flatMap((subnet) => [
-    chain(`out_${slots[subnet.id]}`, rulesOf(facts, subnet, 'Outbound')),
-    chain(`in_${slots[subnet.id]}`, rulesOf(facts, subnet, 'Inbound')),
+    chain(`out_${slots[subnet.id]}`, rulesOf(slots, subnet, 'Outbound')),
+    chain(`in_${slots[subnet.id]}`, rulesOf(slots, subnet, 'Inbound')),
   ])
   const forward = [
     'type filter hook forward priority filter;',
@@ -98,19 +100,40 @@ function setsOf({ network, hostAddresses }: SecurityFacts): readonly string[] {
 }
 
 function rulesOf(
-  facts: SecurityFacts,
+  slots: Slots,
   { securityRules = [], id }: Subnet,
   direction: SecurityRule['direction'],
 ): readonly string[] {
   return securityRules
     .filter((rule) => rule.direction === direction)
-    .flatMap((rule) => matchesOf(rule).map((match) => `${match}${verdictOf(rule, id)}`))
+    .flatMap((rule) => matchesOf(rule).map((match) => `${match}${verdictOf(rule, slots[id]!)}`))
 }
 
 /** A rule of one side allows no more than that: the other subnet's rules are asked, too. */
-function verdictOf({ access, name, direction }: SecurityRule, subnetId: string): string {
-  if (access === 'Allow') return 'return'
-  return `log prefix "${direction} ${name} ${subnetId.split('/').at(-1)} " group ${SECURITY_LOG_GROUP} snaplen 80 counter drop`
+function verdictOf({ access, name, direction }: SecurityRule, slot: number): string {
+  return access === 'Allow' ? 'return' : loggedDrop({ direction, rule: name, slot })
+}
+
+/** What dropped a packet, as its log entry says it. */
+export interface DropMark {
+  readonly direction: SecurityRule['direction']
+  readonly rule: string
+  /** Of the subnet: two names of Azure's length would not fit into what the kernel keeps. */
+  readonly slot: number
+}
+
+/** The rule's name of closed egress; a security rule's cannot have a blank in front. */
+export const CLOSED_EGRESS = 'outboundType-none'
+
+function loggedDrop({ direction, rule, slot }: DropMark): string {
+  return `log prefix "${direction} ${rule} ${slot}" group ${SECURITY_LOG_GROUP} snaplen ${LOGGED_BYTES} counter drop`
+}
+
+/** Reads what `loggedDrop` says; undefined for anything else. */
+export function readDropMark(prefix: string): DropMark | undefined {
+  const [, direction, rule, slot] = /^(Inbound|Outbound) (\S+) (\d+)$/.exec(prefix.trim()) ?? []
+  if (direction === undefined || rule === undefined) return undefined
+  return { direction: direction as DropMark['direction'], rule, slot: Number(slot) }
 }
 
 /** One match for each combination of a named set or plain ranges on both sides: nft has no "or" across them. */
@@ -194,9 +217,8 @@ function peeringRules({ network, peerLinks }: SecurityFacts): readonly string[] 
 
 /** Outbound type `none`: nothing leaves but to the API servers, which Azure reaches by a private endpoint then. */
 function closedEgress({ slots, hostAddresses }: SecurityFacts, { id }: Subnet): string {
-  const name = id.split('/').at(-1)
   const but = hostAddresses.length === 0 ? '' : `ip daddr != { ${hostAddresses.join(', ')} } `
-  return `iifname "br${slots[id]}" oifname "${HOST_LINK}" ${but}log prefix "Outbound outboundType-none ${name} " group ${SECURITY_LOG_GROUP} snaplen 80 counter drop`
+  return `iifname "br${slots[id]}" oifname "${HOST_LINK}" ${but}${loggedDrop({ direction: 'Outbound', rule: CLOSED_EGRESS, slot: slots[id]! })}`
 }
 
 function translatedEgress({ egress }: Subnet, bridge: string): readonly string[] {

@@ -1,7 +1,6 @@
 // The node's flow log: the kernel copies packets only while a ContainerNetworkLog, a ContainerNetworkMetric or somebody who
 // follows the stream wants them.
 
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { formatTime, sleep } from '@aksel/base/clock'
@@ -18,7 +17,7 @@ import { isIncluded, isWanted, type StreamFilter } from './filter.ts'
 import type { Flow, PolicyName } from './hubble.ts'
 import { FlowLogFile } from './log-file.ts'
 import { FlowMetrics } from './metrics.ts'
-import { NflogReader, tcpdumpArgv } from './nflog.ts'
+import { readNflog } from './nflog-program.ts'
 import { containerNetworkLogs, containerNetworkMetrics } from './objects.ts'
 import type { ContainerNetworkLog, ContainerNetworkMetric } from './objects.ts'
 import { flowsOf } from './reading.ts'
@@ -157,38 +156,22 @@ export class FlowLog {
   /** The reader first: what is copied with nobody to read it is lost. */
   async #read(scope: Scope, signal: AbortSignal): Promise<void> {
     const { policies, nodeName } = this.#options
-    const [program = '', ...args] = tcpdumpArgv(FLOW_GROUP)
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    const end = (): void => void child.kill('SIGKILL')
-    signal.addEventListener('abort', end, { once: true })
-    const ended = once(child, 'exit')
-    try {
-      let said = ''
-      const listening = new Promise<void>((resolve) => {
-        child.stderr.on('data', (chunk: Buffer) => {
-          said += chunk.toString().slice(0, 1000)
-          if (said.includes('listening on')) resolve()
-        })
-      })
-      await Promise.race([listening, ended.then(() => Promise.reject(new Error(`tcpdump ended: ${said.trim()}`)))])
-      const reader = new NflogReader()
-      const reading = {
-        nodeName,
-        directory: this.#directory!,
-        deniedBy: (chain: string) => policies?.deniedBy(chain) ?? [],
-        uuid: () => uuid(scope.random),
-      }
-      child.stdout.on('data', (chunk: Buffer) => {
-        for (const packet of reader.push(chunk)) for (const flow of flowsOf(packet, reading)) this.#take(flow)
-      })
-      await this.#nft.apply(scope, [renderTable(flowTable(this.#options), emptyContent)])
-      await policies?.logDenied(true, signal)
-      await ended
-      if (!signal.aborted) throw new Error(`tcpdump ended: ${said.trim()}`)
-    } finally {
-      signal.removeEventListener('abort', end)
-      end()
+    const reading = {
+      nodeName,
+      directory: this.#directory!,
+      deniedBy: (chain: string) => policies?.deniedBy(chain) ?? [],
+      uuid: () => uuid(scope.random),
     }
+    await readNflog(signal, {
+      group: FLOW_GROUP,
+      take: (packet) => {
+        for (const flow of flowsOf(packet, reading)) this.#take(flow)
+      },
+      onListening: async () => {
+        await this.#nft.apply(scope, [renderTable(flowTable(this.#options), emptyContent)])
+        await policies?.logDenied(true, signal)
+      },
+    })
   }
 
   #take(flow: Flow): void {
