@@ -27,6 +27,7 @@ const byVolume = 'attach-detach/volume'
 const byNode = 'attach-detach/node'
 const byDriver = 'attach-detach/driver'
 const source = 'attachdetach-controller'
+const BEHIND_MS = 1000
 
 /** Keys are `volume/NAME` and `node/NAME`. */
 export function attachDetachController(parts: LoopParts): Controller {
@@ -82,6 +83,8 @@ class AttachDetachLoop {
   readonly #drivers: Cache<CSIDriver>
   /** By attachment: when it was first found unwanted. */
   readonly #unwantedSinceMs = new Map<string, number>()
+  /** By key of a volume: attachments that were asked for and that the cache did not show yet. */
+  readonly #sent = new Map<string, Set<string>>()
   /** By uid of an attachment: what its pods were told last. */
   readonly #told = new Map<string, string>()
 
@@ -121,7 +124,23 @@ class AttachDetachLoop {
   async reconcile(scope: Scope, key: string): Promise<Outcome> {
     const slash = key.indexOf('/')
     const name = key.slice(slash + 1)
-    return key.startsWith('node/') ? this.#node(name) : this.#volume(scope, name)
+    if (key.startsWith('node/')) return this.#node(name)
+    // Its event wakes the volume again.
+    return (await this.#isBehind(name)) ? again(BEHIND_MS) : this.#volume(scope, name)
+  }
+
+  /** Whoever judged by a cache that does not show an attachment of the volume yet would give it to a second node. */
+  async #isBehind(volume: string): Promise<boolean> {
+    const { client } = this.#parts
+    const sent = this.#sent.get(volume) ?? new Set<string>()
+    for (const name of sent) {
+      const isShown = this.#attachments.get(name) !== undefined
+      if (!isShown && (await ignoreReason('NotFound', client.get(volumeAttachments, { name }))) !== undefined)
+        return true
+      sent.delete(name)
+    }
+    this.#sent.delete(volume)
+    return false
   }
 
   async #volume(scope: Scope, name: string): Promise<Outcome> {
@@ -163,6 +182,9 @@ class AttachDetachLoop {
       metadata: { name: attachmentName(volumeHandle, driver, nodeName) },
       spec: { attacher: driver, nodeName, source: { persistentVolumeName: volume.metadata.name } },
     }
+    // Before it is asked for: an answer that is lost says nothing of what took effect.
+    const sent = this.#sent.get(volume.metadata.name) ?? new Set<string>()
+    this.#sent.set(volume.metadata.name, sent.add(attachment.metadata.name))
     const made = await ignoreReason('AlreadyExists', this.#parts.client.create(volumeAttachments, attachment))
     if (made !== undefined) this.#told.set(made.metadata.uid!, '')
     scope.log.debug('a volume is to be attached', { volume: volume.metadata.name, node: nodeName })
