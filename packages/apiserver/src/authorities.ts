@@ -65,6 +65,7 @@ export function authorities(
     persistentVolumes: core('persistentvolumes'),
     persistentVolumeClaims: core('persistentvolumeclaims'),
     volumeAttachments: catalog.row('storage.k8s.io', 'v1', 'volumeattachments'),
+    resourceSlices: catalog.row('resource.k8s.io', 'v1', 'resourceslices'),
   }
   const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
   const external = new JwtAuthenticator(scope, { ownIssuer: issuer })

@@ -2,7 +2,7 @@
 
 import type { Pod, PodSpec } from '@aksel/api/types/core-v1'
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror'
+export const mirrorAnnotation = 'kubernetes.io/config.mirror'
 
 /** Why a node may not create the pod, in upstream's words behind the node's name; undefined where it may. */
 export function mirrorFault({ metadata, spec }: Pod, node: string): string | undefined {

@@ -1,10 +1,13 @@
 // Nodes: a new one is tainted until it is ready, and a kubelet writes only its own node and its own pods.
 
 import { deepEqual } from '@aksel/api/deep-equal'
-import type { Node, Pod } from '@aksel/api/types/core-v1'
+import type { CertificateSigningRequest } from '@aksel/api/types/certificates-v1'
+import type { Node, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
+import type { ResourceSlice } from '@aksel/api/types/resource-v1'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { Draft } from '@aksel/base/draft'
 import type { ApiError } from '@aksel/base/errors'
+import { identityOf } from '@aksel/runtime/certificate-requests'
 import { nodeOf } from '../authorization/node-authorizer.ts'
 import { forbiddenError } from '../refusals.ts'
 import { mirrorFault } from './mirror-pods.ts'
@@ -31,15 +34,18 @@ export const nodeRestriction: AdmissionPlugin = {
   validate(request) {
     const node = nodeOf(request.user)
     if (node === undefined) return
-    guards[`${request.row.group}/${request.row.plural}`]!(request, node)
+    return guards[`${request.row.group}/${request.row.plural}`]!(request, node)
   },
 }
 
-const guards: Readonly<Record<string, (request: AdmissionRequest, node: string) => void>> = {
+const guards: Readonly<Record<string, (request: AdmissionRequest, node: string) => void | Promise<void>>> = {
   '/pods': guardPod,
   '/nodes': guardNode,
   'storage.k8s.io/csinodes': guardOwnName,
   'coordination.k8s.io/leases': guardOwnName,
+  '/persistentvolumeclaims': guardClaim,
+  'resource.k8s.io/resourceslices': guardSlice,
+  'certificates.k8s.io/certificatesigningrequests': guardRequest,
 }
 
 function refuse(request: AdmissionRequest, node: string, why: string): ApiError {
@@ -124,4 +130,47 @@ function guardOwnName(request: AdmissionRequest, node: string): void {
   const name = request.name === '' ? request.object?.metadata.name : request.name
   if (name !== node)
     throw refuse(request, node, `can only access ${request.row.plural} with the same name as the requesting node`)
+}
+
+const slicesOf = (verb: string): string =>
+  `can only ${verb} ResourceSlice with the same NodeName as the requesting node`
+
+function guardSlice(request: AdmissionRequest, node: string): void {
+  const slice = (request.operation === 'CREATE' ? request.object : request.old) as unknown as ResourceSlice | undefined
+  if (slice !== undefined && slice.spec.nodeName !== node)
+    throw refuse(request, node, slicesOf(request.operation.toLowerCase()))
+}
+
+/** Its kubelet says how large a claim's file system has become, and nothing else of it. */
+const reported: ReadonlySet<string> = new Set([
+  'capacity',
+  'conditions',
+  'allocatedResources',
+  'allocatedResourceStatuses',
+])
+
+function guardClaim(request: AdmissionRequest, node: string): void {
+  if (request.operation !== 'UPDATE' || request.subresource !== 'status')
+    throw refuse(request, node, 'may only update PVC status')
+  const rest = (one: KubernetesObject | undefined): unknown => {
+    const { metadata, status = {}, ...others } = one as unknown as PersistentVolumeClaim
+    const { managedFields: _, resourceVersion: _version, ...kept } = metadata
+    const statusRest = Object.entries(status).filter(([field]) => !reported.has(field))
+    return { ...others, metadata: kept, status: Object.fromEntries(statusRest) }
+  }
+  if (!deepEqual(rest(request.object as KubernetesObject | undefined), rest(request.old)))
+    throw refuse(request, node, 'is not allowed to update fields other than status.capacity and status.conditions')
+}
+
+const nodeSigners = new Set(['kubernetes.io/kubelet-serving', 'kubernetes.io/kube-apiserver-client-kubelet'])
+
+async function guardRequest(request: AdmissionRequest, node: string): Promise<void> {
+  if (request.operation !== 'CREATE' || request.subresource !== '') return
+  const { spec } = request.object as unknown as CertificateSigningRequest
+  if (!nodeSigners.has(spec.signerName)) return
+  const wanted = request.user.name
+  const identity = await identityOf(Buffer.from(spec.request, 'base64').toString()).catch((error: unknown) => {
+    throw refuse(request, node, `asks by what is no CSR: ${(error as Error).message}`)
+  })
+  if (identity.commonName !== wanted) throw refuse(request, node, `can only create a node CSR with CN=${wanted}`)
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { PolicyRule } from '@aksel/api/types/rbac-v1'
 import type { UserInfo } from '../authentication/user-info.ts'
+import { createRequest } from '@aksel/runtime/certificate-requests'
 import { startTestServer, type Asked, type TestServer } from '../test-server.ts'
 import { showRule, uncovered } from './policy-rule.ts'
 
@@ -282,6 +283,63 @@ void suite('a node', () => {
       (await server.ask(path, { user: other, body: { spec: { audiences: [], boundObjectRef } } })).status,
       403,
     )
+  })
+
+  void test('publishes, reads and takes away slices of its own devices', async () => {
+    const slices = '/apis/resource.k8s.io/v1/resourceslices'
+    const body = (name: string, where: object): object => ({
+      metadata: { name },
+      spec: { driver: 'd.example', pool: { name, generation: 1, resourceSliceCount: 1 }, ...where },
+    })
+    assert.equal((await server.ask(slices, { user: node, body: body('own', { nodeName: 'n1' }) })).status, 201)
+    for (const where of [{ nodeName: 'n2' }, { allNodes: true }])
+      assert.deepEqual(message(await server.ask(slices, { user: node, body: body('theirs', where) })), [
+        403,
+        'resourceslices.resource.k8s.io "theirs" is forbidden: node "n1" can only create ResourceSlice with the same NodeName as the requesting node',
+      ])
+    assert.equal((await server.ask(`${slices}/own`, { user: node })).status, 200)
+    assert.equal((await server.ask(`${slices}/own`, { user: other })).status, 403)
+    assert.equal((await server.ask(`${slices}?fieldSelector=spec.nodeName%3Dn1`, { user: node })).status, 200)
+    assert.equal((await server.ask(`${slices}/own`, { method: 'DELETE', user: other })).status, 403)
+    assert.equal((await server.ask(`${slices}/own`, { method: 'DELETE', user: node })).status, 200)
+  })
+
+  void test('says how large a claim of its pods has become, and nothing else of it', async () => {
+    const claims = '/api/v1/namespaces/default/persistentvolumeclaims'
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, storageClassName: '' }
+    assert.equal((await server.ask(claims, { body: { metadata: { name: 'disk' }, spec } })).status, 201)
+    const volumes = [{ name: 'd', persistentVolumeClaim: { claimName: 'disk' } }]
+    assert.equal((await server.ask(pods, { body: pod('writer', 'n1', volumes) })).status, 201)
+    const patch = (user: UserInfo, body: object): Promise<Asked> =>
+      server.ask(`${claims}/disk/status`, {
+        method: 'PATCH',
+        user,
+        body,
+        headers: { 'content-type': 'application/merge-patch+json' },
+      })
+    assert.equal((await patch(node, { status: { capacity: { storage: '2Gi' } } })).status, 200)
+    assert.equal((await patch(other, { status: { capacity: { storage: '3Gi' } } })).status, 403)
+    assert.deepEqual(message(await patch(node, { status: { phase: 'Bound' } })), [
+      403,
+      'persistentvolumeclaims "disk" is forbidden: node "n1" is not allowed to update fields other than status.capacity and status.conditions',
+    ])
+  })
+
+  void test('asks for certificates in its own name alone', async () => {
+    const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
+    const ask = async (commonName: string): Promise<Asked> => {
+      const { requestPem } = await createRequest({ commonName, organizations: ['system:nodes'] })
+      const request = Buffer.from(requestPem).toString('base64')
+      const signerName = 'kubernetes.io/kubelet-serving'
+      const spec = { request, signerName, usages: ['digital signature', 'server auth'] }
+      return server.ask(requests, { user: node, body: { metadata: { generateName: 'csr-' }, spec } })
+    }
+    assert.equal((await ask('system:node:n1')).status, 201)
+    for (const name of ['system:node:n2', 'system:node:n1x', `system:node:${'n'.repeat(52)}`]) {
+      const { status, json } = await ask(name)
+      assert.equal(status, 403)
+      assert.match(String(json['message']), /node "n1" can only create a node CSR with CN=system:node:n1$/)
+    }
   })
 
   void test('keeps its own lease', async () => {

@@ -1,4 +1,4 @@
-// Twenty thousand decisions: every route of the catalog, with every verb, for eight kinds of callers, against an oracle that reads
+// Twenty thousand decisions: every route of the catalog, with every verb, for ten kinds of callers, nodes among them, against an oracle that reads
 // the roles through the API and shares no code with the authorizers. Paths that are written to confuse lead nowhere.
 
 import assert from 'node:assert/strict'
@@ -7,6 +7,7 @@ import { catalogOf } from '@aksel/api/catalog'
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from '@aksel/api/types/rbac-v1'
 import type { UserInfo } from '../authentication/user-info.ts'
 import { startTestServer, type TestServer } from '../test-server.ts'
+import { nodeCallers, nodeOracle, plantRelations, type NodeQuestion } from './matrix-nodes.ts'
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const PLANTED = 'planted-in-b'
@@ -26,6 +27,7 @@ const callers: Readonly<Record<string, UserInfo>> = {
     name: 'system:serviceaccount:kube-system:generic-garbage-collector',
     groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
   },
+  ...nodeCallers,
 }
 
 const oddRules: readonly PolicyRule[] = [
@@ -43,13 +45,7 @@ interface Roles {
   readonly bindings: readonly RoleBinding[]
 }
 
-interface Question {
-  readonly verb: string
-  readonly group: string
-  /** With its subresource: `pods/log`. */
-  readonly resource: string
-  readonly namespace: string
-  readonly name: string
+interface Question extends NodeQuestion {
   /** Of what is no resource. */
   readonly url?: string
 }
@@ -79,7 +75,10 @@ function oracle(roles: Roles, user: UserInfo, question: Question): boolean {
           .filter(({ metadata }) => metadata.namespace === question.namespace)
           .filter(({ subjects = [] }) => subjects.some(isMeant))
           .flatMap(({ roleRef, metadata }) => rulesOf(roleRef, metadata.namespace ?? ''))
-  return [...global, ...local].some((rule) => grants(rule, question))
+  const byRole = [...global, ...local].some((rule) => grants(rule, question))
+  if (!user.groups.includes('system:nodes') || question.url !== undefined) return byRole
+  const ofNodes = rulesOf({ kind: 'ClusterRole', name: 'system:node' }, '').some((rule) => grants(rule, question))
+  return byRole || (nodeOracle(user, question) ?? ofNodes)
 }
 
 function grants(rule: PolicyRule, { verb, group, resource, name, url }: Question): boolean {
@@ -121,7 +120,8 @@ async function questions(): Promise<readonly Ask[]> {
   const asks: Ask[] = []
   for (const row of catalog.rows) {
     const root = row.group === '' ? `/api/${row.version}` : `/apis/${row.group}/${row.version}`
-    const places = row.namespaced ? ['a', 'b', ''] : ['']
+    const leases = row.plural === 'leases' ? ['kube-node-lease'] : []
+    const places = row.namespaced ? ['a', 'b', ...leases, ''] : ['']
     for (const namespace of places) {
       const collection = `${root}${namespace === '' ? '' : `/namespaces/${namespace}`}/${row.plural}`
       const common = { group: row.group, namespace: row.plural === 'namespaces' && row.group === '' ? '' : namespace }
@@ -130,7 +130,17 @@ async function questions(): Promise<readonly Ask[]> {
         const query = verb === 'watch' ? '?watch=1&timeoutSeconds=1&resourceVersion=999999999' : '?dryRun=All&limit=1'
         if (collectionVerbs.has(verb)) {
           if (namespace === '' && row.namespaced && verb !== 'list' && verb !== 'watch') continue
-          asks.push({ ...common, verb, method, resource: row.plural, name: '', path: `${collection}${query}` })
+          const ask = { ...common, verb, method, resource: row.plural }
+          asks.push({ ...ask, name: '', path: `${collection}${query}` })
+          if (verb === 'create') continue
+          const selecting = `${collection}${query}&fieldSelector=`
+          for (const ofNode of row.plural === 'pods' || row.plural === 'resourceslices' ? ['x', 'y'] : [])
+            asks.push({ ...ask, name: '', ofNode, path: `${selecting}spec.nodeName%3D${ofNode}` })
+          if (namespace === '' && row.namespaced) continue
+          for (const name of ['x', 'y', 'z']) {
+            const own = row.plural === 'namespaces' && row.group === '' ? name : common.namespace
+            asks.push({ ...ask, name, namespace: own, path: `${selecting}metadata.name%3D${name}` })
+          }
           continue
         }
         if (namespace === '' && row.namespaced) continue
@@ -192,7 +202,7 @@ void suite('twenty thousand decisions', () => {
   before(async () => {
     server = await startTestServer()
     for (const name of ['a', 'b']) await server.ask('/api/v1/namespaces', { body: { metadata: { name } } })
-    for (const name of ['x', 'y'])
+    for (const name of ['x', 'y', 'z'])
       await server.ask('/api/v1/namespaces/b/secrets', { body: { metadata: { name }, stringData: { PLANTED } } })
     const user = (name: string): unknown => ({ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name })
     const group = (name: string): unknown => ({ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name })
@@ -230,6 +240,7 @@ void suite('twenty thousand decisions', () => {
       const { status, text } = await server.ask(path, { body })
       assert.equal(status, 201, text)
     }
+    await plantRelations(server)
     const all = async <T>(plural: string): Promise<readonly T[]> =>
       (await server.ask(`${rbac}/${plural}`)).json['items'] as readonly T[]
     roles = {
@@ -273,7 +284,11 @@ void suite('twenty thousand decisions', () => {
     let count = 0
     let allowed = 0
     for (const [who, user] of Object.entries(callers)) {
-      for (const ask of spread(asks, perCaller)) {
+      const isNode = nodeCallers[who] !== undefined
+      // Of what leads to nodes they are asked everything.
+      const first = isNode ? asks.filter((ask) => nodeOracle(user, ask) !== undefined) : []
+      const rest = isNode ? asks.filter((ask) => nodeOracle(user, ask) === undefined) : asks
+      for (const ask of [...first, ...spread(rest, Math.max(0, perCaller - first.length))]) {
         const [expected, found] = [oracle(roles, user, ask), await decided(ask, user)]
         count += 1
         if (found) allowed += 1
@@ -355,6 +370,7 @@ void suite('twenty thousand decisions', () => {
       'a viewer of everything',
       'a service account',
       'nobody in particular',
+      'a node with pods',
     ]
     for (const who of outsiders)
       for (const path of spellings) assert.ok(!(await seen(callers[who]!, path)), `${who}: ${path}`)

@@ -72,9 +72,7 @@ const guardedResources: Readonly<Record<string, Guard>> = {
     ),
   'resource.k8s.io/resourceclaims': (attributes, node, graph) =>
     read(attributes, node, ['get'], (ns, name) => graph.usesResourceClaim(node, ns, name)),
-  'resource.k8s.io/resourceslices': async (attributes, node) =>
-    (attributes.verb === 'deletecollection' && selectsOwn(attributes, 'spec.nodeName', node)) ||
-    'can only deletecollection resourceslices with nodeName field selector',
+  'resource.k8s.io/resourceslices': slices,
   'coordination.k8s.io/leases': leases,
 }
 
@@ -86,13 +84,14 @@ async function read(
 ): Promise<Verdict> {
   if (attributes.subresource !== '') return 'cannot get subresource'
   if (!verbs.includes(attributes.verb)) return `can only ${verbs.join('/')} this type`
-  if (attributes.name === '') return 'can only read namespaced object of this type by name'
+  if (attributes.name === '') return 'can only read objects of this type by name'
   return (await isRelated(attributes.namespace, attributes.name)) || unrelated(node)
 }
 
 async function claims(attributes: Attributes, node: string, graph: NodeGraph): Promise<Verdict> {
   const uses = (): Promise<boolean> => graph.usesClaim(node, attributes.namespace, attributes.name)
-  if (attributes.subresource === 'status' && ['get', 'update', 'patch'].includes(attributes.verb)) {
+  if (attributes.subresource === 'status') {
+    if (!['update', 'patch'].includes(attributes.verb)) return 'can only update/patch the status of this type'
     return (await uses()) || unrelated(node)
   }
   return read(attributes, node, ['get'], uses)
@@ -119,25 +118,49 @@ async function pods(attributes: Attributes, node: string, graph: NodeGraph): Pro
       return (await graph.hasPod(node, namespace, name)) || unrelated(node)
     case 'list':
     case 'watch':
-      return (
-        selectsOwn(attributes, 'spec.nodeName', node) || 'can only list/watch pods with spec.nodeName field selector'
-      )
+      if (selectsOwn(attributes, 'spec.nodeName', node)) return true
+      if (name === '') return 'can only list/watch pods with spec.nodeName field selector'
+      return (await graph.hasPod(node, namespace, name)) || unrelated(node)
     default:
       return `cannot ${verb} pods`
   }
 }
 
-async function nodes(attributes: Attributes, node: string): Promise<Verdict> {
-  const { verb, subresource, name } = attributes
+async function nodes({ verb, subresource, name }: Attributes, node: string): Promise<Verdict> {
   const verbs: Readonly<Record<string, readonly string[]>> = {
-    '': ['get', 'list', 'watch', 'create', 'update', 'patch'],
+    '': ['create', 'update', 'patch'],
     status: ['update', 'patch'],
   }
-  if (!(verbs[subresource] ?? []).includes(verb))
+  // Whose node is written is for NodeRestriction to say: the name of one that is created stands in its body.
+  if ((verbs[subresource] ?? []).includes(verb)) return true
+  if (subresource !== '' || !reads.includes(verb))
     return `cannot ${verb} nodes${subresource === '' ? '' : `/${subresource}`}`
-  // The name of a node that is created stands in its body: NodeRestriction looks at that.
-  if (verb === 'create' || name === node) return true
-  return `node '${node}' cannot read '${name}', only its own Node object`
+  if (name === node) return true
+  return `node '${node}' cannot read ${name === '' ? 'all nodes' : `'${name}'`}, only its own Node object`
+}
+
+async function slices(attributes: Attributes, node: string, graph: NodeGraph): Promise<Verdict> {
+  const { verb, subresource, name } = attributes
+  if (subresource !== '') return 'cannot authorize ResourceSlice subresources'
+  switch (verb) {
+    // Whose slice it will be is for NodeRestriction to say.
+    case 'create':
+      return true
+    case 'get':
+    case 'update':
+    case 'patch':
+    case 'delete':
+      return (await graph.ownsSlice(node, name)) || unrelated(node)
+    case 'list':
+    case 'watch':
+    case 'deletecollection':
+      return (
+        selectsOwn(attributes, 'spec.nodeName', node) ||
+        'can only list/watch/deletecollection resourceslices with nodeName field selector'
+      )
+    default:
+      return `cannot ${verb} resourceslices`
+  }
 }
 
 async function leases(attributes: Attributes, node: string): Promise<Verdict> {

@@ -3,6 +3,8 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@aksel/api/types/core-v1'
 import type { VolumeAttachment } from '@aksel/api/types/storage-v1'
+import type { ResourceSlice } from '@aksel/api/types/resource-v1'
+import { mirrorAnnotation } from '../admission/mirror-pods.ts'
 import type { RecordStore } from '../registry/record-store.ts'
 
 export interface NodeGraphRows {
@@ -10,6 +12,7 @@ export interface NodeGraphRows {
   readonly persistentVolumes: KindRow
   readonly persistentVolumeClaims: KindRow
   readonly volumeAttachments: KindRow | undefined
+  readonly resourceSlices: KindRow | undefined
 }
 
 export class NodeGraph {
@@ -68,8 +71,17 @@ export class NodeGraph {
     return (record?.object as VolumeAttachment | undefined)?.spec.nodeName === node
   }
 
+  async ownsSlice(node: string, name: string): Promise<boolean> {
+    if (this.#rows.resourceSlices === undefined || name === '') return false
+    const record = await this.#records.get(this.#rows.resourceSlices, '', name)
+    return (record?.object as ResourceSlice | undefined)?.spec.nodeName === node
+  }
+
+  /** Those whose references count: a node makes the mirrors of its static pods itself, and opens nothing by them. */
   async #podsIn(node: string, namespace: string): Promise<readonly Pod[]> {
-    return [...(await this.#podsOf(node)).values()].filter((pod) => pod.metadata.namespace === namespace)
+    return [...(await this.#podsOf(node)).values()].filter(
+      (pod) => pod.metadata.namespace === namespace && !isMirror(pod),
+    )
   }
 
   async #podsOf(node: string): Promise<ReadonlyMap<string, Pod>> {
@@ -80,12 +92,16 @@ export class NodeGraph {
   async #volumesOf(node: string): Promise<readonly PersistentVolume[]> {
     const volumes: PersistentVolume[] = []
     for (const pod of (await this.#podsOf(node)).values()) {
+      if (isMirror(pod)) continue
       for (const claim of claimsOf(pod)) {
         const record = await this.#records.get(this.#rows.persistentVolumeClaims, pod.metadata.namespace!, claim)
         const volumeName = (record?.object as PersistentVolumeClaim | undefined)?.spec?.volumeName
         if (volumeName === undefined) continue
         const volume = await this.#records.get(this.#rows.persistentVolumes, '', volumeName)
-        if (volume !== undefined) volumes.push(volume.object as PersistentVolume)
+        // The volume itself says whose it is: a claim may name one that belongs to another.
+        const owner = (volume?.object as PersistentVolume | undefined)?.spec.claimRef
+        if (owner?.name === claim && owner.namespace === pod.metadata.namespace)
+          volumes.push(volume!.object as PersistentVolume)
       }
     }
     return volumes
@@ -129,6 +145,10 @@ export class NodeGraph {
   }
 }
 
+function isMirror({ metadata }: Pod): boolean {
+  return metadata.annotations?.[mirrorAnnotation] !== undefined
+}
+
 function claimsOf(pod: Pod): readonly string[] {
   return (pod.spec?.volumes ?? []).flatMap((volume) => {
     if (volume.persistentVolumeClaim !== undefined) return [volume.persistentVolumeClaim.claimName]
@@ -143,6 +163,7 @@ const secretKeys: ReadonlySet<string> = new Set([
   'secret',
   'imagePullSecrets',
   'nodePublishSecretRef',
+  'azureFile',
 ])
 const configMapKeys: ReadonlySet<string> = new Set(['configMapRef', 'configMapKeyRef', 'configMap'])
 
@@ -160,11 +181,13 @@ function namesOf(reference: unknown): readonly unknown[] {
   return [name, secretName]
 }
 
+/** Those that controllers use are nothing to a node. */
 function refersToSecretOfVolume(value: unknown, namespace: string, name: string): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Array.isArray(value)) return value.some((item) => refersToSecretOfVolume(item, namespace, name))
   return Object.entries(value).some(([key, item]) => {
     const reference = (item ?? {}) as { readonly name?: unknown; readonly namespace?: unknown }
+    if (key.startsWith('controller')) return false
     const isReference = /secretref$/i.test(key) && reference.name === name && reference.namespace === namespace
     return isReference || refersToSecretOfVolume(item, namespace, name)
   })
