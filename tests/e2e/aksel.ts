@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isLoopBeyondItsRole } from '@aksel/controllers/identities'
+import { leaksIn, leaksInFiles, secretsIn, secretsInFolder, type Leak } from './secrets-in-logs.ts'
 
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -52,20 +54,32 @@ export function runProgram(argv: readonly string[], options: RunOptions = {}): P
 /** One data folder, and everything that is done with it. */
 export class Aksel implements AsyncDisposable {
   readonly dataDir: string
+  /** What may stand in no log, event, audit line or error, by what it is. */
+  readonly planted = new Map<string, string>()
+  readonly #errors: string[] = []
 
   constructor(dataDir: string) {
     this.dataDir = dataDir
+  }
+
+  /** A secret that is looked for when the story ends: its value, of 32 letters and digits. */
+  plant(what: string): string {
+    const value = `p1anted${randomBytes(13).toString('hex').slice(0, 25)}`
+    this.planted.set(what, value)
+    return value
   }
 
   static async inNewFolder(): Promise<Aksel> {
     return new Aksel(await mkdtemp(join(tmpdir(), e2ePrefix)))
   }
 
-  run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-    return runProgram([join(repositoryRoot, 'aksel'), ...args], {
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    const outcome = await runProgram([join(repositoryRoot, 'aksel'), ...args], {
       ...options,
       environment: { ...options.environment, AKSEL_DATA: this.dataDir },
     })
+    this.#errors.push(outcome.stderr)
+    return outcome
   }
 
   /** Standard output of a command that must succeed. */
@@ -114,10 +128,35 @@ export class Aksel implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const refused = await this.#refusedLoops()
+    const leaks = await this.leaks()
     const outcome = await this.run(['down', '--purge'])
     assert.equal(outcome.code, 0, outcome.stderr)
     await rm(this.dataDir, { recursive: true, force: true })
     assert.deepEqual(refused, [], 'a loop asked for more than its role gives it')
+    assert.deepEqual(leaks, [], 'a secret stands where it may not')
+  }
+
+  /** Where a planted secret, a key or a token of the server, of a machine or of a cluster was told. */
+  async leaks(): Promise<readonly Leak[]> {
+    const secrets = new Map([...this.planted, ...(await secretsInFolder(this.dataDir))])
+    // Where nothing runs any more, only the files are left.
+    const { code, stdout } = await this.run(['kubectl', 'get', 'secrets,events', '-A', '-o', 'json'])
+    const events: string[] = []
+    const items = code === 0 ? (JSON.parse(stdout) as { readonly items: readonly Stored[] }).items : []
+    for (const item of items) {
+      if (item.kind === 'Event') events.push(JSON.stringify(item))
+      for (const [key, value] of Object.entries(item.data ?? {}))
+        for (const [name, one] of secretsIn(
+          `Secret ${item.metadata.name} ${key}`,
+          Buffer.from(value, 'base64').toString(),
+        ))
+          secrets.set(name, one)
+    }
+    return [
+      ...(await leaksInFiles(this.dataDir, secrets)),
+      ...leaksIn('events', events.join('\n'), secrets),
+      ...leaksIn('errors of commands', this.#errors.join('\n'), secrets),
+    ]
   }
 
   /** Whatever the test was about, no loop may have asked for what its role does not give it. */
@@ -133,6 +172,12 @@ export class Aksel implements AsyncDisposable {
       return isLoopBeyondItsRole(JSON.parse(line) as Readonly<Record<string, unknown>>)
     })
   }
+}
+
+interface Stored {
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+  readonly data?: Readonly<Record<string, string>>
 }
 
 export class LongCommand implements AsyncDisposable {

@@ -2,6 +2,7 @@
 
 import { after, before, suite, test } from 'node:test'
 import { Aksel } from './aksel.ts'
+import { assertLeaksAreFound, plantSecrets } from './plant-secrets.ts'
 import { Shell } from './shell.ts'
 
 const stories = [
@@ -37,4 +38,9 @@ void suite('transcripts on a simulated cluster', () => {
   for (const story of stories) {
     void test(`${story} prints what its transcript says`, { timeout: 240_000 }, () => shell.replay(story))
   }
+
+  void test('secrets of every kind are planted, and a leak would be found', { timeout: 240_000 }, async () => {
+    await plantSecrets(aksel, { runs: false })
+    await assertLeaksAreFound(aksel, { runs: false })
+  })
 })

@@ -6,6 +6,7 @@ import { readdir, readFile, rm, watch } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Aksel } from './aksel.ts'
+import { assertLeaksAreFound, plantSecrets } from './plant-secrets.ts'
 
 interface NodeFacts {
   readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
@@ -54,6 +55,11 @@ const isTainted = (node: string, key: string): Promise<string> =>
   )
 const containerIds = (): Promise<string> =>
   aksel.kubectl(['get', 'pods', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].containerID} {end}'])
+
+test('secrets of every kind come into containers, and a leak would be found', { timeout: 400_000 }, async () => {
+  await plantSecrets(aksel, { runs: true })
+  await assertLeaksAreFound(aksel, { runs: true })
+})
 
 test('a node is told by its cloud what its machine is, as AKS names it', async () => {
   const { items } = await aksel.json<{ items: NodeFacts[] }>('get nodes')
