@@ -131,16 +131,18 @@ void suite('what Headlamp asks', () => {
         template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'a', image: 'b' }] } },
       },
     }
-    const made = await client.json<typeof body & { metadata: { resourceVersion: string } }>('POST', deployments, body)
+    await client.json('POST', deployments, body)
     // Its editor posts first, and puts where the object is there.
     assert.equal((await client.send('POST', deployments, body)).status, 409)
-    const put = await client.send('PUT', `${deployments}/web`, {
-      ...made,
-      metadata: { ...made.metadata, labels: { by: 'put' } },
-    })
-    assert.equal(put.status, 200)
-    const stale = await client.send('PUT', `${deployments}/web`, made)
-    assert.equal(stale.status, 409)
+    const configMaps = `/api/v1/namespaces/${namespace}/configmaps`
+    interface Edited {
+      readonly metadata: { readonly resourceVersion: string }
+      readonly data: Readonly<Record<string, string>>
+    }
+    const made = await client.json<Edited>('POST', configMaps, { metadata: { name: 'edited' }, data: { a: 'b' } })
+    const put = await client.json<Edited>('PUT', `${configMaps}/edited`, { ...made, data: { a: 'c' } })
+    assert.deepEqual(put.data, { a: 'c' })
+    assert.equal((await client.send('PUT', `${configMaps}/edited`, { ...made, data: { a: 'd' } })).status, 409)
     const patch = await client.send('PATCH', `${deployments}/web/scale`, { spec: { replicas: 1 } })
     assert.match(patch.text, /"replicas":1/)
     const restart = {

@@ -89,7 +89,7 @@ export const networkChapters: readonly Chapter[] = [
           'spec:',
           '  terminationGracePeriodSeconds: 1',
           '  containers:',
-          '  - {name: main, image: docker.io/library/busybox:1.36, command: [sh, -c, "while true; do wget -T 1 -q -O - http://watched; sleep 1; done"]}',
+          '  - {name: main, image: docker.io/library/busybox:1.36, command: [sh, -c, "while true; do timeout 1 wget -q -O - http://watched; sleep 1; done"]}',
         ),
         shows: /pod\/talker/,
       },
@@ -100,7 +100,7 @@ export const networkChapters: readonly Chapter[] = [
       },
       {
         say: 'What passes.',
-        run: 'flows --follow --for 4 -n tour --pod talker',
+        run: 'flows --follow --for 15 -n tour --pod talker',
         shows: /tour\/talker:\d+ -> tour\/watched[^ ]*:8080 .*FORWARDED/,
         withinSeconds: 30,
         needsContainers: true,
@@ -118,7 +118,7 @@ export const networkChapters: readonly Chapter[] = [
       },
       {
         say: 'What is dropped, and by which policy.',
-        run: 'flows --follow --for 4 -n tour --verdict DROPPED',
+        run: 'flows --follow --for 15 -n tour --verdict DROPPED',
         shows: /Policy denied ingress by NetworkPolicy tour\/closed DROPPED/,
         withinSeconds: 30,
         needsContainers: true,
@@ -166,14 +166,14 @@ export const networkChapters: readonly Chapter[] = [
       },
       {
         say: 'Who asks the proxy for that host gets the shop.',
-        run: 'kubectl exec asker -n tour -- wget -T 3 -q -O - --header Host:tour.example http://nginx.app-routing-system',
+        run: 'kubectl exec asker -n tour -- timeout 3 wget -q -O - --header Host:tour.example http://nginx.app-routing-system',
         shows: /hello from shop-/,
         withinSeconds: 60,
         needsContainers: true,
       },
       {
         say: 'Another host gets nothing.',
-        run: 'kubectl exec asker -n tour -- wget -T 3 -q -O - --header Host:other.example http://nginx.app-routing-system',
+        run: 'kubectl exec asker -n tour -- timeout 3 wget -q -O - --header Host:other.example http://nginx.app-routing-system',
         shows: /404/,
         fails: true,
         needsContainers: true,

@@ -12,7 +12,7 @@ export async function overWebSocket(call: IncomingCall, answer: Answer): Promise
   const { body } = answer
   if (call.upgrade === undefined || !isWebSocket(call) || !isPushed(body)) return answer
   const isBinary = (answer.headers['content-type'] ?? '').includes('protobuf')
-  const { socket } = await acceptWebSocket(call, ['v1.watch.k8s.io', ''])
+  const { socket } = await acceptWebSocket(call, watchProtocols(call))
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   let waiting: (() => void) | undefined
   const sent = (): void => {
@@ -39,4 +39,10 @@ export async function overWebSocket(call: IncomingCall, answer: Answer): Promise
   body.start(sink)
   await closed
   return 'upgraded'
+}
+
+/** A watch speaks JSON whatever it is called: upstream takes the one protocol that a client names, Headlamp's `base64.binary.k8s.io` too. */
+function watchProtocols({ headers }: Pick<IncomingCall, 'headers'>): readonly string[] {
+  const asked = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  return ['v1.watch.k8s.io', ...asked]
 }
