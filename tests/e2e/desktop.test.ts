@@ -264,6 +264,56 @@ void suite('the desktop', () => {
     await aksel.kubectl('delete networkpolicy nobody -n shop')
   })
 
+  test('a port of a service is brought to this machine, and taken away', deadline, async () => {
+    await at(`${CLUSTER}/object/services/shop/quiet`)
+    await browser.press('button', 'Forward port 80')
+    await browser.see('127.0.0.1:')
+    const link = await browser.page.waitForSelector('a[href^="http://127.0.0.1:"]')
+    const url = String(await link!.evaluate((each) => (each as unknown as { readonly href: string }).href))
+    // Its folder is empty: that the pod itself says so is what is to be seen.
+    assert.equal((await fetch(url)).status, 404)
+    await at(CLUSTER)
+    await browser.see('Service shop/quiet')
+    assert.deepEqual(await browser.axe(), [])
+    await browser.shot('port-forward')
+    await browser.press('button', 'Stop forwarding port 80 of quiet')
+    await browser.gone('section[aria-label="Forwarded ports"]')
+    await assert.rejects(fetch(url))
+  })
+
+  test('a pool is added, labelled, stopped and deleted', deadline, async () => {
+    await at(`${CLUSTER}/pools`)
+    await browser.press('button', 'Add pool')
+    await browser.type('Name', 'extra')
+    await browser.press('switch', 'Simulated nodes: no container runs')
+    await browser.see('az aks nodepool add -g aksel --cluster-name demo -n extra')
+    assert.deepEqual(await browser.axe(), [])
+    await browser.shot('pool-add')
+    await browser.page.locator('[role="dialog"] button ::-p-text(Add pool)').click()
+    const choose = async (what: string): Promise<void> => {
+      // Until its last order is done there is nothing to choose.
+      await browser.seeElement('section[aria-label="Pool extra"] button[aria-haspopup="menu"]:not([disabled])')
+      await browser.press('button', 'What to do with extra')
+      await browser.press('menuitem', what)
+    }
+    await choose('Labels and taints')
+    await browser.type('Labels', 'tier=batch')
+    await browser.see('--labels tier=batch')
+    await browser.press('button', 'Save')
+    await browser.see('tier=batch', 'section[aria-label="Pool extra"]')
+    await choose('Upgrade')
+    await browser.see('--node-image-only')
+    await browser.page.keyboard.press('Escape')
+    await browser.gone('[role="dialog"]')
+    await choose('Stop')
+    await browser.page.locator('[role="alertdialog"] button ::-p-text(Stop)').click()
+    await browser.see('Stopped', 'section[aria-label="Pool extra"]')
+    await choose('Delete')
+    await browser.type('Type extra to confirm', 'extra')
+    await browser.page.locator('[role="alertdialog"] button ::-p-text(Delete)').click()
+    await browser.gone('section[aria-label="Pool extra"]')
+  })
+
   test('a node is drained, as its pods’ budgets allow, and taken back', deadline, async () => {
     const node = (await aksel.kubectl('get pod quiet -n shop -o jsonpath={.spec.nodeName}')).trim()
     await at(`${CLUSTER}/object/nodes/-/${node}`)

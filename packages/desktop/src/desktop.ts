@@ -9,6 +9,7 @@ import { ClusterAccess } from './cluster-access.ts'
 import { FrontDoorClient } from './front-door-client.ts'
 import { cookieName, PREFIX, type DesktopOptions } from './desktop-options.ts'
 import { answerApi, type ApiParts } from './page-api.ts'
+import { PortForwards } from './port-forwards.ts'
 import { OWN_HEADER, refuseForeign } from './same-origin.ts'
 import { Sessions } from './sessions.ts'
 import { contextKey } from './sign-in.ts'
@@ -28,12 +29,13 @@ export interface Desktop extends Disposable {
 export function createDesktop(scope: Scope, options: DesktopOptions): Desktop {
   const sessions = new Sessions(scope)
   // The front door's address is known only when it listens.
-  let opened: { readonly frontDoor: FrontDoorClient | undefined; readonly access: ClusterAccess } | undefined
+  let opened: Pick<ApiParts, 'frontDoor' | 'access' | 'forwards'> | undefined
   const behind = (): typeof opened & object => {
     if (opened === undefined) {
       const place = options.frontDoor?.()
       const frontDoor = place === undefined ? undefined : new FrontDoorClient(place, scope.clock)
-      opened = { frontDoor, access: new ClusterAccess(scope.clock, frontDoor) }
+      const access = new ClusterAccess(scope.clock, frontDoor)
+      opened = { frontDoor, access, forwards: new PortForwards(access) }
     }
     return opened
   }

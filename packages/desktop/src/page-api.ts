@@ -6,7 +6,9 @@ import type { Scope } from '@aksel/base/scope'
 import { parseArmKey, type ClusterAccess } from './cluster-access.ts'
 import { cookieName, PREFIX, type DesktopOptions } from './desktop-options.ts'
 import { diagnoseCluster } from './diagnose-cluster.ts'
+import { readWish } from './forward-target.ts'
 import type { FrontDoorClient } from './front-door-client.ts'
+import type { PortForwards } from './port-forwards.ts'
 import type { Session, Sessions } from './sessions.ts'
 import { signIn, SignInError, type SignInParts } from './sign-in.ts'
 import { flat } from './upstream.ts'
@@ -17,6 +19,7 @@ export interface ApiParts {
   readonly scheme: 'http' | 'https'
   readonly frontDoor: FrontDoorClient | undefined
   readonly access: ClusterAccess
+  readonly forwards: PortForwards
   readonly options: DesktopOptions
 }
 
@@ -51,6 +54,8 @@ export async function answerApi(
   if (match === null) return json(response, 404, { message: 'There is no such call.' })
   const key = decodeURIComponent(match[1]!)
   if (match[2] === 'diagnosis') return diagnosis(parts, session, key, request, response)
+  const forward = /^forwards(?:\/(\d+))?$/.exec(match[2]!)
+  if (forward !== null) return forwards(parts, session, { key, id: forward[1] }, request, response)
   return toCluster(parts, session, key, `/${match[2]}${query}`, request, response)
 }
 
@@ -151,6 +156,32 @@ async function toFrontDoor(
       signal,
     }),
   )
+}
+
+async function forwards(
+  parts: ApiParts,
+  session: Session,
+  { key, id }: { readonly key: string; readonly id: string | undefined },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (id !== undefined) {
+    if (request.method !== 'DELETE') return void response.writeHead(405, { allow: 'DELETE' }).end()
+    if (!parts.forwards.close(session, id)) return json(response, 404, { message: 'That port is not forwarded.' })
+    return json(response, 200, {})
+  }
+  switch (request.method) {
+    case 'GET':
+      return json(response, 200, { items: parts.forwards.list(session, key) })
+    case 'POST':
+      try {
+        return json(response, 201, await parts.forwards.open(session, key, readWish(await readJson(request))))
+      } catch (error) {
+        return json(response, 400, { message: (error as Error).message })
+      }
+    default:
+      return void response.writeHead(405, { allow: 'GET, POST' }).end()
+  }
 }
 
 async function toCluster(

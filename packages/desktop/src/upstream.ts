@@ -3,7 +3,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Transport } from '@aksel/client/transport'
 import type { ClusterConnection, Credential } from './kubeconfig-file.ts'
@@ -56,6 +56,32 @@ export class Upstream implements Disposable {
       headers: authorization(credential),
       perMessageDeflate: false,
       ...this.#tls(credential),
+    })
+  }
+
+  /** A connection that the server has turned over to SPDY, which the WebSocket library cannot name. Rejects with the refusal. */
+  async openSpdy(path: string, protocol: string): Promise<{ readonly socket: Duplex; readonly head: Buffer }> {
+    const credential = await this.#connection.credential()
+    const secure = this.#base.protocol === 'https:'
+    const call = (secure ? httpsRequest : httpRequest)(this.#urlOf(path), {
+      method: 'POST',
+      agent: false,
+      ...(secure ? this.#tls(credential) : {}),
+      headers: {
+        ...authorization(credential),
+        connection: 'Upgrade',
+        upgrade: 'SPDY/3.1',
+        'x-stream-protocol-version': protocol,
+        'content-length': '0',
+      },
+    })
+    return new Promise((resolve, reject) => {
+      call.once('upgrade', (_answer, socket: Duplex, head: Buffer) => resolve({ socket, head }))
+      call.once('error', reject)
+      call.once('response', (answer) => {
+        textIn(answer).then((text) => reject(new Error(text)), reject)
+      })
+      call.end()
     })
   }
 
@@ -119,4 +145,16 @@ export function flat(headers: IncomingMessage['headers']): Record<string, string
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined) result[name] = Array.isArray(value) ? value.join(', ') : value
   return result
+}
+
+/** The words of a Status, or the whole text. */
+async function textIn(answer: AsyncIterable<unknown>): Promise<string> {
+  const pieces: Buffer[] = []
+  for await (const piece of answer) pieces.push(piece as Buffer)
+  const text = Buffer.concat(pieces).toString()
+  try {
+    return (JSON.parse(text) as { readonly message?: string }).message ?? text
+  } catch {
+    return text
+  }
 }

@@ -17,6 +17,8 @@ export interface ArmPool {
   readonly minCount?: number
   readonly maxCount?: number
   readonly availabilityZones?: readonly string[]
+  readonly nodeLabels?: Readonly<Record<string, string>>
+  readonly nodeTaints?: readonly string[]
   readonly status?: { readonly provisioningError?: { readonly message?: string } }
   readonly aksel?: { readonly simulated?: boolean }
 }

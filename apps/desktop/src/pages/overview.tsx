@@ -11,6 +11,7 @@ import { ageText, toneOf, type Tone } from '../model/kube-table.ts'
 import { resourceId, titleOf, type ApiResource } from '../model/resources.ts'
 import { FindingRows, type DiagnosisAnswer } from '../parts/findings.tsx'
 import { Link } from '../parts/link.tsx'
+import { ForwardList } from '../parts/port-forwards.tsx'
 import { Empty } from '../parts/states.tsx'
 import { ClusterState } from './clusters.tsx'
 
@@ -52,6 +53,7 @@ export function OverviewPage({ cluster: arm }: { readonly cluster: ArmCluster | 
               <Stat key={resourceId(resource)} resource={resource} />
             ))}
           </div>
+          <ForwardList />
           <div className="grid two">
             <Diagnosis />
             <Warnings />

@@ -2,27 +2,35 @@
 
 import {
   Button,
-  Dialog,
-  DialogActions,
-  DialogBody,
-  DialogContent,
-  DialogSurface,
-  DialogTitle,
-  Field,
+  Menu,
+  MenuDivider,
+  MenuItem,
+  MenuList,
+  MenuPopover,
+  MenuTrigger,
   MessageBar,
   MessageBarBody,
   ProgressBar,
-  SpinButton,
 } from '@fluentui/react-components'
+import { AddRegular, MoreHorizontalRegular } from '@fluentui/react-icons'
 import { useState } from 'react'
-import { isUnderWay, order, type ArmCluster, type ArmPool } from '../data/arm.ts'
+import { armPath, isUnderWay, order, type ArmCluster, type ArmPool } from '../data/arm.ts'
 import { callJson } from '../data/api.ts'
 import { useCluster } from '../data/cluster.tsx'
 import { useLiveTable } from '../data/live-table.ts'
 import { useAsync } from '../data/use-async.ts'
 import { toneOf } from '../model/kube-table.ts'
-import { Command } from '../parts/findings.tsx'
+import { labelsText } from '../model/pool-plan.ts'
 import { Link } from '../parts/link.tsx'
+import {
+  AddPoolDialog,
+  DeletePoolDialog,
+  PoolLabelsDialog,
+  PowerPoolDialog,
+  ScalePoolDialog,
+  UpgradePoolDialog,
+  type PoolOrder,
+} from '../parts/pool-dialogs.tsx'
 import { Empty } from '../parts/states.tsx'
 
 const byName = { filter: '', sort: undefined } as const
@@ -33,20 +41,23 @@ interface Machine {
 }
 
 export function PoolsPage({ cluster, again }: { readonly cluster: ArmCluster; readonly again: () => void }) {
-  const [scaling, setScaling] = useState<ArmPool>()
+  const [open, setOpen] = useState<{ readonly what: PoolAction; readonly pool?: ArmPool }>()
   const [step, setStep] = useState('')
   const [error, setError] = useState('')
   const pools = cluster.properties.agentPoolProfiles ?? []
-  const scale = async (pool: ArmPool, count: number): Promise<void> => {
-    const path = `${cluster.id}/agentPools/${pool.name}`
+  const send = async ({ pool, says, method, path: below = '', properties, change }: PoolOrder): Promise<void> => {
+    const path = `${cluster.id}/agentPools/${pool}`
     setError('')
+    setStep(says)
     try {
-      const { properties } = await callJson<{ readonly properties: Readonly<Record<string, unknown>> }>(
-        `arm${path}?api-version=2026-05-01`,
-      )
-      setStep(`Scaling ${pool.name} to ${count}`)
-      const done = order(path, { method: 'PUT', body: { properties: { ...properties, count } } }, (now) =>
-        setStep(now === 'InProgress' ? `Scaling ${pool.name} to ${count}` : now),
+      // Over what the pool has: a PUT that leaves something out takes it away.
+      const has =
+        change === undefined
+          ? {}
+          : (await callJson<{ readonly properties: Readonly<Record<string, unknown>> }>(armPath(path))).properties
+      const body = method === 'PUT' ? { body: { properties: properties ?? { ...has, ...change } } } : {}
+      const done = order(`${path}${below}`, { method, ...body }, (now) =>
+        setStep(now === '' || now === 'InProgress' ? says : now),
       )
       again()
       await done
@@ -57,11 +68,17 @@ export function PoolsPage({ cluster, again }: { readonly cluster: ArmCluster; re
       again()
     }
   }
+  const close = (): void => setOpen(undefined)
+  const onOrder = (asked: PoolOrder): void => void send(asked)
   return (
     <>
       <div className="head">
         <h1>Node pools</h1>
         <span className="sub">{pools.length}</span>
+        <span className="grow" />
+        <Button appearance="primary" size="small" icon={<AddRegular />} onClick={() => setOpen({ what: 'add' })}>
+          Add pool
+        </Button>
       </div>
       <div className="scroll">
         <div className="stack">
@@ -80,30 +97,53 @@ export function PoolsPage({ cluster, again }: { readonly cluster: ArmCluster; re
           )}
           {pools.length === 0 && <Empty title="No node pools" />}
           {pools.map((pool) => (
-            <Pool key={pool.name} cluster={cluster} pool={pool} onScale={() => setScaling(pool)} />
+            <Pool key={pool.name} cluster={cluster} pool={pool} onAction={(what) => setOpen({ what, pool })} />
           ))}
         </div>
       </div>
-      {scaling !== undefined && (
-        <ScaleDialog
-          cluster={cluster}
-          pool={scaling}
-          onClose={() => setScaling(undefined)}
-          onScale={(count) => void scale(scaling, count)}
-        />
-      )}
+      {open !== undefined && <OpenDialog open={open} cluster={cluster} onClose={close} onOrder={onOrder} />}
     </>
   )
+}
+
+type PoolAction = 'add' | 'scale' | 'upgrade' | 'labels' | 'power' | 'delete'
+
+function OpenDialog({
+  open: { what, pool },
+  ...rest
+}: {
+  readonly open: { readonly what: PoolAction; readonly pool?: ArmPool }
+  readonly cluster: ArmCluster
+  readonly onClose: () => void
+  readonly onOrder: (order: PoolOrder) => void
+}) {
+  if (pool === undefined) return <AddPoolDialog {...rest} />
+  switch (what) {
+    case 'add':
+      return <AddPoolDialog {...rest} />
+    case 'scale':
+      return <ScalePoolDialog pool={pool} {...rest} />
+    case 'upgrade':
+      return <UpgradePoolDialog pool={pool} {...rest} />
+    case 'labels':
+      return <PoolLabelsDialog pool={pool} {...rest} />
+    case 'power':
+      return <PowerPoolDialog pool={pool} {...rest} />
+    case 'delete':
+      return <DeletePoolDialog pool={pool} {...rest} />
+    default:
+      return what satisfies never
+  }
 }
 
 function Pool({
   cluster,
   pool,
-  onScale,
+  onAction,
 }: {
   readonly cluster: ArmCluster
   readonly pool: ArmPool
-  readonly onScale: () => void
+  readonly onAction: (what: PoolAction) => void
 }) {
   const here = useCluster()
   const nodes = here.find('nodes')
@@ -139,9 +179,31 @@ function Pool({
             : (pool.powerState?.code ?? 'Running')}
         </span>
         <span className="grow" />
-        <Button size="small" onClick={onScale} disabled={underWay}>
+        <Button size="small" onClick={() => onAction('scale')} disabled={underWay}>
           Scale
         </Button>
+        <Menu>
+          <MenuTrigger disableButtonEnhancement>
+            <Button
+              size="small"
+              appearance="subtle"
+              icon={<MoreHorizontalRegular />}
+              aria-label={`What to do with ${pool.name}`}
+              disabled={underWay}
+            />
+          </MenuTrigger>
+          <MenuPopover>
+            <MenuList>
+              <MenuItem onClick={() => onAction('upgrade')}>Upgrade</MenuItem>
+              <MenuItem onClick={() => onAction('labels')}>Labels and taints</MenuItem>
+              <MenuItem onClick={() => onAction('power')}>
+                {pool.powerState?.code === 'Stopped' ? 'Start' : 'Stop'}
+              </MenuItem>
+              <MenuDivider />
+              <MenuItem onClick={() => onAction('delete')}>Delete</MenuItem>
+            </MenuList>
+          </MenuPopover>
+        </Menu>
       </header>
       <div className="body">
         <dl
@@ -227,55 +289,7 @@ function factsOf(pool: ArmPool): readonly (readonly [string, string])[] {
     ['Kubernetes', pool.currentOrchestratorVersion ?? ''],
     ['Image', pool.nodeImageVersion ?? ''],
     ['Zones', pool.availabilityZones?.join(', ') ?? 'none'],
+    ...(Object.keys(pool.nodeLabels ?? {}).length === 0 ? [] : [['Labels', labelsText(pool.nodeLabels)] as const]),
+    ...((pool.nodeTaints ?? []).length === 0 ? [] : [['Taints', pool.nodeTaints!.join(', ')] as const]),
   ]
-}
-
-function ScaleDialog({
-  cluster,
-  pool,
-  onClose,
-  onScale,
-}: {
-  readonly cluster: ArmCluster
-  readonly pool: ArmPool
-  readonly onClose: () => void
-  readonly onScale: (count: number) => void
-}) {
-  const [count, setCount] = useState(pool.count ?? 1)
-  const group = /\/resourceGroups\/([^/]+)/i.exec(cluster.id)?.[1] ?? ''
-  return (
-    <Dialog open onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface style={{ maxWidth: 480 }}>
-        <DialogBody>
-          <DialogTitle>Scale {pool.name}</DialogTitle>
-          <DialogContent className="stack">
-            <Field label="Nodes">
-              <SpinButton
-                min={0}
-                max={1000}
-                value={count}
-                onChange={(_, { value, displayValue }) => setCount(value ?? (Number(displayValue) || 0))}
-              />
-            </Field>
-            <Command
-              text={`az aks nodepool scale -g ${group} --cluster-name ${cluster.name} -n ${pool.name} -c ${count}`}
-            />
-          </DialogContent>
-          <DialogActions>
-            <Button onClick={onClose}>Cancel</Button>
-            <Button
-              appearance="primary"
-              disabled={count === pool.count}
-              onClick={() => {
-                onScale(count)
-                onClose()
-              }}
-            >
-              Scale
-            </Button>
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
-  )
 }

@@ -1,19 +1,8 @@
 // Asks before something goes for good. What is dear is confirmed by its name.
 
-import {
-  Button,
-  Dialog,
-  DialogActions,
-  DialogBody,
-  DialogContent,
-  DialogSurface,
-  DialogTitle,
-  Field,
-  Input,
-  MessageBar,
-  MessageBarBody,
-} from '@fluentui/react-components'
+import { Field, Input } from '@fluentui/react-components'
 import { useState, type ReactNode } from 'react'
+import { DialogFrame } from './dialog-frame.tsx'
 
 export interface ConfirmDialogProps {
   readonly title: string
@@ -41,35 +30,19 @@ export function ConfirmDialog({ title, action, children, word, onConfirm, onClos
     }
   }
   return (
-    <Dialog open modalType="alert" onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface style={{ maxWidth: 480 }}>
-        <DialogBody>
-          <DialogTitle>{title}</DialogTitle>
-          <DialogContent className="stack">
-            <div>{children}</div>
-            {word !== undefined && (
-              <Field label={`Type ${word} to confirm`}>
-                <Input autoFocus value={typed} onChange={(_, { value }) => setTyped(value)} />
-              </Field>
-            )}
-            {error !== '' && (
-              <MessageBar intent="error" layout="multiline">
-                <MessageBarBody>{error}</MessageBarBody>
-              </MessageBar>
-            )}
-          </DialogContent>
-          <DialogActions>
-            <Button onClick={onClose}>Cancel</Button>
-            <Button
-              appearance="primary"
-              disabled={busy || (word !== undefined && typed !== word)}
-              onClick={() => void confirm()}
-            >
-              {action}
-            </Button>
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+    <DialogFrame
+      title={title}
+      isQuestion
+      error={error}
+      onClose={onClose}
+      action={{ title: action, disabled: busy || (word !== undefined && typed !== word), run: () => void confirm() }}
+    >
+      <div>{children}</div>
+      {word !== undefined && (
+        <Field label={`Type ${word} to confirm`}>
+          <Input autoFocus value={typed} onChange={(_, { value }) => setTyped(value)} />
+        </Field>
+      )}
+    </DialogFrame>
   )
 }

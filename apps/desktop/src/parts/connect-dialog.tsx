@@ -1,16 +1,8 @@
 // Another cluster for this session, by a kubeconfig or a token.
 
-import {
-  Button,
-  Dialog,
-  DialogActions,
-  DialogBody,
-  DialogContent,
-  DialogSurface,
-  DialogTitle,
-} from '@fluentui/react-components'
 import type { Session } from '../data/session.ts'
 import { SignInForms } from '../pages/sign-in.tsx'
+import { DialogFrame } from './dialog-frame.tsx'
 
 export function ConnectDialog({
   onSession,
@@ -20,24 +12,14 @@ export function ConnectDialog({
   readonly onClose: () => void
 }) {
   return (
-    <Dialog open onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface>
-        <DialogBody>
-          <DialogTitle>Connect another cluster</DialogTitle>
-          <DialogContent>
-            <SignInForms
-              ways={['kubeconfig', 'token']}
-              onSignedIn={(session) => {
-                onSession(session)
-                onClose()
-              }}
-            />
-          </DialogContent>
-          <DialogActions>
-            <Button onClick={onClose}>Cancel</Button>
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+    <DialogFrame title="Connect another cluster" widthPx={600} onClose={onClose}>
+      <SignInForms
+        ways={['kubeconfig', 'token']}
+        onSignedIn={(session) => {
+          onSession(session)
+          onClose()
+        }}
+      />
+    </DialogFrame>
   )
 }

@@ -1,22 +1,12 @@
 // New objects from YAML: several at once, tried first, refused with the server's own words.
 
-import {
-  Button,
-  Dialog,
-  DialogActions,
-  DialogBody,
-  DialogContent,
-  DialogSurface,
-  DialogTitle,
-  MessageBar,
-  MessageBarBody,
-} from '@fluentui/react-components'
 import { useState } from 'react'
 import { callJson, clusterCall } from '../data/api.ts'
 import { useCluster, type Cluster } from '../data/cluster.tsx'
 import { parseManifests, type Manifest } from '../model/manifest.ts'
 import { apiPath, type ApiResource } from '../model/resources.ts'
 import { CodeEditor } from './code-editor.tsx'
+import { DialogFrame } from './dialog-frame.tsx'
 
 export function CreateObject({ resource, onClose }: { readonly resource: ApiResource; readonly onClose: () => void }) {
   const cluster = useCluster()
@@ -37,31 +27,17 @@ export function CreateObject({ resource, onClose }: { readonly resource: ApiReso
     }
   }
   return (
-    <Dialog open onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface style={{ maxWidth: 820 }}>
-        <DialogBody>
-          <DialogTitle>Create</DialogTitle>
-          <DialogContent className="stack">
-            <div
-              style={{ height: 380, display: 'flex', border: '1px solid var(--colorNeutralStroke2)', borderRadius: 4 }}
-            >
-              <CodeEditor value={text} readOnly={false} label="YAML of what is created" marks={[]} onChange={setText} />
-            </div>
-            {error !== '' && (
-              <MessageBar intent="error" layout="multiline">
-                <MessageBarBody>{error}</MessageBarBody>
-              </MessageBar>
-            )}
-          </DialogContent>
-          <DialogActions>
-            <Button onClick={onClose}>Cancel</Button>
-            <Button appearance="primary" disabled={busy} onClick={() => void create()}>
-              Create
-            </Button>
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+    <DialogFrame
+      title="Create"
+      widthPx={820}
+      error={error}
+      onClose={onClose}
+      action={{ title: 'Create', disabled: busy, run: () => void create() }}
+    >
+      <div style={{ height: 380, display: 'flex', border: '1px solid var(--colorNeutralStroke2)', borderRadius: 4 }}>
+        <CodeEditor value={text} readOnly={false} label="YAML of what is created" marks={[]} onChange={setText} />
+      </div>
+    </DialogFrame>
   )
 }
 

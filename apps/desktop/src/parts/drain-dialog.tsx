@@ -1,21 +1,11 @@
 // Empties a node: no new pods, and those on it move elsewhere as their budgets allow.
 
-import {
-  Button,
-  Dialog,
-  DialogActions,
-  DialogBody,
-  DialogContent,
-  DialogSurface,
-  DialogTitle,
-  MessageBar,
-  MessageBarBody,
-  ProgressBar,
-} from '@fluentui/react-components'
+import { ProgressBar } from '@fluentui/react-components'
 import { useEffect, useRef, useState } from 'react'
 import { useCluster } from '../data/cluster.tsx'
 import { drain, sendOrder, type DrainProgress } from '../data/send-order.ts'
 import { cordonOrder } from '../model/actions.ts'
+import { DialogFrame } from './dialog-frame.tsx'
 
 export function DrainDialog({ node, onClose }: { readonly node: string; readonly onClose: () => void }) {
   const cluster = useCluster()
@@ -38,49 +28,35 @@ export function DrainDialog({ node, onClose }: { readonly node: string; readonly
   }
   const running = progress !== undefined && done === '' && error === ''
   return (
-    <Dialog open modalType="alert" onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface style={{ maxWidth: 480 }}>
-        <DialogBody>
-          <DialogTitle>Drain {node}</DialogTitle>
-          <DialogContent className="stack">
-            <div>
-              It takes no new pods. Its pods are evicted as their disruption budgets allow; data in their emptyDirs is
-              lost.
+    <DialogFrame
+      title={`Drain ${node}`}
+      isQuestion
+      error={error}
+      leave={done === '' ? (running ? 'Stop' : 'Cancel') : 'Close'}
+      onClose={onClose}
+      {...(done === '' ? { action: { title: 'Drain', disabled: running, run: () => void begin() } } : {})}
+    >
+      <div>
+        It takes no new pods. Its pods are evicted as their disruption budgets allow; data in their emptyDirs is lost.
+      </div>
+      {progress !== undefined && (
+        <div role="status">
+          <ProgressBar
+            {...(running && progress.total === 0
+              ? {}
+              : { value: progress.total === 0 ? 1 : (progress.total - progress.left) / progress.total })}
+            aria-label="Drained"
+          />
+          <div className="dim" style={{ fontSize: 12, marginTop: 4 }}>
+            {done === '' ? `${progress.total - progress.left} of ${progress.total} gone` : done}
+          </div>
+          {progress.waiting !== '' && (
+            <div className="tone-warn" style={{ fontSize: 12 }}>
+              {progress.waiting}
             </div>
-            {progress !== undefined && (
-              <div role="status">
-                <ProgressBar
-                  {...(running && progress.total === 0
-                    ? {}
-                    : { value: progress.total === 0 ? 1 : (progress.total - progress.left) / progress.total })}
-                  aria-label="Drained"
-                />
-                <div className="dim" style={{ fontSize: 12, marginTop: 4 }}>
-                  {done === '' ? `${progress.total - progress.left} of ${progress.total} gone` : done}
-                </div>
-                {progress.waiting !== '' && (
-                  <div className="tone-warn" style={{ fontSize: 12 }}>
-                    {progress.waiting}
-                  </div>
-                )}
-              </div>
-            )}
-            {error !== '' && (
-              <MessageBar intent="error" layout="multiline">
-                <MessageBarBody>{error}</MessageBarBody>
-              </MessageBar>
-            )}
-          </DialogContent>
-          <DialogActions>
-            <Button onClick={onClose}>{done === '' ? (running ? 'Stop' : 'Cancel') : 'Close'}</Button>
-            {done === '' && (
-              <Button appearance="primary" disabled={running} onClick={() => void begin()}>
-                Drain
-              </Button>
-            )}
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+          )}
+        </div>
+      )}
+    </DialogFrame>
   )
 }

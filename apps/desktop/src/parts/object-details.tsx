@@ -15,8 +15,9 @@ import { conditionsOf } from '../model/object-state.ts'
 import { selectorOf } from '../model/pod-selector.ts'
 import type { ApiResource } from '../model/resources.ts'
 import { Containers } from './containers.tsx'
-import { Command, FindingRows, SubjectLink, type DiagnosisAnswer } from './findings.tsx'
+import { FindingRows, SubjectLink, type DiagnosisAnswer } from './findings.tsx'
 import { PodsOf } from './pods-of.tsx'
+import { ObjectForwards } from './port-forwards.tsx'
 
 export function ObjectDetails({ resource, object }: { readonly resource: ApiResource; readonly object: KubeObject }) {
   const conditions = conditionsOf(object.status ?? {})
@@ -36,7 +37,7 @@ export function ObjectDetails({ resource, object }: { readonly resource: ApiReso
           <PodsOf title="Pods on this node" fieldSelector={`spec.nodeName=${object.metadata.name}`} />
         )}
         {selector !== undefined && <PodsOf title="Pods" namespace={namespace} labelSelector={selector} />}
-        <PortForward object={object} />
+        <ObjectForwards object={object} />
       </div>
     </div>
   )
@@ -278,36 +279,4 @@ function decode(value: string): string {
   } catch {
     return value
   }
-}
-
-/** A port of a pod reaches this machine by kubectl: a browser cannot listen. */
-function PortForward({ object }: { readonly object: KubeObject }) {
-  const ports = portsOf(object)
-  if (ports.length === 0) return null
-  const { name, namespace } = object.metadata
-  return (
-    <Card title="Reach it from your machine">
-      {ports.map((port) => (
-        <Command
-          key={port}
-          text={`kubectl port-forward -n ${namespace} ${object.kind.toLowerCase()}/${name} ${port < 1024 ? port + 8000 : port}:${port}`}
-        />
-      ))}
-    </Card>
-  )
-}
-
-function portsOf({ kind, spec = {} }: KubeObject): readonly number[] {
-  if (kind === 'Service')
-    return ((spec['ports'] as readonly { readonly port: number; readonly protocol?: string }[] | undefined) ?? [])
-      .filter(({ protocol }) => protocol !== 'UDP')
-      .map(({ port }) => port)
-  if (kind !== 'Pod') return []
-  const containers =
-    (spec['containers'] as
-      | readonly { readonly ports?: readonly { readonly containerPort: number; readonly protocol?: string }[] }[]
-      | undefined) ?? []
-  return containers.flatMap(({ ports = [] }) =>
-    ports.filter(({ protocol }) => protocol !== 'UDP').map(({ containerPort }) => containerPort),
-  )
 }

@@ -1,16 +1,6 @@
 // An object as YAML: read it, change it with the schema at hand, see what the server would make of it, then write it.
 
-import {
-  Button,
-  Dialog,
-  DialogActions,
-  DialogBody,
-  DialogContent,
-  DialogSurface,
-  DialogTitle,
-  MessageBar,
-  MessageBarBody,
-} from '@fluentui/react-components'
+import { Button, MessageBar, MessageBarBody } from '@fluentui/react-components'
 import { useEffect, useMemo, useState } from 'react'
 import { callJson, CallError, clusterCall } from '../data/api.ts'
 import { useCluster } from '../data/cluster.tsx'
@@ -20,6 +10,7 @@ import { diffLines, type DiffLine } from '../model/line-diff.ts'
 import { comparable, offsetsOf, parseManifest, pathAt, toYaml } from '../model/manifest.ts'
 import { apiPath, type ApiResource } from '../model/resources.ts'
 import { complaints } from '../model/schema.ts'
+import { DialogFrame } from './dialog-frame.tsx'
 import { CodeEditor, type Mark } from './code-editor.tsx'
 import { FieldHelp } from './field-help.tsx'
 
@@ -142,33 +133,26 @@ function Review({
   readonly onClose: () => void
 }) {
   return (
-    <Dialog open onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface style={{ maxWidth: 860 }}>
-        <DialogBody>
-          <DialogTitle>What the server would make of {name}</DialogTitle>
-          <DialogContent>
-            {lines.length === 0 ? (
-              <p>Nothing would change.</p>
-            ) : (
-              <div className="diff" tabIndex={0} aria-label="Changes">
-                {lines.map(({ kind, text }, at) => (
-                  <div key={at} className={kind}>
-                    {kind === 'add' ? '+ ' : kind === 'cut' ? '- ' : '  '}
-                    {text}
-                  </div>
-                ))}
-              </div>
-            )}
-          </DialogContent>
-          <DialogActions>
-            <Button onClick={onClose}>Go on editing</Button>
-            <Button appearance="primary" disabled={lines.length === 0} onClick={onApply}>
-              Apply
-            </Button>
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+    <DialogFrame
+      title={`What the server would make of ${name}`}
+      widthPx={860}
+      leave="Go on editing"
+      onClose={onClose}
+      action={{ title: 'Apply', disabled: lines.length === 0, run: onApply }}
+    >
+      {lines.length === 0 ? (
+        <p>Nothing would change.</p>
+      ) : (
+        <div className="diff" tabIndex={0} aria-label="Changes">
+          {lines.map(({ kind, text }, at) => (
+            <div key={at} className={kind}>
+              {kind === 'add' ? '+ ' : kind === 'cut' ? '- ' : '  '}
+              {text}
+            </div>
+          ))}
+        </div>
+      )}
+    </DialogFrame>
   )
 }
 
