@@ -32,11 +32,15 @@ export function failureMessage({ state, refusals }: World, { verdicts, blocked }
   return `0/${total} nodes are available: ${countedWords(codeCounts(verdicts), (code) => refusals.of(code).words)}.`
 }
 
+/** Neighbours mostly answer the same: they are counted at once. */
 export function codeCounts(verdicts: Uint16Array): ReadonlyMap<number, number> {
   const counts = new Map<number, number>()
-  for (let slot = 0; slot < verdicts.length; slot += 1) {
+  for (let slot = 0; slot < verdicts.length;) {
     const code = verdicts[slot]!
-    if (code !== 0 && code !== NO_NODE) counts.set(code, (counts.get(code) ?? 0) + 1)
+    const from = slot
+    do slot += 1
+    while (slot < verdicts.length && verdicts[slot] === code)
+    if (code !== 0 && code !== NO_NODE) counts.set(code, (counts.get(code) ?? 0) + slot - from)
   }
   return counts
 }

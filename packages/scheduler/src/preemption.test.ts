@@ -63,6 +63,7 @@ function preempt(
     anyBudgets: (given.budgets ?? []).length > 0 || given.quick === false,
     isMakingRoom: given.isMakingRoom === true,
     budgets: () => given.budgets ?? [],
+    nominatedSlots: () => world.state.nodes.keys(),
     nominated: (slot, priority) =>
       (given.promised ?? [])
         .filter(({ spec }) => spec.nodeName === world.state.nodes[slot]!.name && (spec.priority ?? 0) >= priority)

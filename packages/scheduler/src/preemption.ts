@@ -21,6 +21,8 @@ export interface PreemptionFacts {
   /** It preempted already, and its victims are still on their way out. */
   readonly isMakingRoom: boolean
   budgets(namespace: string): readonly PodDisruptionBudget[]
+  /** Where pods are nominated: few of many nodes, so that the others need not be asked for one by one. */
+  nominatedSlots(): Iterable<number>
   /** Pods of lower priority that are nominated to a node do not hold this one back; others count as if they stood there. */
   nominated(slot: number, priority: number, except: string): readonly StandingPod[]
   /** What was worked out for pods like this one. */
@@ -45,10 +47,11 @@ export function preemptFor(evaluator: Evaluator, evaluation: Evaluation, facts: 
   const tooFull: number[] = []
   if (blocked === undefined) {
     const quick = quickFor(evaluator, evaluation, facts)
+    const { refusals } = evaluator.world
     for (let slot = 0; slot < verdicts.length; slot += 1) {
       const code = verdicts[slot]!
       if (code === NO_NODE) continue
-      if (code === 0 || !evaluator.world.refusals.of(code).preemptionMayHelp) {
+      if (code === 0 || !refusals.of(code).preemptionMayHelp) {
         answer(NOT_HELPFUL)
         continue
       }
@@ -80,8 +83,10 @@ function quickFor(
   const quick = facts.quick(evaluation)
   quick.refresh()
   const priority = evaluation.pod.spec.priority ?? 0
+  const key = keyOf(evaluation.pod)
+  const promised = new Set(facts.nominatedSlots())
   return (slot) => {
-    const { victims, why } = quick.on(slot, facts.nominated(slot, priority, keyOf(evaluation.pod)))
+    const { victims, why } = promised.has(slot) ? quick.on(slot, facts.nominated(slot, priority, key)) : quick.on(slot)
     if (victims !== undefined) return victims
     return why === 'none' ? NO_VICTIMS : 'too-few'
   }

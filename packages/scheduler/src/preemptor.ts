@@ -95,6 +95,7 @@ export class Preemptor {
       isMakingRoom,
       anyBudgets: budgets.anyBudgets,
       budgets: (namespace) => budgets.budgets(namespace),
+      nominatedSlots: () => this.nominations.slots(),
       nominated: (slot, priority, except) => this.nominations.on(slot, priority, except),
       quick: (evaluation) => this.#quickOf(evaluator, evaluation),
     }
