@@ -77,6 +77,14 @@ export interface InvalidSubject {
 /** A body of one MiB can hold a hundred thousand faults, whose list would be fifty times as long: nobody reads on after this many. */
 const CAUSES_MAX = 1_000
 
+const unread: FieldError = { reason: 'FieldValueInvalid', field: '', message: 'not read any more' }
+
+/** Adds what `fault` says, unless there are more than anybody is told: then that there is one more. */
+export function addFault(errors: FieldError[], fault: () => readonly FieldError[]): void {
+  if (errors.length > CAUSES_MAX) errors.push(unread)
+  else errors.push(...fault())
+}
+
 /** `Deployment.apps "web" is invalid: spec.replicas: Invalid value: -1: …`; several errors stand in brackets. */
 export function invalidError(subject: InvalidSubject, errors: readonly FieldError[]): ApiError {
   const kind = subject.group === '' ? subject.kind : `${subject.kind}.${subject.group}`

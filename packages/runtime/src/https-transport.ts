@@ -24,6 +24,8 @@ export interface HttpsTransportOptions extends ClusterAccess {
 const SESSION_WINDOW_BYTES = 16 * 1024 * 1024
 const STREAM_WINDOW_BYTES = 1024 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
+/** Of what waits to be sent: beyond Node's ten, four large writes at once would have every later call of the session refused here. */
+const SESSION_MEMORY_MAX_MIB = 512
 
 export interface HttpsTransport extends Transport, AsyncDisposable {
   /** The next call opens a connection of its own, with the credentials of then; what runs goes on where it is. */
@@ -111,6 +113,7 @@ class Connection implements HttpsTransport {
     const session = connectHttp2(this.#url, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
+      maxSessionMemory: SESSION_MEMORY_MAX_MIB,
     })
     // Errors reach each stream; without a listener they would end the process.
     session.on('error', () => {})

@@ -1,7 +1,7 @@
 // ConfigMap: text and bytes by key; once immutable, forever.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
+import { addFault, forbidden, invalid, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { ConfigMap } from '../types/core-v1.ts'
@@ -21,13 +21,15 @@ function validateData({ data = {}, binaryData = {} }: ConfigMap): readonly Field
   const errors: FieldError[] = []
   let bytes = 0
   for (const [key, value] of Object.entries(data)) {
-    errors.push(...complain(`data[${key}]`, key, configMapKey(key)))
+    const wrong = configMapKey(key)
+    if (wrong.length > 0) addFault(errors, () => complain(`data[${key}]`, key, wrong))
     if (Object.hasOwn(binaryData, key))
       errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
     bytes += byteLength(value)
   }
   for (const [key, value] of Object.entries(binaryData)) {
-    errors.push(...complain(`binaryData[${key}]`, key, configMapKey(key)))
+    const wrong = configMapKey(key)
+    if (wrong.length > 0) addFault(errors, () => complain(`binaryData[${key}]`, key, wrong))
     bytes += decodedLength(value)
   }
   return bytes > dataMaxBytes ? [...errors, tooLong(wholeObject, dataMaxBytes)] : errors

@@ -1,7 +1,7 @@
 // Secret: bytes by key with a type that cannot change; `stringData` is written only.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
+import { addFault, forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Secret } from '../types/core-v1.ts'
@@ -23,7 +23,8 @@ function validateSecret(secret: Secret): readonly FieldError[] {
   const errors: FieldError[] = []
   let bytes = 0
   for (const [key, value] of Object.entries(data)) {
-    errors.push(...complain(`data[${key}]`, key, configMapKey(key)))
+    const wrong = configMapKey(key)
+    if (wrong.length > 0) addFault(errors, () => complain(`data[${key}]`, key, wrong))
     bytes += decodedLength(value)
   }
   if (bytes > dataMaxBytes) errors.push(tooLong('data', dataMaxBytes))

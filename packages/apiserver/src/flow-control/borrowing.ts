@@ -38,6 +38,10 @@ export class SeatDemand {
   #squares = 0
   #most = 0
   smoothed = 0
+  /** Of the period that was closed last. */
+  highWatermark = 0
+  average = 0
+  deviation = 0
 
   constructor(nowMs: number) {
     this.#sinceMs = nowMs
@@ -60,6 +64,9 @@ export class SeatDemand {
     const average = ms === 0 ? this.#wanted : this.#sum / ms
     const deviation = ms === 0 ? 0 : Math.sqrt(Math.max(0, this.#squares / ms - average ** 2))
     const envelope = Math.min(average + deviation, this.#most)
+    this.highWatermark = this.#most
+    this.average = average
+    this.deviation = deviation
     this.smoothed = Math.max(envelope, SMOOTHING * this.smoothed + (1 - SMOOTHING) * envelope)
     this.#sinceMs = nowMs
     this.#sum = 0
@@ -73,15 +80,26 @@ export class SeatDemand {
 const SMOOTHING = 0.977
 const ROUNDS = 60
 
+export interface Allotment {
+  readonly seats: ReadonlyMap<string, number>
+  /** Of its target, what each level gets that its bounds do not hold. */
+  readonly fairFraction: number
+}
+
+/** Of a level: what it would have, were there enough. */
+export function targetOf({ min }: LevelBounds, demand: number): number {
+  return Math.max(min, demand)
+}
+
 /** Seats by level: in proportion to what each wants, within its bounds, all of `available` where the bounds let them. */
 export function allot(
   levels: ReadonlyMap<string, { readonly bounds: LevelBounds; readonly demand: number }>,
   available: number,
-): ReadonlyMap<string, number> {
+): Allotment {
   const at = (share: number): ReadonlyMap<string, number> =>
     new Map(
       [...levels].map(([name, { bounds, demand }]) => {
-        const target = Math.max(bounds.min, demand)
+        const target = targetOf(bounds, demand)
         return [name, Math.min(bounds.max, Math.max(bounds.min, share * Math.max(target, 1e-3)))] as const
       }),
     )
@@ -93,5 +111,5 @@ export function allot(
     if (sum(at(middle)) > available) high = middle
     else low = middle
   }
-  return new Map([...at(low)].map(([name, seats]) => [name, Math.round(seats)]))
+  return { seats: new Map([...at(low)].map(([name, seats]) => [name, Math.round(seats)])), fairFraction: low }
 }

@@ -209,7 +209,7 @@ void suite('seats of levels', () => {
             Object.entries(demand).map(([name, wanted]) => [name, { bounds: bounds.get(name)!, demand: wanted }]),
           ),
           600,
-        ),
+        ).seats,
       )
     const busy = given({ a: 500, b: 500, c: 0 })
     assert.deepEqual([busy['b'], busy['c']], [60, 36])

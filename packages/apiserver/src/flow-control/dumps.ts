@@ -44,12 +44,23 @@ const levelColumns = [
   'CancelledRequests',
 ]
 
-function levelRow({ name, isExempt, queues, counts }: Level): Row {
+function levelRow({ name, isExempt, isQuiescing, queues, counts }: Level): Row {
   if (isExempt) return [name, ...Array.from({ length: 9 }, () => '<none>')]
   const active = queues.shown().filter(({ waiting, executing }) => waiting.length + executing > 0).length
   const isIdle = queues.waiting + queues.executing === 0
   const { dispatched, rejected, timedOut, cancelled } = counts
-  return [name, active, isIdle, false, queues.waiting, queues.executing, dispatched, rejected, timedOut, cancelled]
+  return [
+    name,
+    active,
+    isIdle,
+    isQuiescing,
+    queues.waiting,
+    queues.executing,
+    dispatched,
+    rejected,
+    timedOut,
+    cancelled,
+  ]
 }
 
 const queueColumns = [

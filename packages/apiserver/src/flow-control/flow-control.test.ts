@@ -155,6 +155,38 @@ void suite('flow control', () => {
     assert.match(text, /current_executing_seats\{priority_level="narrow"\} 0\n/)
   })
 
+  void test('a level whose object is deleted takes nobody any more, and goes with its last request', async () => {
+    await using rig = await held()
+    const { server } = rig
+    await narrow(server, { type: 'Reject' })
+    const bob = { name: 'bob', groups: ['g'] }
+    const first = server.ask('/api/v1/namespaces/held/pods', { user: bob })
+    await untilTrue(() => rig.asked() === 1)
+    const line = async (): Promise<readonly string[] | undefined> =>
+      (await server.ask(`${dumps}/dump_priority_levels`)).text
+        .split('\n')
+        .find((one) => one.startsWith('narrow,'))
+        ?.split(/,\s*/)
+    assert.equal((await line())?.[3], 'false')
+    const gone = await server.ask(`${flowApi}/prioritylevelconfigurations/narrow`, { method: 'DELETE' })
+    assert.equal(gone.status, 200)
+    await untilTrue(async () => (await line())?.[3] === 'true')
+    await untilTrue(async () => (await server.ask(`${flowApi}/flowschemas/narrow`)).text.includes('"True"'))
+    // He is served by the next schema that takes him.
+    assert.equal((await server.ask('/api/v1/namespaces/default/pods', { user: bob })).status, 200)
+    rig.letGo()
+    assert.equal((await first).status, 200)
+    assert.equal(await line(), undefined)
+    const metrics = (await server.ask('/metrics')).text
+    for (const name of [
+      'seat_fair_frac',
+      'target_seats',
+      'demand_seats_high_watermark',
+      'request_queue_length_after_enqueue',
+    ])
+      assert.match(metrics, new RegExp(`^# TYPE apiserver_flowcontrol_${name} `, 'm'))
+  })
+
   void test('refuses at once where nobody may wait, and forgets who went away', async () => {
     await using rig = await held()
     const { server } = rig

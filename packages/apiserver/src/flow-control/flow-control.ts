@@ -61,6 +61,8 @@ export class FlowControl {
   readonly #parts: FlowControlParts
   readonly levels = new Map<string, Level>()
   readonly requests = new Set<Admitted>()
+  /** Of what each level wants, what it got when seats were shared last. */
+  fairFraction = 1
   #schemas: readonly FlowSchema[] = []
   readonly #flows = new Map<string, Flow>()
   #borrowedAtMs: number
@@ -80,8 +82,10 @@ export class FlowControl {
       else known.configure(configuration, nowMs)
     }
     // A level that is gone stays until its last request is over.
-    for (const [name, level] of this.levels)
-      if (!named.has(name) && level.queues.executing + level.queues.waiting === 0) this.levels.delete(name)
+    for (const [name, level] of this.levels) {
+      level.isQuiescing = !named.has(name)
+      this.#drop(level)
+    }
     this.#schemas = byPrecedence(schemas.filter(({ spec }) => named.has(spec?.priorityLevelConfiguration.name ?? '')))
     this.#flows.clear()
     this.#share(nowMs)
@@ -113,11 +117,12 @@ export class FlowControl {
     level.noteDemand(nowMs)
     if (arrival === 'queue-full' || arrival === 'concurrency-limit') {
       level.counts.rejected += 1
-      this.#parts.metrics.rejected(request, arrival)
+      this.#parts.metrics.rejected(request, arrival, 0)
       this.#parts.guard.rejected(user)
       throw tooManyRequests()
     }
     this.#parts.guard.wake()
+    this.#parts.metrics.enqueued(request, level.queues.waitingBeside(request))
     this.requests.add(request)
     const seat = this.#seatOf(request, flow)
     if (arrival === 'executing') {
@@ -128,7 +133,7 @@ export class FlowControl {
     const give = (error: unknown, reason: 'time-out' | 'cancelled'): void => {
       over()
       level.counts[reason === 'time-out' ? 'timedOut' : 'cancelled'] += 1
-      this.#parts.metrics.rejected(request, reason)
+      this.#parts.metrics.rejected(request, reason, (this.#parts.clock.monotonicMs() - nowMs) / 1000)
       seat[Symbol.dispose]()
       reject(error as Error)
     }
@@ -146,6 +151,11 @@ export class FlowControl {
       resolve(seat)
     }
     return promise
+  }
+
+  /** Once nobody names it and nobody is in it. */
+  #drop({ name, isQuiescing, queues }: Level): void {
+    if (isQuiescing && queues.executing + queues.waiting === 0) this.levels.delete(name)
   }
 
   #seatsFor(info: RequestInfo, { bounds }: Level): number {
@@ -167,6 +177,7 @@ export class FlowControl {
         const nowMs = this.#parts.clock.monotonicMs()
         level.queues.leave(request, nowMs)
         level.noteDemand(nowMs)
+        this.#drop(level)
         this.#parts.metrics.finished(request, nowMs)
         this.#parts.guard.finished(request, nowMs)
       },
@@ -206,7 +217,9 @@ export class FlowControl {
       limited.map(([name, level]) => [name, { bounds: level.bounds, demand: level.demand.close(nowMs) }] as const),
     )
     const nominal = limited.reduce((sum, [, { bounds }]) => sum + bounds.nominal, 0)
-    for (const [name, seats] of allot(wanted, nominal)) this.levels.get(name)!.use(seats, nowMs)
+    const { seats, fairFraction } = allot(wanted, nominal)
+    this.fairFraction = fairFraction
+    for (const [name, count] of seats) this.levels.get(name)!.use(count, nowMs)
   }
 }
 

@@ -1,10 +1,12 @@
 // What flow control counts, under upstream's names.
 
 import { labelText, type Counter, type Histogram, type Labels, type MetricsRegistry } from '../metrics.ts'
-import type { Admitted } from './flow-control.ts'
+import { targetOf } from './borrowing.ts'
+import type { Admitted, FlowControl } from './flow-control.ts'
 import type { Level } from './level.ts'
 
 const waitBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30] as const
+const lengthBounds = [0, 10, 25, 50, 100, 250, 500, 1000] as const
 const seatBounds = [1, 2, 4, 10, 25, 50, 100] as const
 
 export type RejectReason = 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled'
@@ -15,10 +17,12 @@ export class FlowMetrics {
   readonly #waits: Histogram
   readonly #runs: Histogram
   readonly #seats: Histogram
+  readonly #queueLengths: Histogram
   /** By schema and level: texts are made once. */
   readonly #labels = new Map<string, string>()
 
-  constructor(registry: MetricsRegistry, levels: () => Iterable<Level>) {
+  constructor(registry: MetricsRegistry, control: () => Pick<FlowControl, 'levels' | 'fairFraction'>) {
+    const levels = (): Iterable<Level> => control().levels.values()
     this.#dispatched = registry.counter(
       'apiserver_flowcontrol_dispatched_requests_total',
       'Number of requests executed by API Priority and Fairness subsystem',
@@ -87,6 +91,37 @@ export class FlowMetrics {
       (level) => level.queues.seatsWaiting,
     )
     gauge('demand_seats_smoothed', 'Smoothed seat demands', (level) => level.demand.smoothed)
+    gauge(
+      'demand_seats_high_watermark',
+      'High watermark, over last adjustment period, of demand_seats',
+      (level) => level.demand.highWatermark,
+    )
+    gauge(
+      'demand_seats_average',
+      'Time-weighted average, over last adjustment period, of demand_seats',
+      (level) => level.demand.average,
+    )
+    gauge(
+      'demand_seats_stdev',
+      'Time-weighted standard deviation, over last adjustment period, of demand_seats',
+      (level) => level.demand.deviation,
+    )
+    gauge('target_seats', 'Seat allocation targets', ({ bounds, demand }) => targetOf(bounds, demand.smoothed))
+    registry.gauge(
+      'apiserver_flowcontrol_seat_fair_frac',
+      'Fair fraction of server’s concurrency to allocate to each priority level that can use it',
+      () => [[{}, control().fairFraction]],
+    )
+    this.#queueLengths = registry.histogram(
+      'apiserver_flowcontrol_request_queue_length_after_enqueue',
+      'Length of queue in the API Priority and Fairness subsystem, as seen by each request after it is enqueued',
+      lengthBounds,
+    )
+  }
+
+  /** A request came to its queue; `length` counts it, and is 0 where it did not have to wait. */
+  enqueued(request: Admitted, length: number): void {
+    this.#queueLengths.observe(this.#labelsOf(request), length)
   }
 
   dispatched(request: Admitted, waitedSeconds: number): void {
@@ -96,8 +131,9 @@ export class FlowMetrics {
     this.#seats.observe(labels, request.seats)
   }
 
-  rejected(request: Admitted, reason: RejectReason): void {
+  rejected(request: Admitted, reason: RejectReason, waitedSeconds: number): void {
     const labels = this.#labelsOf(request)
+    this.#waits.observe(`execute="false",${labels}`, waitedSeconds)
     this.#rejected.add(`${labels},${labelText({ reason })}`)
   }
 

@@ -108,7 +108,7 @@ export class FlowObjects {
 function danglingOf({ spec }: FlowSchema, { levels }: FlowControl): FlowSchemaCondition {
   const name = spec?.priorityLevelConfiguration.name ?? ''
   const lead = `This FlowSchema references the PriorityLevelConfiguration object named "${name}"`
-  return levels.has(name)
+  return levels.get(name)?.isQuiescing === false
     ? { type: 'Dangling', status: 'False', reason: 'Found', message: `${lead} and it exists` }
     : { type: 'Dangling', status: 'True', reason: 'NotFound', message: `${lead} but there is no such object` }
 }

@@ -21,6 +21,8 @@ export class Level {
   readonly counts: LevelCounts = { dispatched: 0, rejected: 0, timedOut: 0, cancelled: 0 }
   configuration: PriorityLevelConfiguration
   bounds: LevelBounds = { nominal: 0, min: 0, max: 0 }
+  /** Its object is gone, its last requests are not. */
+  isQuiescing = false
   /** Seats that it may use now, unless it is exempt. */
   currentSeats = 0
 

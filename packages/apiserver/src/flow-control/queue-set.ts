@@ -140,6 +140,11 @@ export class QueueSet {
     this.#dispatch(nowMs, undefined)
   }
 
+  /** Requests that wait in the queue of this one, itself included; 0 for one that runs. */
+  waitingBeside(request: FlowRequest): number {
+    return this.#entries.get(request)?.queue?.waiting.length ?? 0
+  }
+
   /** By queue, for the debug dumps: numbers of upstream's names. */
   shown(): readonly {
     readonly waiting: readonly FlowRequest[]

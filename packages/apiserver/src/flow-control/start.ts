@@ -44,7 +44,7 @@ export async function startFlowControl(options: FlowControlOptions): Promise<Flo
     clock: scope.clock,
     totalSeats,
     count: counterOf(registry),
-    metrics: new FlowMetrics(metrics, () => control.levels.values()),
+    metrics: new FlowMetrics(metrics, () => control),
     guard,
   })
   const row = (plural: string) => registry.kinds.find('flowcontrol.apiserver.k8s.io', 'v1', plural)!

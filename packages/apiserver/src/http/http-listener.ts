@@ -5,6 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { STATUS_CODES } from 'node:http'
+import { constants } from 'node:http2'
 import type { Outcome } from '../pipeline.ts'
 import type { Entrance } from '../turns.ts'
 import type { LiveCalls } from './live-calls.ts'
@@ -99,6 +100,7 @@ async function writeAnswer(
     const isEmpty = answer.status === 304 || answer.status === 204
     writable.writeHead(answer.status, isEmpty ? answer.headers : { ...answer.headers, 'content-length': body.length })
     writable.end(request.method === 'HEAD' || isEmpty ? undefined : body)
+    if (!isWhole(request)) endUpload(request)
     return
   }
   writable.writeHead(answer.status, answer.headers)
@@ -118,6 +120,24 @@ async function writeAnswer(
   } catch {
     writable.destroy()
   }
+}
+
+function isWhole(request: AnyRequest): boolean {
+  return request.complete || ('stream' in request && request.stream.endAfterHeaders)
+}
+
+/** What is still sent to a server that has answered is read and forgotten, for so long. */
+const LINGER_MS = 2_000
+
+/** Who is answered before his body is over is to read the answer, not to find his connection reset: as Go's server does it. */
+function endUpload(request: AnyRequest): void {
+  const timer = setTimeout(() => {
+    if (request.complete) return
+    if ('stream' in request) request.stream.close(constants.NGHTTP2_CANCEL)
+    else request.destroy()
+  }, LINGER_MS)
+  request.once('close', () => clearTimeout(timer))
+  request.resume()
 }
 
 function sinkOf(response: ServerResponse): Sink {

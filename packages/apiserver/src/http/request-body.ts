@@ -38,16 +38,26 @@ class Pieces {
   }
 }
 
+/** Upstream's `--request-timeout`: whoever sends his body a byte a second is answered, too. */
+const BODY_LATE_MS = 60_000
+
 /** By its events: an iterator over a stream costs each request more than the parsing of its body. */
 function readStream(body: Readable, pieces: Pieces): Promise<void> {
   return new Promise((resolve, reject) => {
     let isOver = false
     const end = (error: Error | undefined): void => {
       isOver = true
+      clearTimeout(late)
       if (error === undefined) return resolve()
       reject(error)
-      body.destroy()
+      // What more comes is not read. The connection is the listener's to end: an answer is to reach the sender first.
+      body.pause()
     }
+    // Of real time, whatever clock the cluster lives by: only bodies from a socket come here.
+    const late = setTimeout(
+      () => end(new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout')),
+      BODY_LATE_MS,
+    ).unref()
     const early = (): void => {
       if (!isOver) end(new Error('the request ended before its body'))
     }
