@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { glob, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import {
   StorageV1Api,
   type V1CSINode,
@@ -163,10 +164,11 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
       await pods.delete(name, 1)
       await pods.gone(name)
     }
+    await givesDevices()
     const calls = await callsOf(pods, 'driver')
     const count = (call: string): number => calls.filter((each) => each.call === call).length
-    assert.equal(count('NodeUnpublishVolume'), 4)
-    assert.equal(count('NodeUnstageVolume'), 1)
+    assert.equal(count('NodeUnpublishVolume'), 4 + 2)
+    assert.equal(count('NodeUnstageVolume'), 1 + 2)
     assert.equal(count('NodeExpandVolume'), 1)
     const staged = calls.find(({ call }) => call === 'NodeStageVolume')!.request as unknown as {
       readonly volumeId: string
@@ -189,6 +191,98 @@ void suite('plug-ins of third parties', { concurrency: 3 }, () => {
     await pods.delete('driver', 1)
     await pods.gone('driver')
   })
+
+  /** A volume without a file system: a loop device of the driver's, whose bytes the next pod finds. */
+  async function givesDevices(): Promise<void> {
+    const { core } = cluster
+    const { namespace } = pods
+    const driver = 'folders.csi.example.com'
+    await core.createPersistentVolume({
+      body: {
+        metadata: { name: 'raw-1' },
+        spec: {
+          capacity: { storage: '64Mi' },
+          accessModes: ['ReadWriteOnce'],
+          persistentVolumeReclaimPolicy: 'Retain',
+          storageClassName: '',
+          volumeMode: 'Block',
+          csi: { driver, volumeHandle: 'raw-1' },
+        },
+      },
+    })
+    await core.createNamespacedPersistentVolumeClaim({
+      namespace,
+      body: {
+        metadata: { name: 'raw' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: '',
+          volumeMode: 'Block',
+          volumeName: 'raw-1',
+          resources: { requests: { storage: '64Mi' } },
+        },
+      },
+    })
+    const withDevice = (name: string, script: string): Promise<unknown> =>
+      pods.create(name, {
+        nodeSelector: onPool,
+        // A file's owner means nothing to a device.
+        securityContext: { fsGroup: 2000 },
+        containers: [
+          {
+            name: 'main',
+            image: busybox,
+            command: ['sh', '-c', `${script}; ${sleepForever}`],
+            volumeDevices: [{ name: 'raw', devicePath: '/dev/raw-disk' }],
+          },
+        ],
+        volumes: [{ name: 'raw', persistentVolumeClaim: { claimName: 'raw' } }],
+      })
+    const attached = async (): Promise<readonly string[]> => {
+      const found: string[] = []
+      for (const device of await readdir('/sys/block')) {
+        const image = await readFile(`/sys/block/${device}/loop/backing_file`, 'utf8').catch(() => '')
+        // The kernel names it as the driver's container saw it.
+        if (image.includes(`/${driver}/blocks/raw-1.img`)) found.push(image)
+      }
+      return found
+    }
+    await withDevice(
+      'raw-1',
+      'echo kept-in-blocks > /dev/raw-disk; sync; test -b /dev/raw-disk && blockdev --getsize64 /dev/raw-disk',
+    )
+    await pods.logHolds('raw-1', /^67108864$/m)
+    assert.equal((await attached()).length, 1)
+    const machines = join(cluster.aksel.dataDir, 'machines')
+    const nodeName = (await pods.running('raw-1')).spec!.nodeName!
+    const machine = (await readdir(machines)).find((key) => key.endsWith(nodeName.replace('aks-', '')))
+    // The next agent gives back what this one had published.
+    process.kill(Number(await readFile(join(machines, machine!, 'agent.pid'), 'utf8')), 'SIGKILL')
+    await pods.delete('raw-1', 1)
+    await pods.gone('raw-1')
+    await detached(attached)
+    await withDevice('raw-2', 'head -n 1 /dev/raw-disk')
+    await pods.logHolds('raw-2', /kept-in-blocks/)
+    await pods.delete('raw-2', 1)
+    await pods.gone('raw-2')
+    await detached(attached)
+    const asked = (await callsOf(pods, 'driver')).filter(
+      ({ request }) => (request as { readonly volumeId?: string } | undefined)?.volumeId === 'raw-1',
+    )
+    for (const { call, request } of asked.filter(({ call }) => /Stage|Publish/.test(call) && !/Un/.test(call))) {
+      const { volumeCapability } = request as unknown as { readonly volumeCapability: object }
+      assert.deepEqual(volumeCapability, { block: {}, accessMode: { mode: 1 } }, call)
+    }
+  }
+
+  /** The volume is given back after its pod's object is gone, which nobody tells. */
+  async function detached(attached: () => Promise<readonly string[]>): Promise<void> {
+    const untilMs = Date.now() + 60_000
+    for (let left = await attached(); left.length > 0; left = await attached()) {
+      if (Date.now() > untilMs) assert.fail(`still attached: ${left.join()}`)
+      await setTimeout(100)
+    }
+  }
 
   void test(
     'a device plug-in offers its devices, and an agent that restarts gives none out twice',

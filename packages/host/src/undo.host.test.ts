@@ -125,6 +125,22 @@ test('a path with a mount below it is not removed, and the rest is undone all th
     await run(scope, ['umount', join(root, 'mnt')])
   }))
 
+test('a loop device that a program left on a disk of ours goes before the disk', () =>
+  withLedger(async (ledger, directory) => {
+    const [image, disk] = [join(directory, 'disk.img'), join(directory, 'disk')]
+    await mkdir(disk)
+    await ledger.record('d', { kind: 'loop-devices', path: image })
+    await ledger.record('d', { kind: 'mounts', path: disk })
+    await run(scope, ['mke2fs', '-q', '-F', '-t', 'ext4', image, '16m'])
+    await run(scope, ['mount', '-o', 'loop', image, disk])
+    await writeFile(join(disk, 'theirs.img'), Buffer.alloc(1 << 20))
+    const { stdout: theirs } = await run(scope, ['losetup', '--find', '--show', join(disk, 'theirs.img')])
+    await undoAll(scope, { ledger })
+    assert.deepEqual(await loopDevicesBelow(directory), [])
+    const { stdout: all } = await run(scope, ['losetup', '--list', '--noheadings', '--output', 'NAME,BACK-FILE'])
+    assert.doesNotMatch(all, new RegExp(`${theirs.trim()} .*theirs`))
+  }))
+
 test('namespaces, links, tables, routes and sysctls are undone, also those that were never made', () =>
   withLedger(async (ledger) => {
     const name = `akt-${process.pid}`

@@ -160,9 +160,29 @@ async function unmountBelow(scope: Scope, runner: CommandRunner, path: string): 
 async function detachLoopDevices(scope: Scope, runner: CommandRunner, path: string): Promise<void> {
   await until(scope, `loop devices of files below ${path} are still held`, async () => {
     const devices = await loopDevicesBelow(path)
-    for (const device of devices) await runner(scope, ['losetup', '--detach', device]).catch(() => {})
+    for (const device of await withTheirs(scope, runner, devices))
+      await runner(scope, ['losetup', '--detach', device]).catch(() => {})
     return devices.length === 0 || (await loopDevicesBelow(path)).length === 0
   })
+}
+
+/**
+ * Those of files on the file systems of these devices, and so on, come first: a program on the machine's disk made them, and they
+ * hold it. Their files' names are those of a place that is gone; the number of the disk is not.
+ */
+async function withTheirs(scope: Scope, runner: CommandRunner, devices: readonly string[]): Promise<readonly string[]> {
+  if (devices.length === 0) return []
+  const { stdout } = await runner(scope, ['losetup', '--list', '--noheadings', '--output', 'NAME,MAJ:MIN,BACK-MAJ:MIN'])
+  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/))
+  const ordered: string[] = []
+  const visit = (device: string): void => {
+    if (ordered.includes(device)) return
+    const number = rows.find(([name]) => name === device)?.[1]
+    for (const [name, , disk] of rows) if (number !== undefined && disk === number) visit(name!)
+    ordered.push(device)
+  }
+  devices.forEach(visit)
+  return ordered
 }
 
 /** Loop devices (`/dev/loop3`) whose backing file lies at or below the path, deleted files included. */

@@ -1,7 +1,8 @@
-// A small CSI driver: a volume is a folder beside its socket, staged and published by bind mounts.
+// A small CSI driver: a volume is a folder beside its socket, staged and published by bind mounts; a volume without a file
+// system is an image there, staged as a loop device, of which the node is bound where it is published.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { register, serve } from './plugin-server.ts'
 
 const name = 'folders.csi.example.com'
@@ -61,6 +62,7 @@ interface Publish {
   readonly stagingTargetPath: string
   readonly targetPath: string
   readonly readonly?: boolean
+  readonly volumeCapability?: { readonly block?: object }
   readonly secrets?: Readonly<Record<string, string>>
   readonly volumeContext?: Readonly<Record<string, string>>
 }
@@ -81,8 +83,37 @@ function bind(from: string, to: string, readOnly: boolean): void {
 
 function release(path: string): void {
   while (isMounted(path)) execFileSync('/bin/umount', [path])
-  if (existsSync(path)) rmdirSync(path)
+  if (existsSync(path)) rmSync(path, { recursive: statSync(path).isDirectory() && readdirSync(path).length === 0 })
 }
+
+const imageOf = (volumeId: string): string => `${home}/blocks/${volumeId}.img`
+/** The loop device that the image is attached to. The kernel names files as the node has them. */
+function deviceOf(volumeId: string): string | undefined {
+  const found = readdirSync('/sys/block').find((device) => {
+    const file = `/sys/block/${device}/loop/backing_file`
+    return existsSync(file) && readFileSync(file, 'utf8').trim().endsWith(`/${name}/blocks/${volumeId}.img`)
+  })
+  return found === undefined ? undefined : `/dev/${found}`
+}
+
+function stageBlock(volumeId: string): void {
+  const image = imageOf(volumeId)
+  mkdirSync(`${home}/blocks`, { recursive: true })
+  if (!existsSync(image)) execFileSync('/bin/truncate', ['-s', '64M', image])
+  if (deviceOf(volumeId) !== undefined) return
+  const free = execFileSync('/bin/losetup', ['-f']).toString().trim()
+  execFileSync('/bin/losetup', [free, image])
+}
+
+function publishBlock(volumeId: string, target: string): void {
+  const device = deviceOf(volumeId)
+  if (device === undefined) throw new Error(`volume ${volumeId} is not staged`)
+  if (!existsSync(target)) writeFileSync(target, '')
+  if (!isMounted(target)) mount('-o', 'bind', device, target)
+}
+
+const isBlock = (capability: Publish['volumeCapability']): boolean =>
+  capability?.block !== undefined && capability.block !== null
 
 const [STAGE_UNSTAGE, GET_VOLUME_STATS, EXPAND] = [1, 2, 3]
 
@@ -95,10 +126,18 @@ const node = {
   NodeGetCapabilities: () => ({
     capabilities: [STAGE_UNSTAGE, GET_VOLUME_STATS, EXPAND].map((type) => ({ rpc: { type } })),
   }),
-  NodeStageVolume: ({ volumeId, stagingTargetPath }: Publish) =>
-    bind(`${home}/volumes/${volumeId}`, stagingTargetPath, false),
-  NodeUnstageVolume: ({ stagingTargetPath }: Publish) => release(stagingTargetPath),
-  NodePublishVolume({ volumeId, stagingTargetPath, targetPath, readonly, secrets, volumeContext }: Publish) {
+  NodeStageVolume({ volumeId, stagingTargetPath, volumeCapability }: Publish) {
+    if (isBlock(volumeCapability)) stageBlock(volumeId)
+    else bind(`${home}/volumes/${volumeId}`, stagingTargetPath, false)
+  },
+  NodeUnstageVolume({ volumeId, stagingTargetPath }: Publish) {
+    const device = deviceOf(volumeId)
+    if (device !== undefined) execFileSync('/bin/losetup', ['-d', device])
+    release(stagingTargetPath)
+  },
+  NodePublishVolume(asked: Publish) {
+    const { volumeId, stagingTargetPath, targetPath, readonly, volumeCapability, secrets, volumeContext } = asked
+    if (isBlock(volumeCapability)) return publishBlock(volumeId, targetPath)
     if (stagingTargetPath !== '') return bind(stagingTargetPath, targetPath, readonly === true)
     const folder = `${home}/inline/${volumeId}`
     mkdirSync(folder, { recursive: true })

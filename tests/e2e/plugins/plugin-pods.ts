@@ -26,6 +26,8 @@ export async function startPlugin(pods: Pods, name: string, program: string): Pr
           { name: 'repo', mountPath: '/repo', readOnly: true },
           { name: 'kubelet', mountPath: folder, mountPropagation: 'Bidirectional' },
           { name: 'cdi', mountPath: '/var/run/cdi' },
+          // Devices that come later are not in a privileged container's own folder.
+          { name: 'dev', mountPath: '/dev' },
         ],
       },
     ],
@@ -33,6 +35,7 @@ export async function startPlugin(pods: Pods, name: string, program: string): Pr
       { name: 'repo', hostPath: { path: repositoryRoot, type: 'Directory' } },
       { name: 'kubelet', hostPath: { path: folder, type: 'Directory' } },
       { name: 'cdi', hostPath: { path: '/var/run/cdi', type: 'DirectoryOrCreate' } },
+      { name: 'dev', hostPath: { path: '/dev', type: 'Directory' } },
     ],
   })
   await pods.logHolds(name, /serving/)
