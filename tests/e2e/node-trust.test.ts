@@ -171,7 +171,7 @@ test(
 
 test(
   'a node that is cut off keeps what runs, and takes away afterwards what was deleted meanwhile',
-  { timeout: 400_000 },
+  { timeout: sized({ gate: 400_000, full: 900_000 }) },
   async (t) => {
     const check = await startSurvivors()
     const { aksel } = cluster

@@ -6,7 +6,7 @@ import type { NodeUsage } from './node-usage.ts'
 import type { NodePods } from './pods.ts'
 
 /**
- * `/healthz`, `/pods`, `/runningpods/`, `/metrics/resource` and `/stats/summary`, as the kubelet's endpoint answers them;
+ * `/healthz`, `/pods`, `/runningpods/`, `/metrics/resource`, `/metrics/cadvisor` and `/stats/summary`, as the kubelet's endpoint answers them;
  * anything else is not found.
  */
 export function nodeEndpoints(nodePods: NodePods, usage: NodeUsage): TunnelHandler {
@@ -27,6 +27,12 @@ export function nodeEndpoints(nodePods: NodePods, usage: NodeUsage): TunnelHandl
     }
     if (path === '/metrics/resource') {
       const text = await usage.samples()
+      call.respond(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+      call.stream.end(text)
+      return
+    }
+    if (path === '/metrics/cadvisor') {
+      const text = await usage.cadvisor()
       call.respond(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
       call.stream.end(text)
       return

@@ -8,6 +8,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { MirrorWriter } from '../static-pods/mirror.ts'
 import { volumeReason } from '../volumes/pod-volumes.ts'
+import type { MountedVolume } from '../volumes/volume.ts'
 import { wasAdmitted } from './admission.ts'
 import { endPod, releasePod } from './end-pod.ts'
 import { isStaticPod } from './critical.ts'
@@ -95,6 +96,11 @@ export class PodWorker {
 
   get view(): RuntimeView {
     return this.#view
+  }
+
+  /** By the name that the pod gives them. */
+  get volumes(): ReadonlyMap<string, MountedVolume> {
+    return this.#volumes.mounted
   }
 
   /** A resize that the node has no room for now. */
