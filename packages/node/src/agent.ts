@@ -152,7 +152,10 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     sandboxRequests,
     runtimeReturned: () => void cleaning.again(),
     imageRoots: new ImageRoots(runtime, options.snapshots),
-    images: new ImagePuller(scope, runtime, (id) => pulled.add(id)),
+    images: new ImagePuller(scope, runtime, {
+      onPulled: (id) => pulled.add(id),
+      ...(settings.imagePullsMax === undefined ? {} : { pullsMax: settings.imagePullsMax }),
+    }),
     volumes: {
       client,
       ledger: options.ledger,

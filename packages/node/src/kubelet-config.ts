@@ -21,6 +21,9 @@ export interface KubeletConfig extends EvictionSettings {
   /** `0s`: images may stay unused for ever. */
   readonly imageMaximumGCAge: string
   readonly imageGCPeriod: string
+  readonly serializeImagePulls: boolean
+  /** 0: as many as there are. */
+  readonly maxParallelImagePulls: number
   readonly containerLogMaxSize: string
   readonly containerLogMaxFiles: number
   readonly containerLogMonitorInterval: string
@@ -57,6 +60,8 @@ export const aksKubeletConfig: KubeletConfig = {
   imageMinimumGCAge: '2m0s',
   imageMaximumGCAge: '0s',
   imageGCPeriod: '5m0s',
+  serializeImagePulls: false,
+  maxParallelImagePulls: 0,
   containerLogMaxSize: '50M',
   containerLogMaxFiles: 5,
   containerLogMonitorInterval: '10s',
@@ -84,6 +89,8 @@ export interface NodeSettings {
     readonly maxAgeMs: number
     readonly periodMs: number
   }
+  /** At once; undefined: any number. */
+  readonly imagePullsMax: number | undefined
   readonly logs: { readonly maxBytes: number; readonly maxFiles: number; readonly periodMs: number }
   /** Undefined: no bound of its own. */
   readonly podPidsMax: number | undefined
@@ -118,6 +125,7 @@ export function readKubeletConfig(given: Partial<KubeletConfig>): NodeSettings {
       maxAgeMs: duration('imageMaximumGCAge'),
       periodMs: duration('imageGCPeriod'),
     },
+    imagePullsMax: pullsMax(config),
     logs: {
       maxBytes: quantityUnits(config.containerLogMaxSize),
       maxFiles: config.containerLogMaxFiles,
@@ -149,6 +157,12 @@ function judge(config: KubeletConfig): void {
       `imageGCLowThresholdPercent (--image-gc-low-threshold) ${low} must be less than imageGCHighThresholdPercent (--image-gc-high-threshold) ${high}`,
     )
   }
+  const { maxParallelImagePulls: pulls } = config
+  if (pulls < 0 || !Number.isInteger(pulls)) refuse(`maxParallelImagePulls ${pulls} must be a positive number`)
+  if (config.serializeImagePulls && pulls > 1)
+    refuse(
+      `maxParallelImagePulls cannot be larger than 1 unless SerializeImagePulls (--serialize-image-pulls) is set to false`,
+    )
   if (config.containerLogMaxFiles <= 1) refuse('containerLogMaxFiles must be greater than 1')
   const hasPeriods = config.shutdownGracePeriod !== '0s' || config.shutdownGracePeriodCriticalPods !== '0s'
   if (hasPeriods && config.shutdownGracePeriodByPodPriority.length > 0) {
@@ -162,6 +176,11 @@ function judge(config: KubeletConfig): void {
       refuse(`shutdownGracePeriodCriticalPods ${critical} must be <= shutdownGracePeriod ${total}`)
     }
   }
+}
+
+function pullsMax({ serializeImagePulls, maxParallelImagePulls }: KubeletConfig): number | undefined {
+  if (serializeImagePulls) return 1
+  return maxParallelImagePulls > 0 ? maxParallelImagePulls : undefined
 }
 
 function isPercent(value: number): boolean {

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import { testScope } from '@aksel/testing/test-scope'
 import type { ContainerRuntime, ImageAuth, ImageEntry } from '../cri/types.ts'
+import { readKubeletConfig } from '../kubelet-config.ts'
 import { authFor } from './credentials.ts'
 import { ImageError, ImagePuller } from './pull.ts'
 
@@ -86,6 +87,65 @@ test('a failed pull rests for 10 s, then 20 s, and is forgotten with its pod', a
   puller.forget('u')
   assert.match(await failureOf(ensure({ image: 'web:1' })), /^ErrImagePull/)
   assert.equal(pulls.length, 3)
+})
+
+test('no more pulls run at once than may; who waited is told how long, and a failure passes its turn on', async () => {
+  for (const [settings, expected] of [
+    [{ serializeImagePulls: true }, 1],
+    [{ maxParallelImagePulls: 2 }, 2],
+    [{}, 4],
+  ] as const) {
+    const scope = testScope()
+    const ends: (() => void)[] = []
+    const news: string[] = []
+    let [running, most] = [0, 0]
+    const present = new Set<string>()
+    const runtime = {
+      imageStatus: async (image: string) =>
+        present.has(image)
+          ? { id: image, repoTags: [image], repoDigests: [], size: 1, uid: null, username: '' }
+          : undefined,
+      async pullImage(image: string) {
+        running += 1
+        most = Math.max(most, running)
+        await new Promise<void>((resolve) => ends.push(resolve))
+        running -= 1
+        if (image === 'web:0') throw new Error('no such host')
+        present.add(image)
+        return image
+      },
+    } as unknown as ContainerRuntime
+    const { imagePullsMax: pullsMax } = readKubeletConfig(settings)
+    const puller = new ImagePuller(scope, runtime, pullsMax === undefined ? {} : { pullsMax })
+    const wanted = ['web:0', 'web:1', 'web:2', 'web:3'].map((image) =>
+      puller.ensure({
+        pod,
+        container: { name: 'main', image },
+        pullSecrets: [],
+        tell: (_type, reason, message) => news.push(`${reason} ${message}`),
+        signal: scope.signal,
+      }),
+    )
+    const over = Promise.allSettled(wanted)
+    let isOver = false
+    void over.then(() => (isOver = true))
+    while (!isOver) {
+      await scope.clock.run(1000)
+      ends.shift()?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.equal(most, expected)
+    assert.deepEqual(
+      (await over).map(({ status }) => status),
+      ['rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+    )
+    const times = news.flatMap((line) => /web:3" in (\S+)s \((\S+)s including/.exec(line)?.slice(1).map(Number) ?? [])
+    assert.equal(times[1]! > times[0]!, pullsMax !== undefined, String(times))
+  }
+  assert.throws(
+    () => readKubeletConfig({ serializeImagePulls: true, maxParallelImagePulls: 2 }),
+    /cannot be larger than 1/,
+  )
 })
 
 test('Never and names that are no names are refused without a pull', async () => {

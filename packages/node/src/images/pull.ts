@@ -57,13 +57,20 @@ export class ImagePuller {
   readonly #runtime: ContainerRuntime
   readonly #onPulled: (id: string) => Promise<void>
   readonly #backOffs = new Map<string, BackOff>()
-  readonly #pulls = new Map<string, Promise<string>>()
+  readonly #pulls = new Map<string, Promise<number>>()
+  #pullsLeft: number
+  readonly #waiting: (() => void)[] = []
 
-  /** `onPulled` is told the image's id before a container may use it. */
-  constructor(scope: Scope, runtime: ContainerRuntime, onPulled: (id: string) => Promise<void> = async () => {}) {
+  /** `onPulled` is told the image's id before a container may use it. No more than `pullsMax` run at once; any number when absent. */
+  constructor(
+    scope: Scope,
+    runtime: ContainerRuntime,
+    options: { readonly onPulled?: (id: string) => Promise<void>; readonly pullsMax?: number } = {},
+  ) {
     this.#scope = scope
-    this.#onPulled = onPulled
+    this.#onPulled = options.onPulled ?? (async () => {})
     this.#runtime = runtime
+    this.#pullsLeft = options.pullsMax ?? Infinity
   }
 
   /** The image as the runtime knows it. Rejects with an ImageError. */
@@ -109,8 +116,9 @@ export class ImagePuller {
     }
     tell('Normal', 'Pulling', `Pulling image "${image}"`)
     const beganMs = clock.monotonicMs()
+    let pullMs = 0
     try {
-      await untilAborted(this.#pull(image, auth), signal)
+      pullMs = await untilAborted(this.#pull(image, auth), signal)
     } catch (error) {
       if (signal.aborted) throw error
       const delayMs = Math.min(DELAY_MS_MAX, before === undefined ? DELAY_MS_MIN : before.delayMs * 2)
@@ -121,23 +129,41 @@ export class ImagePuller {
       throw new ImageError('ErrImagePull', message, clock.now() + TELL_MS)
     }
     this.#backOffs.delete(key)
-    const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(3)
+    const [seconds, whole] = [pullMs, clock.monotonicMs() - beganMs].map((ms) => (ms / 1000).toFixed(3))
     const size = (await this.#runtime.imageStatus(image))?.size ?? 0
     tell(
       'Normal',
       'Pulled',
-      `Successfully pulled image "${image}" in ${seconds}s (${seconds}s including waiting). Image size: ${size} bytes.`,
+      `Successfully pulled image "${image}" in ${seconds}s (${whole}s including waiting). Image size: ${size} bytes.`,
     )
   }
 
-  /** One pull per image at a time, whoever asks. */
-  #pull(image: string, auth: ImageAuth | undefined): Promise<string> {
+  /** One pull per image at a time, whoever asks. Resolves to the milliseconds that it took once it was its turn. */
+  #pull(image: string, auth: ImageAuth | undefined): Promise<number> {
     const key = `${image} ${JSON.stringify(auth ?? {})}`
     const running = this.#pulls.get(key)
     if (running !== undefined) return running
-    const pull = this.#runtime.pullImage(image, auth, this.#scope.signal).finally(() => this.#pulls.delete(key))
+    const pull = this.#inTurn(() => this.#runtime.pullImage(image, auth, this.#scope.signal)).finally(() =>
+      this.#pulls.delete(key),
+    )
     this.#pulls.set(key, pull)
     return pull
+  }
+
+  async #inTurn(work: () => Promise<unknown>): Promise<number> {
+    if (this.#pullsLeft > 0) this.#pullsLeft -= 1
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    const { clock } = this.#scope
+    const beganMs = clock.monotonicMs()
+    try {
+      await work()
+      return clock.monotonicMs() - beganMs
+    } finally {
+      // The turn goes on to who has waited longest.
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#pullsLeft += 1
+      else next()
+    }
   }
 
   /** The pod is gone. */

@@ -4,7 +4,7 @@ import type { Container, Pod } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import { isGrpcCode } from '../containerd/grpc.ts'
 import { runHook } from './hooks.ts'
-import { allContainers, isSidecar } from './names.ts'
+import { allContainers, displayName, identityOf, isSidecar } from './names.ts'
 import { tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 import { isRunning } from './runtime-view.ts'
@@ -46,7 +46,15 @@ async function preStop(
   const handler = container.lifecycle?.preStop
   if (handler === undefined) return
   try {
-    await runHook(scope, host.runtime, { handler, container, containerId: run.id, podIp, timeoutSeconds: graceSeconds })
+    await runHook(scope, host.runtime, {
+      handler,
+      container,
+      containerId: run.id,
+      pod: displayName(identityOf(pod)),
+      podIp,
+      tell: (reason, message) => tellPod(scope, host, { pod, type: 'Warning', reason, message }),
+      timeoutSeconds: graceSeconds,
+    })
   } catch {
     tellPod(scope, host, {
       pod,

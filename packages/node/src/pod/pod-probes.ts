@@ -63,6 +63,8 @@ export class PodProbes implements Disposable {
     const podIp = pod.spec.hostNetwork === true ? this.#host.nodeAddress : (ip ?? this.#host.nodeAddress)
     const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
     const known = statuses.find(({ containerID }) => containerID === `containerd://${run.id}`)
+    const tell = (reason: string, message: string): void =>
+      tellPod(this.#scope, this.#host, { pod, type: 'Warning', reason, message, container: run.name })
     const prober = new ContainerProber(this.#scope, {
       container,
       ...(known === undefined ? {} : { known: { started: known.started === true, ready: known.ready } }),
@@ -70,12 +72,14 @@ export class PodProbes implements Disposable {
       check: (handler, timeoutMs) =>
         check(this.#scope, this.#host.runtime, { handler, container, containerId: run.id, podIp, timeoutMs }),
       onChange: this.#onChange,
-      onFailure: (kind, output) => {
-        const message = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} probe failed: ${output}`
-        tellPod(this.#scope, this.#host, { pod, type: 'Warning', reason: 'Unhealthy', message, container: run.name })
-      },
+      onFailure: (kind, output) => tell('Unhealthy', `${titled(kind)} probe failed: ${output}`),
+      onWarning: (kind, output) => tell('ProbeWarning', `${titled(kind)} probe warning: ${output}`),
     })
     if (!this.#restarts) prober.stopRestarting()
     this.#probers.set(run.id, prober)
   }
+}
+
+function titled(kind: string): string {
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`
 }

@@ -14,6 +14,7 @@ import { containerDevices, containerMounts } from './container-mounts.ts'
 import { isStaticPod } from './critical.ts'
 import { environmentOf } from './env.ts'
 import { runHook } from './hooks.ts'
+import { displayName, identityOf } from './names.ts'
 import { podFolders, tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 
@@ -135,7 +136,9 @@ async function postStart(scope: Scope, host: PodHost, request: StartRequest, con
       handler,
       container,
       containerId,
+      pod: displayName(identityOf(pod)),
       podIp: podIps[0] ?? host.nodeAddress,
+      tell: (reason, message) => tellPod(scope, host, { pod, type: 'Warning', reason, message }),
       timeoutSeconds: 0,
     })
   } catch (error) {

@@ -11,8 +11,10 @@ import { checkGrpc } from './grpc-health.ts'
 
 export interface CheckResult {
   readonly healthy: boolean
-  /** What went wrong, or a warning. */
+  /** What went wrong, or was said. */
   readonly output: string
+  /** It serves, and its user is to know something all the same. */
+  readonly isWarning?: true
 }
 
 export interface CheckRequest {
@@ -67,35 +69,52 @@ export function portNumber(port: number | string, container: Container): number 
   return named ?? Number(port)
 }
 
-function checkHttp(
-  scope: Scope,
-  { container, podIp, timeoutMs }: CheckRequest,
-  action: HTTPGetAction,
-): Promise<CheckResult> {
-  const secure = action.scheme === 'HTTPS'
+function checkHttp(scope: Scope, request: CheckRequest, action: HTTPGetAction): Promise<CheckResult> {
+  const { container, podIp, timeoutMs } = request
   const host = action.host === undefined || action.host === '' ? podIp : action.host
   const port = portNumber(action.port, container)
   const path = action.path === undefined || action.path === '' ? '/' : action.path
-  const url = `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}${path.startsWith('/') ? '' : '/'}${path}`
+  const scheme = action.scheme === 'HTTPS' ? 'https' : 'http'
+  const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path.startsWith('/') ? '' : '/'}${path}`
   const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.35', accept: '*/*', connection: 'close' }
   for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value
   return new Promise((resolve) => {
+    let sent: ClientRequest | undefined
     const done = (result: CheckResult): void => {
       timer[Symbol.dispose]()
       resolve(result)
-      sent.destroy()
+      sent?.destroy()
     }
-    const onResponse = (response: IncomingMessage): void => done(judgeResponse(response))
-    // A probe asks whether the container serves, not who it is.
-    const options = { headers, agent: false as const, rejectUnauthorized: false }
-    const sent: ClientRequest = secure ? httpsRequest(url, options, onResponse) : httpRequest(url, options, onResponse)
-    const timer = scope.clock.after(timeoutMs, () => {
-      const why = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
-      done({ healthy: false, output: `Get "${url}": ${why}` })
-    })
-    sent.on('error', (error) => done({ healthy: false, output: `Get "${url}": ${socketError(error, host, port)}` }))
-    sent.end()
+    const fail = (output: string): void => done({ healthy: false, output: `Get "${url}": ${output}` })
+    const timer = scope.clock.after(timeoutMs, () =>
+      fail('context deadline exceeded (Client.Timeout exceeded while awaiting headers)'),
+    )
+    const get = (target: URL, redirects: number): void => {
+      // A probe asks whether the container serves, not who it is.
+      const options = { headers, agent: false as const, rejectUnauthorized: false }
+      const send = target.protocol === 'https:' ? httpsRequest : httpRequest
+      sent = send(target, options, (response) => {
+        const next = redirectOf(response, target)
+        if (next === undefined) return done(judgeResponse(response))
+        response.resume()
+        // Within the same host a redirect is followed; to another it is the answer.
+        if (next.hostname !== target.hostname)
+          return done({ healthy: true, output: 'Probe terminated redirects', isWarning: true })
+        if (redirects >= REDIRECTS_MAX) return fail(`stopped after ${REDIRECTS_MAX} redirects`)
+        return get(next, redirects + 1)
+      })
+      sent.on('error', (error) => fail(socketError(error, host, port)))
+      sent.end()
+    }
+    get(new URL(url), 0)
   })
+}
+
+const REDIRECTS_MAX = 10
+
+function redirectOf({ statusCode = 0, headers }: IncomingMessage, from: URL): URL | undefined {
+  if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined) return undefined
+  return URL.canParse(headers.location, from.href) ? new URL(headers.location, from) : undefined
 }
 
 function judgeResponse(response: IncomingMessage): CheckResult {

@@ -36,6 +36,7 @@ function setUp(container: Partial<Container>, known?: { started: boolean; ready:
     },
     onChange: () => (changes += 1),
     onFailure: (kind) => failures.push(kind),
+    onWarning: () => {},
   })
   return { scope, prober, health, runs, failures, changes: () => changes }
 }

@@ -20,6 +20,8 @@ export interface ProberOptions {
   readonly onChange: () => void
   /** A check failed: for an event. */
   readonly onFailure: (kind: ProbeKind, output: string) => void
+  /** It succeeded in a way that its user may not have meant. */
+  readonly onWarning: (kind: ProbeKind, output: string) => void
 }
 
 /** Starts at once; ends when disposed. */
@@ -117,9 +119,13 @@ class ProbeLoop implements Disposable {
   async #checkOnce(): Promise<void> {
     // A startup probe that has succeeded is done.
     if (this.#kind === 'startup' && this.result === 'success') return this[Symbol.dispose]()
-    const { healthy, output } = await this.#options.check(this.#probe, (this.#probe.timeoutSeconds ?? 1) * 1000)
+    const { healthy, output, isWarning } = await this.#options.check(
+      this.#probe,
+      (this.#probe.timeoutSeconds ?? 1) * 1000,
+    )
     if (this.#stopped) return
     if (!healthy) this.#options.onFailure(this.#kind, output)
+    else if (isWarning === true) this.#options.onWarning(this.#kind, output)
     this.#streak = healthy === this.#last ? this.#streak + 1 : 1
     this.#last = healthy
     const needed = healthy ? (this.#probe.successThreshold ?? 1) : (this.#probe.failureThreshold ?? 3)
