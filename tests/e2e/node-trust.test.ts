@@ -294,3 +294,57 @@ test(
     await end(['liar'])
   },
 )
+
+test(
+  'a node whose disk and whose memory are full lets go what is deleted, and leaves nothing of it',
+  { timeout: sized({ gate: 400_000, full: 1_200_000 }) },
+  async (t) => {
+    const { aksel } = cluster
+    // The scheduler would keep them from a node under pressure, and so would the node those that ask for nothing. Without a
+    // disk of their own, which the scheduler places.
+    const bound = (index: number): V1PodSpec => {
+      const spec = podSpec(index + 1)
+      const main = changed(spec.containers[0]!, { resources: { requests: { memory: '1Mi' } } })
+      return changed(spec, { nodeName, containers: [main] })
+    }
+    // The first of its class of service makes the class's cgroup, which stays.
+    await pods.create('first-of-class', bound(0))
+    await pods.ready('first-of-class')
+    await end(['first-of-class'])
+    const without = await heldForPods(machine)
+    const rounds = sized({ gate: 1, full: 4 })
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [resource, ...flags] of [
+        ['memory', '--memory', '--leave-bytes', '31457280'],
+        ['disk', '--leave-bytes', '0'],
+      ] as const) {
+        const names = Array.from({ length: 6 }, (_, index) => `${resource}-${round}-${index}`)
+        const [before, during] = [names.slice(0, 3), names.slice(3)]
+        await Promise.all(before.map((name, index) => pods.create(name, bound(index))))
+        await Promise.all(before.map((name) => pods.until(name, ({ status }) => status?.phase !== 'Pending', 120_000)))
+        await aksel.ok(['machine', 'fill', '--node', nodeName, ...flags], { timeoutMs: 180_000 })
+        await Promise.all(during.map((name, index) => pods.create(name, bound(index))))
+        await Promise.all([...before, during[0]!].map((name, index) => pods.delete(name, index % 2)))
+        // As long as the node may take to look at itself.
+        await new Promise((resolve) => setTimeout(resolve, sized({ gate: 5000, full: 15_000 })))
+        await aksel.ok(['machine', 'heal', '--node', nodeName])
+        await Promise.all(during.slice(1).map((name) => pods.delete(name, 1)))
+        await Promise.all(names.map((name) => pods.gone(name, 2 * CLEAN_MS)))
+        const ready = ['wait', `node/${nodeName}`, '--for=condition=Ready', '--timeout=120s']
+        await aksel.kubectl(ready, { timeoutMs: 140_000 })
+        const startMs = Date.now()
+        await nothingAdded(machine, without, CLEAN_MS)
+        t.diagnostic(`${resource} full: clean ${Date.now() - startMs} ms after the last pod`)
+      }
+    }
+    // Pressure is told for five minutes after it is over; then the node takes pods again, and nobody restarted it.
+    if (rounds === 1) return
+    for (const type of ['DiskPressure', 'MemoryPressure'])
+      await aksel.kubectl(['wait', `node/${nodeName}`, `--for=condition=${type}=False`, '--timeout=400s'], {
+        timeoutMs: 420_000,
+      })
+    await pods.create('after', podSpec(0))
+    await pods.ready('after')
+    await end(['after'])
+  },
+)
