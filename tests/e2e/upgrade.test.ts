@@ -2,10 +2,10 @@
 // started. And what is refused.
 
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
 import { after, before, test } from 'node:test'
 import type { ContainerServiceClient } from '@azure/arm-containerservice'
 import { Aksel } from './aksel.ts'
+import { Customers } from './customers.ts'
 import { connectionOf, sdkClient } from './sdk-client.ts'
 
 let aksel: Aksel
@@ -31,44 +31,6 @@ async function refusal(work: PromiseLike<unknown>): Promise<string> {
   } catch (error) {
     const { statusCode, code, message } = error as { statusCode?: number; code?: string; message: string }
     return `${statusCode} ${code}: ${message}`
-  }
-}
-
-/** One request every 100 ms from the outside, until it is stopped: how many were answered. */
-class Customers {
-  readonly #url: string
-  readonly #timer: NodeJS.Timeout
-  readonly #open: Promise<void>[] = []
-  readonly failures: string[] = []
-  asked = 0
-
-  constructor(url: string) {
-    this.#url = url
-    this.#timer = setInterval(() => void this.#open.push(this.#ask()), 100)
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await Promise.all(this.#open)
-  }
-
-  #ask(): Promise<void> {
-    this.asked += 1
-    const at = new Date().toISOString()
-    return new Promise((resolve) => {
-      const failed = (why: string): void => {
-        this.failures.push(`${at} ${why}`)
-        resolve()
-      }
-      const outgoing = request(this.#url, { agent: false, timeout: 10_000 }, (response) => {
-        response.resume()
-        response.on('end', () => (response.statusCode === 200 ? resolve() : failed(`status ${response.statusCode}`)))
-        response.on('error', (error) => failed(error.message))
-      })
-      outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 10 s')))
-      outgoing.on('error', (error) => failed(error.message))
-      outgoing.end()
-    })
   }
 }
 

@@ -8,10 +8,11 @@ import { systemClock } from '@aksel/base/clock'
 import { seededRandom } from '@aksel/base/ids'
 import { silentLog } from '@aksel/base/log'
 import type { Scope } from '@aksel/base/scope'
-import { startEtcd, type EtcdMember, type EtcdServer } from '@aksel/host/etcd-server'
+import { startEtcd, type EtcdServer } from '@aksel/host/etcd-server'
 import { parseEtcdAddress } from '@aksel/store/etcd/etcd-address'
 import { openEtcdStore } from '@aksel/store/etcd/etcd-store'
 import { StoreError, type Store, type WatchBatch } from '@aksel/store/store'
+import { agreed, views, type EtcdViews } from './etcd-views.ts'
 import { openPeerProxy, type PeerProxy } from './peer-proxy.ts'
 
 const RESUME_MS = 10_000
@@ -110,11 +111,9 @@ class Load {
   }
 }
 
-interface Rig {
+interface Rig extends EtcdViews {
   readonly etcd: EtcdServer
   readonly proxies: readonly PeerProxy[]
-  readonly leader: () => Promise<EtcdMember>
-  readonly idOf: (member: EtcdMember) => Promise<string>
 }
 
 async function withCluster(fault: (rig: Rig, load: Load) => Promise<void>): Promise<void> {
@@ -139,45 +138,6 @@ async function withCluster(fault: (rig: Rig, load: Load) => Promise<void>): Prom
   }
   await agreed(etcd)
   await load.check(store)
-}
-
-function views(etcd: EtcdServer): Pick<Rig, 'leader' | 'idOf'> {
-  // Ids do not fit in a JSON number: they are read as text.
-  const statuses = async (): Promise<
-    readonly { readonly endpoint: string; readonly id: string; readonly leader: string }[]
-  > =>
-    (await etcd.control('endpoint', 'status', '-w=fields')).split(/(?="ClusterID")/).flatMap((part) => {
-      const id = /"MemberID" : (\d+)/.exec(part)?.[1]
-      const leader = /"Leader" : (\d+)/.exec(part)?.[1]
-      const endpoint = /"Endpoint" : "([^"]+)"/.exec(part)?.[1]
-      return id === undefined || leader === undefined || endpoint === undefined ? [] : [{ endpoint, id, leader }]
-    })
-  const memberAt = (endpoint: string): EtcdMember =>
-    etcd.members.find(({ clientPort }) => endpoint.endsWith(`:${clientPort}`))!
-  return {
-    async leader() {
-      const found = (await statuses()).find(({ id, leader }) => id === leader)
-      assert.ok(found !== undefined, 'no member says that it leads')
-      return memberAt(found.endpoint)
-    },
-    async idOf(member) {
-      const { id } = (await statuses()).find(({ endpoint }) => memberAt(endpoint) === member)!
-      return BigInt(id).toString(16)
-    },
-  }
-}
-
-/** Resolves when all members have the same keys; they may have to catch up first. */
-async function agreed(etcd: EtcdServer): Promise<void> {
-  const late = AbortSignal.timeout(30_000)
-  for (;;) {
-    const hashes = new Set(
-      [...(await etcd.control('endpoint', 'hashkv', '-w=fields')).matchAll(/"Hash" : (\d+)/g)].map((match) => match[1]),
-    )
-    if (hashes.size === 1) return
-    late.throwIfAborted()
-    await sleep(100)
-  }
 }
 
 describe('etcd with three members', () => {

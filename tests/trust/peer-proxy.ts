@@ -39,9 +39,10 @@ export async function openPeerProxy(random: Random, targetPort: number): Promise
     let last: Promise<void> = Promise.resolve()
     source.on('data', (piece: Buffer) => {
       const lost = state.loss > 0 && fraction(random) < state.loss
-      // In order, as TCP delivers: what is behind a lost piece waits with it.
+      const again = lost ? new Promise((resolve) => setTimeout(resolve, RETRANSMIT_MS)) : undefined
+      // In order, as TCP delivers: what is behind a lost piece waits with it, and is sent again meanwhile where it was lost, too.
       last = last.then(async () => {
-        if (lost) await new Promise((resolve) => setTimeout(resolve, RETRANSMIT_MS))
+        await again
         if (!target.destroyed) target.write(piece)
       })
     })

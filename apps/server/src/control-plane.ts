@@ -4,6 +4,7 @@ import type { Server } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
+import type { Turns } from '@aksel/apiserver/http/turns'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
@@ -41,6 +42,8 @@ export interface ControlPlaneParts {
   readonly openApi?: OpenApiLibrary
   /** The kinds, shared by all clusters of this server. Absent: each loads its own. */
   readonly catalogs?: Catalogs
+  /** Shared by all clusters of this thread. */
+  readonly turns?: Turns
   /** Told of writes through API versions that go away. */
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */
@@ -204,6 +207,7 @@ async function openServer(
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
+    ...(options.turns === undefined ? {} : { turns: options.turns }),
     audit: options.audit,
     guard: { heapShare },
     onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),

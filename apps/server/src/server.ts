@@ -1,6 +1,7 @@
 // Wires the parts of one host together. What is here decides nothing; it only says who gets what.
 
 import { Catalogs } from '@aksel/apiserver/catalogs'
+import { Turns } from '@aksel/apiserver/http/turns'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
@@ -52,6 +53,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),
+      turns: new Turns(),
       machines: {
         providers: () => late.providers,
         mayRepair: async (id, name) => (await late.frontDoor?.mayRepair(id, name)) ?? false,

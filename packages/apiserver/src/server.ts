@@ -34,6 +34,7 @@ import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
+import type { Entry } from './http/turns.ts'
 import { MetricsRegistry } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import { pooledRandom } from './pooled-random.ts'
@@ -159,7 +160,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     if (!scope.signal.aborted) scope.log.warn('objects of an older schema could not be written anew', { error })
   })
   if (options.authentication !== undefined) auth.external.configure(options.authentication)
-  return serverOf({ scope, run, calls, stopping, transportFor, configures: configuresOf(auth, sealed) })
+  const entry = options.turns?.join()
+  return serverOf({ scope, run, entry, calls, stopping, transportFor, configures: configuresOf(auth, sealed) })
 }
 
 type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
@@ -167,6 +169,8 @@ type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
 interface ServerParts {
   readonly scope: Scope
   readonly run: Run
+  /** What comes over the network waits here, where others share the thread. */
+  readonly entry: Entry | undefined
   readonly calls: LiveCalls
   readonly stopping: AbortController
   readonly transportFor: ApiServer['transportFor']
@@ -188,7 +192,11 @@ function configuresOf(auth: Authorities, sealed: SealedStore | undefined): Confi
   }
 }
 
-function serverOf({ scope, run, calls, stopping, transportFor, configures }: ServerParts): ApiServer {
+function serverOf({ scope, run, entry, calls, stopping, transportFor, configures }: ServerParts): ApiServer {
+  const inTurn: Run = (call) => {
+    const wait = entry?.enter()
+    return wait === undefined ? run(call) : wait.then(() => run(call))
+  }
   const listeners = new Set<Listener>()
   const close = async (): Promise<void> => {
     const reason = new Error('the API server is shutting down')
@@ -196,10 +204,11 @@ function serverOf({ scope, run, calls, stopping, transportFor, configures }: Ser
     calls.end(reason)
     await Promise.all([...listeners].map((listener) => listener[Symbol.asyncDispose]()))
     listeners.clear()
+    entry?.[Symbol.dispose]()
   }
   return {
     async listen(where) {
-      const listener = await listenTls({ clock: scope.clock, run, calls }, where)
+      const listener = await listenTls({ clock: scope.clock, run: inTurn, calls }, where)
       listeners.add(listener)
       return listener
     },
