@@ -18,6 +18,7 @@ import { createMemoryStore } from '@aksel/store/memory-store'
 import { readBody } from '@aksel/client/response-body'
 import { parseSwitches, type ApiSwitches } from './api-switches.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
+import { firstPortOf } from './places.ts'
 import { readServerOptions } from './options.ts'
 
 clusterEngineContract('embedded', openEngine)
@@ -29,7 +30,14 @@ test('an upgrade changes what is served; watches begin anew, and writes through 
   await engine[Symbol.asyncDispose]()
   const alpha = { runtimeConfig: { 'storage.k8s.io/v1alpha1': true } }
   const open = (): Promise<EmbeddedEngine> =>
-    EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {}, switches: alpha })
+    EmbeddedEngine.open(scope, {
+      store,
+      dataDir,
+      privileged: false,
+      firstPort: firstPortOf(dataDir),
+      audit: () => {},
+      switches: alpha,
+    })
   const ask = async (from: EmbeddedEngine, path: string, body?: string): Promise<string> => {
     const headers = { accept: 'application/json', 'content-type': 'application/json' }
     const call =
@@ -79,7 +87,14 @@ test('betas and alphas are switched on for every cluster of a server, remembered
   assert.ok(!(await groups(engine, one.id)).includes('resource.k8s.io/v1beta1'))
   await engine[Symbol.asyncDispose]()
   const again = (switches: ApiSwitches): Promise<EmbeddedEngine> =>
-    EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {}, switches })
+    EmbeddedEngine.open(scope, {
+      store,
+      dataDir,
+      privileged: false,
+      firstPort: firstPortOf(dataDir),
+      audit: () => {},
+      switches,
+    })
   await assert.rejects(again({ runtimeConfig: { 'no.such/v1': true } }), /unknown api groups no\.such\/v1/)
   await assert.rejects(again({ featureGates: { NoSuchGate: true } }), /unrecognized feature gate: NoSuchGate/)
   {
@@ -122,7 +137,13 @@ async function openEngine(before?: Opened & { readonly store: Store }): Promise<
   const stopping = new AbortController()
   const scope: Scope = { clock: systemClock(), random: systemRandom(), log: silentLog(), signal: stopping.signal }
   const store = before?.store ?? createMemoryStore(scope)
-  const engine = await EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {} })
+  const engine = await EmbeddedEngine.open(scope, {
+    store,
+    dataDir,
+    privileged: false,
+    firstPort: firstPortOf(dataDir),
+    audit: () => {},
+  })
   return {
     scope,
     engine,
@@ -158,7 +179,7 @@ test('a cluster with sealed kinds is forked: its nodes are marked and sealed aga
   const { scope, store, dataDir } = opened
   await opened.engine[Symbol.asyncDispose]()
   const files = { encryption, [Symbol.asyncDispose]: () => Promise.resolve() }
-  const options = { store, dataDir, privileged: false, audit: () => {}, files }
+  const options = { store, dataDir, privileged: false, firstPort: firstPortOf(dataDir), audit: () => {}, files }
   await using engine = await EmbeddedEngine.open(scope, options)
   const [original, forked] = [specOf('one'), specOf('two')]
   await engine.create(scope, original)

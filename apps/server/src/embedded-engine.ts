@@ -36,17 +36,15 @@ import { followRecords } from './followed-records.ts'
 import { DeprecatedUses } from './deprecated-uses.ts'
 import { BootstrapTokens } from './node-credentials.ts'
 import { OwnStores } from './own-stores.ts'
-import { Places } from './places.ts'
+import { Places, type PlaceOptions } from './places.ts'
 import { withRotatedKeys } from './rotate-keys.ts'
 import { RunningPlanes, tunnelSocketOf, type Keyspace, type PlaneOptions } from './running-planes.ts'
 
 const API_PORT = 443
 const FOLLOW = { tries: 10, retryMs: 300 }
 
-export interface EmbeddedEngineOptions extends PlaneOptions {
+export interface EmbeddedEngineOptions extends PlaneOptions, PlaceOptions {
   readonly store: Store
-  /** Without root there is no port 443. */
-  readonly privileged: boolean
   /** What the operator switched on or off: for clusters that are there, too. */
   readonly switches?: ApiSwitches
 }

@@ -15,6 +15,7 @@ import type { Scope } from '@aksel/base/scope'
 import { openAuditLog } from './audit-log.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
 import { jsonLog } from './json-log.ts'
+import { firstPortOf } from './places.ts'
 import { checkStoreName, hostName, isShared, openStore } from './open-store.ts'
 
 enableCompileCache()
@@ -46,6 +47,7 @@ const engine = await EmbeddedEngine.open(scope, {
   store,
   dataDir,
   privileged: false,
+  firstPort: firstPortOf(dataDir),
   audit: audit.write,
   openApi: new OpenApiLibrary(),
   catalogs: new Catalogs(),

@@ -1,6 +1,7 @@
 // Where control planes listen on this host. Who listens has the place: it is claimed by listening, and the API server takes the
 // socket over, so that of two servers that choose at the same moment only one can have an address.
 
+import { createHash } from 'node:crypto'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { loopbackAddress } from './cluster-record.ts'
 
@@ -11,10 +12,24 @@ export interface Place {
 
 const API_PORT = 443
 const FIRST_PORT = 16_443
+/** Below those that Linux gives out by itself. */
+const PORTS = { from: 10_000, count: 20_000 }
 
-/** A loopback address for every cluster. Without root there is no port 443: then each has a port of its own too. */
-export function ownPlace({ privileged }: { readonly privileged: boolean }, index: number): Place {
-  return { host: loopbackAddress(index), port: privileged ? API_PORT : FIRST_PORT + index }
+export interface PlaceOptions {
+  /** Without root there is no port 443. */
+  readonly privileged: boolean
+  /** The port of the first cluster where there is no port 443. */
+  readonly firstPort?: number
+}
+
+/** A loopback address for every cluster. Without root each has a port of its own too. */
+export function ownPlace({ privileged, firstPort = FIRST_PORT }: PlaceOptions, index: number): Place {
+  return { host: loopbackAddress(index), port: privileged ? API_PORT : firstPort + index }
+}
+
+/** Ports that no other folder's servers on this host are likely to have: those of tests and benchmarks, which start and kill many. */
+export function firstPortOf(dataDir: string): number {
+  return PORTS.from + (createHash('sha256').update(dataDir).digest().readUInt32BE() % PORTS.count)
 }
 
 /** Listens there and hangs up on whoever calls; undefined where somebody listens already. Rejects for any other failure. */
@@ -30,16 +45,16 @@ export function claim(place: Place): Promise<Server | undefined> {
 
 /** The indexes of this server's clusters, and the sockets of those that do not serve yet. */
 export class Places {
-  readonly #privileged: boolean
+  readonly #options: PlaceOptions
   readonly #taken = new Set<number>()
   readonly #claims = new Map<number, Server>()
 
-  constructor(options: { readonly privileged: boolean }) {
-    this.#privileged = options.privileged
+  constructor(options: PlaceOptions) {
+    this.#options = options
   }
 
   of(index: number): Place {
-    return ownPlace({ privileged: this.#privileged }, index)
+    return ownPlace(this.#options, index)
   }
 
   /** Of a cluster that is there already. */

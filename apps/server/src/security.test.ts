@@ -12,6 +12,7 @@ import { defaultAuditPolicy } from '@aksel/apiserver/audit/policy'
 import { createMemoryStore } from '@aksel/store/memory-store'
 import { defaultAuditLogLimits, openAuditLog } from './audit-log.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
+import { firstPortOf } from './places.ts'
 import { readServerOptions } from './options.ts'
 
 test('records, keys and logs are readable by their owner alone', async () => {
@@ -19,7 +20,13 @@ test('records, keys and logs are readable by their owner alone', async () => {
   const scope = { clock: systemClock(), random: systemRandom(), log: silentLog(), signal: new AbortController().signal }
   try {
     await using store = createMemoryStore(scope)
-    await using engine = await EmbeddedEngine.open(scope, { store, dataDir, privileged: false, audit: () => {} })
+    await using engine = await EmbeddedEngine.open(scope, {
+      store,
+      dataDir,
+      privileged: false,
+      firstPort: firstPortOf(dataDir),
+      audit: () => {},
+    })
     const id = '/subscriptions/s/resourcegroups/g/providers/microsoft.containerservice/managedclusters/c'
     await engine.create(scope, {
       id,

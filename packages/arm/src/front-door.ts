@@ -198,8 +198,14 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   let standing: Promise<void> | undefined
   const share = async (name: string, own: Duty): Promise<void> => {
     const provider = options.machines(true)
-    if (!(await own.wasLast())) await releaseMachines(scope, own, provider, name)
+    // A term that ends, since the store did not answer for a while, may well be followed by another of ours: they are kept until
+    // somebody else works.
+    const release = async (): Promise<void> => {
+      if (!own.isElected && !(await own.wasLast())) await releaseMachines(scope, own, provider, name)
+    }
+    await release()
     hearOthers(scope, store, own, {
+      elected: release,
       told: (id) => (isDeployment(id) ? void runner.told(id) : reconciler.told(id)),
       missed: () => void resume(),
     })
@@ -208,8 +214,6 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
       end: async () => {
         await reconciler.leave()
         await runner.leave()
-        // A server that stops keeps them: it may well be the next to work again.
-        if (!scope.signal.aborted) await releaseMachines(scope, own, provider, name)
       },
     })
   }

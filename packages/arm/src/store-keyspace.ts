@@ -60,6 +60,7 @@ export const keys = {
   call: (id: string): string => `${root}calls${id.toLowerCase()}`,
   calls: `${root}calls/`,
   lease: (name: string): string => `${root}leases/${name}`,
+  leases: `${root}leases/`,
   term: (name: string): string => `${root}terms/${name}`,
 } as const
 

@@ -86,6 +86,41 @@ test(`${SNAPSHOTS} snapshots killed at random points and restored elsewhere: no 
   assert.ok(complete > 0 && absent > 0, `${complete} were complete and ${absent} absent: both must be seen`)
 })
 
+for (const bug of ['the last object is left out', 'an older value', 'a reused revision'] as const) {
+  test(`the harness catches a snapshot with a planted bug: ${bug}`, async () => {
+    const disk = new SimulatedDisk(seededRandom(1))
+    await using store = await open(disk, '/store')
+    await fill(store, 300)
+    const { items } = await store.range({ prefix: 'clusters/a/' })
+    const last = items.length - 1
+    const wrong = (item: KeyValue, i: number): readonly KeyValue[] => {
+      if (i !== last) return [item]
+      if (bug === 'the last object is left out') return []
+      if (bug === 'an older value') return [{ ...item, value: items[0]!.value }]
+      return [{ ...item, modRevision: items[0]!.modRevision }]
+    }
+    const lying = new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'range') {
+          return async (query: Parameters<Store['range']>[0]) => {
+            const found = await target.range(query)
+            return {
+              ...found,
+              items: found.items.flatMap((item) => (item.key === items[last]!.key ? wrong(item, last) : [item])),
+            }
+          }
+        }
+        const member: unknown = Reflect.get(target, name, target)
+        return typeof member === 'function' ? (member as (...args: never[]) => unknown).bind(target) : member
+      },
+    })
+    await writeArchive({ disk, path, store: lying, prefix: 'clusters/a/', random: seededRandom(2) })
+    await restoreArchive({ disk, path, directory: '/elsewhere', random: seededRandom(3) })
+    await using restored = await open(disk, '/elsewhere', 2)
+    assert.notDeepEqual(shown((await restored.range({ prefix: '' })).items, ''), shown(items, 'clusters/a/'))
+  })
+}
+
 test('a restore that is cut off at any call is done again, and then whole', async () => {
   const disk = new SimulatedDisk(seededRandom(1))
   await using store = await open(disk, '/store')

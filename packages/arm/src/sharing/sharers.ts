@@ -7,6 +7,8 @@ import { keys, type ResourceStore } from '../store-keyspace.ts'
 import type { Duty } from './duty.ts'
 
 export interface Listener {
+  /** Somebody was elected, or was and goes on. */
+  readonly elected: () => Promise<void>
   /** Somebody wrote something that this server may have to work on. */
   readonly told: (id: string) => void
   /** Something may have been missed: everything is to be looked at. */
@@ -14,8 +16,17 @@ export interface Listener {
 }
 
 /** Until the scope ends. An operation is heard of in the transaction that began it: who dies before it asks has asked. */
-export function hearOthers(scope: Scope, store: ResourceStore, duty: Duty, { told, missed }: Listener): void {
+export function hearOthers(scope: Scope, store: ResourceStore, duty: Duty, listener: Listener): void {
+  const { told, missed, elected } = listener
   const { signal, log } = scope
+  store.follow(keys.leases, {
+    signal,
+    missed,
+    deliver: () =>
+      void elected().catch((error: unknown) => {
+        if (!signal.aborted) log.warn('machines that another server runs were not let go of', { error })
+      }),
+  })
   store.follow(keys.operations, {
     signal,
     missed,

@@ -7,11 +7,15 @@ import { silentLog } from '@aksel/base/log'
 import { systemClock } from '@aksel/base/clock'
 import { seededRandom } from '@aksel/base/ids'
 import { createMemoryStore } from '@aksel/store/memory-store'
+import { StoreError } from '@aksel/store/store'
 import { openFrontDoor, subscriptionId, type OpenedFrontDoor } from '../testing/opened-front-door.ts'
 
 const sub = `/subscriptions/${subscriptionId}`
 const system = { name: 'system', mode: 'System', count: 1 }
-const timing = { leaseDurationMs: 1_000, renewDeadlineMs: 800, retryPeriodMs: 50 }
+/** Nobody is taken for dead because the machine is slow: whoever stops makes way. */
+const timing = { retryPeriodMs: 50 }
+/** Of one that has no rival, and loses its term when the store is silent. */
+const hasty = { leaseDurationMs: 1_000, renewDeadlineMs: 800, retryPeriodMs: 50 }
 const DEADLINE_MS = 30_000
 
 interface TwoDoors extends AsyncDisposable {
@@ -127,6 +131,44 @@ test('a cluster in a group of a host is made on that host with real machines, wh
       [1, 0, 1],
     ],
   )
+})
+
+test('a server whose store does not answer for a while keeps its machines, and goes on', async () => {
+  const state = { isDown: false }
+  const scope = scopeUntil(new AbortController().signal)
+  await using disk = createMemoryStore(scope)
+  const store = new Proxy(disk, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target)
+      if (name === 'transact' && state.isDown)
+        return () => Promise.reject(new StoreError('Unavailable', 'nobody answers'))
+      return typeof member === 'function' ? (member as (...args: never[]) => unknown).bind(target) : member
+    },
+  })
+  await using opened = await openFrontDoor({ store, sharing: { name: 'alone', hasHost: false, timing: hasty } })
+  await opened.door.resume()
+  const { path, answer } = await makeCluster(opened, 'rg')
+  assert.equal(await ended(opened, answer), 'Succeeded')
+  const [spec] = opened.machines(true).specs.values()
+  const lasting = new AbortController()
+  const terms = { begun: 0 }
+  const again = Promise.withResolvers<void>()
+  const working = opened.door.whileOnDuty(scopeUntil(lasting.signal), sub, async (own) => {
+    terms.begun += 1
+    if (terms.begun === 2) return again.resolve()
+    state.isDown = true
+    await new Promise<void>((resolve) => own.signal.addEventListener('abort', () => resolve(), { once: true }))
+    assert.deepEqual(made(opened), [1, 1, 0])
+    state.isDown = false
+  })
+  await again.promise
+  assert.deepEqual(made(opened), [1, 1, 0])
+  const scaled = await opened.call('PUT', `${path}/agentPools/more`, { body: { properties: { count: 1 } } })
+  assert.equal(await ended(opened, scaled), 'Succeeded')
+  assert.deepEqual(made(opened), [1, 2, 0])
+  assert.equal([...opened.machines(true).specs.values()][0], spec, 'it was made anew')
+  lasting.abort()
+  await working
 })
 
 test('an operation that the first server has begun is finished by the second when the first is gone', async () => {
