@@ -141,7 +141,7 @@ function sender(url: string, ca: string): Send {
             : typeof body === 'string'
               ? body
               : JSON.stringify(body)
-      const outgoing = request(new URL(path, url), {
+      const outgoing = request(new URL(`${url}${path}`), {
         method,
         ca,
         headers: {

@@ -13,7 +13,7 @@ import { readLocation, readTags } from '../resources/names.ts'
 import { invalidName, type NeighbourType } from './neighbour-type.ts'
 import { neighbourTypes } from './neighbour-types.ts'
 
-type NeighbourRecord = DocumentRecord & { readonly envelope?: Json }
+type NeighbourRecord = DocumentRecord & { readonly envelope?: Json; readonly secrets?: Readonly<Record<string, Json>> }
 
 const subscriptionPath = '/subscriptions/:subscription'
 
@@ -39,6 +39,11 @@ function routesOf(hub: Hub, type: NeighbourType): readonly Route[] {
     { method: 'PUT', path: one, handle: (request) => put(hub, request, type) },
     { method: 'PATCH', path: one, handle: (request) => patch(hub, request, type) },
     { method: 'DELETE', path: one, handle: (request) => remove(hub, request, type) },
+    ...Object.keys(type.secrets ?? {}).map((action): Route => ({
+      method: 'POST',
+      path: `${one}/${action}`,
+      handle: async (request) => ok(await secretOf(hub, request, type, action)),
+    })),
   ]
 }
 
@@ -56,6 +61,16 @@ async function read(hub: Hub, request: ArmRequest, type: NeighbourType): Promise
   if (stored?.value.kind === 'document') return stored
   const name = `${type.namespace}/${type.path}/${param(request, 'name')}`
   throw resourceNotFound(name, param(request, 'group'))
+}
+
+/** Made when it is first asked for, the same from then on. */
+async function secretOf(hub: Hub, request: ArmRequest, type: NeighbourType, action: string): Promise<Json> {
+  const { key } = await read(hub, request, type)
+  const fresh = type.secrets![action]!(request.scope)
+  const kept = await hub.store.update<NeighbourRecord>(key, (value) =>
+    value.secrets?.[action] === undefined ? { ...value, secrets: { ...value.secrets, [action]: fresh } } : undefined,
+  )
+  return kept?.secrets?.[action] ?? fresh
 }
 
 async function list(hub: Hub, request: ArmRequest, type: NeighbourType, below: string): Promise<ArmResponse> {
@@ -92,6 +107,7 @@ async function put(hub: Hub, request: ArmRequest, type: NeighbourType): Promise<
       location,
       ...(tags === undefined ? {} : { tags }),
       envelope,
+      ...(before?.value.secrets === undefined ? {} : { secrets: before.value.secrets }),
       properties: { ...type.defaults, ...given, ...made },
     }
     const expected = before?.modRevision ?? 0

@@ -26,6 +26,8 @@ export interface NeighbourType {
   readonly judge?: (properties: Json, envelope: Json) => void
   /** What the service adds to a new one, and keeps when it is written again. */
   readonly made: (context: MadeContext) => Json
+  /** Secrets that only an action tells, by the action's name. */
+  readonly secrets?: Readonly<Record<string, (scope: Scope) => Json>>
   /** Defaults of properties that the client may set. */
   readonly defaults?: Json
 }

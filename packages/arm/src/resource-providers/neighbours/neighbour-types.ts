@@ -1,12 +1,16 @@
 // Identities, registries, workspaces, vaults and the rest that AKS templates bring along, as Azure shows them.
 
 import { uuid } from '@aksel/base/ids'
+import type { Scope } from '@aksel/base/scope'
 import { suffixes } from '../../front-door/suffixes.ts'
 import type { Json } from '../../records.ts'
 import { isObject, textAt } from '../body.ts'
 import { invalidProperty, type MadeContext, type NeighbourType } from './neighbour-type.ts'
 
 const now = ({ scope }: MadeContext): string => new Date(scope.clock.now()).toISOString()
+
+/** 64 bytes, as agents of a workspace know them. */
+const sharedKey = (scope: Scope): string => Buffer.from(scope.random.nextBytes(64)).toString('base64')
 
 function judgeSku(envelope: Json, known: readonly string[]): void {
   const name = isObject(envelope['sku']) ? textAt(envelope['sku'], 'name') : undefined
@@ -61,6 +65,9 @@ const workspaces: NeighbourType = {
     createdDate: now(context),
     features: { legacy: 0, searchVersion: 1, enableLogAccessUsingOnlyResourcePermissions: true },
   }),
+  secrets: {
+    sharedKeys: (scope) => ({ primarySharedKey: sharedKey(scope), secondarySharedKey: sharedKey(scope) }),
+  },
   defaults: {
     sku: { name: 'PerGB2018' },
     retentionInDays: 30,

@@ -133,6 +133,6 @@ async function document(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const name = param(request, 'name')
   const stored = await hub.store.get<DocumentRecord>(keys.resource(`${groupId(ref)}/providers/${type}/${name}`))
   if (stored?.value.kind !== 'document') throw resourceNotFound(`${type}/${name}`, ref.resourceGroup)
-  const { kind: _, ...body } = stored.value
+  const { kind: _, secrets: __, ...body } = stored.value as DocumentRecord & { readonly secrets?: unknown }
   return ok(body)
 }
