@@ -12,6 +12,7 @@ import { openApiServerFiles } from './api-server-files.ts'
 import { openAuditLog } from './audit-log.ts'
 import { openDesktop } from './desktop-mount.ts'
 import { EmbeddedEngine } from './embedded-engine.ts'
+import { autoscale } from './autoscaler.ts'
 import { azureThrottling, localThrottling } from '@aksel/arm/front-door/throttle'
 import { frontDoorIdentity, sharedFrontDoorIdentity, writeConnectionFiles } from './front-door-identity.ts'
 import { openHost } from './host-parts.ts'
@@ -105,6 +106,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       strict: options.strict,
       throttling: options.throttling === 'azure' ? azureThrottling : localThrottling,
       mounts: [desktop],
+      autoscale,
       prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
       ...(host === undefined
         ? {}

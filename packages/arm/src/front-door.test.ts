@@ -147,7 +147,7 @@ test('what changes nothing here is read back exactly, and named', async () => {
   await using opened = await openFrontDoor()
   await opened.call('PUT', group, { body: { location: 'eastus' } })
   const given = {
-    autoScalerProfile: { expander: 'least-waste' },
+    autoScalerProfile: { 'daemonset-eviction-for-empty-nodes': true },
     somethingNew: { deep: [1, { x: null, y: 'z' }] },
     networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay', outboundType: 'none' },
   }
@@ -159,13 +159,16 @@ test('what changes nothing here is read back exactly, and named', async () => {
   })
   assert.equal(
     put.headers['warning'],
-    '199 aksel "recorded without effect: autoScalerProfile, somethingNew, system.enableUltraSSD"',
+    '199 aksel "recorded without effect: autoScalerProfile.daemonset-eviction-for-empty-nodes, somethingNew, system.enableUltraSSD"',
   )
   await opened.door.idle()
   const got = await properties(opened)
   assert.deepEqual(got['autoScalerProfile'], given.autoScalerProfile)
   assert.deepEqual(got['somethingNew'], { deep: [1, { y: 'z' }] })
-  assert.deepEqual((got['aksel'] as { recorded: unknown }).recorded, ['autoScalerProfile', 'somethingNew'])
+  assert.deepEqual((got['aksel'] as { recorded: unknown }).recorded, [
+    'autoScalerProfile.daemonset-eviction-for-empty-nodes',
+    'somethingNew',
+  ])
   const again = await opened.call('PUT', `${clusters}/c1`, { body: { location: 'eastus', properties: got } })
   assert.equal(again.status, 200, again.text)
 })

@@ -75,6 +75,8 @@ export interface FrontDoorOptions {
   readonly prepareCluster: PrepareCluster
   /** Absent where nobody installs it. */
   readonly applicationRouting?: InstallApplicationRouting
+  /** Runs the cluster autoscaler; absent: pools are scaled by hand alone. */
+  readonly autoscale?: Suppliers['autoscale']
   /** Absent where no machine is real. */
   readonly commandRuntime?: Suppliers['commandRuntime']
   /** Name of an Azure region, `eastus` when absent: the one that the list of locations begins with. */
@@ -120,6 +122,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...(options.fabric === undefined ? {} : { fabric: options.fabric }),
     prepareCluster: options.prepareCluster,
     ...(options.applicationRouting === undefined ? {} : { applicationRouting: options.applicationRouting }),
+    ...(options.autoscale === undefined ? {} : { autoscale: options.autoscale }),
     ...(options.commandRuntime === undefined ? {} : { commandRuntime: options.commandRuntime }),
     simulatedByDefault: options.simulatedByDefault === true,
   }

@@ -6,6 +6,7 @@ import type { ClusterEngine } from '@aksel/provider/cluster-engine'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider, NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { Scope } from '@aksel/base/scope'
+import type { Autoscale } from './resource-providers/container-service/autoscaling.ts'
 import type { ApplicationRoutingWish } from './resource-providers/container-service/application-routing.ts'
 import type { Sharing } from './sharing/duty.ts'
 import type { ResourceStore } from './store-keyspace.ts'
@@ -56,6 +57,8 @@ export interface Suppliers {
   readonly applicationRouting?: InstallApplicationRouting
   /** Brings to the machines of a cluster what commands are run with. Absent where no machine is real. */
   readonly commandRuntime?: (scope: Scope, clusterId: string) => Promise<CommandRuntime>
+  /** Runs the cluster autoscaler. Absent: pools are scaled by hand alone. */
+  readonly autoscale?: Autoscale
   /** Absent where the engine cannot copy clusters. */
   readonly archives?: ClusterArchives
   /** Pools are simulated although nobody asked for it. */

@@ -9,6 +9,7 @@ import type { ClusterRecord, DocumentRecord, GroupRecord } from './records.ts'
 import type { Steps } from './steps.ts'
 import type { Duty, Turn } from './sharing/duty.ts'
 import { keys, TermOverError, type ResourceStore } from './store-keyspace.ts'
+import { Autoscalers } from './resource-providers/container-service/autoscaling.ts'
 import {
   failCluster,
   parentGroupId,
@@ -63,10 +64,16 @@ export class Reconciler {
   readonly #seen: Seen = nothingSeen()
   /** In the term that this server works in, where one bounds it. */
   #seenInTerm: Seen = nothingSeen()
+  readonly #autoscalers: Autoscalers | undefined
 
   constructor(scope: Scope, parts: ReconcilerParts) {
     this.#scope = childScope(scope, { component: 'arm-reconciler' })
     this.#parts = parts
+    const { autoscale, engine } = parts.suppliers
+    if (autoscale !== undefined) {
+      const client = engine.client.bind(engine)
+      this.#autoscalers = new Autoscalers(scope, { autoscale, client, wake: (id) => this.wake(id) })
+    }
     this.#limits = { ...defaultLimits, ...parts.limits }
   }
 
@@ -168,7 +175,7 @@ export class Reconciler {
         tell: (clusterId, step) => this.#parts.steps?.set(clusterId, step),
       }
       try {
-        const outcome = await this.#pass(pass, id)
+        const outcome = await this.#pass(pass, id, turn)
         worker.failures = 0
         if (outcome === 'again') worker.news = true
       } catch (error) {
@@ -198,13 +205,14 @@ export class Reconciler {
     return undefined
   }
 
-  #pass(pass: Pass, id: string): Promise<'done' | 'again'> {
-    if (isClusterId(id)) return this.#cluster(pass, id)
+  #pass(pass: Pass, id: string, turn: Turn): Promise<'done' | 'again'> {
+    if (isClusterId(id)) return this.#cluster(pass, id, turn)
     return isNetworkId(id) ? reconcileNetworkResource(pass, id) : this.#group(pass, id)
   }
 
-  async #cluster(pass: Pass, id: string): Promise<'done' | 'again'> {
+  async #cluster(pass: Pass, id: string, turn: Turn): Promise<'done' | 'again'> {
     const outcome = await reconcileCluster(pass, id)
+    await this.#autoscalers?.sync(id, turn)
     if ((await pass.store.get(keys.resource(id))) === undefined) this.wake(parentGroupId(id))
     return outcome
   }

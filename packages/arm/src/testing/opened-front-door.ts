@@ -141,7 +141,7 @@ function sender(url: string, ca: string): Send {
             : typeof body === 'string'
               ? body
               : JSON.stringify(body)
-      const outgoing = request(new URL(`${url}${path}`), {
+      const outgoing = request(path.startsWith('//') ? new URL(`${url}${path}`) : new URL(path, url), {
         method,
         ca,
         headers: {

@@ -1,5 +1,6 @@
 // A managed cluster's properties: defaults as the service fills them in, and what may be.
 
+import { judgeAutoscalerProfile } from './autoscaler-profile.ts'
 import { judgeAccess } from './api-access.ts'
 import { judgeApplicationRouting } from './application-routing.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
@@ -186,6 +187,7 @@ function judgeCluster(
   { ownNetwork }: ClusterNames,
 ): void {
   judgeApplicationRouting(properties)
+  judgeAutoscalerProfile(properties['autoScalerProfile'])
   judgeAccess(properties, existing?.properties)
   if (existing === undefined) {
     judgeDnsPrefix(properties.dnsPrefix)
