@@ -207,3 +207,38 @@ test(
     await aksel.fails(['machine', 'reboot', '--node', 'nothing'])
   },
 )
+
+test(
+  'a pool that scales by itself makes a real machine for a pod without a place, and gives it back',
+  { timeout: 400_000 },
+  async () => {
+    const az = (line: string): Promise<string> => aksel.ok(['az', 'aks', ...line.split(' ')], { timeoutMs: 120_000 })
+    await az(
+      'update -g aksel -n demo --cluster-autoscaler-profile scan-interval=2s scale-down-delay-after-add=1m scale-down-unneeded-time=0m',
+    )
+    await az(
+      'nodepool add -g aksel --cluster-name demo -n elastic -c 0 --enable-cluster-autoscaler --min-count 0 --max-count 2',
+    )
+    const overrides = JSON.stringify({
+      spec: { nodeSelector: { agentpool: 'elastic' }, terminationGracePeriodSeconds: 1 },
+    })
+    await aksel.kubectl(['run', 'wide', '--image=busybox:1.36', '--overrides', overrides, '--', 'sleep', '10000'])
+    await aksel.kubectl('wait pod/wide --for=condition=Ready --timeout=120s', { timeoutMs: 140_000 })
+    const count = (): Promise<string> =>
+      az('nodepool show -g aksel --cluster-name demo -n elastic --query [count,provisioningState] -o tsv')
+    assert.match(await count(), /^1\s+Succeeded\n$/)
+    const told = await aksel.kubectl([
+      'get',
+      'events',
+      '--field-selector=reason=TriggeredScaleUp',
+      '-o',
+      'jsonpath={.items[*].message}',
+    ])
+    assert.match(told, /pod triggered scale-up: \[\{aks-elastic-\d+-vmss 0->1 \(max: 2\)\}\]/)
+    const node = await aksel.kubectl(['get', 'pod', 'wide', '-o', 'jsonpath={.spec.nodeName}'])
+    await aksel.kubectl('delete pod wide')
+    await aksel.kubectl(`wait node/${node} --for=delete --timeout=150s`, { timeoutMs: 170_000 })
+    assert.match(await count(), /^0\s+Succeeded\n$/)
+    await az('nodepool delete -g aksel --cluster-name demo -n elastic -y')
+  },
+)

@@ -54,11 +54,7 @@ test('an Automatic cluster comes with its presets, a tainted system pool and the
     ['systempool', 'System', ['CriticalAddonsOnly=true:NoSchedule']],
   )
   // What is there for show alone says so.
-  for (const path of [
-    'nodeProvisioningProfile',
-    'autoUpgradeProfile.upgradeChannel',
-    'networkProfile.networkDataplane',
-  ])
+  for (const path of ['nodeProvisioningProfile', 'networkProfile.networkDataplane'])
     assert.ok(
       properties.aksel.recorded.some((recorded) => recorded.startsWith(path)),
       `${path} in ${properties.aksel.recorded.join()}`,

@@ -15,6 +15,7 @@ import { openTokens, type Identity } from './front-door/tokens.ts'
 import type { Hub, Suppliers, InstallApplicationRouting, PrepareCluster, Subscription } from './hub.ts'
 import { Reconciler } from './reconciler.ts'
 import { mayRepair } from './resource-providers/container-service/auto-repair.ts'
+import { AutoUpgrades } from './resource-providers/container-service/auto-upgrades.ts'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
 import { copyRoutes } from './resource-providers/container-service/copies.ts'
@@ -104,6 +105,8 @@ export interface FrontDoor extends AsyncDisposable {
   listen(options: ListenOptions): Promise<string>
   /** Takes up unfinished operations and running clusters; call it once, when the suppliers are ready. */
   resume(): Promise<void>
+  /** Begins the upgrades that channels want and windows allow, now; once resumed, this is done every ten minutes. */
+  maintain(): Promise<void>
   /** Resolves when nothing is being reconciled. */
   idle(): Promise<void>
   /** False for a machine that is off by order, goes, or is being worked on. Ids in lower case. */
@@ -193,6 +196,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   dispatcher.add(routes)
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const throttle = options.throttling === undefined ? {} : { throttle: new Throttle(options.throttling) }
+  const autoUpgrades = new AutoUpgrades(scope, { hub, ask: dispatcher.ask })
   const servers: FastifyInstance[] = []
   const resume = async (): Promise<void> => {
     await reconciler.resume()
@@ -231,6 +235,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
       if (duty !== undefined) await share(sharing!.name, duty)
       await resume()
     },
+    maintain: () => autoUpgrades.look(),
     async idle() {
       await runner.idle()
       await reconciler.idle()

@@ -15,6 +15,7 @@ interface UpdateFlags extends ClusterFlags {
   readonly disableRunCommand?: boolean
   readonly enableRunCommand?: boolean
   readonly nrgLockdownRestrictionLevel?: string
+  readonly clusterAutoscalerProfile?: readonly string[]
   readonly autoUpgradeChannel?: string
   readonly nodeOsUpgradeChannel?: string
   readonly tags?: readonly string[]
@@ -32,6 +33,10 @@ export function addUpdate(aks: Command, session: Session): void {
         .option('--disable-run-command', 'no `az aks command invoke`')
         .option('--enable-run-command', 'allow it again')
         .option('--nrg-lockdown-restriction-level <level>', 'ReadOnly or Unrestricted')
+        .option(
+          '--cluster-autoscaler-profile <key=value...>',
+          'settings of the cluster autoscaler; an empty text resets them',
+        )
         .option('--auto-upgrade-channel <channel>', 'none, patch, stable, rapid or node-image')
         .option('--node-os-upgrade-channel <channel>', 'None, Unmanaged, SecurityPatch or NodeImage')
         .option('--tags <key=value...>', 'tags of the cluster')
@@ -97,9 +102,24 @@ function changesOf(
     nodeResourceGroupProfile: section('nodeResourceGroupProfile', {
       restrictionLevel: flags.nrgLockdownRestrictionLevel,
     }),
+    autoScalerProfile: autoscalerProfile(flags.clusterAutoscalerProfile, properties['autoScalerProfile']),
     autoUpgradeProfile: section('autoUpgradeProfile', {
       upgradeChannel: flags.autoUpgradeChannel,
       nodeOSUpgradeChannel: flags.nodeOsUpgradeChannel,
     }),
   })
+}
+
+const booleans = [
+  'daemonset-eviction-for-empty-nodes',
+  'daemonset-eviction-for-occupied-nodes',
+  'ignore-daemonsets-utilization',
+]
+
+/** Words as az takes them, `key=value` joined by spaces or commas, over what stands. */
+function autoscalerProfile(words: readonly string[] | undefined, standing: unknown): unknown {
+  if (words === undefined) return undefined
+  const pairs = parsePairs(words.flatMap((word) => word.split(','))) ?? {}
+  const typed = Object.entries(pairs).map(([key, value]) => [key, booleans.includes(key) ? value === 'true' : value])
+  return typed.length === 0 ? {} : { ...(standing as object | undefined), ...Object.fromEntries(typed) }
 }

@@ -6,6 +6,8 @@ export interface Caller {
   readonly clientId: string
   readonly objectId: string
   readonly tenantId: string
+  /** The service itself, by order of a resource's owner: never set from a token. */
+  readonly isService?: true
 }
 
 export interface ArmRequest {

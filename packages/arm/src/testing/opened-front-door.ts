@@ -1,7 +1,7 @@
 // A front door over TLS with fakes behind it, for tests that speak to it as a client would.
 
 import { request } from 'node:https'
-import { systemClock } from '@aksel/base/clock'
+import { systemClock, type Clock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { logTo, type LogLine } from '@aksel/base/log'
 import type { Scope } from '@aksel/base/scope'
@@ -48,20 +48,21 @@ export interface OpenedFrontDoor extends AsyncDisposable {
 
 export interface OpenOptions extends Partial<FrontDoorOptions> {
   readonly neverReady?: (name: string) => boolean
+  readonly clock?: Clock
 }
 
 export async function openFrontDoor(options: OpenOptions = {}): Promise<OpenedFrontDoor> {
   const stop = new AbortController()
   const logLines: LogLine[] = []
   const scope: Scope = {
-    clock: systemClock(),
+    clock: options.clock ?? systemClock(),
     random: systemRandom(),
     log: logTo((line) => logLines.push(line)),
     signal: stop.signal,
   }
   const engine = new FakeClusterEngine(scope)
   const fabric = new FakeFabric()
-  const { neverReady, ...rest } = options
+  const { neverReady, clock: _, ...rest } = options
   const fakes = (kind: 'local' | 'simulated'): FakeMachines =>
     new FakeMachines({ kind, engine, ...(neverReady === undefined ? {} : { neverReady }) })
   const [local, simulated] = [fakes('local'), fakes('simulated')]

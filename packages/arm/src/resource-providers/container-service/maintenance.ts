@@ -1,4 +1,5 @@
-// Maintenance configurations of a cluster: three names, judged and kept. Nothing here starts by a schedule yet, and the answer says so.
+// Maintenance configurations of a cluster: three names, judged and kept. The two of AKS's own schedules bound what channels begin;
+// `default` bounds releases of the service, of which there are none here, and its answer says so.
 
 import { badRequest, invalidParameter, missingParameter, resourceNotFound } from '../../azure-errors.ts'
 import { page } from '../../front-door/pages.ts'
@@ -107,7 +108,7 @@ async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
       result: {
         status: current === undefined ? 201 : 200,
         body: bodyOf(record),
-        headers: recordedHeaders([`maintenanceConfigurations.${name}`]),
+        headers: recordedHeaders(name === 'default' ? ['maintenanceConfigurations.default'] : []),
       },
     }
   })
