@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, watch } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Aksel } from './aksel.ts'
+import { Aksel, runProgram } from './aksel.ts'
 import { assertLeaksAreFound, plantSecrets } from './plant-secrets.ts'
 
 interface NodeFacts {
@@ -15,6 +15,10 @@ interface NodeFacts {
 
 interface CapacityFacts {
   readonly status: Readonly<Record<'capacity' | 'allocatable', { readonly 'ephemeral-storage': string }>>
+}
+
+interface Placed {
+  readonly attachment: { readonly networkNamespace: string; readonly address: string }
 }
 
 interface Request {
@@ -92,16 +96,26 @@ test(
   'a machine got its certificate by a bootstrap token, and asks for another when it has lost it: its containers go on',
   { timeout: 200_000 },
   async () => {
-    const spec = { nodeName: first }
+    const spec = { nodeName: first, hostNetwork: true }
     const run = ['run', 'keeps', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
     await aksel.kubectl([...run, '--', 'sleep', '10000'])
     await aksel.kubectl('wait pod/keeps --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
+    const names = await aksel.kubectl([
+      'exec',
+      'keeps',
+      '--',
+      'sh',
+      '-c',
+      'hostname; cat /etc/hostname; echo $HOSTNAME',
+    ])
+    assert.deepEqual(names.trim().split('\n'), [first, first, first], 'a pod on the host’s network has the node’s name')
     const container = await containerIds()
-    const requests = async (): Promise<readonly Request[]> => (await aksel.json<{ items: Request[] }>('get csr')).items
+    const client = 'kubernetes.io/kube-apiserver-client-kubelet'
+    const requests = async (): Promise<readonly Request[]> =>
+      (await aksel.json<{ items: Request[] }>('get csr')).items.filter(({ spec: one }) => one.signerName === client)
     const begun = await requests()
     assert.equal(begun.length, 2)
     for (const { spec: asked, status } of begun) {
-      assert.equal(asked.signerName, 'kubernetes.io/kube-apiserver-client-kubelet')
       assert.match(asked.username, /^system:bootstrap:[a-z0-9]{6}$/)
       assert.ok(asked.groups.includes('system:bootstrappers:aksel:nodes'))
       assert.deepEqual(
@@ -174,6 +188,12 @@ test(
       assert.ok(Math.abs(free! - 0.9 * all!) < 0.1, String(free))
     }
     await order('slow', second, '--bits-per-second', '10000000')
+    const { attachment } = JSON.parse(
+      await readFile(join(await machineFolder(second), 'machine.json'), 'utf8'),
+    ) as Placed
+    const bounds = async (): Promise<string> =>
+      (await runProgram(['nsenter', `--net=/run/netns/${attachment.networkNamespace}`, 'tc', 'qdisc', 'show'])).stdout
+    assert.match(await bounds(), /qdisc tbf .*rate 10Mbit/)
     await order('fill', second)
     await order('fill', second, '--memory')
     await Promise.all([wait(second, 'DiskPressure=True'), wait(second, 'MemoryPressure=True')])
@@ -186,6 +206,7 @@ test(
     await order('reimage', second)
     await wait(second, 'Ready=True')
     await Promise.all([wait(second, 'DiskPressure=False'), wait(second, 'MemoryPressure=False')])
+    assert.doesNotMatch(await bounds(), /tbf/)
     await aksel.kubectl([
       'run',
       'later',
@@ -240,5 +261,35 @@ test(
     await aksel.kubectl(`wait node/${node} --for=delete --timeout=150s`, { timeoutMs: 170_000 })
     assert.match(await count(), /^0\s+Succeeded\n$/)
     await az('nodepool delete -g aksel --cluster-name demo -n elastic -y')
+  },
+)
+
+test(
+  'a machine whose programs died is repaired by itself: its node is found silent, the machine rebooted, and pods run there again',
+  { timeout: 400_000 },
+  async () => {
+    // A server whose patience is short; machines go on while it is changed for it.
+    const server = await aksel.serverPid()
+    process.kill(server, 'SIGKILL')
+    await aksel.ok(['up'], { environment: { AKSEL_DEBUG_REPAIR_SECONDS: '3,100' }, timeoutMs: 120_000 })
+    await wait(first, 'Ready=True')
+    const folder = await machineFolder(first)
+    // What no init system brings back: the loops first, then what they keep running.
+    const loops = ['agent.loop.json', 'containerd.loop.json'].map(async (name) => {
+      const { pid } = JSON.parse(await readFile(join(folder, name), 'utf8')) as { readonly pid: number }
+      process.kill(pid, 'SIGKILL')
+    })
+    await Promise.all(loops)
+    for (const name of ['agent.pid', 'containerd.pid'])
+      process.kill(Number(await readFile(join(folder, name), 'utf8')), 'SIGKILL')
+    await wait(first, 'Ready=Unknown')
+    await wait(first, 'Ready=True', 180)
+    const told = ['get', 'events', '-A', '--field-selector', `involvedObject.name=${first},source=aks-remediator`]
+    const reasons = await aksel.kubectl([...told, '-o', 'jsonpath={.items[*].reason}'])
+    assert.deepEqual(reasons.split(' ').toSorted(), ['NodeRebootEnd', 'NodeRebootStart'])
+    const spec = { nodeName: first }
+    const run = ['run', 'repaired', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
+    await aksel.kubectl([...run, '--', 'sleep', '10000'])
+    await aksel.kubectl('wait pod/repaired --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
   },
 )

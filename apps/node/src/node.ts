@@ -2,7 +2,7 @@
 
 import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatTime, systemClock } from '@aksel/base/clock'
+import { formatTime, sleep, systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
@@ -26,19 +26,22 @@ import { createCriClient } from '@aksel/node/cri/cri-client'
 import type { ContainerRuntime } from '@aksel/node/cri/types'
 import { presentPods } from '@aksel/node/pod/present-pods'
 import { createAttachUrls } from '@aksel/node/streams/attach'
+import { serveInstanceMetadata } from '@aksel/node/instance-metadata/server'
 import { createStreamsHandler } from '@aksel/node/streams/handler'
 import { createCaches } from '@aksel/runtime/caches'
 import type { Caches } from '@aksel/runtime/controller'
 import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import { Informer } from '@aksel/runtime/informer'
 import { configMaps, services } from '@aksel/api/resources'
-import { dialTunnel } from '@aksel/runtime/tunnel'
+import { dialTunnel, type TunnelHandler } from '@aksel/runtime/tunnel'
 import { nodeDisks } from '@aksel/storage/node-disks'
+import { METADATA_ADDRESS, METADATA_PORT } from '@aksel/provider/instance-metadata'
 import { localDnsAddresses } from '@aksel/provider/local-dns'
 import { openIdentity, type NodeIdentity } from './credentials.ts'
 import { jsonLog } from './json-log.ts'
 import { unlessPartitioned } from './partition-tunnel.ts'
 import type { NodeOptions } from './options.ts'
+import { serveKubelet } from './kubelet-server.ts'
 import { withFlows } from './flow-stream.ts'
 
 export interface NodeSignals {
@@ -84,7 +87,9 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
   })
   const flows = flowLog(options, caches, client, policies)
   const endpoints = flows === undefined ? agent.endpoints : withFlows(flows, agent.endpoints)
-  await using _tunnel = await startTunnel(scope, options, identity, { pods: agent.pods, endpoints }, tasks)
+  using attach = await createAttachUrls(scope, { socketPath: options.containerdSocket })
+  const handler = createStreamsHandler({ pods: agent.pods, tasks, attach, other: endpoints })
+  await using _tunnel = startTunnel(scope, options, identity, handler)
   powerOff.addEventListener('abort', () => void shutDown(scope, options, agent), { once: true })
   const guarding = policies?.run(childScope(scope, { part: 'network-policy' }))
   await Promise.all([
@@ -94,6 +99,8 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
     guarding,
     identity.run(childScope(scope, { part: 'certificates' })),
     flows?.run(childScope(scope, { part: 'flow-log' })),
+    metadata(scope, options),
+    serveKubelet(childScope(scope, { part: 'kubelet-server' }), options, identity, { agent, handler }),
   ])
   scope.log.info('the agent has ended; containers go on')
 }
@@ -138,7 +145,7 @@ async function startAgent(
     maxPods: options.maxPods,
     capacity: {
       ...options.capacity,
-      ephemeralStorageBytes: options.capacity.ephemeralStorageBytes ?? (await diskBytes(options.rootDir)),
+      ephemeralStorageBytes: options.capacity.ephemeralStorageBytes ?? (await diskBytesOf(options.rootDir)),
     },
     ...(options.reserved === undefined ? {} : { reserved: options.reserved }),
     kubernetesVersion: options.kubernetesVersion,
@@ -156,24 +163,15 @@ async function startAgent(
   })
 }
 
-async function startTunnel(
+function startTunnel(
   scope: Scope,
   options: NodeOptions,
   identity: NodeIdentity,
-  agent: Pick<RunningAgent, 'pods' | 'endpoints'>,
-  tasks: Tasks,
-): Promise<AsyncDisposable> {
-  const attach = await createAttachUrls(scope, { socketPath: options.containerdSocket })
-  const handler = createStreamsHandler({ pods: agent.pods, tasks, attach, other: agent.endpoints })
+  handler: TunnelHandler,
+): AsyncDisposable {
   const own = childScope(scope, { part: 'tunnel' })
   const dial = { socketPath: options.tunnelSocket, tls: identity.tls, handler }
-  const tunnel = unlessPartitioned(own, join(options.rootDir, 'partitioned'), () => dialTunnel(own, dial))
-  return {
-    async [Symbol.asyncDispose]() {
-      await tunnel[Symbol.asyncDispose]()
-      attach[Symbol.dispose]()
-    },
-  }
+  return unlessPartitioned(own, join(options.rootDir, 'partitioned'), () => dialTunnel(own, dial))
 }
 
 /** Absent where the cluster has no Advanced Container Networking Services. */
@@ -227,6 +225,31 @@ function proxy(
   })
 }
 
+const METADATA_RETRY_MS = 5_000
+
+/** Absent where the machine is in no cloud. */
+async function metadata(scope: Scope, options: NodeOptions): Promise<void> {
+  const { instance, nodeAddress, nodeName: computerName, nodeImage } = options
+  if (instance === undefined) return
+  const socket = options.sockets.get(`${METADATA_ADDRESS}:${METADATA_PORT}`)
+  const diskBytes = instance.diskBytes ?? (await diskBytesOf(options.rootDir))
+  const own = childScope(scope, { part: 'instance-metadata' })
+  while (!scope.signal.aborted) {
+    try {
+      await serveInstanceMetadata(own, {
+        ...instance,
+        instance: { ...instance, computerName, nodeImage, diskBytes },
+        nodeAddress,
+        ...(socket === undefined ? {} : { fd: socket.tcp }),
+      })
+    } catch (error) {
+      // Pods go on without it.
+      own.log.error('the instance metadata is not served', { error })
+      await sleep(scope.clock, METADATA_RETRY_MS, scope.signal).catch(() => {})
+    }
+  }
+}
+
 async function dns(
   scope: Scope,
   parts: {
@@ -275,7 +298,7 @@ async function podDns(
   return { clusterDns: localDnsAddresses.kubeDns, resolvConfPaths: [path] }
 }
 
-async function diskBytes(path: string): Promise<number> {
+async function diskBytesOf(path: string): Promise<number> {
   const { blocks, bsize } = await statfs(path)
   return blocks * bsize
 }

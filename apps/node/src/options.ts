@@ -8,6 +8,7 @@ import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/
 import type { HandedSockets } from '@aksel/network/dns/listen'
 import { readKubeletConfig } from '@aksel/node/kubelet-config'
 import type { KubeletConfig, NodeSettings } from '@aksel/node/kubelet-config'
+import type { TunnelAddress } from '@aksel/runtime/tunnel'
 
 export interface NodeOptions {
   readonly nodeName: string
@@ -21,7 +22,7 @@ export interface NodeOptions {
   readonly podLogsDir: string
   readonly rootDir: string
   readonly cgroupRoot: string
-  readonly tunnelSocket: string
+  readonly tunnelSocket: string | TunnelAddress
   readonly clusterDns: string
   readonly clusterDomain: string
   /** The node's range for pods; empty where they have addresses of a subnet. */
@@ -52,6 +53,8 @@ export interface NodeOptions {
   readonly providerId?: string
   /** What its label will say, where its cloud gives it the label. */
   readonly zone?: string
+  /** What the machine tells of itself at 169.254.169.254; nothing where it is in no cloud. */
+  readonly instance?: InstanceOptions
   readonly disksDir: string
   /** A folder of the host's file system that the machine's own disk is an image on; absent where they are one. */
   readonly hostDir?: string
@@ -64,6 +67,18 @@ export interface NodeOptions {
   readonly sockets: ReadonlyMap<string, HandedSockets>
   /** How the node looks after itself; as AKS sets it where the file says nothing. */
   readonly settings: NodeSettings
+}
+
+export interface InstanceOptions {
+  readonly resourceId: string
+  readonly region: string
+  readonly zone?: string
+  readonly vmSize: string
+  readonly diskBytes?: number
+  readonly evictionPolicy?: 'Delete' | 'Deallocate'
+  readonly tags: Readonly<Record<string, string>>
+  readonly eventsFile: string
+  readonly isRestricted: boolean
 }
 
 export async function readOptions(
@@ -106,7 +121,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     podLogsDir: read.text('podLogsDir'),
     rootDir: read.text('rootDir'),
     cgroupRoot: read.text('cgroupRoot'),
-    tunnelSocket: read.text('tunnelSocket'),
+    tunnelSocket: tunnelOf(read),
     clusterDns: read.text('clusterDns'),
     clusterDomain: read.text('clusterDomain'),
     podCidr,
@@ -127,6 +142,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     nodeImage: read.text('nodeImage'),
     ...(read.field('providerId') === undefined ? {} : { providerId: read.text('providerId') }),
     ...(read.field('zone') === undefined ? {} : { zone: read.text('zone') }),
+    ...instanceOf(read),
     disksDir: read.text('disksDir'),
     ...(read.field('hostDir') === undefined ? {} : { hostDir: read.text('hostDir') }),
     ledgerDir: read.text('ledgerDir'),
@@ -142,6 +158,34 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
 function readSockets(text: string): ReadonlyMap<string, HandedSockets> {
   const rows = text.matchAll(/(\S+)=(\d+),(\d+)/g)
   return new Map(Array.from(rows, ([, place, udp, tcp]) => [place!, { udp: Number(udp), tcp: Number(tcp) }] as const))
+}
+
+/** An address stands before the socket, which is of no use on another host. */
+function tunnelOf(read: Reader): string | TunnelAddress {
+  if (read.field('tunnelAddress') === undefined) return read.text('tunnelSocket')
+  const [, host, port] = /^(.+):(\d+)$/.exec(read.text('tunnelAddress')) ?? []
+  if (host === undefined) throw read.error('tunnelAddress', 'expected an address and a port')
+  return { host, port: Number(port) }
+}
+
+function instanceOf(read: Reader): { readonly instance?: InstanceOptions } {
+  if (read.field('instance') === undefined) return {}
+  const own = read.record('instance')
+  const diskBytes = own.optionalNumber('diskBytes')
+  const policy = own.oneOf('evictionPolicy', ['Delete', 'Deallocate'] as const)
+  return {
+    instance: {
+      resourceId: own.text('resourceId'),
+      region: own.text('region'),
+      ...(own.field('zone') === undefined ? {} : { zone: own.text('zone') }),
+      vmSize: own.text('vmSize'),
+      ...(diskBytes === undefined ? {} : { diskBytes }),
+      ...(policy === undefined ? {} : { evictionPolicy: policy }),
+      tags: (own.field('tags') ?? {}) as InstanceOptions['tags'],
+      eventsFile: own.text('eventsFile'),
+      isRestricted: own.field('isRestricted') === true,
+    },
+  }
 }
 
 /** The field `kubelet` holds fields of a KubeletConfiguration. */

@@ -85,6 +85,8 @@ export interface ControlPlane extends AsyncDisposable {
 }
 
 const FABRIC_PORT = 443
+/** Where agents of other hosts dial: konnectivity's port. */
+export const TUNNEL_PORT = 8132
 
 /** No agent ever dials for a simulated node: whoever asks for its containers hears it at once. */
 const simulatedNodes: NodeConnector = {
@@ -104,7 +106,14 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const { record, access = () => openAccess } = options
   const { authority, serving } = record
   const pems = { certPem: serving.certificatePem, keyPem: serving.keyPem, caPem: authority.certificatePem }
-  const tunnel = started.use(await openTunnelServer(own, { socketPath: options.tunnelSocket, tls: pems }))
+  const { fabricAddress } = record.spec
+  const tunnel = started.use(
+    await openTunnelServer(own, {
+      socketPath: options.tunnelSocket,
+      tls: pems,
+      ...(fabricAddress === undefined ? {} : { address: { host: fabricAddress, port: TUNNEL_PORT } }),
+    }),
+  )
   const late: { scheduler?: Scheduler } = {}
   const debug = (path: string): unknown => (late.scheduler === undefined ? undefined : explained(late.scheduler, path))
   const server = started.use(await openServer(own, { ...options, debug }, tunnel))
@@ -121,9 +130,9 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
     claim: options.claim,
     admits: (ends) => admitsPublic(access(), ends),
   })
-  if (record.spec.fabricAddress !== undefined) {
+  if (fabricAddress !== undefined) {
     const admits = (ends: Connection): boolean => admitsFabric(access(), ends)
-    await server.listen({ host: record.spec.fabricAddress, port: FABRIC_PORT, tls: pems, admits })
+    await server.listen({ host: fabricAddress, port: FABRIC_PORT, tls: pems, admits })
   }
   const client = (user: User, fence?: Fence): Client =>
     createClient(server.transportFor(user, fence), { userAgent: userAgentOf(user) })

@@ -159,6 +159,11 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return record === undefined ? undefined : this.#statusOf(record)
   }
 
+  /** What it was made with. */
+  specOf(id: string): ControlPlaneSpec {
+    return this.#known(id).spec
+  }
+
   async stop(_scope: Scope, id: string): Promise<void> {
     const record = this.#known(id)
     await this.#save({ ...record, state: 'Stopped' })

@@ -2,9 +2,11 @@
 
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { servingApprover, servingApprovingController } from '@aksel/controllers/certificates/serving'
 import { cloudNodeController } from '@aksel/controllers/cloud-node/controller'
 import type { CloudInstances } from '@aksel/controllers/cloud-node/instances'
 import { nodeRepairController, remediator, type RepairableMachines } from '@aksel/controllers/node-repair/controller'
+import type { RepairPeriods } from '@aksel/controllers/node-repair/judge'
 import { systemAccount } from '@aksel/controllers/identities'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import type { Caches } from '@aksel/runtime/controller'
@@ -22,6 +24,8 @@ export interface MachinesOfClusters {
   readonly mayRepair: (clusterId: string, name: string) => Promise<boolean>
   /** Does the work while the cluster's machines are this server's, as often as that begins. Resolves when the scope ends. */
   readonly whileHere: (scope: Scope, clusterId: string, work: (scope: Scope) => Promise<void>) => Promise<void>
+  /** AKS's when absent. */
+  readonly repairPeriods?: RepairPeriods
 }
 
 export async function runMachineLoops(
@@ -41,10 +45,12 @@ export async function runMachineLoops(
       caches,
       instances: instancesOf(machines, id),
     }),
+    servingApprovingController({ client: client({ name: servingApprover, groups: ['system:authenticated'] }), caches }),
     nodeRepairController({
       client: client({ name: remediator, groups: ['system:authenticated'] }),
       caches,
       machines: repairsOf(machines, id),
+      ...(machines.repairPeriods === undefined ? {} : { periods: machines.repairPeriods }),
     }),
   ]
   await runControllers(scope, { caches, controllers })

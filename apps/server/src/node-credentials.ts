@@ -1,11 +1,9 @@
 // How machines prove themselves the first time: by a token of the cluster's that is good for a day, and for asking for a node's
 // certificate. Machines of one cluster share it while it is good.
 
-import { secrets } from '@aksel/api/resources'
-import { nameSuffix } from '@aksel/base/ids'
-import { formatTime } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
+import { makeToken, type BootstrapToken } from '@aksel/controllers/bootstrap-token/make-token'
 import type { NodeCredentials } from '@aksel/provider/cluster-engine'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import type { ClusterRecord } from './cluster-record.ts'
@@ -13,14 +11,6 @@ import type { ClusterRecord } from './cluster-record.ts'
 const TOKEN_MS = 24 * 3_600_000
 /** A machine has at least so long to use the one it was given. */
 const LEFT_MS = 12 * 3_600_000
-
-interface BootstrapToken {
-  readonly token: string
-  readonly expiresMs: number
-}
-
-/** Bound to what a node needs before it is one. */
-export const bootstrappersGroup = 'system:bootstrappers:aksel:nodes'
 
 export class BootstrapTokens {
   /** By cluster. */
@@ -56,30 +46,4 @@ export class BootstrapTokens {
     making.catch(() => this.#given.delete(clusterId))
     return making
   }
-}
-
-/** Writes a bootstrap token's Secret; the token cleaner takes it away when it has ended. */
-export async function makeToken(
-  scope: Scope,
-  client: Client,
-  wish: { readonly description: string; readonly durationMs: number },
-): Promise<BootstrapToken> {
-  const [id, secret] = [nameSuffix(scope.random, 6), nameSuffix(scope.random, 16)]
-  const expiresMs = scope.clock.now() + wish.durationMs
-  const fields = {
-    'token-id': id,
-    'token-secret': secret,
-    expiration: formatTime(expiresMs),
-    'usage-bootstrap-authentication': 'true',
-    'auth-extra-groups': bootstrappersGroup,
-    description: wish.description,
-  }
-  await client.create(secrets, {
-    metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
-    type: 'bootstrap.kubernetes.io/token',
-    data: Object.fromEntries(
-      Object.entries(fields).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
-    ),
-  })
-  return { token: `${id}.${secret}`, expiresMs }
 }

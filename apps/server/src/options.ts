@@ -1,5 +1,6 @@
 // The server's options: flags and environment, read once into an object that nothing changes.
 
+import type { RepairPeriods } from '@aksel/controllers/node-repair/judge'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly switches: ApiSwitches
   readonly apiServer: ApiServerFlags
   readonly auditLog: AuditLogLimits
+  /** Of node auto-repair; AKS's when absent. Set by AKSEL_DEBUG_REPAIR_SECONDS alone. */
+  readonly repairPeriods?: RepairPeriods
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -84,8 +87,18 @@ export function readServerOptions(
       ...(values['audit-webhook-truncate-enabled'] === true ? { auditWebhookTruncate: true } : {}),
     },
     auditLog: auditLogOf(values),
+    ...repairPeriodsOf(environment['AKSEL_DEBUG_REPAIR_SECONDS']),
     environment,
   }
+}
+
+/** `5,60`: seconds that a node is sick before its first repair, and between two. For rehearsals and tests: AKS has 600 and 300. */
+function repairPeriodsOf(text: string | undefined): { readonly repairPeriods?: RepairPeriods } {
+  if (text === undefined) return {}
+  const [, unhealthy, helps] = /^(\d+),(\d+)$/.exec(text) ?? []
+  if (unhealthy === undefined)
+    throw new Error(`AKSEL_DEBUG_REPAIR_SECONDS is "${text}": two numbers are wanted, as in "600,300"`)
+  return { repairPeriods: { unhealthyMs: Number(unhealthy) * 1000, helpsMs: Number(helps) * 1000 } }
 }
 
 function path<Key extends string>(key: Key, value: string | undefined): { readonly [K in Key]?: string } {

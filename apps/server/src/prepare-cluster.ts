@@ -13,6 +13,7 @@ import {
 } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
 import { isReason } from '@aksel/base/errors'
+import type { ConfigMap } from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { kubeDnsObjects } from '@aksel/network/dns/kube-dns'
@@ -20,7 +21,9 @@ import { builtInCsiDrivers, builtInStorageClasses } from '@aksel/storage/storage
 import { flowLogAccess, flowLogDefinitions } from '@aksel/network/flows/objects'
 import { policyAgentObjects } from '@aksel/network/policy/policy-agent'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
+import { TUNNEL_PORT } from './control-plane.ts'
 import type { EmbeddedEngine } from './embedded-engine.ts'
+import { joinObjects } from './join-objects.ts'
 
 export interface NewCluster {
   readonly id: string
@@ -34,6 +37,7 @@ export interface NewCluster {
 /** Idempotent: what is there already, changed by its owner or not, is left as it is. */
 export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, cluster: NewCluster): Promise<void> {
   await engine.useVirtualNetwork(cluster.id, cluster.virtualNetworkId)
+  await prepareJoining(engine, cluster)
   const kubernetesVersion = engine.status(cluster.id)!.kubernetesVersion
   const dns = kubeDnsObjects({ address: cluster.dnsServiceIp, clusterDomain: 'cluster.local' })
   const agent = cluster.networkPolicy === undefined ? undefined : policyAgentObjects(cluster.networkPolicy)
@@ -52,6 +56,41 @@ export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, clus
     ...dns.configMaps.map((object) => create(cluster.client, configMaps, object)),
     ...builtInStorageClasses({ kubernetesVersion }).map((object) => create(cluster.client, storageClasses, object)),
   ])
+}
+
+/** Other hosts read what is true now: keys are rotated. */
+async function prepareJoining(engine: EmbeddedEngine, { id, client, networkPolicy }: NewCluster): Promise<void> {
+  const { nodeUrl, certificateAuthority: authority } = engine.status(id)!
+  const { fabricAddress, podCidr, serviceCidr, dnsServiceIp } = engine.specOf(id)
+  const objects = joinObjects({
+    nodeUrl,
+    authority,
+    ...(fabricAddress === undefined ? {} : { tunnelAddress: `${fabricAddress}:${TUNNEL_PORT}` }),
+    clusterDns: dnsServiceIp,
+    clusterDomain: 'cluster.local',
+    serviceCidr,
+    ...(podCidr === undefined ? {} : { podCidr }),
+    ...(networkPolicy === undefined ? {} : { networkPolicy }),
+  })
+  await Promise.all([
+    ...objects.roles.map((object) => create(client, roles, object)),
+    ...objects.roleBindings.map((object) => create(client, roleBindings, object)),
+    create(client, clusterRoles, objects.clusterRole),
+    create(client, clusterRoleBindings, objects.clusterRoleBinding),
+    ...objects.configMaps.map((object) => put(client, object)),
+  ])
+}
+
+async function put(client: Client, object: ConfigMap): Promise<void> {
+  try {
+    await client.create(configMaps, object)
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error
+    // Signatures beside it are the signer's.
+    const body = { data: object.data }
+    const { namespace, name } = object.metadata
+    await client.patch(configMaps, { namespace: namespace!, name }, { kind: 'merge', body })
+  }
 }
 
 async function create<T extends KubernetesObject>(client: Client, type: ResourceType<T>, object: T): Promise<void> {

@@ -57,6 +57,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       turns: new Turns(),
       machines: {
         providers: () => late.providers,
+        ...(options.repairPeriods === undefined ? {} : { repairPeriods: options.repairPeriods }),
         mayRepair: async (id, name) => (await late.frontDoor?.mayRepair(id, name)) ?? false,
         whileHere: async (own, id, work) => {
           const frontDoor = await Promise.race([opened.promise, ended(own.signal)])

@@ -82,6 +82,7 @@ export function machineSpec(parts: {
     ...osDiskOf(pool),
     ...(machine.zone === undefined ? {} : { zone: machine.zone }),
     cloud: { resourceId: scaleSetInstanceId(cluster, pool, machine), region: cluster.location },
+    ...spotOf(pool),
     nodeImage: versions.image,
     maxPods: pool.properties.maxPods,
     labels: { ...nodeLabels({ cluster, pool, machine, subnetId }), ...machine.labels },
@@ -103,6 +104,7 @@ export function machineSpec(parts: {
       nonMasqueradeCidrs: podNetwork.kind === 'subnet' || podCidr === undefined ? networkPrefixes : [podCidr],
       ...(networkPolicy === undefined ? {} : { networkPolicy }),
       ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
+      ...(cluster.properties.networkProfile['podLinkLocalAccess'] === 'None' ? { isMetadataRestricted: true } : {}),
     },
   }
 }
@@ -128,6 +130,12 @@ export function scaleSetInstanceId(
 
 const virtualMachineType = 'Microsoft.Compute/virtualMachines'
 const scaleSetType = 'Microsoft.Compute/virtualMachineScaleSets'
+
+function spotOf({ properties }: PoolRecord): Pick<MachineSpec, 'spot'> {
+  if (properties['scaleSetPriority'] !== 'Spot') return {}
+  const isKept = properties['scaleSetEvictionPolicy'] === 'Deallocate'
+  return { spot: { evictionPolicy: isKept ? 'Deallocate' : 'Delete' } }
+}
 
 /** Who enforces NetworkPolicies in this cluster; nobody where the profile says none. */
 export function policyEngineOf(cluster: ClusterRecord): NetworkPolicyEngine | undefined {

@@ -89,6 +89,20 @@ test("a cluster stands in the user's own network, beside others, and leaves it a
   assert.equal((await opened.call('DELETE', subnetId('nodes'))).status, 202)
 })
 
+test('pods are kept from the metadata of machines where the profile says so, from the beginning', async () => {
+  await using opened = await withNetworks()
+  const isRestricted = async (name: string, network: object): Promise<boolean | undefined> =>
+    (await ordered(opened, { name, network })).find(({ clusterId }) => clusterId.endsWith(name))?.boot
+      .isMetadataRestricted
+  assert.equal(await isRestricted('c1', { podLinkLocalAccess: 'None' }), true)
+  assert.equal(await isRestricted('c2', { podLinkLocalAccess: 'IMDS', podCidr: '10.245.0.0/16' }), undefined)
+  const wrong = await create(opened, { name: 'c3', network: { podLinkLocalAccess: 'Some', podCidr: '10.246.0.0/16' } })
+  assert.match(`${wrong.status} ${wrong.text}`, /^400 .*podLinkLocalAccess/)
+  const properties = { dnsPrefix: 'c1', networkProfile: { podLinkLocalAccess: 'IMDS' } }
+  const changed = await opened.call('PUT', clusterPath('c1'), { body: { location: 'eastus', properties } })
+  assert.match(`${changed.status} ${changed.text}`, /^400 .*podLinkLocalAccess/)
+})
+
 test('each model orders pods and addresses as AKS documents it', async () => {
   const of = async (wish: Wish): Promise<readonly unknown[]> => {
     await using opened = await withNetworks()

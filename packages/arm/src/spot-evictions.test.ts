@@ -70,6 +70,8 @@ test('a price above what a pool pays evicts its machines after their notice, and
       const pool = (await world.pools()).find(({ name }) => name === 'cheap')!
       assert.equal(pool.properties.count, 0)
       assert.deepEqual([told(world, 'PreemptScheduled'), told(world, 'Evicted')], [2, 2])
+      const announced = [...world.machines.announced.values()].flatMap(({ events: all }) => all.map(({ type }) => type))
+      assert.deepEqual(announced, ['Preempt', 'Preempt'], 'whoever runs there reads it at the metadata service')
       assertEnded(await world.operations())
     },
   )

@@ -15,6 +15,8 @@ export type HostObject =
   | { readonly kind: 'nft-table'; readonly family: 'ip' | 'ip6' | 'inet'; readonly name: string }
   /** A route in the host's own namespace. */
   | { readonly kind: 'route'; readonly destination: string }
+  /** An address in the host's own namespace: `10.0.0.10/32` on `lo`. */
+  | { readonly kind: 'address'; readonly address: string; readonly device: string }
   /** Every mount at or below the path. */
   | { readonly kind: 'mounts'; readonly path: string }
   /** Every loop device whose backing file lies at or below the path. */

@@ -70,6 +70,8 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
           object.destination,
         ]),
       )
+    case 'address':
+      return unlessMissing(runner(scope, ['ip', 'address', 'delete', object.address, 'dev', object.device]))
     case 'mounts':
       return unmountBelow(scope, runner, object.path)
     case 'loop-devices':
@@ -88,7 +90,8 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
 }
 
 /** The words of ip and nft for "there is no such thing", which is what an undo wants. */
-const missingWords = /Cannot find device|No such process|No such file or directory|does not exist|No such device/
+const missingWords =
+  /Cannot find device|Address not found|Cannot assign requested address|No such process|No such file or directory|does not exist|No such device/
 
 async function unlessMissing(work: Promise<unknown>): Promise<void> {
   try {

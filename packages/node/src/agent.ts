@@ -106,7 +106,8 @@ export interface RunningAgent {
   readonly ended: Promise<void>
 }
 
-const KUBELET_PORT = 10250
+/** Where the node answers for itself. */
+export const KUBELET_PORT = 10250
 
 /** Begins; registration, pods and heartbeat go on until the scope aborts. */
 export async function runAgent(scope: Scope, options: AgentOptions): Promise<RunningAgent> {
@@ -227,7 +228,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   registered.catch(() => {})
   return {
     pods: podLookup(host, pods),
-    endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods)),
+    endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods), options.nodeName),
     namespaceOf: (address) => living().find(({ pod }) => hasAddress(pod, address))?.pod.metadata.namespace,
     registered,
     cleaned: pods.cleaned,

@@ -4,6 +4,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { CloudInstance } from './cloud-instance.ts'
 import type { LocalDnsConfig } from './local-dns.ts'
 import type { MachineOrder, OrderOptions } from './machine-orders.ts'
+import type { ScheduledEvents } from './scheduled-events.ts'
 
 export interface MachineSpec {
   /** Unique per cluster: the node's name, `aks-nodepool1-12345678-vmss000000`. */
@@ -22,6 +23,8 @@ export interface MachineSpec {
     readonly resourceId: string
     readonly region: string
   }
+  /** It is evicted when its price or its capacity says so. */
+  readonly spot?: { readonly evictionPolicy: 'Delete' | 'Deallocate' }
   /** `AKSUbuntu-2204gen2containerd-202611.01.0`: what the node reports as its image. */
   readonly nodeImage: string
   readonly maxPods: number
@@ -59,6 +62,8 @@ export interface BootData {
   readonly kubernetesVersion: string
   readonly nodeUrl: string
   readonly tunnelSocket: string
+  /** `100.65.0.1:8132`: the tunnel's end for machines on other hosts. Absent: the socket. */
+  readonly tunnelAddress?: string
   readonly clusterDns: string
   readonly clusterDomain: string
   readonly serviceCidr: string
@@ -68,6 +73,8 @@ export interface BootData {
   readonly nonMasqueradeCidrs?: readonly string[]
   /** Who enforces NetworkPolicies on the machine; nobody when absent. */
   readonly networkPolicy?: NetworkPolicyEngine
+  /** Pods with a network of their own are not told what the machine is. */
+  readonly isMetadataRestricted?: boolean
   /** The machine can show and write down its flows. */
   readonly flowLogs?: boolean
 }
@@ -111,6 +118,8 @@ export interface MachineProvider {
     order: MachineOrder,
     options: OrderOptions,
   ): Promise<Machine>
+  /** Tells whoever runs on the machine what is about to happen to it. Absent where nobody could ask. */
+  announce?(machine: { readonly clusterId: string; readonly name: string }, events: ScheduledEvents): Promise<void>
 }
 
 /** Called once the machine's address is known; the engine signs for it. */

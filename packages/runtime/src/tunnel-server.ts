@@ -4,18 +4,20 @@
 import { chmod, rm } from 'node:fs/promises'
 import { connect as connectHttp2, constants } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
-import { connect as connectNet } from 'node:net'
+import { connect as connectNet, type ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer } from 'node:tls'
 import type { Server, TLSSocket } from 'node:tls'
 import type { X509Certificate } from 'node:crypto'
 import type { Scope } from '@aksel/base/scope'
 import { keepAlive } from './http2-keep-alive.ts'
-import type { TunnelTls } from './tunnel.ts'
+import type { TunnelAddress, TunnelTls } from './tunnel.ts'
 
 export interface TunnelServerOptions {
   /** Linux allows 107 bytes. */
   readonly socketPath: string
+  /** Where agents of other hosts dial; nowhere when absent. Whoever has no certificate of a node is hung up on. */
+  readonly address?: TunnelAddress
   readonly tls: TunnelTls
   /** How long a request waits for a node that is not connected, milliseconds; 5 s when absent. */
   readonly waitMs?: number
@@ -52,37 +54,49 @@ const NODE_PREFIX = 'system:node:'
 export async function openTunnelServer(scope: Scope, options: TunnelServerOptions): Promise<TunnelServer> {
   await removeStaleSocket(options.socketPath)
   const { certPem, keyPem, caPem } = options.tls
-  const listener = createServer({
-    cert: certPem,
-    key: keyPem,
-    ca: caPem,
-    requestCert: true,
-    rejectUnauthorized: true,
-    ALPNProtocols: ['h2'],
-  })
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject)
-    listener.listen({ path: options.socketPath }, resolve)
-  })
-  await chmod(options.socketPath, 0o600)
-  return new Tunnels(scope, listener, options.waitMs ?? WAIT_MS)
+  const listening = async (place: ListenOptions): Promise<Server> => {
+    const listener = createServer({
+      cert: certPem,
+      key: keyPem,
+      ca: caPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+    })
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject)
+      listener.listen(place, resolve)
+    })
+    return listener
+  }
+  const listeners = [await listening({ path: options.socketPath })]
+  try {
+    await chmod(options.socketPath, 0o600)
+    if (options.address !== undefined) listeners.push(await listening({ ...options.address }))
+  } catch (error) {
+    for (const listener of listeners) listener.close()
+    throw error
+  }
+  return new Tunnels(scope, listeners, options.waitMs ?? WAIT_MS)
 }
 
 class Tunnels implements TunnelServer {
   readonly connector = { open: (nodeName: string, request: TunnelRequest) => this.#open(nodeName, request) }
   readonly #scope: Scope
-  readonly #listener: Server
+  readonly #listeners: readonly Server[]
   readonly #waitMs: number
   readonly #sessions = new Map<string, ClientHttp2Session>()
   readonly #waiters = new Map<string, Set<(session: ClientHttp2Session) => void>>()
   readonly #sockets = new Set<TLSSocket>()
 
-  constructor(scope: Scope, listener: Server, waitMs: number) {
+  constructor(scope: Scope, listeners: readonly Server[], waitMs: number) {
     this.#scope = scope
-    this.#listener = listener
+    this.#listeners = listeners
     this.#waitMs = waitMs
-    listener.on('secureConnection', (socket) => this.#accept(socket))
-    listener.on('tlsClientError', (error) => scope.log.warn('tunnel refused', { error: error.message }))
+    for (const listener of listeners) {
+      listener.on('secureConnection', (socket) => this.#accept(socket))
+      listener.on('tlsClientError', (error) => scope.log.warn('tunnel refused', { error: error.message }))
+    }
   }
 
   connectedNodes(): readonly string[] {
@@ -90,7 +104,9 @@ class Tunnels implements TunnelServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()))
+    const closed = Promise.all(
+      this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve()))),
+    )
     for (const session of this.#sessions.values()) session.destroy()
     for (const socket of this.#sockets) socket.destroy()
     await closed

@@ -41,8 +41,14 @@ export interface TunnelCall {
  */
 export type TunnelHandler = (scope: Scope, call: TunnelCall) => Promise<void>
 
+export interface TunnelAddress {
+  readonly host: string
+  readonly port: number
+}
+
 export interface DialOptions {
-  readonly socketPath: string
+  /** A Unix socket on the server's own host, or where the server listens for agents of other hosts. */
+  readonly socketPath: string | TunnelAddress
   /** Asked for every connection where it is a function: certificates are renewed. */
   readonly tls: TunnelTls | (() => TunnelTls)
   /** A name that the server's certificate must carry; `kubernetes` when absent. */
@@ -62,7 +68,7 @@ const WINDOW_BYTES = 8 * 1024 * 1024
 /** Dials again, with back-off, until the scope ends or the tunnel is disposed. */
 export function dialTunnel(scope: Scope, options: DialOptions): DialedTunnel {
   const controller = new AbortController()
-  const inner = childScope(scope, { tunnel: options.socketPath }, controller.signal)
+  const inner = childScope(scope, { tunnel: nameOf(options.socketPath) }, controller.signal)
   const first = Promise.withResolvers<void>()
   const running = dialForever(inner, options, first.resolve)
   return {
@@ -72,6 +78,10 @@ export function dialTunnel(scope: Scope, options: DialOptions): DialedTunnel {
       await running
     },
   }
+}
+
+function nameOf(place: string | TunnelAddress): string {
+  return typeof place === 'string' ? place : `${place.host}:${place.port}`
 }
 
 async function dialForever(scope: Scope, options: DialOptions, onConnected: () => void): Promise<void> {
@@ -97,7 +107,7 @@ function dial(scope: Scope, options: DialOptions): Promise<TLSSocket> {
   const { certPem, keyPem, caPem } = typeof options.tls === 'function' ? options.tls() : options.tls
   return new Promise((resolve, reject) => {
     const socket = connectTls({
-      path: options.socketPath,
+      ...(typeof options.socketPath === 'string' ? { path: options.socketPath } : options.socketPath),
       cert: certPem,
       key: keyPem,
       ca: caPem,

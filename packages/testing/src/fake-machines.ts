@@ -6,6 +6,7 @@ import { formatTime } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import { holdsDown, type MachineOrder } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
+import type { ScheduledEvents } from '@aksel/provider/scheduled-events'
 import type { FakeClusterEngine } from './fake-cluster-engine.ts'
 import { interfered, type Interference } from './interference.ts'
 
@@ -21,6 +22,8 @@ export interface FakeMachinesOptions {
 export class FakeMachines implements MachineProvider {
   readonly kind: MachineProvider['kind']
   readonly specs = new Map<string, MachineSpec>()
+  /** What was told of machines, by name. */
+  readonly announced = new Map<string, ScheduledEvents>()
   readonly #machines = new Map<string, Machine>()
   readonly #options: FakeMachinesOptions
   #addresses = 3
@@ -48,6 +51,12 @@ export class FakeMachines implements MachineProvider {
     return this.#interfered(`start ${name}`, () => {
       const key = `${clusterId}/${name}`
       return this.#run(scope, key, this.specs.get(key)!, this.#known(key))
+    })
+  }
+
+  announce({ name }: { readonly name: string }, events: ScheduledEvents): Promise<void> {
+    return this.#interfered(`announce ${name}`, () => {
+      this.announced.set(name, events)
     })
   }
 

@@ -62,7 +62,7 @@ async function stopServer(scope: Scope, dataDir: string): Promise<void> {
 }
 
 /** First every process, then what agents made (their ledgers lie in the machines' folders), then the rest and the folders. */
-async function undoHost(scope: Scope, dataDir: string, request: { readonly purge: boolean }): Promise<void> {
+export async function undoHost(scope: Scope, dataDir: string, request: { readonly purge: boolean }): Promise<void> {
   const own = join(dataDir, 'ledger')
   const agents = machineLedgers(dataDir)
   if (![own, ...agents].some((path) => existsSync(path))) return

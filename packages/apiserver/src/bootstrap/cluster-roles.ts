@@ -165,6 +165,14 @@ export const clusterRoles: Readonly<Record<string, PolicyRole>> = {
       'create,update,patch: core,events.k8s.io: events',
     ],
   },
+  'kubelet-serving-approver': {
+    rules: [
+      'get,list,watch: certificates.k8s.io: certificatesigningrequests',
+      'update: certificates.k8s.io: certificatesigningrequests/approval',
+      'approve: certificates.k8s.io: signers [names kubernetes.io/kubelet-serving]',
+      'get,list,watch: core: nodes',
+    ],
+  },
   'aks-remediator': {
     rules: ['get,list,watch,patch: core: nodes', 'create,update,patch: core,events.k8s.io: events'],
   },

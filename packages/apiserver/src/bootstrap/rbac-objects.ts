@@ -46,6 +46,7 @@ const clusterBindings: readonly (readonly [binding: string, subjects: readonly S
   // As on AKS: it tells nodes what their machines are.
   ['cloud-node-manager', [account('cloud-node-manager')]],
   ['aks-remediator', [user('aks-remediator')]],
+  ['kubelet-serving-approver', [user('kubelet-serving-approver')]],
   // A machine asks for its node's certificate by a token, a node for its next one by the last; nobody has to approve either.
   ['aksel:kubelet-bootstrap', [groupOf(bootstrappers)], 'system:node-bootstrapper'],
   [

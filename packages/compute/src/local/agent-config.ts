@@ -1,10 +1,9 @@
 // What the node agent of a machine is told: who it is, what it has, where its things are.
 
 import { instanceOf, registrationTaints } from '@aksel/provider/cloud-instance'
-import type { Attachment } from '@aksel/provider/fabric'
 import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
-import type { MachinePaths } from './machine-files.ts'
+import type { MachinePaths, MachinePlace } from './machine-files.ts'
 
 /** The content of `agent.json`; apps/node parses it. */
 export interface AgentConfig {
@@ -16,6 +15,8 @@ export interface AgentConfig {
   readonly rootDir: string
   readonly cgroupRoot: string
   readonly tunnelSocket: string
+  /** `100.65.0.1:8132`, in the socket's place where the server is on another host. */
+  readonly tunnelAddress?: string
   readonly bootstrapKubeconfigPath: string
   readonly pkiDir: string
   readonly clusterDns: string
@@ -40,6 +41,8 @@ export interface AgentConfig {
   readonly nodeImage: string
   /** Absent where the cloud tells: the zone that services prefer. */
   readonly zone?: string
+  /** What the machine tells of itself; absent where it is in no cloud. */
+  readonly instance?: InstanceConfig
   readonly disksDir: string
   /** A folder of the host's file system that the machine's disk is an image on; absent where they are one. */
   readonly hostDir?: string
@@ -48,6 +51,45 @@ export interface AgentConfig {
   readonly simulated: false
   /** Fields of a KubeletConfiguration. */
   readonly kubelet: Readonly<Record<string, unknown>>
+}
+
+export interface InstanceConfig {
+  readonly resourceId: string
+  readonly region: string
+  /** `1`. */
+  readonly zone?: string
+  readonly vmSize: string
+  /** Absent where the machine's files lie on its host's disk. */
+  readonly diskBytes?: number
+  /** Of a spot machine. */
+  readonly evictionPolicy?: 'Delete' | 'Deallocate'
+  readonly tags: Readonly<Record<string, string>>
+  readonly eventsFile: string
+  /** Pods with a network of their own are not told. */
+  readonly isRestricted: boolean
+}
+
+function instanceConfig(
+  { cloud, spot, osDiskBytes, zone, vmSize, labels, boot }: MachineSpec,
+  eventsFile: string,
+): InstanceConfig | undefined {
+  if (cloud === undefined) return undefined
+  const isRestricted = boot.isMetadataRestricted === true
+  const { agentpool } = labels
+  return {
+    ...cloud,
+    ...(zone === undefined ? {} : { zone }),
+    vmSize,
+    ...spot,
+    ...(osDiskBytes === undefined ? {} : { diskBytes: osDiskBytes }),
+    tags: {
+      'aks-managed-enable-imds-restriction': String(isRestricted),
+      'aks-managed-orchestrator': `Kubernetes:${boot.kubernetesVersion}`,
+      ...(agentpool === undefined ? {} : { 'aks-managed-poolName': agentpool }),
+    },
+    eventsFile,
+    isRestricted,
+  }
 }
 
 /**
@@ -66,11 +108,12 @@ const onSharedDisk = {
 export function agentConfig(request: {
   readonly paths: MachinePaths
   readonly spec: MachineSpec
-  readonly attachment: Attachment
+  readonly attachment: MachinePlace
   readonly disksDirectory: string
 }): AgentConfig {
   const { paths, spec, attachment } = request
   const zone = instanceOf(spec, 'Running')?.zone
+  const instance = instanceConfig(spec, paths.events)
   return {
     nodeName: spec.name,
     kubeconfigPath: paths.kubeconfig,
@@ -79,6 +122,7 @@ export function agentConfig(request: {
     rootDir: paths.agentRoot,
     cgroupRoot: paths.cgroup,
     tunnelSocket: spec.boot.tunnelSocket,
+    ...(spec.boot.tunnelAddress === undefined ? {} : { tunnelAddress: spec.boot.tunnelAddress }),
     bootstrapKubeconfigPath: paths.bootstrapKubeconfig,
     pkiDir: paths.pki,
     clusterDns: spec.boot.clusterDns,
@@ -98,6 +142,7 @@ export function agentConfig(request: {
     capacity: { cpuMilli: spec.vcpus * 1000, memoryBytes: spec.memoryBytes },
     kubernetesVersion: spec.boot.kubernetesVersion,
     nodeImage: spec.nodeImage,
+    ...(instance === undefined ? {} : { instance }),
     disksDir: request.disksDirectory,
     ...(paths.hasDisk ? { hostDir: paths.root } : {}),
     ledgerDir: paths.agentLedger,

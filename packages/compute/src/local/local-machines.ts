@@ -7,6 +7,8 @@ import { instanceOf } from '@aksel/provider/cloud-instance'
 import type { Attachment, Fabric } from '@aksel/provider/fabric'
 import { holdsDown, MachineOrderError, type MachineOrder, type OrderOptions } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
+import type { ScheduledEvents } from '@aksel/provider/scheduled-events'
+import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Ledger } from '@aksel/host/ledger'
 import { emptyDisk, fillDisk, fillMemory, heal, partition, slow } from './machine-faults.ts'
 import { hostHasDisks } from './machine-disk.ts'
@@ -114,6 +116,15 @@ class LocalMachines implements MachineProvider {
     })
   }
 
+  async announce(
+    { clusterId, name }: { readonly clusterId: string; readonly name: string },
+    events: ScheduledEvents,
+  ): Promise<void> {
+    const { events: file } = this.#pathsOf(clusterId, name)
+    if (events.events.length === 0) return rm(file, { force: true })
+    await writeDurableFile(file, JSON.stringify(events))
+  }
+
   async #boot(scope: Scope, paths: MachinePaths, record: MachineRecord, order: MachineOrder): Promise<Machine> {
     const { heldBy: _, ...free } = record
     if (order === 'boot') return this.#bringUp(scope, paths, free)
@@ -128,6 +139,8 @@ class LocalMachines implements MachineProvider {
     const held = await this.#save(paths, { ...record, heldBy: order })
     if (order !== 'kill') await this.#options.programs.shutDown(scope, paths)
     await this.#down(scope, paths, record)
+    // What was to happen has happened.
+    await rm(paths.events, { force: true })
     return machineOf(await this.#save(paths, { ...held, state: 'Stopped' }))
   }
 

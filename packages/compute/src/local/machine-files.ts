@@ -16,6 +16,11 @@ export interface MachineRecord {
   readonly heldBy?: MachineOrder
 }
 
+/** Where the machine stands in a network. A host that joined has no namespace of its own: it is its own machine. */
+export type MachinePlace = Pick<Attachment, 'address' | 'podAddresses' | 'podSubnetPrefix'> & {
+  readonly networkNamespace?: string
+}
+
 /** Every path of a machine, below `DATA/machines/<key>`. Sockets live in a short folder: their paths may have 107 bytes. */
 export interface MachinePaths {
   readonly key: string
@@ -32,6 +37,8 @@ export interface MachinePaths {
   readonly pki: string
   readonly agentConfig: string
   readonly agentLog: string
+  /** What is about to happen to the machine. */
+  readonly events: string
   readonly agentRoot: string
   readonly agentLedger: string
   readonly podLogs: string
@@ -67,6 +74,7 @@ export function machinePaths(
     pki: join(root, 'pki'),
     agentConfig: join(root, 'agent.json'),
     agentLog: join(root, 'agent.log'),
+    events: join(root, 'scheduled-events.json'),
     agentRoot: join(system, 'kubelet'),
     agentLedger: join(root, 'ledger'),
     podLogs: join(system, 'pod-logs'),

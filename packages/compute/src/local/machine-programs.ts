@@ -13,13 +13,13 @@ import { findSandboxRuntime } from '@aksel/host/sandboxing/sandbox-runtime'
 import { startProcess } from '@aksel/host/process-start'
 import { undoEntry } from '@aksel/host/undo'
 import { connect } from 'node:net'
-import type { Attachment } from '@aksel/provider/fabric'
+import { METADATA_ADDRESS, METADATA_PORT } from '@aksel/provider/instance-metadata'
 import { localDnsAddresses } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { agentConfig } from './agent-config.ts'
 import { changeBelow } from './folder-change.ts'
 import { mountDisk, removeDisk } from './machine-disk.ts'
-import type { MachinePaths } from './machine-files.ts'
+import type { MachinePaths, MachinePlace } from './machine-files.ts'
 import { recordOnce } from './record-once.ts'
 import { shutDown } from './shut-down.ts'
 import { supervisedArgv, type SupervisedProgram } from './supervise.ts'
@@ -27,7 +27,7 @@ import { supervisedArgv, type SupervisedProgram } from './supervise.ts'
 export interface PreparedMachine {
   readonly paths: MachinePaths
   readonly spec: MachineSpec
-  readonly attachment: Attachment
+  readonly attachment: MachinePlace
 }
 
 export interface MachineCredentials {
@@ -139,6 +139,8 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   await makeCgroup({ ledger: options.ledger, owner, path: `${paths.cgroup}/system` })
   await ensureRunning(scope, options, machine, {
     argv: ['containerd', '--config', paths.containerdConfig, '--log-level', 'warn'],
+    // Pods on the host's network have its name: the machine's, not that of the host below.
+    hostName: spec.name,
     pidPath: `${paths.root}/containerd.pid`,
     restartDelaySeconds: 0.2,
   })
@@ -156,7 +158,10 @@ async function start(scope: Scope, options: MachineProgramsOptions, machine: Pre
   await ensureRunning(scope, options, machine, {
     argv: [...options.agentArgv, '--config', paths.agentConfig],
     environment: options.agentEnvironment,
-    sockets: [{ address: spec.boot.clusterDns, port: DNS_PORT }],
+    sockets: [
+      { address: spec.boot.clusterDns, port: DNS_PORT },
+      ...(spec.cloud === undefined ? [] : [{ address: METADATA_ADDRESS, port: METADATA_PORT }]),
+    ],
     pidPath: `${paths.root}/agent.pid`,
     restartDelaySeconds: 0.2,
   })

@@ -24,3 +24,9 @@ test('supervisedArgv() opens sockets before the loop, and tells the program thei
   assert.deepEqual([argv[2], argv.slice(5, 10)], ['perl', ['20', '1', '10.0.0.10', '53', '/bin/sh']])
   assert.match(argv.at(-1)!, /export AKSEL_SOCKETS='?10\.0\.0\.10:53=20,21/)
 })
+
+test('supervisedArgv() gives a program a host name of its own, and leaves a joined host its network', () => {
+  const argv = supervisedArgv({ argv: ['prog'], restartDelaySeconds: 1, pidPath: '/p', hostName: 'node-1' }, undefined)
+  assert.deepEqual(argv.slice(0, 4), ['unshare', '--uts', '/bin/sh', '-c'])
+  assert.match(argv.at(-1)!, /^echo node-1 > \/proc\/sys\/kernel\/hostname\n/)
+})

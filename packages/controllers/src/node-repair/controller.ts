@@ -8,7 +8,7 @@ import { again, done } from '@aksel/runtime/controller'
 import type { Controller, Outcome, Source } from '@aksel/runtime/controller'
 import type { LoopParts } from '../parts.ts'
 import { tell } from '../pod-control.ts'
-import { historyAnnotation, historyText, judgeRepair, type Repair } from './judge.ts'
+import { historyAnnotation, historyText, judgeRepair, type Repair, type RepairPeriods } from './judge.ts'
 
 export interface RepairableMachines {
   /** False for a machine that is off by order, goes, is being upgraded, or is none of ours. */
@@ -19,6 +19,8 @@ export interface RepairableMachines {
 
 export interface NodeRepairParts extends LoopParts {
   readonly machines: RepairableMachines
+  /** AKS's when absent. */
+  readonly periods?: RepairPeriods
 }
 
 export const remediator = 'aks-remediator'
@@ -43,7 +45,7 @@ export function nodeRepairController(parts: NodeRepairParts): Controller {
 
 async function reconcile(scope: Scope, parts: NodeRepairParts, node: Node): Promise<Outcome> {
   const { name } = node.metadata
-  const verdict = judgeRepair(node, scope.clock.now())
+  const verdict = judgeRepair(node, scope.clock.now(), parts.periods)
   switch (verdict.kind) {
     case 'healthy':
       if (verdict.forget) await annotate(parts, node, null)

@@ -7,10 +7,15 @@ import { conditionOf } from '../node-lifecycle/health.ts'
 export const repairs = ['reboot', 'reimage', 'redeploy'] as const
 export type Repair = (typeof repairs)[number]
 
-/** So long a node is NotReady, or silent, before the first. */
-const UNHEALTHY_MS = 10 * 60_000
-/** So long a repair has to help before the next. */
-const HELPS_MS = 5 * 60_000
+export interface RepairPeriods {
+  /** So long a node is NotReady, or silent, before the first. */
+  readonly unhealthyMs: number
+  /** So long a repair has to help before the next. */
+  readonly helpsMs: number
+}
+
+/** AKS's. */
+export const repairPeriods: RepairPeriods = { unhealthyMs: 10 * 60_000, helpsMs: 5 * 60_000 }
 const ROUNDS_MAX = 3
 
 /** What was done since the node was last Ready: on the node, so that it outlives whoever did it. */
@@ -29,7 +34,7 @@ export type RepairVerdict =
   /** Nothing helped. */
   | { readonly kind: 'given up' }
 
-export function judgeRepair(node: Node, nowMs: number): RepairVerdict {
+export function judgeRepair(node: Node, nowMs: number, periods: RepairPeriods = repairPeriods): RepairVerdict {
   const ready = conditionOf(node, 'Ready')
   const history = historyOf(node)
   // A node that never said how it is, is one in the making.
@@ -37,7 +42,7 @@ export function judgeRepair(node: Node, nowMs: number): RepairVerdict {
   const choices = isWindows(node) ? repairs.slice(0, 2) : repairs
   if (history.done >= choices.length * ROUNDS_MAX) return { kind: 'given up' }
   const sinceMs = Date.parse(ready.lastTransitionTime ?? '') || nowMs
-  const dueMs = history.done === 0 ? sinceMs + UNHEALTHY_MS : history.lastMs + HELPS_MS
+  const dueMs = history.done === 0 ? sinceMs + periods.unhealthyMs : history.lastMs + periods.helpsMs
   if (dueMs > nowMs) return { kind: 'wait', forMs: dueMs - nowMs }
   return { kind: 'repair', repair: choices[history.done % choices.length]!, done: history.done + 1 }
 }

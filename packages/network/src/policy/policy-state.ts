@@ -9,7 +9,7 @@ import { renderDifference, type TableContent } from '../nft/table.ts'
 import { copyDenied } from '../flows/table.ts'
 import { compilePolicy, type CompiledPolicy } from './compile.ts'
 import { elementsOf, groupType, shortHash, type Group, type PolicyPod } from './groups.ts'
-import { POLICY_TABLE } from './table.ts'
+import { POLICY_TABLE } from '@aksel/provider/node-tables'
 
 interface KnownPolicy {
   readonly namespace: string

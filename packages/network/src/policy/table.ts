@@ -1,9 +1,8 @@
 // The node's nftables table for network policies: who is restricted is a row in a map, what may pass is a chain.
 
 import { localDnsAddresses } from '@aksel/provider/local-dns'
+import { POLICY_TABLE } from '@aksel/provider/node-tables'
 import type { TableShape } from '../nft/table.ts'
-
-export const POLICY_TABLE = 'ip aksel-policy'
 
 /** Before the service proxy's filters, after the translation of service addresses: policies judge pods, not services. */
 const EGRESS_PRIORITY = -20

@@ -1,7 +1,8 @@
 // All services' rows together. Knows who owns a row, so that two services that claim one address do not take turns.
 
 import type { Row, ServiceRows } from './compile.ts'
-import { chainName, chainRules, PROXY_TABLE, type Spread } from './table.ts'
+import { PROXY_TABLE } from '@aksel/provider/node-tables'
+import { chainName, chainRules, type Spread } from './table.ts'
 import type { TableContent } from '../nft/table.ts'
 import { ContentBuilder } from '../nft/table.ts'
 

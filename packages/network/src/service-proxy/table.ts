@@ -1,5 +1,6 @@
 // The node's nftables table: flat maps from `address . protocol . port` to chains that draw a backend.
 
+import { PROXY_TABLE } from '@aksel/provider/node-tables'
 import type { TableShape } from '../nft/table.ts'
 
 /** Bits of a packet's mark. The low bits are the drawn index, or 0 with a backend's id in the high half. */
@@ -14,8 +15,6 @@ export interface ProxyTableOptions {
   /** Destinations that pods reach with their own address: the cluster's pod range. What lies outside sees the node's address. */
   readonly nonMasqueradeCidrs: readonly string[]
 }
-
-export const PROXY_TABLE = 'ip aksel-proxy'
 
 const KEY = 'ip daddr . meta l4proto . th dport'
 const SOURCE_KEY = `ip saddr . ${KEY}`

@@ -55,7 +55,7 @@ export function newNode(node: NodeDescription): Node {
   }
 }
 
-export function labelsOf(node: NodeDescription): Readonly<Record<string, string>> {
+export function labelsOf(node: Pick<NodeDescription, 'name' | 'labels'>): Readonly<Record<string, string>> {
   const architecture = architectureName()
   return {
     'beta.kubernetes.io/arch': architecture,

@@ -174,6 +174,7 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
     'networkPolicy',
     // Nodes that run are not told.
     'advancedNetworking',
+    'podLinkLocalAccess',
   ]
   for (const name of network) {
     if (!same(before.networkProfile[name], next.networkProfile[name]))
@@ -233,6 +234,12 @@ function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
     )
   }
   judgePolicyEngine(plugin, network)
+  const access = network['podLinkLocalAccess']
+  if (access !== undefined && access !== 'IMDS' && access !== 'None')
+    throw invalidParameter(
+      'networkProfile.podLinkLocalAccess',
+      `${JSON.stringify(access)} is not one of the allowed values: 'IMDS', 'None'`,
+    )
   if (String(network['loadBalancerSku']).toLowerCase() === 'basic') {
     throw invalidParameter(
       'networkProfile.loadBalancerSku',

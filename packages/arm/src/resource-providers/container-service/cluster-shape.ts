@@ -96,6 +96,7 @@ export const clusterShape: Shape = fields({
       }),
     }),
     podCidr: 'string',
+    podLinkLocalAccess: 'string',
     serviceCidr: 'string',
     dnsServiceIP: 'string',
     outboundType: 'string',

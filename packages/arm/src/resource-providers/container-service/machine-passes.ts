@@ -115,7 +115,7 @@ export async function letGo(
   machine: MachineRecord,
 ): Promise<void> {
   const client = pass.suppliers.engine.client(engineId(cluster))
-  await giveNotice(pass, cluster, machine)
+  await giveNotice(pass, cluster, pool, machine)
   if (machine.undrained !== true) await drainInTime(pass, cluster, pool, machine)
   await machinesOfPool(pass, pool).delete(pass.scope, engineId(cluster), machine.name)
   await removeNode(client, machine.name)

@@ -30,6 +30,7 @@ export const clusterEffects: Effects = {
   'networkProfile.advancedNetworking.observability.enabled': true,
   'networkProfile.networkDataplane': ['azure'],
   'networkProfile.podCidr': true,
+  'networkProfile.podLinkLocalAccess': true,
   'networkProfile.podCidrs': true,
   'networkProfile.serviceCidr': true,
   'networkProfile.serviceCidrs': true,

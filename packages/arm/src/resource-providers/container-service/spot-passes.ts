@@ -1,5 +1,6 @@
 // A spot machine that is evicted: thirty seconds of notice, as Azure gives, then it ends without a drain.
 
+import { createHash } from 'node:crypto'
 import { sleep } from '@aksel/base/clock'
 import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
 import { noticeMs } from '../../spot.ts'
@@ -8,7 +9,12 @@ import { setCordon, tellNode } from './node-marks.ts'
 import { engineId, machinesOfPool, type Pass } from './pass.ts'
 
 /** Tells the node, lets nothing new onto it, and resolves when the notice is over. */
-export async function giveNotice(pass: Pass, cluster: ClusterRecord, machine: MachineRecord): Promise<void> {
+export async function giveNotice(
+  pass: Pass,
+  cluster: ClusterRecord,
+  pool: PoolRecord,
+  machine: MachineRecord,
+): Promise<void> {
   const { eviction } = machine
   if (eviction === undefined) return
   const client = pass.suppliers.engine.client(engineId(cluster))
@@ -21,8 +27,30 @@ export async function giveNotice(pass: Pass, cluster: ClusterRecord, machine: Ma
     once: String(eviction.sinceMs),
   })
   pass.tell(cluster.id, `Node ${machine.name} is evicted`)
+  await announce(pass, cluster, pool, machine)
   const leftMs = eviction.sinceMs + noticeMs - pass.scope.clock.now()
   if (leftMs > 0) await sleep(pass.scope.clock, leftMs, AbortSignal.any([pass.scope.signal, pass.signal]))
+}
+
+/** A GUID, the same for one eviction whoever tells it. */
+function eventIdOf(name: string, sinceMs: number): string {
+  const hex = createHash('sha256').update(`${name}/${sinceMs}`).digest('hex').toUpperCase()
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
+}
+
+/** Whoever runs on the machine reads it at its metadata service. */
+async function announce(pass: Pass, cluster: ClusterRecord, pool: PoolRecord, machine: MachineRecord): Promise<void> {
+  const { sinceMs } = machine.eviction!
+  const event = {
+    id: eventIdOf(machine.name, sinceMs),
+    type: 'Preempt',
+    notBeforeMs: sinceMs + noticeMs,
+    description: 'The machine is being evicted because Azure needs the capacity back, or its price has risen.',
+    source: 'Platform',
+    durationSeconds: -1,
+  } as const
+  const id = { clusterId: engineId(cluster), name: machine.name }
+  await machinesOfPool(pass, pool).announce?.(id, { incarnation: 2, events: [event] })
 }
 
 /** Says that it is gone; its node may be, too. */
@@ -50,7 +78,7 @@ export async function deallocateEvicted(
   const provider = machinesOfPool(pass, pool)
   const known = provider.list(id).find(({ name }) => name === machine.name)
   if (known?.heldBy === undefined) {
-    await giveNotice(pass, cluster, machine)
+    await giveNotice(pass, cluster, pool, machine)
     await provider.order(pass.scope, { clusterId: id, name: machine.name }, 'deallocate', {})
   }
   await tellEvicted(pass, cluster, machine)

@@ -1,0 +1,221 @@
+// What a node serves besides its pods: its metadata, the kubelet's port; and a node that is another host.
+
+import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Aksel, runProgram } from './aksel.ts'
+import { SecondHost } from './second-host.ts'
+
+interface NodeFacts {
+  readonly spec: { readonly providerID: string }
+}
+
+interface InstanceDocument {
+  readonly compute: {
+    readonly resourceId: string
+    readonly vmSize: string
+    readonly location: string
+    readonly osProfile: { readonly computerName: string }
+  }
+  readonly network: {
+    readonly interface: readonly {
+      readonly ipv4: { readonly ipAddress: readonly { readonly privateIpAddress: string }[] }
+    }[]
+  }
+}
+
+interface Placed {
+  readonly attachment: { readonly networkNamespace: string; readonly address: string }
+}
+
+interface Request {
+  readonly spec: { readonly signerName: string; readonly username: string }
+  readonly status: { readonly conditions: readonly { readonly reason: string }[] }
+}
+
+let aksel: Aksel
+let first: string
+
+before(async () => {
+  aksel = await Aksel.inNewFolder()
+  await aksel.ok(['up', '--nodes', '1'])
+  const { items } = await aksel.json<{ items: { metadata: { name: string } }[] }>('get nodes')
+  first = items[0]!.metadata.name
+})
+
+after(async () => {
+  await aksel[Symbol.asyncDispose]()
+})
+
+const machineFolder = async (node: string): Promise<string> => {
+  const all = join(aksel.dataDir, 'machines')
+  const name = (await readdir(all)).find((each) => each.endsWith(node.replace(/^aks-/, '')))
+  return join(all, name!)
+}
+
+test(
+  'a node serves at the kubelet’s port with a certificate of the cluster, to whom RBAC lets, and to nobody else',
+  { timeout: 200_000 },
+  async () => {
+    const { attachment } = JSON.parse(
+      await readFile(join(await machineFolder(first), 'machine.json'), 'utf8'),
+    ) as Placed
+    const ca = join(aksel.dataDir, 'root-ca.crt')
+    await writeFile(ca, await aksel.kubectl('get configmap kube-root-ca.crt -o jsonpath={.data.ca\\.crt}'))
+    const ask = async (path: string, token?: string): Promise<readonly [code: string, body: string]> => {
+      // The certificate is asked for once the node stands in the API.
+      const patient = ['--retry', '60', '--retry-delay', '1', '--retry-connrefused', '--max-time', '20']
+      const who = token === undefined ? [] : ['--header', `Authorization: Bearer ${token}`]
+      const url = `https://${attachment.address}:10250${path}`
+      const curl = ['curl', '-sS', '-w', '\n%{http_code}', '--cacert', ca, ...patient, ...who, url]
+      const { code, stdout, stderr } = await runProgram([
+        'nsenter',
+        `--net=/run/netns/${attachment.networkNamespace}`,
+        ...curl,
+      ])
+      assert.equal(code, 0, stderr)
+      const lines = stdout.split('\n')
+      return [lines.at(-1)!, lines.slice(0, -1).join('\n').trim()]
+    }
+    await aksel.kubectl('create serviceaccount scraper')
+    await aksel.kubectl('create clusterrole scraper --verb=get --resource=nodes/metrics')
+    await aksel.kubectl('create clusterrolebinding scraper --clusterrole=scraper --serviceaccount=default:scraper')
+    const token = (await aksel.kubectl('create token scraper')).trim()
+    assert.deepEqual(await ask('/metrics'), ['401', 'Unauthorized'])
+    assert.deepEqual(await ask('/metrics', 'nonsense'), ['401', 'Unauthorized'])
+    const [code, metrics] = await ask('/metrics/cadvisor', token)
+    assert.equal(code, '200', metrics)
+    assert.match(metrics, /^container_cpu_usage_seconds_total\{/m)
+    assert.match((await ask('/metrics/resource', token))[1], /^node_cpu_usage_seconds_total /m)
+    assert.match((await ask('/metrics', token))[1], /^kubelet_running_pods \d+$/m)
+    assert.deepEqual(await ask('/pods', token), [
+      '403',
+      'Forbidden (user=system:serviceaccount:default:scraper, verb=get, resource=nodes, subresource(s)=[pods proxy])',
+    ])
+    assert.match(
+      await aksel.kubectl(`get --raw /api/v1/nodes/${first}/proxy/metrics/cadvisor`),
+      /^machine_cpu_cores 2 /m,
+    )
+    const { items } = await aksel.json<{ items: Request[] }>('get csr')
+    const serving = items.filter(({ spec }) => spec.signerName === 'kubernetes.io/kubelet-serving')
+    const own = serving.filter(({ spec }) => spec.username === `system:node:${first}`)
+    assert.ok(own.length > 0)
+    for (const { status } of own) assert.equal(status.conditions[0]!.reason, 'AutoApproved')
+  },
+)
+
+test(
+  'a machine tells itself and its pods what it is, as in Azure, and pods no more where that is restricted',
+  { timeout: 200_000 },
+  async () => {
+    for (const [name, hostNetwork] of [
+      ['inside', false],
+      ['beside', true],
+    ] as const) {
+      const spec = { nodeName: first, hostNetwork }
+      const run = ['run', name, '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
+      await aksel.kubectl([...run, '--', 'sleep', '10000'])
+    }
+    await aksel.kubectl('wait pod/inside pod/beside --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
+    const ask = (pod: string, path: string, ...more: string[]): readonly string[] => {
+      const wget = ['timeout', '10', 'wget', '-qO-', ...more, `http://169.254.169.254/metadata/${path}`]
+      return ['kubectl', 'exec', pod, '--', ...wget]
+    }
+    const told = ['--header', 'Metadata: true']
+    const { spec } = await aksel.json<NodeFacts>(`get node ${first}`)
+    for (const pod of ['inside', 'beside']) {
+      const { compute, network } = JSON.parse(
+        await aksel.ok(ask(pod, 'instance?api-version=2021-02-01', ...told)),
+      ) as InstanceDocument
+      assert.equal(`azure://${compute.resourceId}`, spec.providerID)
+      assert.deepEqual(
+        [compute.osProfile.computerName, compute.vmSize, compute.location],
+        [first, 'Standard_D2s_v5', 'westeurope'],
+      )
+      const address = await aksel.kubectl(['get', 'node', first, '-o', 'jsonpath={.status.addresses[0].address}'])
+      assert.equal(network.interface[0]!.ipv4.ipAddress[0]!.privateIpAddress, address)
+      assert.equal(
+        await aksel.ok(ask(pod, 'instance/compute/vmSize?api-version=2021-02-01&format=text', ...told)),
+        'Standard_D2s_v5',
+      )
+    }
+    assert.match(await aksel.fails(ask('inside', 'instance?api-version=2021-02-01')), /400 Bad Request/)
+    const token = 'identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/'
+    assert.match(await aksel.fails(ask('inside', token, ...told)), /400 Bad Request/)
+    const events = JSON.parse(
+      await aksel.ok(ask('inside', 'scheduledevents?api-version=2020-07-01', ...told)),
+    ) as object
+    assert.deepEqual(events, { DocumentIncarnation: 1, Events: [] })
+
+    const folder = await machineFolder(first)
+    const config = JSON.parse(await readFile(join(folder, 'agent.json'), 'utf8')) as {
+      instance: { isRestricted: boolean }
+    }
+    config.instance.isRestricted = true
+    await writeFile(join(folder, 'agent.json'), JSON.stringify(config))
+    process.kill(Number(await readFile(join(folder, 'agent.pid'), 'utf8')), 'SIGKILL')
+    // Until the next agent has begun, the socket holds questions for it and pods are still let through.
+    const end = AbortSignal.timeout(60_000)
+    let heard = ''
+    while (!/exit code 143/.test(heard)) {
+      const { stdout, stderr } = await aksel.run(ask('inside', 'instance?api-version=2021-02-01', ...told))
+      heard = stdout + stderr
+      assert.ok(!end.aborted, `a pod is still answered: ${heard}`)
+    }
+    assert.match(await aksel.ok(ask('beside', 'instance?api-version=2021-02-01', ...told)), /"azEnvironment"/)
+    await aksel.kubectl('delete pod inside beside --grace-period=0 --force')
+  },
+)
+
+test(
+  'another host joins by a token, runs pods like the others, and leaves without a trace; wrong tokens and hashes are refused',
+  { timeout: 500_000 },
+  async () => {
+    await using host = await SecondHost.plugged()
+    const untouched = await host.state()
+    const command = await aksel.ok(['node', 'token', 'create', '--via', host.serverAddress])
+    const [, server, token, pin] =
+      /node join (\S+) --token (\S+) --discovery-token-ca-cert-hash (\S+) --via/.exec(command) ?? []
+    assert.ok(server !== undefined && token !== undefined && pin !== undefined, command)
+    assert.match(await aksel.ok(['node', 'token', 'list']), new RegExp(`${token} +2[34]h .*authentication,signing`))
+    const signed = `--for=jsonpath={.data.jws-kubeconfig-${token.slice(0, 6)}}`
+    await aksel.kubectl(['wait', '-n', 'kube-public', 'configmap/cluster-info', signed, '--timeout=60s'])
+    const own = ['--via', host.serverAddress, '--node-name', 'second', '--node-labels', 'rack=two']
+    const join = (given: { token?: string; pin?: string }): readonly string[] => {
+      const proof = ['--token', given.token ?? token, '--discovery-token-ca-cert-hash', given.pin ?? pin]
+      return ['node', 'join', server, ...proof, ...own]
+    }
+    assert.match(
+      await host.fails(...join({ token: 'zzzzzz.0123456789abcdef' })),
+      /"zzzzzz" is invalid .* or it has expired/,
+    )
+    assert.match(await host.fails(...join({ token: `${token.slice(0, 7)}0123456789abcdef` })), /cannot be trusted/)
+    assert.match(await host.fails(...join({ pin: `sha256:${'0'.repeat(64)}` })), /is not the one that was pinned/)
+    const short = await aksel.ok(['node', 'token', 'create', '--ttl', '1s', '--via', host.serverAddress])
+    const ended = /--token (\S+)/.exec(short)![1]!
+    await aksel.kubectl(`wait -n kube-system --for=delete secret/bootstrap-token-${ended.slice(0, 6)} --timeout=60s`)
+    assert.match(await host.fails(...join({ token: ended })), /expired/)
+    assert.equal(await host.state(), untouched, 'who was refused leaves nothing')
+
+    assert.match(await host.ok(...join({})), /This host is the node "second"/)
+    assert.match(await host.fails(...join({})), /has joined .* as "second" already/)
+    const node = await aksel.json<{ status: { addresses: { address: string }[] } }>('get node second')
+    assert.ok(JSON.stringify(node).includes(host.address))
+    const spec = { nodeSelector: { rack: 'two' } }
+    const run = ['run', 'there', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec }), '--', 'sh', '-c']
+    await aksel.kubectl([...run, 'echo hello from there; exec sleep 10000'])
+    await aksel.kubectl('wait pod/there --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
+    assert.equal(await aksel.kubectl('logs there'), 'hello from there\n')
+    const asked =
+      'nslookup kubernetes.default.svc.cluster.local && nc -w 20 kubernetes.default.svc.cluster.local 443 -e true && echo reached'
+    assert.match(await aksel.kubectl(['exec', 'there', '--', 'sh', '-c', asked]), /reached/)
+
+    assert.match(await host.ok('node', 'leave'), /has left .*kubectl delete node second/)
+    assert.equal(await host.state(), untouched, 'who left leaves nothing')
+    await aksel.kubectl('delete node second')
+    await aksel.kubectl('delete pod there --grace-period=0 --force --ignore-not-found')
+    await aksel.ok(['node', 'token', 'delete', token])
+    assert.match(await host.fails(...join({})), /is invalid for this cluster or it has expired/)
+  },
+)
