@@ -225,6 +225,7 @@ test(
     const run = ['run', 'redeployed', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })]
     await aksel.kubectl([...run, '--', 'sleep', '10000'])
     await aksel.kubectl('wait pod/redeployed --for=condition=Ready --timeout=60s', { timeoutMs: 80_000 })
+    await aksel.kubectl('exec redeployed -- true')
     await aksel.fails(['machine', 'reboot', '--node', 'nothing'])
   },
 )

@@ -10,7 +10,7 @@ import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aks
 import type { ScheduledEvents } from '@aksel/provider/scheduled-events'
 import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Ledger } from '@aksel/host/ledger'
-import { emptyDisk, fillDisk, fillMemory, heal, partition, slow } from './machine-faults.ts'
+import { emptyDisk, fillDisk, fillMemory, forgetPartition, heal, partition, slow } from './machine-faults.ts'
 import { hostHasDisks } from './machine-disk.ts'
 import { machinePaths, readRecords, writeRecord, type MachinePaths, type MachineRecord } from './machine-files.ts'
 import type { MachinePrograms } from './machine-programs.ts'
@@ -146,7 +146,7 @@ class LocalMachines implements MachineProvider {
 
   /** What disturbed it goes with its power; what lies on its disk, before that. */
   async #down(scope: Scope, paths: MachinePaths, { attachment }: MachineRecord): Promise<void> {
-    await emptyDisk(paths)
+    await Promise.all([emptyDisk(paths), forgetPartition(paths)])
     await this.#options.programs.stop(scope, paths)
     if (attachment !== undefined) await heal(scope, { paths, attachment })
   }

@@ -37,6 +37,11 @@ export function partitionedFile(paths: Pick<MachinePaths, 'agentRoot'>): string 
   return join(paths.agentRoot, 'partitioned')
 }
 
+/** While its disk is mounted: the mark lies on it, and the next agent would keep its tunnel hung up. */
+export async function forgetPartition(paths: Pick<MachinePaths, 'agentRoot'>): Promise<void> {
+  await rm(partitionedFile(paths), { force: true })
+}
+
 export async function slow(
   scope: Scope,
   { attachment }: FaultyMachine,
@@ -112,7 +117,7 @@ export async function heal(scope: Scope, { paths, attachment }: Omit<FaultyMachi
   await unlessMissing(within(scope, attachment, ['nft', 'delete', 'table', 'inet', TABLE]))
   const link = await uplink(scope, attachment)
   await unlessMissing(within(scope, attachment, ['tc', 'qdisc', 'delete', 'dev', link, 'root']))
-  await rm(partitionedFile(paths), { force: true })
+  await forgetPartition(paths)
   await emptyDisk(paths)
   for (const mount of await mountsBelow(fillFolder(paths))) await run(scope, ['umount', mount])
   await rm(fillFolder(paths), { recursive: true, force: true })
