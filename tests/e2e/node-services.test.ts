@@ -95,7 +95,7 @@ test(
     ])
     assert.match(
       await aksel.kubectl(`get --raw /api/v1/nodes/${first}/proxy/metrics/cadvisor`),
-      /^machine_cpu_cores 2 /m,
+      /^machine_cpu_cores 2$/m,
     )
     const { items } = await aksel.json<{ items: Request[] }>('get csr')
     const serving = items.filter(({ spec }) => spec.signerName === 'kubernetes.io/kubelet-serving')
