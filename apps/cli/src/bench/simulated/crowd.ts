@@ -59,7 +59,10 @@ export async function crowd(scope: Scope, sizes: CrowdSizes, watch: CrowdWatch =
   await using _loops = startLoops(scope, cluster)
   await using fleet = openFleet(scope, cluster.admin)
   const podCount = sizes.nodes * sizes.podsANode
-  const ready = countOf(cluster.admin, nodes, sizes.nodes, isReady)
+  const ready = countOf(cluster.admin, nodes, sizes.nodes, isReady, {
+    onOne: progress.of('nodes Ready', sizes.nodes),
+    until,
+  })
   const startedMs = performance.now()
   for (let index = 0; index < sizes.nodes; index += 1) {
     const spec = machineSpec(index)
@@ -67,6 +70,7 @@ export async function crowd(scope: Scope, sizes: CrowdSizes, watch: CrowdWatch =
     fleet.add({ client: () => client, spec, address: `198.18.${index >> 8}.${index & 255}` })
   }
   await ready
+  until.throwIfAborted()
   await stand(cluster, progress.of('pods Running', podCount), { prefix: 'pod', count: podCount, until })
   until.throwIfAborted()
   const seconds = (performance.now() - startedMs) / 1000
