@@ -85,6 +85,8 @@ export interface ControlPlane extends AsyncDisposable {
 }
 
 const FABRIC_PORT = 443
+/** Upstream's default. */
+const REQUEST_MAX_MS = 60_000
 /** Where agents of other hosts dial: konnectivity's port. */
 export const TUNNEL_PORT = 8132
 
@@ -221,6 +223,7 @@ async function openServer(
     guard: { heapShare },
     onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),
     ...guardsOf(options.files ?? {}),
+    requestMaxMs: REQUEST_MAX_MS,
     debug: options.debug,
     ...(record.fork === undefined ? {} : { egress: 'off' as const }),
   })

@@ -19,6 +19,7 @@ import type { FlowControl, Seat } from './flow-control/flow-control.ts'
 import { heldBody } from './http/held-body.ts'
 import type { InFlight } from './in-flight.ts'
 import type { CallContext, Waits } from './call-context.ts'
+import { durationMs } from './configuration-file.ts'
 
 export type Outcome = Answer | 'upgraded'
 
@@ -35,9 +36,11 @@ export interface PipelineOptions {
   readonly audit: Auditor | undefined
   readonly protobuf: ProtobufEncoder
   readonly route: Route
+  /** Absent: requests take as long as they take. */
+  readonly requestMaxMs: number | undefined
 }
 
-/** Upstream's `--request-timeout`. */
+/** For which a list in pieces keeps its seats. */
 const REQUEST_MAX_MS = 60_000
 /** From its arrival, however many webhooks a request has: as long as the longest that one may ask for. */
 const WEBHOOKS_MAX_MS = 30_000
@@ -78,7 +81,10 @@ export class Pipeline {
     let outcome: Outcome
     try {
       info = requestInfoOf(call.method, call.url)
-      outcome = await this.#stages(call, info, progress, warnings)
+      const { requestMaxMs } = this.#options
+      const limitMs = requestMaxMs === undefined || isLongRunning(info) ? undefined : timeLimitOf(info, requestMaxMs)
+      const stages = this.#stages(call, info, progress, warnings)
+      outcome = await (limitMs === undefined ? stages : this.#inTime(limitMs, stages))
     } catch (error) {
       outcome = this.#failure(error, call, progress)
     }
@@ -87,6 +93,16 @@ export class Pipeline {
     if (outcome === 'upgraded') return outcome
     const wanted = withHeaders(await inWantedForm(outcome, call, this.#options.protobuf), headersOf(progress))
     return await compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
+  }
+
+  /** Rejects with Timeout; what was begun goes on, and a write may still happen, as with upstream's. */
+  #inTime(limitMs: number, stages: Promise<Outcome>): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.scope.clock.after(limitMs, () =>
+        reject(new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout')),
+      )
+      stages.then(resolve, reject).finally(() => timer[Symbol.dispose]())
+    })
   }
 
   async #stages(first: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
@@ -203,6 +219,16 @@ export class Pipeline {
     })
     if (body !== undefined && isPushed(body)) metrics.follow(measured, call.signal)
   }
+}
+
+/** What the caller allows, or the server's bound, which is also the most. Throws BadRequest. */
+function timeLimitOf({ query }: RequestInfo, maxMs: number): number {
+  const text = query.get('timeout') ?? ''
+  if (text === '') return maxMs
+  const asked = durationMs(text)
+  if (asked === undefined)
+    throw new ApiError('BadRequest', `invalid timeout specified in the request URL - time: invalid duration "${text}"`)
+  return asked > 0 ? Math.min(asked, maxMs) : maxMs
 }
 
 const verbNames: Readonly<Record<string, string>> = { update: 'PUT', create: 'POST' }

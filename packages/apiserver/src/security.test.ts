@@ -1,12 +1,15 @@
 // The checks of the CIS Kubernetes Benchmark that a server can answer by itself; docs/security.md has the whole list.
 
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { connect } from 'node:tls'
 import { after, before, suite, test } from 'node:test'
 import { createClient } from '@aksel/client/typed-client'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
-import { listenForTest, startTestServer, type TestServer } from './test-server.ts'
+import { systemClock, type Clock } from '@aksel/base/clock'
+import { admin, clientCertificate, listenForTest, startTestServer, testScope, type TestServer } from './test-server.ts'
 
 void suite('the control plane, as the CIS benchmark wants it:', () => {
   let server: TestServer
@@ -111,4 +114,71 @@ void suite('the control plane, as the CIS benchmark wants it:', () => {
     assert.match(await handshake(two), /^TLSv1\.2 TLS_ECDHE_ECDSA_WITH_(AES|CHACHA20)/)
     assert.match(await handshake({}), /^TLSv1\.3 /)
   })
+})
+
+test('a request that does not end in time is answered, also one whose body never comes; watches go on', async () => {
+  const clock = systemClock()
+  const limits: number[] = []
+  // The time of one request runs out when the test says so.
+  let runOut: (() => void) | undefined
+  const after: Clock['after'] = (delayMs, fire) => {
+    limits.push(delayMs)
+    if (delayMs !== 19_000) return clock.after(delayMs, fire)
+    runOut = fire
+    return { pending: true, [Symbol.dispose]() {} }
+  }
+  const stop = new AbortController()
+  using _ = { [Symbol.dispose]: () => stop.abort() }
+  const scope = { ...testScope([], stop.signal), clock: { ...clock, after } }
+  await using server = await startTestServer({ scope, requestMaxMs: 60_000 })
+  const limitOf = async (query: string): Promise<readonly number[]> => {
+    limits.length = 0
+    assert.equal((await server.ask(`/api/v1/namespaces/default${query}`)).status, 200)
+    return limits.filter((ms) => ms >= 17_000 && ms <= 60_000)
+  }
+  assert.deepEqual(await limitOf(''), [60_000])
+  assert.deepEqual(await limitOf('?timeout=17s'), [17_000])
+  assert.deepEqual(await limitOf('?timeout=1h'), [60_000])
+  const wrong = await server.ask('/version?timeout=soon')
+  assert.deepEqual(
+    [wrong.status, wrong.json['message']],
+    [400, 'invalid timeout specified in the request URL - time: invalid duration "soon"'],
+  )
+  const { port } = await listenForTest(server)
+  const { certificatePem, keyPem } = await clientCertificate(server, admin)
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port,
+        method: 'POST',
+        path: '/api/v1/namespaces?timeout=19s',
+        cert: certificatePem,
+        key: keyPem,
+        ca: server.authority.certificatePem,
+        agent: false,
+        headers: { 'content-type': 'application/json', 'content-length': 100 },
+      },
+      resolve,
+    )
+    sent.on('error', reject)
+    sent.write('{')
+    const look = (): void => {
+      if (runOut === undefined) setImmediate(look)
+      else runOut()
+    }
+    look()
+  })
+  let text = ''
+  for await (const piece of answer) text += String(piece)
+  answer.destroy()
+  const { reason, message } = JSON.parse(text) as Readonly<Record<string, unknown>>
+  assert.deepEqual(
+    [answer.statusCode, reason, message],
+    [504, 'Timeout', 'Timeout: request did not complete within the allotted timeout'],
+  )
+  limits.length = 0
+  const watching = { method: 'GET', path: '/api/v1/pods?watch=1&timeout=17s', headers: {}, signal: stop.signal }
+  assert.equal((await server.server.transportFor(admin).send(watching)).status, 200)
+  assert.ok(!limits.includes(17_000))
 })

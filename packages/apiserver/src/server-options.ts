@@ -73,6 +73,8 @@ export interface ApiServerOptions {
   readonly components?: readonly HealthCheck[]
   readonly nodePorts?: { readonly from: number; readonly to: number }
   readonly seats?: SeatLimits
+  /** Upstream's `--request-timeout`: of a request that is no watch and no stream; without a bound when absent. */
+  readonly requestMaxMs?: number
   /** How the managed API server guard judges; AKS's name for it is in its objects. */
   readonly guard?: GuardOptions
   /** API versions beside the stable ones, by the names of upstream's `--runtime-config`: `api/beta=true`, `resource.k8s.io/v1beta1=true`. */

@@ -127,5 +127,6 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
           }),
     protobuf: registry.protobufEncoder,
     route,
+    requestMaxMs: options.requestMaxMs,
   })
 }
