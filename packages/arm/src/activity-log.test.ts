@@ -127,7 +127,7 @@ test('a deployment and what it orders go by its correlation id; refusals are tol
 })
 
 test('how an operation ended is still told when the operation itself is forgotten', async () => {
-  const store = createMemoryStore({ clock: systemClock(), random: systemRandom() } as never)
+  await using store = createMemoryStore({ clock: systemClock(), random: systemRandom() } as never)
   await using door = await openFrontDoor({ store })
   await door.call('PUT', group, { body: { location: 'eastus' } })
   await door.call('DELETE', group)
