@@ -16,8 +16,9 @@ const namespace = 'planted'
 /** `runs`: containers do, so images are pulled, and commands can be run in the cluster. */
 export async function plantSecrets(aksel: Aksel, { runs }: { readonly runs: boolean }): Promise<void> {
   const { keyPem } = await createRequest({ commonName: 'planted' })
-  const { server } = (await aksel.json<{ clusters: readonly { cluster: { server: string } }[] }>('config view --raw'))
-    .clusters[0]!.cluster
+  const { server } = (
+    await aksel.json<{ clusters: readonly { cluster: { server: string } }[] }>('config view --raw --minify')
+  ).clusters[0]!.cluster
   const remember = (what: string, text: string): void => {
     for (const [kind, value] of secretsIn(what, text)) aksel.planted.set(kind, value)
   }
