@@ -33,14 +33,12 @@ export function plantedRules(planted: PlantedFault): Partial<GuardRules> {
       return {}
     case 'throttles the system':
       return {
+        // Whoever of the system is there while it throttles: how much of it, would hang on the machine's speed.
         judge: (state, window, calmMs) => {
-          const costs = window.costs.map((cost) =>
-            isSystem(cost) && !cost.groups.includes('system:masters')
-              ? { ...cost, user: `plain-${cost.user}`, groups: [] }
-              : cost,
-          )
-          const next = judgeGuard(state, { ...window, costs }, calmMs)
-          return { ...next, clients: next.clients.map((name) => name.replace(/^plain-/, '')) }
+          const next = judgeGuard(state, window, calmMs)
+          if (next.clients.length === 0) return next
+          const system = window.costs.filter((cost) => isSystem(cost) && !cost.groups.includes('system:masters'))
+          return { ...next, clients: [...new Set([...next.clients, ...system.map(({ user }) => user)])] }
         },
       }
     case 'never withdraws':
