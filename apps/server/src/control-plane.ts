@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
-import type { Turns } from '@aksel/apiserver/http/turns'
+import type { SharedThread } from '@aksel/apiserver/http/shared-thread'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
@@ -43,7 +43,7 @@ export interface ControlPlaneParts {
   /** The kinds, shared by all clusters of this server. Absent: each loads its own. */
   readonly catalogs?: Catalogs
   /** Shared by all clusters of this thread. */
-  readonly turns?: Turns
+  readonly turns?: SharedThread
   /** Told of writes through API versions that go away. */
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */

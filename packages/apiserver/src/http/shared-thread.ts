@@ -14,7 +14,7 @@ export interface Entry extends Disposable {
   enter(): Promise<void> | undefined
 }
 
-export class Turns {
+export class SharedThread {
   readonly #sharers = new Set<Sharer>()
   readonly #nextTurn: (work: () => void) => void
   #isPlanned = false

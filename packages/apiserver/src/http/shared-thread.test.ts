@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Turns, type Entry } from './turns.ts'
+import { SharedThread, type Entry } from './shared-thread.ts'
 
 class Thread {
   readonly begun: string[] = []
   #next: (() => void)[] = []
-  readonly turns = new Turns((work) => void this.#next.push(work))
+  readonly turns = new SharedThread((work) => void this.#next.push(work))
 
   ask(entry: Entry, name: string, times: number): void {
     for (let i = 0; i < times; i++) {
