@@ -9,7 +9,7 @@ import { FakeClient } from '@aksel/testing/fake-client'
 import { testScope, type TestScope } from '@aksel/testing/test-scope'
 import { createScheduler } from '../scheduler.ts'
 import { Autoscaler } from './autoscaler.ts'
-import type { NodeGroup, NodeGroups } from './node-groups.ts'
+import type { NodeGroup, NodeGroups } from '@aksel/provider/node-groups'
 import { readSettings } from './settings.ts'
 
 const template = (cpu: string, labels: Record<string, string> = {}): Node => ({

@@ -9,7 +9,7 @@ import type { Caches } from '@aksel/runtime/controller'
 import { parse } from 'yaml'
 import { isReason } from '@aksel/base/errors'
 import { createAutoscalerView, type View } from './view.ts'
-import type { NodeGroup, NodeGroups } from './node-groups.ts'
+import type { NodeGroup, NodeGroups } from '@aksel/provider/node-groups'
 import { Picture } from './picture.ts'
 import {
   balanced,

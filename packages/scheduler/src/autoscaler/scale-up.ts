@@ -3,7 +3,7 @@
 import type { Node, Pod } from '@aksel/api/types/core-v1'
 import { fraction, type Random } from '@aksel/base/ids'
 import { requestOf, amountsOf } from '../pod-resources.ts'
-import type { NodeGroup } from './node-groups.ts'
+import type { NodeGroup } from '@aksel/provider/node-groups'
 import { largestFirst, type Picture } from './picture.ts'
 import type { Expander } from './settings.ts'
 

@@ -2,11 +2,12 @@
 
 import type { Client } from '@aksel/client/client'
 import { childScope, type Scope } from '@aksel/base/scope'
+import type { NodeGroups } from '@aksel/provider/node-groups'
 import type { ClusterRecord, Json } from '../../records.ts'
 import { keys, type ResourceStore } from '../../store-keyspace.ts'
 import { readableProfile } from './autoscaler-profile.ts'
 import { poolsOf } from './cluster-store.ts'
-import { isAutoscaled, nodeGroupsOf, type NodeGroups } from './node-groups.ts'
+import { isAutoscaled, nodeGroupsOf } from './node-groups.ts'
 
 /** Runs the autoscaler of one cluster until the scope's signal. */
 export type Autoscale = (

@@ -4,6 +4,7 @@ import type { Node } from '@aksel/api/types/core-v1'
 import { aksReserved } from '@aksel/base/aks-reserved'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
+import type { NodeGroup, NodeGroups } from '@aksel/provider/node-groups'
 import { parseTaint, subnetOf } from '../../machine-spec.ts'
 import { nodeLabels } from '../../node-labels.ts'
 import { digitsOf, machineName } from '../../plan.ts'
@@ -12,21 +13,6 @@ import { keys, type Change, type ResourceStore, type Stored } from '../../store-
 import { machinesOf, poolsOf } from './cluster-store.ts'
 import { isOfVirtualMachines } from './virtual-machines-pool.ts'
 import { findVmSize } from './vm-sizes.ts'
-
-export interface NodeGroup {
-  readonly name: string
-  readonly minCount: number
-  readonly maxCount: number
-  readonly target: number
-  readonly nodeNames: readonly string[]
-  readonly template: Node
-}
-
-export interface NodeGroups {
-  list(): Promise<readonly NodeGroup[]>
-  resize(name: string, target: number): Promise<boolean>
-  remove(name: string, nodeNames: readonly string[]): Promise<boolean>
-}
 
 /** Its machines are made and let go by the autoscaler. Pools of mixed sizes scale by hand only. */
 export function isAutoscaled({ properties, power, progress }: PoolRecord): boolean {

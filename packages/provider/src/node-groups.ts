@@ -1,4 +1,4 @@
-// What the autoscaler asks of a cloud: groups of like nodes that it may make larger and smaller.
+// The seam between the cluster autoscaler and the pools that it scales: groups of like nodes, made larger and smaller.
 
 import type { Node } from '@aksel/api/types/core-v1'
 
