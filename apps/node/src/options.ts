@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { InstanceFacts } from '@aksel/provider/instance-metadata'
 import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { HandedSockets } from '@aksel/network/dns/listen'
@@ -54,31 +55,19 @@ export interface NodeOptions {
   /** What its label will say, where its cloud gives it the label. */
   readonly zone?: string
   /** What the machine tells of itself at 169.254.169.254; nothing where it is in no cloud. */
-  readonly instance?: InstanceOptions
+  readonly instance?: InstanceFacts
   readonly disksDir: string
   /** A folder of the host's file system that the machine's own disk is an image on; absent where they are one. */
   readonly hostDir?: string
   readonly ledgerDir: string
   readonly machineKey: string
   readonly logLevel: string
-  /** Sockets that whoever started the agent holds open, by `address:port`. */
   /** This program is the node's LocalDNS, not its agent. */
   readonly isLocalDns: boolean
+  /** Sockets that whoever started the agent holds open, by `address:port`. */
   readonly sockets: ReadonlyMap<string, HandedSockets>
   /** How the node looks after itself; as AKS sets it where the file says nothing. */
   readonly settings: NodeSettings
-}
-
-export interface InstanceOptions {
-  readonly resourceId: string
-  readonly region: string
-  readonly zone?: string
-  readonly vmSize: string
-  readonly diskBytes?: number
-  readonly evictionPolicy?: 'Delete' | 'Deallocate'
-  readonly tags: Readonly<Record<string, string>>
-  readonly eventsFile: string
-  readonly isRestricted: boolean
 }
 
 export async function readOptions(
@@ -168,7 +157,7 @@ function tunnelOf(read: Reader): string | TunnelAddress {
   return { host, port: Number(port) }
 }
 
-function instanceOf(read: Reader): { readonly instance?: InstanceOptions } {
+function instanceOf(read: Reader): { readonly instance?: InstanceFacts } {
   if (read.field('instance') === undefined) return {}
   const own = read.record('instance')
   const diskBytes = own.optionalNumber('diskBytes')
@@ -181,7 +170,7 @@ function instanceOf(read: Reader): { readonly instance?: InstanceOptions } {
       vmSize: own.text('vmSize'),
       ...(diskBytes === undefined ? {} : { diskBytes }),
       ...(policy === undefined ? {} : { evictionPolicy: policy }),
-      tags: (own.field('tags') ?? {}) as InstanceOptions['tags'],
+      tags: (own.field('tags') ?? {}) as InstanceFacts['tags'],
       eventsFile: own.text('eventsFile'),
       isRestricted: own.field('isRestricted') === true,
     },

@@ -1,6 +1,7 @@
 // What the node agent of a machine is told: who it is, what it has, where its things are.
 
 import { instanceOf, registrationTaints } from '@aksel/provider/cloud-instance'
+import type { InstanceFacts } from '@aksel/provider/instance-metadata'
 import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import type { MachinePaths, MachinePlace } from './machine-files.ts'
@@ -42,7 +43,7 @@ export interface AgentConfig {
   /** Absent where the cloud tells: the zone that services prefer. */
   readonly zone?: string
   /** What the machine tells of itself; absent where it is in no cloud. */
-  readonly instance?: InstanceConfig
+  readonly instance?: InstanceFacts
   readonly disksDir: string
   /** A folder of the host's file system that the machine's disk is an image on; absent where they are one. */
   readonly hostDir?: string
@@ -53,26 +54,10 @@ export interface AgentConfig {
   readonly kubelet: Readonly<Record<string, unknown>>
 }
 
-export interface InstanceConfig {
-  readonly resourceId: string
-  readonly region: string
-  /** `1`. */
-  readonly zone?: string
-  readonly vmSize: string
-  /** Absent where the machine's files lie on its host's disk. */
-  readonly diskBytes?: number
-  /** Of a spot machine. */
-  readonly evictionPolicy?: 'Delete' | 'Deallocate'
-  readonly tags: Readonly<Record<string, string>>
-  readonly eventsFile: string
-  /** Pods with a network of their own are not told. */
-  readonly isRestricted: boolean
-}
-
 function instanceConfig(
   { cloud, spot, osDiskBytes, zone, vmSize, labels, boot }: MachineSpec,
   eventsFile: string,
-): InstanceConfig | undefined {
+): InstanceFacts | undefined {
   if (cloud === undefined) return undefined
   const isRestricted = boot.isMetadataRestricted === true
   const { agentpool } = labels
