@@ -124,6 +124,17 @@ async function assertDenied({ kubectl, address }: Shop): Promise<void> {
   assert.fail(`no event says "${wanted}": ${said}`)
 }
 
+/** Public addresses of services, as the cluster's load balancer and its public addresses show them in Azure's network provider. */
+async function frontendAddresses(cluster: string): Promise<readonly (string | undefined)[]> {
+  const nodeGroup = `MC_${group}_${cluster}_${region}`
+  const { frontendIPConfigurations = [] } = await networks.loadBalancers.get(nodeGroup, 'kubernetes')
+  const served = frontendIPConfigurations.filter(({ loadBalancingRules = [] }) => loadBalancingRules.length > 0)
+  const shown = served.map(({ publicIPAddress }) =>
+    networks.publicIPAddresses.get(nodeGroup, publicIPAddress!.id!.split('/').at(-1)!),
+  )
+  return (await Promise.all(shown)).map(({ ipAddress }) => ipAddress)
+}
+
 const soldHere = /The corner shop[\s\S]*store shop-store-0/
 const idOf = (subnet: Subnet): string => subnetIds.get(subnet)!
 
@@ -176,6 +187,7 @@ test(
     assertInside(await addresses(shop, 'nodes'), ranges.kube)
     assertInside(await addresses(shop, 'pods'), '10.244.0.0/16')
     await assertPage(shop.address, soldHere)
+    assert.deepEqual(await frontendAddresses('kube'), [shop.address])
     const subnet = await networks.subnets.get(group, 'shops', 'kube')
     const [, , , , tableGroup, , , , table] = subnet.routeTable!.id!.split('/')
     const routes: string[] = []

@@ -22,7 +22,7 @@ test('a public IP address is found by its name, in the group that is named or th
     `/subscriptions/s/resourcegroups/${group}/providers/microsoft.network/publicipaddresses/front`
   const reserved = await fabric.reservePublicRange(testScope(), { id: idIn('mc_rg'), prefixLength: 32 })
   const other = await fabric.reservePublicRange(testScope(), { id: idIn('net'), prefixLength: 32 })
-  const request = { id: 'u1', rules: [], isShared: true }
+  const request = { id: 'u1', service: { namespace: 'shop', name: 'front' }, rules: [], isShared: true }
   const ensure = (publicAddress: { name: string; resourceGroup?: string }) =>
     balancers.ensure(testScope(), { ...request, publicAddress })
   assert.equal((await ensure({ name: 'front' })).address, reserved.split('/')[0])

@@ -23,11 +23,12 @@ export function fabricLoadBalancers({ fabric, record, virtualNetworkId }: Fabric
       const { podCidr } = record.spec
       return [range, podCidr].filter((each) => each !== undefined)
     },
-    async ensure(scope, { publicAddress, ...request }) {
+    async ensure(scope, { publicAddress, service, ...request }) {
       const virtualNetworkId = network()
       const address = publicAddress === undefined ? request.address : addressOf(fabric, publicAddress, virtualNetworkId)
       const wanted = address === undefined ? request : { ...request, address }
-      return await fabric.ensureLoadBalancer(scope, { ...wanted, virtualNetworkId })
+      const owner = { clusterId: record.spec.id, ...service }
+      return await fabric.ensureLoadBalancer(scope, { ...wanted, virtualNetworkId, owner })
     },
     remove: (scope, id) => fabric.deleteLoadBalancer(scope, { virtualNetworkId: network(), id }),
     onProbe: (listener) =>

@@ -48,6 +48,7 @@ import { deploymentRoutes } from './resource-providers/deployments/deployment-ro
 import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
 import { computeRoutes } from './resource-providers/compute/compute-routes.ts'
 import { neighbourRoutes } from './resource-providers/neighbours/neighbour-routes.ts'
+import { loadBalancerRoutes } from './resource-providers/network/load-balancer-routes.ts'
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
 import { networkWatcherRoutes } from './resource-providers/network/network-watcher-routes.ts'
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
@@ -177,6 +178,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...jwtAuthenticatorRoutes(hub),
     ...locationRoutes(hub),
     ...networkRoutes(hub),
+    ...loadBalancerRoutes(hub),
     ...neighbourRoutes(hub),
     ...computeRoutes(hub),
     ...networkWatcherRoutes(hub),

@@ -152,6 +152,28 @@ export interface LoadBalancerSpec {
   readonly isShared?: boolean
   /** Reached from the VNet alone, at an address of this subnet; of the first one when it names none. */
   readonly internal?: { readonly subnet?: string }
+  /** Whose it is, for those who show it. */
+  readonly owner?: LoadBalancerOwner
+}
+
+/** The service that a load balancer was made for. */
+export interface LoadBalancerOwner {
+  /** The managed cluster's resource id in lower case. */
+  readonly clusterId: string
+  readonly namespace: string
+  readonly name: string
+}
+
+/** A load balancer as it stands in its VNet. */
+export interface StandingLoadBalancer {
+  readonly id: string
+  readonly address: string
+  readonly rules: readonly LoadBalancerRule[]
+  /** Of internal ones: the subnet that the address is one of, lower case, and whether it was asked for by name. */
+  readonly internal?: { readonly subnetId: string; readonly isNamed: boolean }
+  readonly owner?: LoadBalancerOwner
+  /** False for a backend that its probe has lost. */
+  isUp(rule: LoadBalancerRule, backend: LoadBalancerBackend): boolean
 }
 
 /** A backend that a probe has lost or found again. */
@@ -215,6 +237,8 @@ export interface Fabric {
   /** Returns the address in force, with every new backend asked once. Idempotent; changes only what differs. */
   ensureLoadBalancer(scope: Scope, spec: LoadBalancerSpec): Promise<{ readonly address: string }>
   deleteLoadBalancer(scope: Scope, request: { readonly virtualNetworkId: string; readonly id: string }): Promise<void>
+  /** What stands in the VNet, in the order of ids; nothing where there is no VNet of that id. */
+  loadBalancersOf(virtualNetworkId: string): readonly StandingLoadBalancer[]
   /** Calls back for every backend that is lost or found, until disposed. */
   onProbe(listener: (news: ProbeNews) => void): Disposable
   /** Calls back for packets that security rules drop, until disposed. */

@@ -1,13 +1,23 @@
 // A network in memory: it remembers what it was asked for, and hands out addresses.
 
 import type { Scope } from '@aksel/base/scope'
-import type { Attachment, DropNews, Fabric, LoadBalancerSpec, ProbeNews, VirtualNetwork } from '@aksel/provider/fabric'
+import type {
+  Attachment,
+  DropNews,
+  Fabric,
+  LoadBalancerSpec,
+  ProbeNews,
+  StandingLoadBalancer,
+  VirtualNetwork,
+} from '@aksel/provider/fabric'
 import { interfered, type Interference } from './interference.ts'
 
 export class FakeFabric implements Fabric {
   readonly networks = new Map<string, VirtualNetwork>()
   readonly attachments = new Map<string, Attachment>()
   readonly loadBalancers = new Map<string, LoadBalancerSpec & { readonly address: string }>()
+  /** Addresses whose probes fail. */
+  readonly lostBackends = new Set<string>()
   readonly publicRanges = new Map<string, string>()
   #reserved = 0
   readonly #hostAddresses = new Map<string, string>()
@@ -116,6 +126,21 @@ export class FakeFabric implements Fabric {
     return interfered(this.#interference, 'fabric.deleteLoadBalancer', () => void this.loadBalancers.delete(request.id))
   }
 
+  loadBalancersOf(virtualNetworkId: string): readonly StandingLoadBalancer[] {
+    const subnets = this.networks.get(virtualNetworkId)?.subnets ?? []
+    return [...this.loadBalancers.values()]
+      .filter((each) => each.virtualNetworkId === virtualNetworkId)
+      .toSorted((left, right) => (left.id < right.id ? -1 : 1))
+      .map(({ id, address, rules, internal, owner }) => ({
+        id,
+        address,
+        rules,
+        ...(internal === undefined ? {} : { internal: standingSubnet(subnets, internal.subnet) }),
+        ...(owner === undefined ? {} : { owner }),
+        isUp: (_rule, backend) => !this.lostBackends.has(backend.address),
+      }))
+  }
+
   onProbe(listener: (news: ProbeNews) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
@@ -141,4 +166,12 @@ export class FakeFabric implements Fabric {
     if (network === undefined) throw new Error(`There is no virtual network "${id}"`)
     return network
   }
+}
+
+function standingSubnet(
+  subnets: VirtualNetwork['subnets'],
+  name: string | undefined,
+): NonNullable<StandingLoadBalancer['internal']> {
+  const found = subnets.find(({ id }) => name === undefined || id.endsWith(`/subnets/${name.toLowerCase()}`))
+  return { subnetId: found?.id ?? '', isNamed: name !== undefined }
 }

@@ -20,11 +20,6 @@ interface Subnet extends Resource {
     readonly routeTable?: { readonly id: string }
   } & Resource['properties']
 }
-interface Service {
-  readonly metadata: { readonly namespace: string; readonly name: string }
-  readonly spec: { readonly type: string; readonly ports: readonly unknown[] }
-  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } }
-}
 
 export function addNetworkResources(server: McpServer, run: Runner): void {
   server.registerTool(
@@ -79,7 +74,10 @@ async function networkOf(run: Runner, id: string, kind: ResourceKind, filter = '
     subnet: () => Promise.resolve(subnets),
     nsg: () => referenced('networkSecurityGroup'),
     route_table: () => referenced('routeTable'),
-    load_balancer: () => balancersOf(run, id),
+    load_balancer: async () => {
+      const path = `/subscriptions/${subscription}/resourceGroups/${nodeResourceGroup}/providers/Microsoft.Network/loadBalancers`
+      return (await get<{ readonly value: readonly Resource[] }>(path)).value
+    },
     // Resource Manager has no such type here: nobody can have made one.
     private_endpoint: () => Promise.resolve([]),
   }
@@ -90,18 +88,6 @@ async function networkOf(run: Runner, id: string, kind: ResourceKind, filter = '
     Object.entries(answers).map(async ([name, answer]) => [name, matching(await answer())] as const),
   )
   return Object.fromEntries(rows)
-}
-
-/** What the services of the cluster were given; the rules are those of their ports. */
-async function balancersOf(run: Runner, id: string): Promise<readonly unknown[]> {
-  const { items } = await run.objects<{ readonly items: readonly Service[] }>(['services', '-A'], id)
-  return items
-    .filter(({ spec }) => spec.type === 'LoadBalancer')
-    .map(({ metadata, spec, status }) => ({
-      name: `${metadata.namespace}/${metadata.name}`,
-      frontendIPAddress: status?.loadBalancer?.ingress?.[0]?.ip,
-      rules: spec.ports,
-    }))
 }
 
 const hubbleFlags = new Set(['-n', '--namespace', '--pod', '--verdict', '--port', '--last'])

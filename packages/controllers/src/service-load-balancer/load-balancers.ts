@@ -29,6 +29,7 @@ export interface LoadBalancerRule {
 export interface LoadBalancerRequest {
   /** The service's uid. */
   readonly id: string
+  readonly service: { readonly namespace: string; readonly name: string }
   readonly rules: readonly LoadBalancerRule[]
   /** The address to have or to keep, where one is wanted or known. */
   readonly address?: string

@@ -37,6 +37,7 @@ export function planLoadBalancer(
   const publicAddress = isInternal ? undefined : publicAddressOf(service)
   return {
     id: metadata.uid!,
+    service: { namespace: metadata.namespace ?? '', name: metadata.name },
     rules: rulesOf(service, common),
     ...(address === undefined ? {} : { address }),
     ...(wanted === undefined && publicAddress === undefined ? {} : { isShared: true }),

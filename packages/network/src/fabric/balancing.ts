@@ -3,7 +3,7 @@
 
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
-import type { LoadBalancerBackend, LoadBalancerRule, ProbeNews } from '@aksel/provider/fabric'
+import type { LoadBalancerBackend, LoadBalancerRule, ProbeNews, StandingLoadBalancer } from '@aksel/provider/fabric'
 import { spawnedNft } from '../nft/runner.ts'
 import { renderDifference, renderTable, type TableContent } from '../nft/table.ts'
 import { linkAddresses } from './allocate.ts'
@@ -54,6 +54,23 @@ export class Balancing implements Disposable {
   forget({ spec }: NetworkState): void {
     this.#networks.get(spec.id)?.probes[Symbol.dispose]()
     this.#networks.delete(spec.id)
+  }
+
+  /** What stands, as it is shown; a backend that nobody has asked yet counts as lost. */
+  standing(network: NetworkState): readonly StandingLoadBalancer[] {
+    const probes = this.#networks.get(network.spec.id)?.probes
+    const isUp: StandingLoadBalancer['isUp'] = ({ probe }, { address }) =>
+      probe === undefined || probes?.isUp({ address, probe }) === true
+    return Object.entries(network.loadBalancers)
+      .toSorted(([left], [right]) => (left < right ? -1 : 1))
+      .map(([id, { address, rules, subnetId, isSubnetNamed = false, owner }]) => ({
+        id,
+        address,
+        rules,
+        ...(subnetId === undefined ? {} : { internal: { subnetId, isNamed: isSubnetNamed } }),
+        ...(owner === undefined ? {} : { owner }),
+        isUp,
+      }))
   }
 
   /** Puts the network's load balancers in force, without those left out; only what differs is changed. */

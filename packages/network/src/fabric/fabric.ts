@@ -13,6 +13,7 @@ import {
   type Fabric,
   type LoadBalancerSpec,
   type ProbeNews,
+  type StandingLoadBalancer,
   type VirtualNetwork,
 } from '@aksel/provider/fabric'
 import { parseRange } from '@aksel/base/ipv4'
@@ -131,13 +132,9 @@ class HostFabric implements LocalFabric {
     const now = egressAddresses(network)
     for (const address of now) await this.#routers.expose(scope, network, { kind: 'public', address })
     const balanced = new Set(Object.values(network.loadBalancers).map(({ address }) => address))
-    for (const address of former) {
-      if (!now.includes(address) && !balanced.has(address)) await this.#unexpose(scope, address)
+    for (const address of former.filter((each) => !now.includes(each) && !balanced.has(each))) {
+      await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${address}/32`])
     }
-  }
-
-  async #unexpose(scope: Scope, address: string): Promise<void> {
-    await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${address}/32`])
   }
 
   /** Rules, routes and peerings as the VNet has them now, and those of the VNets that it is or was peered with. */
@@ -304,6 +301,11 @@ class HostFabric implements LocalFabric {
       delete network.loadBalancers[request.id]
       await this.#file.save()
     })
+  }
+
+  loadBalancersOf(id: string): readonly StandingLoadBalancer[] {
+    const network = this.#state.networks[id]
+    return network === undefined ? [] : this.#balancing.standing(network)
   }
 
   onProbe(listener: (news: ProbeNews) => void): Disposable {

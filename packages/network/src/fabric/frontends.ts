@@ -24,6 +24,8 @@ export function placeFrontend(place: FrontendPlace, spec: LoadBalancerSpec, inUs
     rules: spec.rules,
     ...(spec.isShared === true ? { isShared: true } : {}),
     ...(subnet === undefined ? {} : { subnetId: subnet.id }),
+    ...(spec.internal?.subnet === undefined ? {} : { isSubnetNamed: true }),
+    ...(spec.owner === undefined ? {} : { owner: spec.owner }),
   }
 }
 

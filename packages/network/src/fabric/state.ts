@@ -3,7 +3,7 @@
 
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { LoadBalancerRule, VirtualNetwork } from '@aksel/provider/fabric'
+import type { LoadBalancerOwner, LoadBalancerRule, VirtualNetwork } from '@aksel/provider/fabric'
 
 export interface MachineState {
   /** Six hexadecimal digits: its namespace is `aksel-KEY`, its port in the router `m-KEY`. */
@@ -21,6 +21,9 @@ export interface LoadBalancerState {
   readonly isShared?: boolean
   /** Id of the subnet that its address is one of; absent for public ones. */
   readonly subnetId?: string
+  /** The subnet was asked for by name. */
+  readonly isSubnetNamed?: boolean
+  readonly owner?: LoadBalancerOwner
 }
 
 export interface NetworkState {

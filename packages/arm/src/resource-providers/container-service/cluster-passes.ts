@@ -168,6 +168,10 @@ async function leaveNetwork(pass: Pass, cluster: ClusterRecord): Promise<void> {
   const all = await listClusters(pass.store, `/subscriptions/${subscriptionId}`)
   const others = all.filter((other) => other.id !== cluster.id && idOf(other) === id)
   if (others.length === 0) return fabric.deleteVirtualNetwork(pass.scope, id)
+  for (const { id: balancer, owner } of fabric.loadBalancersOf(id)) {
+    if (owner?.clusterId !== engineId(cluster)) continue
+    await fabric.deleteLoadBalancer(pass.scope, { virtualNetworkId: id, id: balancer })
+  }
   await fabric.releaseHostAddress(pass.scope, { virtualNetworkId: id, name: hostAddressName(cluster) })
 }
 

@@ -126,7 +126,7 @@ function refOf(request: ArmRequest, type: NetworkType): NetworkRef {
 async function list(hub: Hub, request: ArmRequest, type: NetworkType, below: string): Promise<ArmResponse> {
   const world = await readWorld(hub, param(request, 'subscription'))
   const prefix = `${below}/`.toLowerCase()
-  const found = [...world.documents.values()].filter(
+  const found = [...world.documents.values(), ...world.balancers().views.values()].filter(
     ({ value }) => value.type === `${networkNamespace}/${type.path}` && value.id.toLowerCase().startsWith(prefix),
   )
   return page(

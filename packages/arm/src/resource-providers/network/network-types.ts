@@ -1,5 +1,6 @@
 // All types of network resources that are written here.
 
+import { loadBalancers } from './load-balancers.ts'
 import { natGateways } from './nat-gateways.ts'
 import type { NetworkType } from './network-type.ts'
 import { networkNamespace } from './network-world.ts'
@@ -15,6 +16,7 @@ export const networkTypes: readonly NetworkType[] = [
   publicAddresses,
   publicPrefixes,
   natGateways,
+  loadBalancers,
 ]
 
 /** The row of a resource's type; undefined for one that is no network resource. */

@@ -1,12 +1,14 @@
 // What a decision about a network resource looks at: the other network resources of the subscription, and who holds addresses.
 
-import { parseAddress } from '@aksel/base/ipv4'
+import { createHash } from 'node:crypto'
+import { formatAddress, parseAddress } from '@aksel/base/ipv4'
 import type { SubnetEgress } from '@aksel/provider/fabric'
 import type { Hub } from '../../hub.ts'
 import { networkOf, subnetOf } from '../../machine-spec.ts'
 import type { ClusterRecord, DocumentRecord, PoolRecord, Resource } from '../../records.ts'
 import { keys, type Stored } from '../../store-keyspace.ts'
 import { outboundAddressIds } from '../container-service/outbound.ts'
+import { balancerViews, frontendId, type BalancedCluster, type BalancerViews } from './load-balancer-views.ts'
 import { childrenOf, referenceAt, type ChildDocument } from './network-references.ts'
 import { modelOf, podAddressesPerNode } from '../container-service/network-model.ts'
 
@@ -31,6 +33,13 @@ export interface NetworkWorld {
   readonly podPrefixes: ReadonlyMap<string, readonly { readonly cluster: string; readonly prefix: string }[]>
   /** How clusters want their machines to leave, by the subnet's id in lower case. */
   readonly egress: ReadonlyMap<string, SubnetEgress>
+  /** What clusters make of their services: shown, and never written. Computed when first asked for. */
+  readonly balancers: () => ShownBalancers
+}
+
+export interface ShownBalancers extends Pick<BalancerViews, 'frontends' | 'health'> {
+  /** By id in lower case. */
+  readonly views: ReadonlyMap<string, Stored<DocumentRecord>>
 }
 
 export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscriptionId: string): Promise<NetworkWorld> {
@@ -49,6 +58,7 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
   const claims = new Map<string, string>()
   const wanted = new Map<string, { readonly pool: string; readonly count: number }[]>()
   const egress = new Map<string, SubnetEgress>()
+  const nodes = new Map<string, TakenAddress[]>()
   for (const pool of pools) {
     const cluster = clusters.get(pool.clusterId.toLowerCase())
     if (cluster === undefined) continue
@@ -65,11 +75,11 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
     if (way !== undefined) egress.set(subnetId, way)
     const machines = hub.suppliers.machines(pool.simulated).list(cluster.id.toLowerCase())
     const own = machines.filter(({ name, address }) => address !== '' && name.startsWith(`aks-${pool.name}-`))
-    const known = taken.get(subnetId) ?? []
-    taken.set(subnetId, [
-      ...known,
-      ...own.map(({ name, address }) => ({ address: parseAddress(address), owner: configurationOf(cluster, name) })),
-    ])
+    for (const { name, address } of own) {
+      const one = { address: parseAddress(address), owner: configurationOf(cluster, name) }
+      add(taken, subnetId, one)
+      add(nodes, cluster.id.toLowerCase(), one)
+    }
   }
   const podPrefixes = new Map<string, { readonly cluster: string; readonly prefix: string }[]>()
   for (const cluster of clusters.values()) {
@@ -77,7 +87,73 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
     const id = networkOf(cluster, subscriptionId).virtualNetworkId.toLowerCase()
     if (podCidr !== undefined) add(podPrefixes, id, { cluster: cluster.id, prefix: podCidr })
   }
-  return { documents, taken, claims, wanted, podPrefixes, egress }
+  const balanced = balancedClusters(hub, { clusters: [...clusters.values()], documents, nodes })
+  for (const { cluster, standing } of balanced) {
+    for (const each of standing) {
+      if (each.internal === undefined) continue
+      const one = { address: parseAddress(each.address), owner: frontendId(cluster, each) }
+      add(taken, each.internal.subnetId.toLowerCase(), one)
+    }
+  }
+  let shown: ShownBalancers | undefined
+  const balancers = (): ShownBalancers => (shown ??= shownBalancers(balanced))
+  return { documents, taken, claims, wanted, podPrefixes, egress, balancers }
+}
+
+function balancedClusters(
+  { suppliers: { fabric } }: Pick<Hub, 'suppliers'>,
+  {
+    clusters,
+    documents,
+    nodes,
+  }: {
+    readonly clusters: readonly ClusterRecord[]
+    readonly documents: ReadonlyMap<string, Stored<DocumentRecord>>
+    readonly nodes: ReadonlyMap<string, readonly TakenAddress[]>
+  },
+): readonly BalancedCluster[] {
+  const reserved = new Map<string, string>()
+  const subnets = new Map<string, string>()
+  for (const { value } of documents.values()) {
+    const { ipAddress } = value.properties
+    if (typeof ipAddress === 'string') reserved.set(ipAddress, value.id)
+    for (const { name } of childrenOf(value.properties, 'subnets')) {
+      const id = `${value.id}/subnets/${name}`
+      subnets.set(id.toLowerCase(), id)
+    }
+  }
+  return clusters.map((cluster) => {
+    const id = cluster.id.toLowerCase()
+    const network = networkOf(cluster, cluster.id.split('/')[2]!).virtualNetworkId.toLowerCase()
+    const isBalanced = cluster.properties.networkProfile['outboundType'] === 'loadBalancer'
+    return {
+      cluster,
+      standing: (fabric?.loadBalancersOf(network) ?? []).filter(({ owner }) => owner?.clusterId === id),
+      nodes: (nodes.get(id) ?? []).map(({ address, owner }) => ({
+        address: formatAddress(address),
+        configuration: owner,
+      })),
+      outbound: isBalanced ? outboundAddressIds(cluster) : [],
+      reserved,
+      subnets,
+    }
+  })
+}
+
+/** The revision of a view, from which its etag comes, is a digest of what it says. */
+function shownBalancers(balanced: readonly BalancedCluster[]): ShownBalancers {
+  const all = balanced.map(balancerViews)
+  const views = all.flatMap(({ documents }) =>
+    documents.map((value) => {
+      const digest = createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
+      return [value.id.toLowerCase(), { key: '', value, modRevision: Number.parseInt(digest, 16) }] as const
+    }),
+  )
+  return {
+    views: new Map(views),
+    frontends: new Map(all.flatMap(({ frontends }) => [...frontends])),
+    health: new Map(all.flatMap(({ health }) => [...health])),
+  }
 }
 
 /** Undefined until the addresses are reserved, and where a gateway or routes see to it. */
@@ -94,7 +170,9 @@ function egressOf(
 }
 
 function add<T>(map: Map<string, T[]>, key: string, value: T): void {
-  map.set(key, [...(map.get(key) ?? []), value])
+  const known = map.get(key)
+  if (known === undefined) map.set(key, [value])
+  else known.push(value)
 }
 
 /** The id that Azure would give to the IP configuration of a machine: a scale set's instance and its network interface. */

@@ -13,6 +13,7 @@ import { readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
 import { etagOf } from './network-bodies.ts'
 import { unreadable } from './network-errors.ts'
+import { judgeWritable } from './load-balancers.ts'
 import { judgeNetworkName, readList, type ChildType, type NetworkType, type WriteContext } from './network-type.ts'
 import { childrenOf, type ChildDocument } from './network-references.ts'
 import { networkNamespace, readWorld } from './network-world.ts'
@@ -33,9 +34,14 @@ export function networkResourceId(ref: NetworkRef): string {
 }
 
 /** Throws ResourceNotFound. */
-export async function readResource(hub: Pick<Hub, 'store'>, ref: NetworkRef): Promise<Stored<DocumentRecord>> {
+export async function readResource(
+  hub: Pick<Hub, 'store' | 'suppliers'>,
+  ref: NetworkRef,
+): Promise<Stored<DocumentRecord>> {
   const stored = await hub.store.get<DocumentRecord>(keys.resource(networkResourceId(ref)))
   if (stored?.value.kind === 'document') return stored
+  const view = (await readWorld(hub, ref.subscriptionId)).balancers().views.get(networkResourceId(ref).toLowerCase())
+  if (view !== undefined) return view
   throw resourceNotFound(`${networkNamespace}/${ref.type.path}/${ref.name}`, ref.resourceGroup)
 }
 
@@ -46,6 +52,7 @@ export async function putResource(hub: Hub, request: ArmRequest, ref: NetworkRef
   return hub.store.decide(async () => {
     const group = await readLiveGroup(hub.store, ref)
     const world = await readWorld(hub, ref.subscriptionId)
+    judgeWritable(world, networkResourceId(ref))
     const before = await hub.store.get<DocumentRecord>(keys.resource(networkResourceId(ref)))
     judgeEtag(request, before)
     const location = readLocation(body['location'], `${networkNamespace}/${ref.type.path}`)
@@ -147,6 +154,7 @@ async function changeChildren(
     const before = await readResource(hub, ref)
     judgeEtag(request, before)
     const world = await readWorld(hub, ref.subscriptionId)
+    judgeWritable(world, before.value.id)
     const { id, name, location, properties } = before.value
     const envelope = envelopeOf(before.value)
     const context: WriteContext = { id, name, location, before: before.value, world, envelope }
@@ -165,9 +173,12 @@ export async function beginDelete(
 ): Promise<OperationRecord | undefined> {
   return hub.store.decide(async () => {
     const before = await hub.store.get<DocumentRecord>(keys.resource(networkResourceId(ref)))
+    const world = await readWorld(hub, ref.subscriptionId)
+    const view = world.balancers().views.get(networkResourceId(ref).toLowerCase())
+    if (view !== undefined) ref.type.judgeDelete(view.value, world)
     if (before?.value.kind !== 'document') return { changes: [], result: undefined }
     judgeEtag(request, before)
-    ref.type.judgeDelete(before.value, await readWorld(hub, ref.subscriptionId))
+    ref.type.judgeDelete(before.value, world)
     const { changes, result } = await commitment(request, hub, before, before.value, 'nothing')
     return { changes, result: result.operation }
   })
@@ -177,6 +188,7 @@ export async function beginDelete(
 export async function patchTags(hub: Hub, request: ArmRequest, ref: NetworkRef): Promise<void> {
   const tags = readTags(readObject(request.body)['tags'])
   const before = await readResource(hub, ref)
+  judgeWritable(await readWorld(hub, ref.subscriptionId), before.value.id)
   judgeEtag(request, before)
   await hub.store.update<DocumentRecord>(before.key, (current) =>
     tags === undefined ? undefined : { ...current, tags },

@@ -47,17 +47,20 @@ export const publicAddresses: NetworkType = {
   },
   show: ({ value }, world) => {
     const gateway = natGatewayOf(world, value.id)
+    const frontend = world.balancers().frontends.get(value.id.toLowerCase())
     const settings = value.properties['dnsSettings']
     const label = isObject(settings) ? textAt(settings, 'domainNameLabel') : undefined
     return {
       ...(gateway === undefined ? {} : { natGateway: { id: gateway } }),
+      ...(frontend === undefined ? {} : { ipConfiguration: { id: frontend } }),
       ...(label === undefined
         ? {}
         : { dnsSettings: { ...(settings as Json), fqdn: `${label}.${value.location}.cloudapp.azure.com` } }),
     }
   },
   judgeDelete: ({ id, name, properties }, world) => {
-    const user = natGatewayOf(world, id) ?? textAt(properties, 'usedBy')
+    const frontend = world.balancers().frontends.get(id.toLowerCase())
+    const user = natGatewayOf(world, id) ?? frontend ?? textAt(properties, 'usedBy')
     if (user === undefined) return
     throw refused(
       'PublicIPAddressCannotBeDeleted',

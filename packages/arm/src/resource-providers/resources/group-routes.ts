@@ -9,6 +9,7 @@ import { ok, param, type ArmRequest, type ArmResponse, type Route } from '../../
 import type { Hub } from '../../hub.ts'
 import type { DocumentRecord, GroupRecord, Json, Resource } from '../../records.ts'
 import { readObject } from '../body.ts'
+import { readWorld } from '../network/network-world.ts'
 import { matchesFilter, parseFilter } from './filter.ts'
 import { beginGroupDelete, groupBody, listGroups, listResources, putGroup, readGroup } from './groups.ts'
 import { judgeGroupName, readGroupLocation, readTags } from './names.ts'
@@ -97,7 +98,11 @@ async function listInGroup(hub: Hub, request: ArmRequest): Promise<ArmResponse> 
 async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmResponse> {
   const filter = parseFilter(request.query['$filter'])
   const expanded = (request.query['$expand'] ?? '').toLowerCase().split(',').includes('provisioningstate')
-  const found = (await listResources(hub.store, below)).filter((resource) => matchesFilter(resource, filter))
+  const { views } = (await readWorld(hub, param(request, 'subscription'))).balancers()
+  const shown = [...views.values()].map(({ value }) => value)
+  const within = shown.filter(({ id }) => id.toLowerCase().startsWith(`${below}/`.toLowerCase()))
+  const all = [...(await listResources(hub.store, below)), ...within]
+  const found = all.filter((resource) => matchesFilter(resource, filter))
   return page(
     request,
     found.map((resource) => genericBody(resource, expanded)),
