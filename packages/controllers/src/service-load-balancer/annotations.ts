@@ -40,7 +40,7 @@ const others: Readonly<Record<string, string | undefined>> = {
   'azure-pip-name-ipv6': 'load balancers have IPv4 addresses alone',
   'azure-load-balancer-ipv6': 'load balancers have IPv4 addresses alone',
   'azure-dns-label-name': 'nobody answers for names below cloudapp.azure.com here',
-  'azure-pip-tags': 'addresses of services are no resources with tags',
+  'azure-pip-tags': 'the addresses of services have the tags of the provider alone',
   'azure-pip-ip-tags': 'addresses have no tags of routing',
   'azure-additional-public-ips': 'a service has one address',
   'azure-disable-load-balancer-security-group-rules': 'what may come in is decided by the load balancer itself',
