@@ -201,7 +201,7 @@ function machineSpec(index: number): MachineSpec {
       clusterDns: '10.0.0.10',
       clusterDomain: 'cluster.local',
       serviceCidr: '10.0.0.0/16',
-      podCidr: `10.${244 + (index >> 8)}.${index & 255}.0/24`,
+      podCidr: `10.${64 + (index >> 8)}.${index & 255}.0/24`,
     },
   }
 }
