@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
-import type { SharedThread } from '@aksel/apiserver/http/shared-thread'
+import type { Entrance } from '@aksel/apiserver/http/entrance'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
 import type { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import { createApiServer, type ApiServer } from '@aksel/apiserver/server'
@@ -43,7 +43,7 @@ export interface ControlPlaneParts {
   /** The kinds, shared by all clusters of this server. Absent: each loads its own. */
   readonly catalogs?: Catalogs
   /** Shared by all clusters of this thread. */
-  readonly turns?: SharedThread
+  readonly entrance?: Entrance
   /** Told of writes through API versions that go away. */
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */
@@ -218,7 +218,7 @@ async function openServer(
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),
-    ...(options.turns === undefined ? {} : { turns: options.turns }),
+    ...(options.entrance === undefined ? {} : { entrance: options.entrance }),
     audit: options.audit,
     guard: { heapShare },
     onDeprecatedUse: (use) => options.onDeprecatedUse?.(record, use),

@@ -2,7 +2,7 @@
 // those of the server. It takes its orders over the channel of its parent process.
 
 import { Catalogs } from '@aksel/apiserver/catalogs'
-import { SharedThread } from '@aksel/apiserver/http/shared-thread'
+import { Entrance } from '@aksel/apiserver/http/entrance'
 import { enableCompileCache } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { mkdir } from 'node:fs/promises'
@@ -51,7 +51,7 @@ const engine = await EmbeddedEngine.open(scope, {
   audit: audit.write,
   openApi: new OpenApiLibrary(),
   catalogs: new Catalogs(),
-  turns: new SharedThread(),
+  entrance: new Entrance(scope.clock),
   loops: values.loops === 'on',
   ...(isShared(values.store) ? { sharedAs: hostName(dataDir) } : {}),
 })

@@ -1,7 +1,7 @@
 // Wires the parts of one host together. What is here decides nothing; it only says who gets what.
 
 import { Catalogs } from '@aksel/apiserver/catalogs'
-import { SharedThread } from '@aksel/apiserver/http/shared-thread'
+import { Entrance } from '@aksel/apiserver/http/entrance'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
@@ -54,7 +54,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),
-      turns: new SharedThread(),
+      entrance: new Entrance(scope.clock),
       machines: {
         providers: () => late.providers,
         ...(options.repairPeriods === undefined ? {} : { repairPeriods: options.repairPeriods }),

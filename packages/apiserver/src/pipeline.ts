@@ -19,6 +19,7 @@ import type { FlowControl, Seat } from './flow-control/flow-control.ts'
 import { heldBody } from './http/held-body.ts'
 import type { InFlight } from './in-flight.ts'
 import type { CallContext, Waits } from './call-context.ts'
+import { Deadlines, type Deadline } from './deadlines.ts'
 import { durationMs } from './configuration-file.ts'
 
 export type Outcome = Answer | 'upgraded'
@@ -60,8 +61,14 @@ interface Progress {
 export class Pipeline {
   readonly #options: PipelineOptions
 
+  /** Of requests whose callers ask for no time of their own. */
+  readonly #deadlines: Deadlines
+
   constructor(options: PipelineOptions) {
     this.#options = options
+    const { scope, requestMaxMs = 0 } = options
+    this.#deadlines = new Deadlines(scope.clock, requestMaxMs)
+    scope.signal.addEventListener('abort', () => this.#deadlines[Symbol.dispose](), { once: true })
   }
 
   /** Never rejects: every error is an answer. */
@@ -98,10 +105,21 @@ export class Pipeline {
   /** Rejects with Timeout; what was begun goes on, and a write may still happen, as with upstream's. */
   #inTime(limitMs: number, stages: Promise<Outcome>): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const timer = this.#options.scope.clock.after(limitMs, () =>
-        reject(new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout')),
+      const late = (): void =>
+        reject(new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout'))
+      const { clock } = this.#options.scope
+      const isUsual = limitMs === this.#options.requestMaxMs
+      const deadline = isUsual ? this.#deadlines.begin(late) : ownDeadline(clock.after(limitMs, late))
+      stages.then(
+        (outcome) => {
+          deadline.met()
+          resolve(outcome)
+        },
+        (error: unknown) => {
+          deadline.met()
+          reject(error as Error)
+        },
       )
-      stages.then(resolve, reject).finally(() => timer[Symbol.dispose]())
     })
   }
 
@@ -229,6 +247,10 @@ function timeLimitOf({ query }: RequestInfo, maxMs: number): number {
   if (asked === undefined)
     throw new ApiError('BadRequest', `invalid timeout specified in the request URL - time: invalid duration "${text}"`)
   return asked > 0 ? Math.min(asked, maxMs) : maxMs
+}
+
+function ownDeadline(timer: Disposable): Deadline {
+  return { met: () => timer[Symbol.dispose]() }
 }
 
 const verbNames: Readonly<Record<string, string>> = { update: 'PUT', create: 'POST' }

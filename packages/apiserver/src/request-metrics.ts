@@ -6,7 +6,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { Catalog } from '@aksel/api/catalog'
 import type { KindRow } from '@aksel/api/kind-row'
 import { knownGates } from '@aksel/api/feature-gates'
-import { labelText, type Counter, type Labels, type Histogram, type MetricsRegistry } from './metrics.ts'
+import { labelText, type Counter, type Labels, type Histogram, type MetricsRegistry, type Series } from './metrics.ts'
 import type { RecordStore } from './registry/record-store.ts'
 import type { InFlight } from './in-flight.ts'
 
@@ -26,6 +26,16 @@ export interface MeasuredRequest {
   readonly sizeBytes: number | undefined
 }
 
+/** Where one sort of request is counted. */
+interface MeasuredSeries {
+  /** Labels of its total. */
+  readonly total: string
+  readonly labels: string
+  /** Absent for streams. */
+  readonly durations: Series | undefined
+  readonly ownDurations: Series | undefined
+}
+
 const secondsBounds = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ] as const
@@ -37,6 +47,7 @@ export class RequestMetrics {
   readonly #durations: Histogram
   readonly #ownDurations: Histogram
   readonly #sizes: Histogram
+  readonly #series = new Map<string, MeasuredSeries>()
   readonly #deprecated = new Map<string, Labels>()
   /** By labels: streams that are open. */
   readonly #longRunning = new Map<string, number>()
@@ -75,16 +86,34 @@ export class RequestMetrics {
   }
 
   observe(request: MeasuredRequest): void {
-    const { verb, group, version, resource, subresource, scope, dryRun } = request
+    const { verb } = request
+    const of = this.#seriesOf(request)
+    this.#totals.add(of.total)
+    if (of.durations === undefined) return
+    of.durations.observe(request.seconds)
+    of.ownDurations!.observe(request.ownSeconds)
+    if (request.sizeBytes !== undefined && (verb === 'GET' || verb === 'LIST'))
+      this.#sizes.observe(of.labels, request.sizeBytes)
+  }
+
+  /** Labels are written once: as text they cost more than all that is counted. */
+  #seriesOf(request: MeasuredRequest): MeasuredSeries {
+    const { verb, group, version, resource, subresource, scope, dryRun, code } = request
+    const key = `${code} ${verb} ${group}/${version}/${resource}/${subresource} ${scope} ${dryRun}`
+    const known = this.#series.get(key)
+    if (known !== undefined) return known
     const rest = labelText({ group, resource, scope, subresource, verb, version })
     const labels = `component="apiserver",${rest}`
     const withDryRun = `component="apiserver",dry_run="${dryRun}",${rest}`
-    this.#totals.add(`code="${request.code}",${withDryRun}`)
-    if (unmeasured.has(verb)) return
-    this.#durations.observe(withDryRun, request.seconds)
-    this.#ownDurations.observe(labels, request.ownSeconds)
-    if (request.sizeBytes !== undefined && (verb === 'GET' || verb === 'LIST'))
-      this.#sizes.observe(labels, request.sizeBytes)
+    const isTimed = !unmeasured.has(verb)
+    const made: MeasuredSeries = {
+      total: `code="${code}",${withDryRun}`,
+      labels,
+      durations: isTimed ? this.#durations.series(withDryRun) : undefined,
+      ownDurations: isTimed ? this.#ownDurations.series(labels) : undefined,
+    }
+    this.#series.set(key, made)
+    return made
   }
 
   /** `removedIn`: the minor that no longer serves it, '' where none is named. */

@@ -17,7 +17,7 @@ import type { OpenApiLibrary } from './discovery/open-api-library.ts'
 import type { HealthCheck } from './health.ts'
 import type { DebugAnswers } from './route.ts'
 import type { GuardOptions } from './flow-control/start.ts'
-import type { SharedThread } from './http/shared-thread.ts'
+import type { Entrance } from './http/entrance.ts'
 import type { SeatLimits } from './in-flight.ts'
 
 export interface ApiServerOptions {
@@ -29,8 +29,8 @@ export interface ApiServerOptions {
   readonly kubernetesVersion: string
   /** The kinds of that version, where several clusters share them; loaded when absent. */
   readonly catalog?: Catalog
-  /** Where several control planes share the thread: who begins how much at once. */
-  readonly turns?: SharedThread
+  /** Where several control planes share the thread: its one door for requests; one of its own when absent. */
+  readonly entrance?: Entrance
   /** OpenAPI of those kinds, where several clusters share it; one of its own when absent. */
   readonly openApi?: OpenApiLibrary
   /** IPv4; the `kubernetes` service has its first address. */

@@ -34,7 +34,7 @@ import { expireEvents } from './event-expiry.ts'
 import { inProcessTransport } from './http/in-process-transport.ts'
 import { LiveCalls } from './http/live-calls.ts'
 import { listenTls, type ListenOptions, type Listener } from './http/tls-listener.ts'
-import type { Entry } from './http/shared-thread.ts'
+import { Entrance, type Entry } from './http/entrance.ts'
 import { MetricsRegistry } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import { pooledRandom } from './pooled-random.ts'
@@ -160,7 +160,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     if (!scope.signal.aborted) scope.log.warn('objects of an older schema could not be written anew', { error })
   })
   if (options.authentication !== undefined) auth.external.configure(options.authentication)
-  const entry = options.turns?.join()
+  const entrance = options.entrance ?? new Entrance({ monotonicMs: () => scope.clock.monotonicMs() })
+  const entry = entrance.join()
   return serverOf({ scope, run, entry, calls, stopping, transportFor, configures: configuresOf(auth, sealed) })
 }
 
@@ -169,8 +170,8 @@ type Run = (call: Parameters<Pipeline['run']>[0]) => ReturnType<Pipeline['run']>
 interface ServerParts {
   readonly scope: Scope
   readonly run: Run
-  /** What comes over the network waits here, where others share the thread. */
-  readonly entry: Entry | undefined
+  /** What comes over the network waits here for its turn. */
+  readonly entry: Entry
   readonly calls: LiveCalls
   readonly stopping: AbortController
   readonly transportFor: ApiServer['transportFor']
@@ -193,10 +194,6 @@ function configuresOf(auth: Authorities, sealed: SealedStore | undefined): Confi
 }
 
 function serverOf({ scope, run, entry, calls, stopping, transportFor, configures }: ServerParts): ApiServer {
-  const inTurn: Run = (call) => {
-    const wait = entry?.enter()
-    return wait === undefined ? run(call) : wait.then(() => run(call))
-  }
   const listeners = new Set<Listener>()
   const close = async (): Promise<void> => {
     const reason = new Error('the API server is shutting down')
@@ -204,11 +201,11 @@ function serverOf({ scope, run, entry, calls, stopping, transportFor, configures
     calls.end(reason)
     await Promise.all([...listeners].map((listener) => listener[Symbol.asyncDispose]()))
     listeners.clear()
-    entry?.[Symbol.dispose]()
+    entry[Symbol.dispose]()
   }
   return {
     async listen(where) {
-      const listener = await listenTls({ clock: scope.clock, run: inTurn, calls }, where)
+      const listener = await listenTls({ clock: scope.clock, run, calls, entry }, where)
       listeners.add(listener)
       return listener
     },

@@ -1,8 +1,8 @@
-// Turns: one slice a round, and connections enter in turn.
+// Turns: one slice a round.
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { Entrance, Turns } from './turns.ts'
+import { Turns } from './turns.ts'
 
 /** Which round of the event loop it is. */
 function rounds(): { now: number } & Disposable {
@@ -30,27 +30,5 @@ void suite('turns', () => {
     assert.equal(new Set(seen.map(([, at]) => at)).size, seen.length, JSON.stringify(seen))
     assert.deepEqual(seen.map(([name]) => name).join(''), 'abcabab')
     assert.equal(turns.waiting, 0)
-  })
-
-  void test('Entrance.enter() lets a few in at once, and those who come later before the many of one', async () => {
-    using round = rounds()
-    const entrance = new Entrance()
-    const [flood, modest] = [{}, {}]
-    const entered: [string, number][] = []
-    const come = async (who: object, name: string): Promise<void> => {
-      await entrance.enter(who)
-      entered.push([name, round.now])
-    }
-    const all = Array.from({ length: 1000 }, () => come(flood, 'flood'))
-    const [late] = [come(modest, 'modest')]
-    await Promise.all([...all, late])
-    const place = entered.findIndex(([name]) => name === 'modest')
-    assert.ok(place < 40, `${place} came before`)
-    const perRound = Map.groupBy(entered, ([, at]) => at)
-    assert.ok(
-      [...perRound.values()].every((those) => those.length <= 17),
-      'no round lets in more',
-    )
-    assert.ok(perRound.size > 50)
   })
 })

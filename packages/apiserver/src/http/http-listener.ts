@@ -7,13 +7,15 @@ import type { TLSSocket } from 'node:tls'
 import { STATUS_CODES } from 'node:http'
 import { constants } from 'node:http2'
 import type { Outcome } from '../pipeline.ts'
-import type { Entrance } from '../turns.ts'
+import type { Entry } from './entrance.ts'
 import type { LiveCalls } from './live-calls.ts'
 import { comesInPieces, isPushed, type Answer, type IncomingCall, type Peer, type Sink } from './message.ts'
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest
 export type AnyResponse = ServerResponse | Http2ServerResponse
 export type Run = (call: IncomingCall) => Promise<Outcome>
+
+const COLON = 0x3a
 
 /** Certificates are parsed once per connection. */
 export type PeerOf = (socket: Duplex) => Peer
@@ -34,11 +36,11 @@ export interface Serving {
   readonly run: Run
   readonly peerOf: PeerOf
   readonly calls: LiveCalls
-  readonly entrance: Entrance
+  readonly entry: Entry
 }
 
 export async function handleRequest(serving: Serving, request: AnyRequest, response: AnyResponse): Promise<void> {
-  const { run, peerOf, calls, entrance } = serving
+  const { run, peerOf, calls, entry } = serving
   const live = calls.begin()
   // Whoever has a whole answer waits for nothing that an abort would end.
   const sent = { isWhole: false }
@@ -46,7 +48,7 @@ export async function handleRequest(serving: Serving, request: AnyRequest, respo
   // HTTP/2 keeps one stand-in per session for its socket; it is gone with the session.
   const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as Duplex | undefined
   if (socket === undefined) return
-  const entered = entrance.enter(socket)
+  const entered = entry.enter(socket)
   if (entered !== undefined) await entered
   // Who has hung up while he waited costs nothing more.
   if (live.signal.aborted) return
@@ -62,10 +64,12 @@ export async function handleUpgrade(
   socket: Duplex,
   head: Uint8Array,
 ): Promise<void> {
-  const { run, peerOf, calls } = serving
+  const { run, peerOf, calls, entry } = serving
   const live = calls.begin()
   socket.once('close', () => live.abort())
   socket.on('error', () => live.abort())
+  await entry.enter(socket)
+  if (live.signal.aborted) return
   const outcome = await run({ ...callOf(request, live.signal, peerOf(socket)), upgrade: { socket, head } })
   if (outcome === 'upgraded' || socket.destroyed) return
   await writeRawAnswer(socket, outcome)
@@ -73,8 +77,12 @@ export async function handleUpgrade(
 
 function callOf(request: AnyRequest, signal: AbortSignal, peer: Peer): IncomingCall {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined && !name.startsWith(':')) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  const received = request.headers
+  // Off the wire: it has no keys but its own.
+  for (const name in received) {
+    const value = received[name]
+    if (value === undefined || name.charCodeAt(0) === COLON) continue
+    headers[name] = typeof value === 'string' ? value : value.join(', ')
   }
   return {
     method: request.method ?? 'GET',

@@ -3,8 +3,8 @@
 import { createSecureServer, type Http2SecureServer, type Http2Session, type SecureServerOptions } from 'node:http2'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { Entrance } from '../turns.ts'
 import type { Clock } from '@aksel/base/clock'
+import type { Entry } from './entrance.ts'
 import { handleRequest, handleUpgrade, peerReader, type Run, type Serving } from './http-listener.ts'
 import type { LiveCalls } from './live-calls.ts'
 
@@ -67,12 +67,13 @@ export interface ListenerParts {
   readonly clock: Clock
   readonly run: Run
   readonly calls: LiveCalls
+  readonly entry: Entry
 }
 
 export async function listenTls(parts: ListenerParts, options: ListenOptions): Promise<Listener> {
   const { host, tls } = options
   const open = new OpenConnections()
-  const serving: Serving = { run: parts.run, calls: parts.calls, peerOf: peerReader(), entrance: new Entrance() }
+  const serving: Serving = { run: parts.run, calls: parts.calls, peerOf: peerReader(), entry: parts.entry }
   const server: Http2SecureServer = createSecureServer(
     {
       allowHTTP1: true,
@@ -136,7 +137,12 @@ function endsOf({ remoteAddress = '', localAddress = '' }: Socket): Ends {
 class OpenConnections {
   readonly #sockets = new Set<TLSSocket>()
   readonly #sessions = new Set<Http2Session>()
-  readonly #requests = new Set<Promise<void>>()
+  #underWay = 0
+  #allOver: () => void = () => {}
+  readonly #isOver = (): void => {
+    this.#underWay -= 1
+    if (this.#underWay === 0) this.#allOver()
+  }
 
   add(socket: TLSSocket): void {
     this.#sockets.add(socket)
@@ -154,8 +160,8 @@ class OpenConnections {
   }
 
   track(request: Promise<void>): void {
-    const settled = request.catch(() => {}).finally(() => this.#requests.delete(settled))
-    this.#requests.add(settled)
+    this.#underWay += 1
+    request.then(this.#isOver, this.#isOver)
   }
 
   async finish(clock: Clock): Promise<void> {
@@ -163,11 +169,15 @@ class OpenConnections {
     for (const session of this.#sessions) if (!session.destroyed) session.goaway(0)
     const { promise: late, resolve } = Promise.withResolvers<void>()
     using _timer = clock.after(CLOSE_GRACE_MS, resolve)
-    await Promise.race([Promise.all(this.#requests), late])
+    const over = new Promise<void>((done) => {
+      this.#allOver = done
+      if (this.#underWay === 0) done()
+    })
+    await Promise.race([over, late])
     const closed = [...this.#sessions].map(async (session) => {
-      const over = new Promise<void>((resolve) => session.once('close', () => resolve()))
+      const gone = new Promise<void>((resolve) => session.once('close', () => resolve()))
       session.close()
-      return session.destroyed ? undefined : over
+      return session.destroyed ? undefined : gone
     })
     await Promise.race([Promise.all(closed), late])
     for (const socket of this.#sockets) socket.destroy()
