@@ -2,21 +2,21 @@
 // move to the log and back to work; and two servers side by side, of which one goes on with what the other was doing when it was killed.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startEtcd } from '@aksel/host/etcd-server'
 import { startKmsPlugin } from '@aksel/testing/kms-plugin'
-import { e2ePrefix, repositoryRoot, runProgram, type Outcome } from './aksel.ts'
+import { Aksel, e2ePrefix, type Outcome } from './aksel.ts'
 
 test(
   'the shop runs on etcd, comes back after a restart and a kill, is copied, and moves to the log with all its objects',
   { timeout: 300_000 },
   async () => {
     await using etcd = await startEtcd({ members: 3, tls: true, userBelow: '/aksel/' })
-    const folder = await mkdtemp(join(tmpdir(), e2ePrefix))
-    const environment = { AKSEL_DATA: folder }
+    const story = await Aksel.inNewFolder()
+    const folder = story.dataDir
     await using plugin = await startKmsPlugin()
     const kms = `{kms: {apiVersion: v2, name: vault, endpoint: "${plugin.endpoint}"}}`
     const sealed = ['--encryption-provider-config', join(folder, 'encryption.yaml')]
@@ -25,7 +25,7 @@ test(
       `{kind: EncryptionConfiguration, apiVersion: apiserver.config.k8s.io/v1, resources: [{resources: [secrets], providers: [${kms}, {identity: {}}]}]}`,
     )
     const aksel = async (...args: readonly string[]): Promise<Outcome> => {
-      const outcome = await runProgram([join(repositoryRoot, 'aksel'), ...args], { environment })
+      const outcome = await story.run(args)
       assert.equal(outcome.code, 0, `aksel ${args.join(' ')}: ${outcome.stdout}${outcome.stderr}`)
       return outcome
     }
@@ -51,7 +51,8 @@ test(
         assert.match(keys, new RegExp(`/${kind}/`))
       // Sealed by the key management service, in etcd and wherever the objects are moved.
       const key = /\S+\/secrets\/default\/sealed/
-      await aksel('kubectl', 'create', 'secret', 'generic', 'sealed', '--from-literal=password=planted')
+      const told = story.plant('the password that is sealed')
+      await aksel('kubectl', 'create', 'secret', 'generic', 'sealed', `--from-literal=password=${told}`)
       const secret = key.exec(await etcd.control('get', '/aksel/clusters/', '--prefix', '--keys-only'))![0]
       assert.match(await etcd.control('get', secret, '--print-value-only'), /^k8s:enc:kms:v2:vault:/)
       const password = async (...more: readonly string[]): Promise<string> =>
@@ -63,8 +64,7 @@ test(
       await aksel('cluster', 'fork', 'twin')
       assert.equal(await identities(), before)
       // Killed in the middle, it comes back as it was; its loops take up their leases at once.
-      const { pid } = JSON.parse(await readFile(join(folder, 'server', 'server.json'), 'utf8')) as { pid: number }
-      process.kill(pid, 'SIGKILL')
+      process.kill(await story.serverPid(), 'SIGKILL')
       await aksel('up', '--simulated', ...sealed)
       assert.equal(await identities(), before)
       await aksel('down')
@@ -91,11 +91,12 @@ test(
         join(folder, 'twin.kubeconfig'),
       )
       const twin = ['--kubeconfig', join(folder, 'twin.kubeconfig')]
-      const planted = Buffer.from('planted').toString('base64')
+      const planted = Buffer.from(told).toString('base64')
       assert.deepEqual([await password(), await password(...twin)], [planted, planted])
       await aksel('kubectl', ...twin, 'wait', 'deployment', '--all', '-A', '--for=condition=Available', '--timeout=60s')
+      assert.deepEqual(await story.leaks(), [], 'a secret stands where it may not')
     } finally {
-      await runProgram([join(repositoryRoot, 'aksel'), 'down', '--purge'], { environment })
+      await story.run(['down', '--purge'])
       await rm(folder, { recursive: true, force: true })
     }
   },
@@ -103,16 +104,14 @@ test(
 
 /** One server of several on a store. */
 class Server {
-  readonly folder: string
+  readonly #story: Aksel
 
   constructor(folder: string) {
-    this.folder = folder
+    this.#story = new Aksel(folder)
   }
 
   async run(...args: readonly string[]): Promise<Outcome> {
-    const outcome = await runProgram([join(repositoryRoot, 'aksel'), ...args], {
-      environment: { AKSEL_DATA: this.folder },
-    })
+    const outcome = await this.#story.run(args)
     assert.equal(outcome.code, 0, `aksel ${args.join(' ')}: ${outcome.stdout}${outcome.stderr}`)
     return outcome
   }
@@ -122,13 +121,14 @@ class Server {
   }
 
   async kill(): Promise<void> {
-    const { pid } = JSON.parse(await readFile(join(this.folder, 'server', 'server.json'), 'utf8')) as { pid: number }
-    process.kill(pid, 'SIGKILL')
+    process.kill(await this.#story.serverPid(), 'SIGKILL')
   }
 
   async down(): Promise<void> {
-    await runProgram([join(repositoryRoot, 'aksel'), 'down', '--purge'], { environment: { AKSEL_DATA: this.folder } })
-    await rm(this.folder, { recursive: true, force: true })
+    const leaks = await this.#story.leaks()
+    await this.#story.run(['down', '--purge'])
+    await rm(this.#story.dataDir, { recursive: true, force: true })
+    assert.deepEqual(leaks, [], 'a secret stands where it may not')
   }
 }
 

@@ -1,6 +1,9 @@
 // kubectl and Helm against a simulated cluster: command by command what people see, as upstream's servers would have it.
 
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { ApiException, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { Aksel } from './aksel.ts'
 import { assertLeaksAreFound, plantSecrets } from './plant-secrets.ts'
 import { Shell } from './shell.ts'
@@ -19,6 +22,7 @@ const stories = [
   'admission',
   'describe',
   'three-kinds',
+  'labels',
   'cluster',
 ] as const
 
@@ -38,6 +42,47 @@ void suite('transcripts on a simulated cluster', () => {
   for (const story of stories) {
     void test(`${story} prints what its transcript says`, { timeout: 240_000 }, () => shell.replay(story))
   }
+
+  void test(
+    'of two hundred creates at once exactly as many pass as a quota has left',
+    { timeout: 240_000 },
+    async () => {
+      const config = new KubeConfig()
+      config.loadFromFile(join(aksel.dataDir, 'kubeconfig'))
+      const core = config.makeApiClient(CoreV1Api)
+      const kubectl = (command: string): Promise<string> => shell.run(`kubectl -n race ${command}`)
+      await shell.run('kubectl create namespace race')
+      await kubectl('create quota few --hard=pods=37,requests.cpu=3800m')
+      assert.match(
+        await kubectl("wait quota/few --for=jsonpath='{.status.used.pods}'=0 --timeout=20s"),
+        /condition met/,
+      )
+      await kubectl('wait serviceaccount/default --for=create --timeout=20s')
+      const containers = [{ name: 'c', image: 'c:1', resources: { requests: { cpu: '100m' } } }]
+      const said = await Promise.all(
+        Array.from({ length: 200 }, async (_, index) => {
+          const body = { metadata: { name: `racer-${index}` }, spec: { containers } }
+          try {
+            await core.createNamespacedPod({ namespace: 'race', body })
+            return 'created'
+          } catch (error) {
+            return (JSON.parse((error as ApiException<string>).body) as { readonly message: string }).message
+          }
+        }),
+      )
+      const refused = said.filter((words) => words !== 'created')
+      assert.equal(refused.length, 163)
+      for (const words of refused)
+        assert.match(
+          words,
+          /^pods "racer-\d+" is forbidden: exceeded quota: few, requested: pods=1, used: pods=37, limited: pods=37$/,
+        )
+      assert.equal(await kubectl('get pods -o name | wc -l'), '37')
+      const used = "get quota few -o jsonpath='{.status.used.pods} {.status.used.requests\\.cpu}'"
+      assert.equal(await kubectl(used), '37 3700m')
+      await shell.run('kubectl delete namespace race --wait=false')
+    },
+  )
 
   void test('secrets of every kind are planted, and a leak would be found', { timeout: 240_000 }, async () => {
     await plantSecrets(aksel, { runs: false })

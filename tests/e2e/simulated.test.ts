@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { repositoryRoot, runProgram, type Outcome } from './aksel.ts'
+import { Aksel, repositoryRoot, runProgram, type Outcome } from './aksel.ts'
 
 const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 
@@ -38,6 +38,7 @@ test(
       assert.match(rollout.stdout, /deployment "web" successfully rolled out/, rollout.stderr)
       assert.match((await aksel(['kubectl', 'logs', 'deployment/web'])).stderr, /simulated|no tunnel/)
       assert.match((await aksel(['kubectl', 'delete', 'deployment', 'web'])).stdout, /deleted/)
+      assert.deepEqual(await new Aksel(environment.AKSEL_DATA).leaks(), [], 'a secret stands where it may not')
     } finally {
       const down = await aksel(['down', '--purge'])
       await rm(folder, { recursive: true, force: true })
