@@ -120,6 +120,11 @@ export class MetricsRegistry {
     return histogram
   }
 
+  /** Histograms that others keep, as one family; `read` is asked when the metrics are. */
+  histogramsOf(name: string, help: string, read: () => readonly Histogram[]): void {
+    this.#declare({ name, help, type: 'histogram', lines: () => read().flatMap((one) => one.lines(name)) })
+  }
+
   /** `read` is asked when the metrics are: labels and value of each sample. */
   gauge(
     name: string,

@@ -48,7 +48,7 @@ import type { Kinds, Registry } from './registry/registry.ts'
 import { StoreMetrics } from './registry/store-metrics.ts'
 import { WatchMetrics } from './registry/watch-metrics.ts'
 import { QueueMetrics } from './queue-metrics.ts'
-import { keepIdentity } from './identity/identity-lease.ts'
+import { identityOf, keepIdentity } from './identity/identity-lease.ts'
 import { serverHooks } from './server-checks.ts'
 import { ClientMetrics, measured } from './client-metrics.ts'
 import { OwnClient } from './own-client.ts'
@@ -238,7 +238,10 @@ async function openRecords(
   const sealed =
     encryption === undefined
       ? undefined
-      : new SealedStore({ store: options.store, keyPrefix, rows, random, clock, metrics }, encryption)
+      : new SealedStore(
+          { store: options.store, keyPrefix, rows, random, clock, metrics, ...serverIdOf(options) },
+          encryption,
+        )
   const store = sealed ?? options.store
   const epoch = await enterEpoch(store, keyPrefix, `${catalog.minor}/${STORED_FORM}`)
   return {
@@ -256,6 +259,10 @@ async function openRecords(
       signal,
     }),
   }
+}
+
+function serverIdOf({ hostName }: ApiServerOptions): { readonly serverId?: string } {
+  return hostName === undefined ? {} : { serverId: identityOf(hostName) }
 }
 
 function registryOf(

@@ -24,6 +24,8 @@ export interface Sealer {
   keyOf?(sealed: Buffer): string
   /** Which of them seals now. */
   keyNow?(): string
+  /** Of a key management service: its name, and the name of the key that sealed a value. */
+  readonly kms?: { readonly name: string; keyIdOf(sealed: Buffer): string }
 }
 
 /** Who needs nobody else to open. */

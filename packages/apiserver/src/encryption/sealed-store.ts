@@ -18,6 +18,7 @@ import type {
 import { StoreError } from '@aksel/store/store'
 import { labelText, type Counter, type MetricsRegistry } from '../metrics.ts'
 import { kmsFault, type Encryption } from './encryption.ts'
+import { KmsMetrics } from './kms/kms-metrics.ts'
 import { DecryptError } from './kms/provider.ts'
 import { KmsError } from './kms/protocol.ts'
 import { sealersOf, type Sealer } from './providers.ts'
@@ -30,6 +31,8 @@ export interface SealedStoreParts {
   readonly random: Random
   readonly clock: Clock
   readonly metrics: MetricsRegistry
+  /** The server's name among others of its cluster. Absent: it has none. */
+  readonly serverId?: string
 }
 
 /** Until a service that was away is asked again for what a watch has to tell. */
@@ -46,6 +49,7 @@ export class SealedStore implements Store {
   readonly #resources: ReadonlyMap<string, string>
   readonly #sealers = new Map<string, Sealers | undefined>()
   readonly #transformations: Counter
+  readonly #kms: KmsMetrics
   #encryption: Encryption
 
   constructor(parts: SealedStoreParts, encryption: Encryption) {
@@ -55,6 +59,8 @@ export class SealedStore implements Store {
       'apiserver_storage_transformation_operations_total',
       "Total number of transformations. Successful transformation will have a status 'OK' and a varied status string when the transformation fails.",
     )
+    const { clock, metrics, serverId = '' } = parts
+    this.#kms = new KmsMetrics({ clock, metrics, serverId }, () => [...(this.#encryption.kms?.values() ?? [])])
     this.#resources = new Map(parts.rows.map((row) => [row.storagePrefix, `${row.plural}.${row.group}`]))
   }
 
@@ -194,6 +200,7 @@ export class SealedStore implements Store {
     try {
       const sealed = sealer.seal(value, this.#placeOf(key), (count) => this.#parts.random.nextBytes(count))
       this.#count('to_storage', sealer.prefix, 'OK')
+      if (sealer.kms !== undefined) this.#kms.used('to_storage', sealer.kms.name, sealer.kms.keyIdOf(sealed))
       return Buffer.concat([Buffer.from(sealer.prefix), sealed])
     } catch (error) {
       this.#count('to_storage', sealer.prefix, 'Unknown')
@@ -227,6 +234,8 @@ export class SealedStore implements Store {
     const place = this.#placeOf(key)
     const done = (plain: Buffer): Buffer => {
       if (sealer!.prefix !== '') this.#count('from_storage', sealer!.prefix, 'OK')
+      const { kms, prefix } = sealer!
+      if (kms !== undefined) this.#kms.used('from_storage', kms.name, kms.keyIdOf(value.subarray(prefix.length)))
       return plain
     }
     const failed = (error: unknown): never => {

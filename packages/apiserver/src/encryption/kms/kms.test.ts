@@ -8,11 +8,12 @@ import { startKmsPlugin, type KmsPlugin } from '@aksel/testing/kms-plugin'
 import { testScope as simulatedScope, type TestScope } from '@aksel/testing/test-scope'
 import { createMemoryStore } from '@aksel/store/memory-store'
 import { admin, startTestServer, testScope, type TestServer } from '../../test-server.ts'
+import { identityOf } from '../../identity/identity-lease.ts'
 import { readEncryptionConfiguration } from '../configuration.ts'
 import { kmsFault, openEncryption, type OpenedEncryption } from '../encryption.ts'
 import { encodeEnvelope, openerOf, seedSealer, sourceTypes } from './envelope.ts'
 import { connectKms } from './grpc-service.ts'
-import { keyIdFault, sealedSeedFault } from './protocol.ts'
+import { hashOf, keyIdFault, sealedSeedFault } from './protocol.ts'
 
 const PLAIN = 'planted-secret-value'
 const path = '/api/v1/namespaces/default/secrets'
@@ -270,6 +271,63 @@ void suite('a key management service', () => {
     assert.match(
       sealedSeedFault({ ...seed, annotations: { 'a.b': Buffer.alloc(33_000) } })!,
       /total size of annotations/,
+    )
+  })
+
+  void test('is measured: keys by the hash of their names, calls by how they ended', async () => {
+    await using here = await sealing()
+    const { plugin, encryption, scope } = here
+    await using server = await startTestServer({ encryption, hostName: 'host', scope })
+    const secret = 'the name of a key is told to nobody'
+    await create(server, 'a')
+    plugin.answers.keyId = secret
+    await asked(here, 60_000)
+    await replace(server, 'a')
+    await create(server, 'b')
+    assert.equal((await server.ask(path)).status, 200)
+    plugin.answers.keyId = ''
+    await asked(here, 60_000)
+    const { text } = await server.ask('/metrics')
+    assert.ok(!text.includes(secret))
+    const [first, second] = ['1', secret].map((id) => hashOf(id))
+    const own = hashOf(identityOf('host'))
+    const sample = (name: string, labels: string): number | undefined => {
+      const found = text
+        .split('\n')
+        .find((line) => line.startsWith(`apiserver_envelope_encryption_${name}{${labels}} `))
+      return found === undefined ? undefined : Number(found.split(' ').at(-1))
+    }
+    const uses = (key: string, type: string): number | undefined =>
+      sample(
+        'key_id_hash_total',
+        `apiserver_id_hash="${own}",key_id_hash="${key}",provider_name="vault",transformation_type="${type}"`,
+      )
+    assert.equal(uses(first!, 'to_storage'), 1)
+    assert.equal(uses(second!, 'to_storage'), 2)
+    const known = `apiserver_id_hash="${own}",key_id_hash="${second}",provider_name="vault"`
+    const nowSeconds = scope.clock.now() / 1000
+    assert.equal(sample('key_id_hash_status_last_timestamp_seconds', known), nowSeconds - 60)
+    assert.equal(
+      sample('key_id_hash_last_timestamp_seconds', `${known},transformation_type="to_storage"`),
+      nowSeconds - 60,
+    )
+    assert.equal(sample('invalid_key_id_from_status_total', 'error="empty",provider_name="vault"'), 1)
+    // The seed of now, and the one before, which still opens.
+    assert.equal(sample('dek_source_cache_size', 'provider_name="vault"'), 2)
+    const calls = (code: string, method: string): number | undefined =>
+      sample(
+        'kms_operations_latency_seconds_count',
+        `grpc_status_code="${code}",method_name="/v2.KeyManagementService/${method}",provider_name="vault"`,
+      )
+    assert.deepEqual([calls('OK', 'Status'), calls('OK', 'Encrypt')], [3, 2])
+    await plugin[Symbol.asyncDispose]()
+    scope.clock.advance(60_000)
+    const late = kmsFault(encryption)
+    scope.clock.advance(3000)
+    assert.match((await late) ?? '', /failed to perform status section/)
+    assert.match(
+      (await server.ask('/metrics')).text,
+      /kms_operations_latency_seconds_count\{grpc_status_code="(DeadlineExceeded|Unavailable)",method_name="\/v2.KeyManagementService\/Status"/,
     )
   })
 

@@ -15,6 +15,7 @@ import {
   sourceTypes,
   type Opener,
 } from './envelope.ts'
+import { KmsObservations } from './kms-metrics.ts'
 import { hashOf, keyIdFault, sealedSeedFault, type KmsService, type KmsStatus, type SealedSeed } from './protocol.ts'
 
 /** Upstream's times. */
@@ -41,6 +42,8 @@ interface State {
 export class KmsProvider implements Disposable {
   readonly sealer: Sealer
   readonly name: string
+  /** What was seen of the service, for metrics. */
+  readonly observed: KmsObservations
   readonly #scope: Scope
   readonly #service: KmsService
   readonly #stopping = new AbortController()
@@ -54,15 +57,22 @@ export class KmsProvider implements Disposable {
     this.#scope = scope
     this.#service = service
     this.name = name
+    this.observed = new KmsObservations(scope.clock, name)
     const prefix = `${sealedPrefix}kms:v2:${name}:`
     this.sealer = {
       prefix,
       seal: (value, place, nonce) => this.#seal(value, place, nonce),
       open: (sealed, place) => this.#open(sealed, place),
       keyOf: (sealed) => markOf(decodeEnvelope(sealed)),
+      kms: { name, keyIdOf: (sealed) => decodeEnvelope(sealed).seed.keyId },
       keyNow: () =>
         this.#state === undefined ? '' : markOf({ seed: this.#state.sealed, sourceType: sourceTypes.seed }),
     }
+  }
+
+  /** Opened seeds that are kept: that many questions a new start would ask. */
+  get seedsKept(): number {
+    return this.#opened.size + (this.#state === undefined ? 0 : 1)
   }
 
   /** Asks once, then for as long as it lives, as often as upstream does. Never rejects: the service may come later. */
@@ -106,7 +116,7 @@ export class KmsProvider implements Disposable {
   async #fault(): Promise<string | undefined> {
     let status: KmsStatus
     try {
-      status = await this.#service.status()
+      status = await this.observed.operation('Status', () => this.#service.status())
     } catch (error) {
       return `failed to perform status section of the healthz check for KMS Provider ${this.name}, error: ${(error as Error).message}`
     }
@@ -132,7 +142,11 @@ export class KmsProvider implements Disposable {
 
   async #keyFault(keyId: string): Promise<string | undefined> {
     const invalid = keyIdFault(keyId)
-    if (invalid !== undefined) return `got invalid KMSv2 KeyID hash ${JSON.stringify(hashOf(keyId))}: ${invalid}`
+    if (invalid !== undefined) {
+      this.observed.namedBadly(keyId)
+      return `got invalid KMSv2 KeyID hash ${JSON.stringify(hashOf(keyId))}: ${invalid}`
+    }
+    this.observed.named(keyId)
     // From before the service is asked: it is an upper bound.
     const expiresMs = this.#scope.clock.now() + WRITES_MAX_MS
     if (this.#state?.sealed.keyId === keyId) {
@@ -157,7 +171,7 @@ export class KmsProvider implements Disposable {
   async #newState(uid: string, expiresMs: number): Promise<State | { readonly fault: string }> {
     const seed = this.#scope.random.nextBytes(SEED_BYTES)
     try {
-      const sealed = await this.#service.encrypt(uid, seed)
+      const sealed = await this.observed.operation('Encrypt', () => this.#service.encrypt(uid, seed))
       const fault = sealedSeedFault(sealed)
       if (fault !== undefined) return { fault }
       const cacheKey = cacheKeyOf({ seed: sealed, sourceType: sourceTypes.seed })
@@ -197,7 +211,8 @@ export class KmsProvider implements Disposable {
 
   /** Once for all who ask for the same seed meanwhile. */
   #ask(key: string, { seed, sourceType }: Parameters<typeof cacheKeyOf>[0]): Promise<Opener> {
-    const asked = this.#service.decrypt(uuid(this.#scope.random), seed).then(
+    const call = (): Promise<Uint8Array> => this.#service.decrypt(uuid(this.#scope.random), seed)
+    const asked = this.observed.operation('Decrypt', call).then(
       (source) => openerOf(source, sourceType),
       (error: unknown) => {
         throw new DecryptError((error as Error).message, error)
