@@ -5,10 +5,12 @@ import type { KindRow } from '@aksel/api/kind-row'
 import type { Scope } from '@aksel/base/scope'
 import { firstOf, type TokenUsers } from './authentication/authenticate.ts'
 import { bootstrapTokens } from './authentication/bootstrap-token.ts'
+import { TokenMetrics } from './authentication/authentication-metrics.ts'
 import { noteLegacyUses } from './authentication/legacy-uses.ts'
 import { TokenAuthenticator } from './authentication/service-account.ts'
 import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
 import { TokenAuthority, type TokenKeys } from './authentication/tokens.ts'
+import { AuthorizationMetrics } from './authorization/authorization-metrics.ts'
 import { ConfiguredAuthorizer } from './authorization/configured-authorizer.ts'
 import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
@@ -29,6 +31,7 @@ export interface Authorities {
   readonly external: JwtAuthenticator
   readonly rbac: RbacAuthorizer
   readonly authorizer: ConfiguredAuthorizer
+  readonly decisions: AuthorizationMetrics
   readonly audiences: readonly string[]
 }
 
@@ -68,12 +71,15 @@ export function authorities(
     resourceSlices: catalog.row('resource.k8s.io', 'v1', 'resourceslices'),
   }
   const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
+  const decisions = new AuthorizationMetrics(scope.clock, metrics)
   const external = new JwtAuthenticator(scope, { ownIssuer: issuer })
   return {
     tokens,
     tokenUsers: firstOf([
       new TokenAuthenticator({
         authority: tokens,
+        clock: scope.clock,
+        metrics: new TokenMetrics(metrics),
         records,
         rows,
         audiences: [issuer],
@@ -84,7 +90,8 @@ export function authorities(
     ]),
     external,
     rbac,
-    authorizer: new ConfiguredAuthorizer({ clock: scope.clock, metrics, node: nodes, rbac }),
+    authorizer: new ConfiguredAuthorizer({ clock: scope.clock, metrics, decisions, node: nodes, rbac }),
+    decisions,
     audiences: [issuer],
   }
 }

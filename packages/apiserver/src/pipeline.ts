@@ -4,9 +4,11 @@ import type { Scope } from '@aksel/base/scope'
 import { ApiError } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
 import type { Auditor, AuditTrail } from './audit/auditor.ts'
+import type { AuthenticationMetrics } from './authentication/authentication-metrics.ts'
 import { attemptsOf, authenticate, type Authenticators } from './authentication/authenticate.ts'
 import { anonymous, masters, type UserInfo } from './authentication/user-info.ts'
 import { attributesOf, type Attributes, type Authorizer } from './authorization/attributes.ts'
+import type { AuthorizationMetrics } from './authorization/authorization-metrics.ts'
 import { deniedError } from './authorization/authorize.ts'
 import { impersonated } from './authorization/impersonation.ts'
 import { inWantedForm } from './http/answer-form.ts'
@@ -30,7 +32,9 @@ export type Route = (context: CallContext) => Promise<Outcome | undefined>
 export interface PipelineOptions {
   readonly scope: Scope
   readonly authenticators: Authenticators
+  readonly authentication: AuthenticationMetrics
   readonly authorizer: Authorizer
+  readonly decisions: AuthorizationMetrics
   readonly flow: FlowControl
   readonly inFlight: InFlight
   readonly metrics: RequestMetrics
@@ -125,7 +129,7 @@ export class Pipeline {
 
   async #stages(first: IncomingCall, info: RequestInfo, progress: Progress, warnings: Set<string>): Promise<Outcome> {
     const { authorizer } = this.#options
-    const actor = await this.#authenticated(first, info, progress)
+    const actor = await this.#authenticated(first, info, progress, warnings)
     const asked = attributesOf(actor, info)
     const trail = this.#options.audit?.begin(asked, { ...progress, call: first, info, actor })
     progress.trail = trail
@@ -177,11 +181,20 @@ export class Pipeline {
   }
 
   /** Throws Unauthorized; the log has that too. */
-  async #authenticated(call: IncomingCall, info: RequestInfo, progress: Progress): Promise<UserInfo> {
-    const { authenticators, audit } = this.#options
+  async #authenticated(
+    call: IncomingCall,
+    info: RequestInfo,
+    progress: Progress,
+    warnings: Set<string>,
+  ): Promise<UserInfo> {
+    const { authenticators, authentication, audit } = this.#options
+    const done = authentication.begin()
     try {
-      return await authenticate(call, authenticators)
+      const user = await authenticate(call, authenticators, { annotations: progress.annotations, warnings })
+      done(user.name)
+      return user
     } catch (error) {
+      done()
       const asked = { ...attributesOf(anonymous, info), user: undefined }
       audit?.begin(asked, { ...progress, call, info, actor: undefined })?.refused(401, attemptsOf(call))
       throw error
@@ -190,7 +203,8 @@ export class Pipeline {
 
   /** Throws Forbidden. */
   async #allowed(attributes: Attributes, { annotations }: Progress): Promise<void> {
-    const decision = await this.#options.authorizer.authorize(attributes)
+    const { authorizer, decisions } = this.#options
+    const decision = await decisions.attempt(() => authorizer.authorize(attributes))
     const { verdict, reason, error } = decision
     if (verdict === 'allow' || error === undefined) {
       annotations.set('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid')

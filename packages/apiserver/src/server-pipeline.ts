@@ -9,6 +9,7 @@ import { dumpOf } from './flow-control/dumps.ts'
 import { clientName, type FrontProxy } from './aggregation/front-proxy.ts'
 import { Auditor } from './audit/auditor.ts'
 import { defaultAuditPolicy } from './audit/policy.ts'
+import { AuthenticationMetrics } from './authentication/authentication-metrics.ts'
 import { certificateAuthenticator } from './authentication/client-certificate.ts'
 import { requestHeaderAuthenticator } from './authentication/request-header.ts'
 import { customSource } from './custom-resources/custom-discovery.ts'
@@ -111,7 +112,9 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
       tokens: auth.tokenUsers,
       mayBeAnonymous: (path) => auth.external.mayBeAnonymous(path),
     },
+    authentication: new AuthenticationMetrics(scope.clock, metrics),
     authorizer: auth.authorizer,
+    decisions: auth.decisions,
     flow,
     inFlight,
     metrics: requests,

@@ -7,9 +7,17 @@ import type { RequestHeaderAuthenticator } from './request-header.ts'
 import type { TokenVerdict } from './service-account.ts'
 import { anonymous, authenticated, type UserInfo } from './user-info.ts'
 
+/** What an authenticator has to say of a request, beside who makes it. */
+export interface Notes {
+  /** For the audit entry. */
+  readonly annotations?: Map<string, string>
+  /** Sentences for the Warning header. */
+  readonly warnings: Set<string>
+}
+
 /** Turns a bearer token into a user; undefined where it is not valid for any of the audiences (the server's own when absent). */
 export interface TokenUsers {
-  userOf(token: string, audiences?: readonly string[]): Promise<TokenVerdict | undefined>
+  userOf(token: string, audiences?: readonly string[], notes?: Notes): Promise<TokenVerdict | undefined>
 }
 
 export interface Authenticators {
@@ -24,9 +32,9 @@ export interface Authenticators {
 /** The first that knows the token decides. */
 export function firstOf(all: readonly TokenUsers[]): TokenUsers {
   return {
-    async userOf(token, audiences) {
+    async userOf(token, audiences, notes) {
       for (const each of all) {
-        const verdict = await each.userOf(token, audiences)
+        const verdict = await each.userOf(token, audiences, notes)
         if (verdict !== undefined) return verdict
       }
       return undefined
@@ -35,7 +43,11 @@ export function firstOf(all: readonly TokenUsers[]): TokenUsers {
 }
 
 /** Throws Unauthorized where credentials were shown that are no good; without any the caller is anonymous. */
-export async function authenticate(call: IncomingCall, authenticators: Authenticators): Promise<UserInfo> {
+export async function authenticate(
+  call: IncomingCall,
+  authenticators: Authenticators,
+  notes?: Notes,
+): Promise<UserInfo> {
   if (call.peer.kind === 'user') return authenticated(call.peer.user)
   if (call.peer.certificate !== undefined) {
     const named = authenticators.frontProxy.userOf(call.peer.certificate, call)
@@ -45,7 +57,7 @@ export async function authenticate(call: IncomingCall, authenticators: Authentic
   }
   const token = bearerToken(call.headers)
   if (token !== undefined) {
-    const verdict = await authenticators.tokens.userOf(token)
+    const verdict = await authenticators.tokens.userOf(token, undefined, notes)
     if (verdict !== undefined) return verdict.user
     throw unauthorized()
   }

@@ -6,7 +6,9 @@ import { systemClock, type Clock } from '@aksel/base/clock'
 import { createClient } from '@aksel/client/typed-client'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
-import { createAuthority, issue } from '@aksel/runtime/pki'
+import type { Secret, ServiceAccount } from '@aksel/api/types/core-v1'
+import { signLegacyToken } from '@aksel/runtime/legacy-token'
+import { createAuthority, createServiceAccountKey, issue } from '@aksel/runtime/pki'
 import { listenForTest, startTestServer, testScope, type Asked, type TestServer } from '../test-server.ts'
 
 /** Real timers, and a wall clock that can be moved. */
@@ -36,9 +38,11 @@ void suite('authentication', () => {
   const scope = { ...testScope([], stop.signal), clock }
   let server: TestServer
   let url: string
+  let key: Awaited<ReturnType<typeof createServiceAccountKey>>
 
   before(async () => {
-    server = await startTestServer({ scope })
+    key = await createServiceAccountKey()
+    server = await startTestServer({ scope, serviceAccounts: { issuer: 'https://cluster.test', key } })
     ;({ url } = await listenForTest(server))
     await server.ask('/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'default' } } })
   })
@@ -53,8 +57,9 @@ void suite('authentication', () => {
     readonly token?: string
   }
 
-  /** Asks over TLS who the server takes us for. */
-  async function asked(credentials: Credentials): Promise<readonly [number, unknown]> {
+  async function reply(
+    credentials: Credentials,
+  ): Promise<{ status: number; headers: Readonly<Record<string, string>>; text: string }> {
     await using transport = createHttpsTransport({
       server: url,
       caPem: server.authority.certificatePem,
@@ -63,11 +68,15 @@ void suite('authentication', () => {
     const body = Buffer.from('{}')
     const headers = { 'content-type': 'application/json' }
     const response = await createClient(transport).send({ method: 'POST', path: whoAmI, body, headers })
-    const json = JSON.parse(Buffer.from(await readBody(response.body)).toString()) as {
-      readonly status: { readonly userInfo?: unknown }
-      readonly message?: string
-    }
-    return [response.status, json.status.userInfo ?? json.message]
+    const text = Buffer.from(await readBody(response.body)).toString()
+    return { status: response.status, headers: response.headers, text }
+  }
+
+  /** Asks over TLS who the server takes us for. */
+  async function asked(credentials: Credentials): Promise<readonly [number, unknown]> {
+    const { status, text } = await reply(credentials)
+    const json = JSON.parse(text) as { readonly status: { readonly userInfo?: unknown }; readonly message?: string }
+    return [status, json.status.userInfo ?? json.message]
   }
 
   async function token(body: unknown = { spec: { audiences: [] } }): Promise<string> {
@@ -140,6 +149,126 @@ void suite('authentication', () => {
 
   void test('a token for another audience is none for this server', async () => {
     assert.deepEqual(await asked({ token: await token({ spec: { audiences: ['vault'] } }) }), [401, 'Unauthorized'])
+  })
+
+  void test('a token that is bound to a pod or a node dies with it', async () => {
+    const pods = '/api/v1/namespaces/default/pods'
+    const spec = { containers: [{ name: 'c', image: 'c:1' }], nodeName: 'n', terminationGracePeriodSeconds: 0 }
+    await server.ask('/api/v1/nodes', { body: { metadata: { name: 'n' } } })
+    assert.equal((await server.ask(pods, { body: { metadata: { name: 'p' }, spec } })).status, 201)
+    const boundTo = (kind: string, name: string): Promise<string> =>
+      token({ spec: { audiences: [], boundObjectRef: { kind, apiVersion: 'v1', name } } })
+    const [ofPod, ofNode] = [await boundTo('Pod', 'p'), await boundTo('Node', 'n')]
+    const [status, user] = await asked({ token: ofPod })
+    assert.equal(status, 201)
+    const { extra } = user as { readonly extra: Readonly<Record<string, readonly string[]>> }
+    assert.deepEqual(extra['authentication.kubernetes.io/pod-name'], ['p'])
+    assert.deepEqual(extra['authentication.kubernetes.io/node-name'], ['n'])
+    assert.equal((await asked({ token: ofNode }))[0], 201)
+    await server.ask(`${pods}/p?gracePeriodSeconds=0`, { method: 'DELETE' })
+    assert.deepEqual(await asked({ token: ofPod }), [401, 'Unauthorized'])
+    assert.equal((await server.ask(pods, { body: { metadata: { name: 'p' }, spec } })).status, 201)
+    assert.deepEqual(await asked({ token: ofPod }), [401, 'Unauthorized'], 'another pod of the same name')
+    await server.ask('/api/v1/nodes/n', { method: 'DELETE' })
+    assert.deepEqual(await asked({ token: ofNode }), [401, 'Unauthorized'])
+  })
+
+  void test('a token dies a minute after its object began to go, whatever holds that up', async () => {
+    const accounts = '/api/v1/namespaces/default/serviceaccounts'
+    await server.ask(accounts, { body: { metadata: { name: 'held', finalizers: ['example.com/held'] } } })
+    const held = tokenOf(await server.ask(`${accounts}/held/token`, { body: { spec: { audiences: [] } } }))
+    assert.equal((await server.ask(`${accounts}/held`, { method: 'DELETE' })).status, 200)
+    assert.equal((await asked({ token: held }))[0], 201)
+    clock.offsetMs = 62_000
+    assert.deepEqual(await asked({ token: held }), [401, 'Unauthorized'])
+    clock.offsetMs = 0
+  })
+
+  void test('who uses a token past its hour is noted, and so is every token that is given', async () => {
+    const pods = '/api/v1/namespaces/default/pods'
+    const spec = { containers: [{ name: 'c', image: 'c:1' }] }
+    await server.ask(pods, { body: { metadata: { name: 'late' }, spec } })
+    // What a projected volume asks for: it holds a year, for clients that never read the file again.
+    const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'late' }
+    const long = await token({ spec: { audiences: [], expirationSeconds: 3607, boundObjectRef } })
+    const { jti } = JSON.parse(Buffer.from(long.split('.')[1]!, 'base64url').toString()) as { jti: string }
+    const last = (): Readonly<Record<string, string>> =>
+      server.audit.at(-1)!['annotations'] as Readonly<Record<string, string>>
+    assert.equal(last()['authentication.kubernetes.io/issued-credential-id'], `JTI=${jti}`)
+    assert.equal((await asked({ token: long }))[0], 201)
+    assert.equal(last()['authentication.k8s.io/stale-token'], undefined)
+    clock.offsetMs = 3607_000 + 90_000
+    assert.equal((await asked({ token: long }))[0], 201)
+    assert.match(
+      last()['authentication.k8s.io/stale-token']!,
+      /^subject: system:serviceaccount:default:default, seconds after warning threshold: (89|9\d)$/,
+    )
+    clock.offsetMs = 0
+    assert.match((await server.ask('/metrics')).text, /^serviceaccount_stale_tokens_total 1$/m)
+  })
+
+  void test('a token out of a secret is believed, noted and warned of, until its secret is declared void', async () => {
+    const core = '/api/v1/namespaces/default'
+    const made = await server.ask(`${core}/serviceaccounts`, {
+      body: { metadata: { name: 'old' }, secrets: [{ name: 'old-token' }] },
+    })
+    const { metadata } = made.json as unknown as ServiceAccount
+    const secret = (name: string): Secret => ({
+      metadata: { name, annotations: { 'kubernetes.io/service-account.name': 'old' } },
+      type: 'kubernetes.io/service-account-token',
+    })
+    const put = async (name: string): Promise<string> => {
+      const value = signLegacyToken(key, secret(name), { metadata } as ServiceAccount)
+      const body = { ...secret(name), data: { token: Buffer.from(value).toString('base64') } }
+      assert.equal((await server.ask(`${core}/secrets`, { body })).status, 201)
+      return value
+    }
+    const last = (): Readonly<Record<string, string>> =>
+      server.audit.at(-1)!['annotations'] as Readonly<Record<string, string>>
+    const [own, manual] = [await put('old-token'), await put('manual')]
+    const answer = await reply({ token: own })
+    assert.equal(answer.status, 201)
+    assert.match(answer.headers['warning'] ?? '', /Use tokens from the TokenRequest API or manually created/)
+    assert.equal(last()['authentication.k8s.io/legacy-token'], 'system:serviceaccount:default:old')
+    assert.equal(last()['authentication.k8s.io/legacy-token-autogenerated-secret'], 'old-token')
+    const other = await reply({ token: manual })
+    assert.deepEqual([other.status, other.headers['warning']], [201, undefined])
+    assert.equal(last()['authentication.k8s.io/legacy-token-manual-secret'], 'manual')
+    const merge = { 'content-type': 'application/merge-patch+json' }
+    const labels = { 'kubernetes.io/legacy-token-invalid-since': '2026-01-01' }
+    await server.ask(`${core}/secrets/old-token`, { method: 'PATCH', headers: merge, body: { metadata: { labels } } })
+    assert.equal((await reply({ token: own })).status, 401)
+    await server.ask(`${core}/secrets/manual`, { method: 'DELETE' })
+    assert.equal((await reply({ token: manual })).status, 401)
+    const { text } = await server.ask('/metrics')
+    for (const line of [
+      'serviceaccount_legacy_tokens_total 2',
+      'serviceaccount_legacy_auto_token_uses_total 1',
+      'serviceaccount_legacy_manual_token_uses_total 1',
+      'serviceaccount_invalid_legacy_auto_token_uses_total 1',
+    ])
+      assert.ok(text.split('\n').includes(line), line)
+  })
+
+  void test('callers are counted by what came of them', async () => {
+    const count = async (labels: string): Promise<number> =>
+      Number(new RegExp(`^${labels} (\\d+)$`, 'm').exec((await server.ask('/metrics')).text)?.[1] ?? 0)
+    const [failed, people] = [
+      await count('authentication_attempts\\{result="failure"\\}'),
+      await count('authenticated_user_requests\\{username="email_id"\\}'),
+    ]
+    await asked({ token: 'nonsense' })
+    await server.ask('/version', { user: { name: 'ann@example.com', groups: [] } })
+    assert.equal(await count('authentication_attempts\\{result="failure"\\}'), failed + 1)
+    assert.equal(await count('authenticated_user_requests\\{username="email_id"\\}'), people + 1)
+    assert.ok((await count('authentication_duration_seconds_count\\{result="success"\\}')) > 0)
+    assert.ok((await count('authorization_attempts_total\\{result="allowed"\\}')) > 0)
+    await server.ask('/api/v1/secrets', { user: { name: 'eve', groups: [] } })
+    assert.ok((await count('authorization_attempts_total\\{result="no-opinion"\\}')) > 0)
+    const byRbac = 'apiserver_authorization_decisions_total\\{decision="allowed",name="rbac",type="RBAC"\\}'
+    const before = await count(byRbac)
+    await server.ask('/version', { user: { name: 'ann', groups: [] } })
+    assert.equal(await count(byRbac), before + 1)
   })
 
   void test('a token dies with the object that it is bound to', async () => {

@@ -1,9 +1,12 @@
 // Turns a service-account token into a user, as long as the account and what the token is bound to are still there.
 
+import type { Clock } from '@aksel/base/clock'
 import type { KindRow } from '@aksel/api/kind-row'
-import type { Secret } from '@aksel/api/types/core-v1'
+import type { Secret, ServiceAccount } from '@aksel/api/types/core-v1'
 import { invalidSinceLabel } from '@aksel/runtime/legacy-token'
 import type { RecordStore } from '../registry/record-store.ts'
+import type { Notes } from './authenticate.ts'
+import type { TokenMetrics } from './authentication-metrics.ts'
 import type { TokenAuthority, TokenClaims } from './tokens.ts'
 import { authenticated, type UserInfo } from './user-info.ts'
 
@@ -12,7 +15,12 @@ export interface TokenVerdict {
   readonly audiences: readonly string[]
 }
 
+/** What is on its way out is believed for so long: deletions and clocks take their time. */
+const DELETED_LEEWAY_MS = 60_000
+
 export interface TokenAuthenticatorOptions {
+  readonly clock: Clock
+  readonly metrics: TokenMetrics
   readonly authority: TokenAuthority
   readonly records: RecordStore
   readonly rows: {
@@ -35,19 +43,35 @@ export class TokenAuthenticator {
   }
 
   /** Undefined where the token is not valid for any of the audiences (the server's own when absent). */
-  async userOf(token: string, audiences = this.#options.audiences): Promise<TokenVerdict | undefined> {
+  async userOf(token: string, audiences = this.#options.audiences, notes?: Notes): Promise<TokenVerdict | undefined> {
     const claims = this.#options.authority.verify(token)
-    if (claims === undefined) return this.#legacyUserOf(token, audiences)
+    if (claims === undefined) return this.#legacyUserOf(token, audiences, notes)
     const shared = audiences.filter((audience) => claims.aud.includes(audience))
     if (shared.length === 0 || !(await this.#isAlive(claims))) return undefined
+    this.#noteAge(claims, notes)
     return { user: userOfClaims(claims), audiences: shared }
+  }
+
+  /** Who still uses a token past the hour for which its pod asked does not read its file again. */
+  #noteAge(claims: TokenClaims, notes: Notes | undefined): void {
+    const { clock, metrics } = this.#options
+    const { warnafter } = claims['kubernetes.io']
+    const late = warnafter === undefined ? 0 : Math.floor(clock.now() / 1000) - warnafter
+    if (late <= 0) return metrics.valid.add('')
+    metrics.stale.add('')
+    const told = `subject: ${claims.sub}, seconds after warning threshold: ${late}`
+    notes?.annotations?.set('authentication.k8s.io/stale-token', told)
   }
 
   /**
    * A token out of a secret is good for this server alone, as long as its secret holds it, its account is there, and
    * nobody declared it void.
    */
-  async #legacyUserOf(token: string, audiences: readonly string[]): Promise<TokenVerdict | undefined> {
+  async #legacyUserOf(
+    token: string,
+    audiences: readonly string[],
+    notes: Notes | undefined,
+  ): Promise<TokenVerdict | undefined> {
     const claims = this.#options.authority.verifyLegacy(token)
     const shared = audiences.filter((audience) => this.#options.audiences.includes(audience))
     if (claims === undefined || shared.length === 0) return undefined
@@ -59,11 +83,40 @@ export class TokenAuthenticator {
     const secret = (await records.get(rows.secrets, namespace, name))?.object as Secret | undefined
     if (secret === undefined || secret.metadata.deletionTimestamp !== undefined) return undefined
     if (Buffer.from(secret.data?.['token'] ?? '', 'base64').toString('utf8') !== token) return undefined
-    if (secret.metadata.labels?.[invalidSinceLabel] !== undefined) return undefined
-    if (!(await this.#exists(rows.serviceAccounts, namespace, account))) return undefined
+    const owner = (await records.get(rows.serviceAccounts, namespace, account.name))?.object as
+      | ServiceAccount
+      | undefined
+    if (owner?.metadata.uid !== uid || owner.metadata.deletionTimestamp !== undefined) return undefined
+    const isOfAccount = (owner.secrets ?? []).some((reference) => reference.name === name)
     this.#options.onLegacyUse?.(secret)
+    if (secret.metadata.labels?.[invalidSinceLabel] !== undefined) {
+      this.#options.metrics.invalidLegacyAuto.add('')
+      notes?.annotations?.set('authentication.k8s.io/legacy-token-invalidated', `${name}/${namespace}`)
+      return undefined
+    }
+    this.#noteLegacy(secret, { isOfAccount, subject: claims.sub }, notes)
     const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`]
     return { user: authenticated({ name: claims.sub, uid, groups }), audiences: shared }
+  }
+
+  #noteLegacy(
+    { metadata: { name } }: Secret,
+    { isOfAccount, subject }: { readonly isOfAccount: boolean; readonly subject: string },
+    notes: Notes | undefined,
+  ): void {
+    const { metrics } = this.#options
+    metrics.legacy.add('')
+    notes?.annotations?.set('authentication.k8s.io/legacy-token', subject)
+    if (!isOfAccount) {
+      metrics.legacyManual.add('')
+      notes?.annotations?.set('authentication.k8s.io/legacy-token-manual-secret', name)
+      return
+    }
+    metrics.legacyAuto.add('')
+    notes?.annotations?.set('authentication.k8s.io/legacy-token-autogenerated-secret', name)
+    notes?.warnings.add(
+      'Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.',
+    )
   }
 
   async #isAlive(claims: TokenClaims): Promise<boolean> {
@@ -81,7 +134,11 @@ export class TokenAuthenticator {
     bound: { readonly name: string; readonly uid?: string },
   ): Promise<boolean> {
     const record = await this.#options.records.get(row, namespace, bound.name)
-    return record !== undefined && (bound.uid === undefined || record.object.metadata.uid === bound.uid)
+    if (record === undefined) return false
+    const { uid, deletionTimestamp } = record.object.metadata
+    if (bound.uid !== undefined && uid !== bound.uid) return false
+    if (deletionTimestamp === undefined) return true
+    return Date.parse(deletionTimestamp) >= this.#options.clock.now() - DELETED_LEEWAY_MS
   }
 }
 

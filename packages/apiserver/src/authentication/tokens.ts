@@ -91,7 +91,7 @@ export class TokenAuthority {
     )
   }
 
-  issue(spec: TokenSpec): { readonly token: string; readonly expiresAtMs: number } {
+  issue(spec: TokenSpec): { readonly token: string; readonly tokenId: string; readonly expiresAtMs: number } {
     const now = Math.floor(this.#clock.now() / 1000)
     const claims: TokenClaims = {
       aud: spec.audiences,
@@ -112,7 +112,8 @@ export class TokenAuthority {
     }
     const signed = `${encode({ alg: 'ES256', kid: this.#keyId })}.${encode(claims)}`
     const signature = sign('sha256', Buffer.from(signed), { key: this.#privateKey, dsaEncoding: 'ieee-p1363' })
-    return { token: `${signed}.${signature.toString('base64url')}`, expiresAtMs: claims.exp * 1000 }
+    const token = `${signed}.${signature.toString('base64url')}`
+    return { token, tokenId: claims.jti, expiresAtMs: claims.exp * 1000 }
   }
 
   /** The claims of a token that we signed and that is in force; undefined for any other. Bound objects are not looked at. */

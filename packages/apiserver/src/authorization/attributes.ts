@@ -2,6 +2,7 @@
 
 import type { RequestInfo } from '../request-info.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
+import { selectedBy, type SelectorRequirement } from './selectors.ts'
 
 export interface Attributes {
   readonly user: UserInfo
@@ -15,8 +16,9 @@ export interface Attributes {
   readonly namespace: string
   readonly name: string
   readonly path: string
-  /** Of lists and watches. */
-  readonly fieldSelector?: string
+  /** What lists, watches and deletions of collections are narrowed down to. */
+  readonly fieldSelector?: readonly SelectorRequirement[]
+  readonly labelSelector?: readonly SelectorRequirement[]
 }
 
 export interface Decision {
@@ -34,7 +36,6 @@ export const noOpinion: Decision = { verdict: 'no opinion', reason: '' }
 
 export function attributesOf(user: UserInfo, info: RequestInfo): Attributes {
   const { verb, isResource, group, version, resource, subresource, namespace, path } = info
-  const fieldSelector = info.query.get('fieldSelector')
   return {
     user,
     verb,
@@ -46,7 +47,7 @@ export function attributesOf(user: UserInfo, info: RequestInfo): Attributes {
     namespace: resource === 'namespaces' && group === '' ? info.namespace : namespace,
     name: info.authorizedName,
     path,
-    ...(fieldSelector === null ? {} : { fieldSelector }),
+    ...(info.query.size === 0 ? {} : selectedBy(verb, info.query)),
   }
 }
 

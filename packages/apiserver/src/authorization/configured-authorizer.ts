@@ -3,6 +3,7 @@
 import type { AuthorizationConfiguration, AuthorizerConfiguration } from '@aksel/api/authorization-configuration'
 import type { Clock } from '@aksel/base/clock'
 import type { MetricsRegistry } from '../metrics.ts'
+import type { AuthorizationMetrics } from './authorization-metrics.ts'
 import type { Attributes, Authorizer, Decision } from './attributes.ts'
 import { chainOf, mastersAuthorizer } from './authorize.ts'
 import { WebhookAuthorizer, WebhookAuthorizerMetrics, type AskReview } from './webhook-authorizer.ts'
@@ -23,6 +24,7 @@ const never: Authorizer = { authorize: async () => ({ verdict: 'no opinion', rea
 export interface ConfiguredAuthorizerParts {
   readonly clock: Clock
   readonly metrics: MetricsRegistry
+  readonly decisions: AuthorizationMetrics
   readonly node: Authorizer
   readonly rbac: Authorizer
 }
@@ -36,12 +38,18 @@ export class ConfiguredAuthorizer implements Authorizer {
   constructor(parts: ConfiguredAuthorizerParts) {
     this.#parts = parts
     this.#metrics = new WebhookAuthorizerMetrics(parts.metrics)
-    this.#chain = chainOf([mastersAuthorizer, parts.node, parts.rbac])
+    const decisions = parts.decisions
+    this.#chain = chainOf([
+      mastersAuthorizer,
+      decisions.counted(parts.node, { type: 'Node', name: 'node' }),
+      decisions.counted(parts.rbac, { type: 'RBAC', name: 'rbac' }),
+    ])
   }
 
   /** From the next request on. Members of system:masters may do everything, whatever it says. */
   configure({ authorizers }: AuthorizationConfiguration, services: ReviewServices): void {
-    this.#chain = chainOf([mastersAuthorizer, ...authorizers.map((one) => this.#authorizerOf(one, services))])
+    const each = authorizers.map((one) => this.#parts.decisions.counted(this.#authorizerOf(one, services), one))
+    this.#chain = chainOf([mastersAuthorizer, ...each])
     this.#hasWebhook = authorizers.some(({ type }) => type === 'Webhook')
   }
 

@@ -181,7 +181,7 @@ function own(attributes: Attributes, node: string, verbs: readonly string[], why
 }
 
 function selectsOwn(attributes: Attributes, field: string, node: string): boolean {
-  return parseFieldSelector(attributes.fieldSelector ?? '').some(
-    (term) => term.field === field && term.equal && term.value === node,
+  return (attributes.fieldSelector ?? []).some(
+    ({ key, operator, values = [] }) => key === field && operator === 'In' && values.length === 1 && values[0] === node,
   )
 }

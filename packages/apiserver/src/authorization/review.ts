@@ -24,22 +24,12 @@ export function reviewSpecOf(attributes: Attributes): ReviewSpec {
 
 /** Empty texts are left out, as Go leaves them out. */
 function resourceOf(attributes: Attributes): Readonly<Record<string, unknown>> {
-  const { namespace, verb, group, version, resource, subresource, name, fieldSelector } = attributes
+  const { namespace, verb, group, version, resource, subresource, name, fieldSelector, labelSelector } = attributes
   const all = { namespace, verb, group, version, resource, subresource, name }
   const filled = Object.entries(all).filter(([, value]) => value !== '')
   return {
     ...Object.fromEntries(filled),
-    ...(fieldSelector === undefined ? {} : { fieldSelector: fieldSelectorOf(fieldSelector) }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector: { requirements: fieldSelector } }),
+    ...(labelSelector === undefined ? {} : { labelSelector: { requirements: labelSelector } }),
   }
-}
-
-function fieldSelectorOf(text: string): unknown {
-  const terms = text.split(',').map((term) => /^([^=!]+)(!=|==|=)(.*)$/.exec(term))
-  if (terms.some((term) => term === null)) return { rawSelector: text }
-  const requirements = terms.map((term) => ({
-    key: term![1],
-    operator: term![2] === '!=' ? 'NotIn' : 'In',
-    values: [term![3]],
-  }))
-  return { requirements }
 }

@@ -84,6 +84,26 @@ void suite('a webhook that authorizes', () => {
     assert.equal(annotations['authorization.k8s.io/reason'], 'the hook says so')
     await one.server.ask('/metrics', { user: ann })
     assert.deepEqual(one.asked.at(-1)!.spec['nonResourceAttributes'], { path: '/metrics', verb: 'get' })
+    const query =
+      'fieldSelector=spec.nodeName%3Da,status.phase!%3DFailed&labelSelector=app%20in%20(x,y),!old,tier,n%3E3'
+    await one.server.ask(`${pods}?${query}`, { user: ann })
+    const { fieldSelector, labelSelector } = one.asked.at(-1)!.spec['resourceAttributes'] as Record<string, unknown>
+    assert.deepEqual(fieldSelector, {
+      requirements: [
+        { key: 'spec.nodeName', operator: 'In', values: ['a'] },
+        { key: 'status.phase', operator: 'NotIn', values: ['Failed'] },
+      ],
+    })
+    assert.deepEqual(labelSelector, {
+      requirements: [
+        { key: 'app', operator: 'In', values: ['x', 'y'] },
+        { key: 'old', operator: 'DoesNotExist' },
+        { key: 'tier', operator: 'Exists' },
+      ],
+    })
+    // A name says enough.
+    await one.server.ask(`${pods}/a?labelSelector=x`, { user: ann })
+    assert.equal((one.asked.at(-1)!.spec['resourceAttributes'] as Record<string, unknown>)['labelSelector'], undefined)
   })
 
   void test('may deny what roles would allow, and has no say over members of system:masters', async () => {

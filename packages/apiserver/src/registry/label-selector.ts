@@ -10,7 +10,7 @@ export type Labels = Readonly<Record<string, string>>
 const operators = ['in', 'notin', '=', '==', '!=', '>', '<', 'exists', '!'] as const
 type Operator = (typeof operators)[number]
 
-interface Requirement {
+export interface LabelRequirement {
   readonly key: string
   readonly operator: Operator
   readonly values: readonly string[]
@@ -23,6 +23,11 @@ export function parseLabelSelector(text: string): ((labels: Labels | undefined) 
   return (labels = {}) => requirements.every((requirement) => meets(requirement, labels))
 }
 
+/** Its conditions one by one. Throws BadRequest. */
+export function labelRequirementsOf(text: string): readonly LabelRequirement[] {
+  return new Parser(text).requirements()
+}
+
 /** What an object must carry to match: the conditions that an index can narrow down. Throws BadRequest. */
 export function labelTermsOf(text: string): readonly FacetTerm[] {
   return new Parser(text).requirements().flatMap(({ key, operator, values }): readonly FacetTerm[] => {
@@ -33,7 +38,7 @@ export function labelTermsOf(text: string): readonly FacetTerm[] {
   })
 }
 
-function meets({ key, operator, values }: Requirement, labels: Labels): boolean {
+function meets({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined
   switch (operator) {
     case 'in':
@@ -106,8 +111,8 @@ class Parser {
     this.#tokens = tokensOf(text)
   }
 
-  requirements(): readonly Requirement[] {
-    const found: Requirement[] = []
+  requirements(): readonly LabelRequirement[] {
+    const found: LabelRequirement[] = []
     while (true) {
       const first = this.#peek()
       if (first.kind === 'end') return found
@@ -135,7 +140,7 @@ class Parser {
     return token
   }
 
-  #requirement(): Requirement {
+  #requirement(): LabelRequirement {
     let first = this.#take()
     const isAbsence = first.kind === '!'
     if (isAbsence) first = this.#take()
@@ -215,7 +220,7 @@ class Parser {
   }
 }
 
-function checked(requirement: Requirement): Requirement {
+function checked(requirement: LabelRequirement): LabelRequirement {
   const { key, operator, values } = requirement
   if ((operator === 'in' || operator === 'notin') && values.length === 0)
     throw unparsable("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")

@@ -12,8 +12,9 @@ import type { KubernetesObject } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
 import { ApiError } from '@aksel/base/errors'
 import type { Attributes } from '../authorization/attributes.ts'
+import { selectedByReview, selectorFaults } from '../authorization/selectors.ts'
 import type { RbacAuthorizer } from '../authorization/rbac.ts'
-import type { TokenUsers } from '../authentication/authenticate.ts'
+import type { Notes, TokenUsers } from '../authentication/authenticate.ts'
 import { wireUser, type UserInfo } from '../authentication/user-info.ts'
 import type { ResourceCall } from '../call-context.ts'
 import { jsonAnswer } from '../http/answer.ts'
@@ -61,7 +62,7 @@ export function reviewHandlers(review: ReviewTools): Readonly<Record<string, Rev
     'authorization.k8s.io/selfsubjectrulesreviews': answered<SelfSubjectRulesReview>((object, context) =>
       rules(review, context, object),
     ),
-    'authentication.k8s.io/tokenreviews': answered<TokenReview>((object) => token(review, object)),
+    'authentication.k8s.io/tokenreviews': answered<TokenReview>((object, context) => token(review, object, context)),
     'authentication.k8s.io/selfsubjectreviews': async (tools, context) => {
       const object = await bodyObject(
         tools,
@@ -94,6 +95,10 @@ async function access({ authorizer, row }: ResourceCall, user: UserInfo, { spec 
     const field = resource === undefined ? 'spec.resourceAttributes' : 'spec.nonResourceAttributes'
     throw invalidError({ group: row.group, kind: row.kind, name: '' }, [invalid(field, value, detail)])
   }
+  const selectors = ['fieldSelector', 'labelSelector'] as const
+  const errors = selectors.flatMap((one) => selectorFaults(resource?.[one], `spec.resourceAttributes.${one}`))
+  if (errors.length > 0) throw invalidError({ group: row.group, kind: row.kind, name: '' }, errors)
+  const { faults, ...selected } = selectedByReview(resource ?? {})
   const attributes: Attributes = {
     user,
     isResource: resource !== undefined,
@@ -105,13 +110,15 @@ async function access({ authorizer, row }: ResourceCall, user: UserInfo, { spec 
     namespace: resource?.namespace ?? '',
     name: resource?.name ?? '',
     path: path?.path ?? '',
+    ...selected,
   }
   const { verdict, reason, error } = await authorizer.authorize(attributes)
+  const notes = [...(error === undefined ? [] : [error]), ...faults]
   return {
     allowed: verdict === 'allow',
     ...(verdict === 'deny' ? { denied: true } : {}),
     ...(reason === '' ? {} : { reason }),
-    ...(error === undefined ? {} : { evaluationError: error }),
+    ...(notes.length === 0 ? {} : { evaluationError: notes.length === 1 ? notes[0]! : `[${notes.join(', ')}]` }),
   }
 }
 
@@ -162,11 +169,12 @@ async function rules(
   return { resourceRules, nonResourceRules, incomplete: false }
 }
 
-async function token(review: ReviewTools, { spec }: TokenReview): Promise<unknown> {
+async function token(review: ReviewTools, { spec }: TokenReview, notes: Notes): Promise<unknown> {
   if (!spec.token) {
     throw invalidError({ group: 'authentication.k8s.io', kind: 'TokenReview', name: '' }, [required('spec.token')])
   }
-  const verdict = await review.tokens.userOf(spec.token, spec.audiences?.length ? spec.audiences : review.audiences)
+  const audiences = spec.audiences?.length ? spec.audiences : review.audiences
+  const verdict = await review.tokens.userOf(spec.token, audiences, notes)
   if (verdict === undefined) return { user: {}, error: '[invalid bearer token]' }
   return { authenticated: true, user: wireUser(verdict.user), audiences: verdict.audiences }
 }

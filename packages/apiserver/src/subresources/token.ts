@@ -51,7 +51,7 @@ export function tokenSubresource(authority: TokenAuthority, apiAudiences: readon
       wantedSeconds === PROJECTED_SECONDS &&
       bound.pod !== undefined &&
       audiences.every((one) => apiAudiences.includes(one))
-    const { token, expiresAtMs } = authority.issue({
+    const { token, tokenId, expiresAtMs } = authority.issue({
       namespace: info.namespace,
       serviceAccount: { name: info.name, uid: account.object.metadata.uid! },
       audiences,
@@ -59,6 +59,7 @@ export function tokenSubresource(authority: TokenAuthority, apiAudiences: readon
       ...(extends_ ? { warnAfterSeconds: wantedSeconds } : {}),
       ...bound,
     })
+    context.annotations?.set('authentication.kubernetes.io/issued-credential-id', `JTI=${tokenId}`)
     const shownMs = extends_ ? tools.registry.scope.clock.now() + wantedSeconds * 1000 : expiresAtMs
     return jsonAnswer(201, {
       kind: 'TokenRequest',

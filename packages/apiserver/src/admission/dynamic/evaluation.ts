@@ -14,6 +14,7 @@ import { ObjectValue, type Value } from '@aksel/cel/values'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { UserInfo } from '../../authentication/user-info.ts'
 import type { Attributes, Authorizer } from '../../authorization/attributes.ts'
+import { selectedByReview } from '../../authorization/selectors.ts'
 import type { AdmissionRequest } from '../admission.ts'
 import type { Shown } from './shown.ts'
 
@@ -66,7 +67,8 @@ export class RequestAuthorizer {
   }
 
   #attributes(query: AuthorizationQuery): Attributes {
-    const { serviceAccount: account, verb, path, fieldSelector } = query
+    const { serviceAccount: account, verb, path } = query
+    const { fieldSelector, labelSelector } = selectedByReview(selectorsOf(query))
     const user: UserInfo =
       account === undefined
         ? this.#user
@@ -86,7 +88,15 @@ export class RequestAuthorizer {
       name: query.name ?? '',
       path: path ?? '',
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
     }
+  }
+}
+
+function selectorsOf({ fieldSelector, labelSelector }: AuthorizationQuery): Parameters<typeof selectedByReview>[0] {
+  return {
+    ...(fieldSelector === undefined ? {} : { fieldSelector: { rawSelector: fieldSelector } }),
+    ...(labelSelector === undefined ? {} : { labelSelector: { rawSelector: labelSelector } }),
   }
 }
 
