@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { ApiException, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
+import { type ApiException, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { Aksel } from './aksel.ts'
 import { assertLeaksAreFound, plantSecrets } from './plant-secrets.ts'
 import { Shell } from './shell.ts'

@@ -1,7 +1,6 @@
 // What a kubelet may do: its own node, its own pods and what these refer to; besides, the rules that every node has.
 
 import type { PolicyRule } from '@aksel/api/types/rbac-v1'
-import { parseFieldSelector } from '../registry/selectors.ts'
 import type { UserInfo } from '../authentication/user-info.ts'
 import { noOpinion, type Attributes, type Authorizer, type Decision } from './attributes.ts'
 import type { NodeGraph } from './node-graph.ts'
