@@ -110,6 +110,32 @@ void suite('queues', () => {
     assert.ok(Math.abs(wide! - narrow!) / (wide! + narrow!) < 0.2, `${wide} and ${narrow}`)
   })
 
+  void test('let a narrow request by where a wide one waits for room, which it does no longer than without it', () => {
+    const set = new QueueSet({ queues: 64, handSize: 6, queueLengthLimit: 50 }, 100, 0)
+    const started: string[] = []
+    const come = (flow: string, seats: number, nowMs: number): FlowRequest => {
+      const start = (): void => void started.push(`${flow} ${nowMs}`)
+      const request = { hash: flowHash('schema', flow), seats, start }
+      if (set.arrive(request, nowMs) === 'executing') start()
+      return request
+    }
+    const lists = Array.from({ length: 30 }, () => come('greedy', 15, 0))
+    // Six of them would be in their seats; the tenth that is left is for narrow requests.
+    assert.equal(started.length, 6)
+    // The lists that run are charged for when they are over, so that the next of them is the first in line all the while.
+    const narrow = Array.from({ length: 40 }, (_, at) => come('modest', 1, 5000 + at))
+    assert.equal(set.seatsInUse, 100)
+    assert.equal(started.filter((one) => one.startsWith('modest')).length, 10)
+    // One list ends: the next begins, although ten that passed it are still there.
+    set.leave(lists[0]!, 6000)
+    assert.equal(started.filter((one) => one.startsWith('greedy')).length, 7)
+    assert.equal(set.seatsInUse, 100)
+    set.leave(narrow[0]!, 6001)
+    assert.equal(started.filter((one) => one.startsWith('modest')).length, 11)
+    for (const one of [...lists, ...narrow]) set.leave(one, 7000)
+    assert.deepEqual([set.seatsInUse, set.waiting, set.executing], [0, 0, 0])
+  })
+
   void test('let nobody wait while seats are free, and nobody in over the limit', () => {
     const random = lottery(7)
     for (let round = 0; round < 200; round++) {

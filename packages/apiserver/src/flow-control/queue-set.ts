@@ -3,6 +3,9 @@
 //
 // A queue's next request starts when it would have finished first had every queue been served seat by seat in turn. Virtual time
 // (in seat-seconds) passes for all queues alike, at the rate at which an active queue would then get seats.
+//
+// Apart from upstream's: where the next request is a wide one that finds no room, everybody would wait until a list is over, for
+// seconds where lists are long. So wide requests leave a tenth of the seats, and narrow ones pass by there.
 
 import { deal } from './dealer.ts'
 
@@ -25,6 +28,8 @@ export type Arrival = 'executing' | 'queued' | 'queue-full' | 'concurrency-limit
 
 /** What a request is taken to last until it is over, in seconds: upstream's guess. */
 const SERVICE_SECONDS = 0.003
+/** Of a level's seats: what wide requests leave to narrow ones, and what a narrow one takes at most. */
+const [RESERVED, NARROW] = [0.1, 0.01]
 /** Flows whose queues are known by heart. */
 const HANDS_MAX = 4096
 
@@ -41,6 +46,8 @@ interface Entry {
   readonly arrivedMs: number
   queue: Queue | undefined
   startedMs: number | undefined
+  /** It started before a wide one whose turn it was. */
+  isPassing?: boolean
 }
 
 export class QueueSet {
@@ -50,6 +57,8 @@ export class QueueSet {
   readonly #entries = new Map<FlowRequest, Entry>()
   readonly #hands = new Map<bigint, readonly number[]>()
   #seatsInUse = 0
+  /** Of those in use. */
+  #seatsPassing = 0
   #seatsWaiting = 0
   #waiting = 0
   #executing = 0
@@ -95,7 +104,7 @@ export class QueueSet {
       return 'executing'
     }
     const queue = this.#leastLoaded(request.hash)
-    if (queue.waiting.length >= queueLengthLimit && this.#seatsInUse >= this.#limit) return 'queue-full'
+    if (queue.waiting.length >= queueLengthLimit) return 'queue-full'
     const entry: Entry = { request, arrivedMs: nowMs, queue, startedMs: undefined }
     this.#enqueue(entry, queue)
     this.#dispatch(nowMs, request)
@@ -110,7 +119,10 @@ export class QueueSet {
     this.#entries.delete(request)
     const { queue, startedMs } = entry
     if (startedMs === undefined) this.#withdraw(entry, queue!)
-    else this.#finish(request, queue, (nowMs - startedMs) / 1000)
+    else {
+      if (entry.isPassing === true) this.#seatsPassing -= request.seats
+      this.#finish(request, queue, (nowMs - startedMs) / 1000)
+    }
     this.#dispatch(nowMs, undefined)
   }
 
@@ -164,9 +176,25 @@ export class QueueSet {
   }
 
   #hasRoom(seats: number): boolean {
+    if (this.#isNarrow(seats)) return this.#seatsInUse + seats <= this.#limit
     // Wider than all seats together: alone it may run.
     if (seats > this.#limit) return this.#seatsInUse === 0
-    return this.#seatsInUse + seats <= this.#limit
+    const most = this.#limit - this.#reserved
+    if (seats > most) return this.#seatsInUse + seats <= this.#limit
+    // Those that pass keep to what is left free for them: they hold no wide one up.
+    return this.#seatsInUse - this.#seatsPassing + seats <= most
+  }
+
+  get #reserved(): number {
+    return Math.floor(this.#limit * RESERVED)
+  }
+
+  #isNarrow(seats: number): boolean {
+    return seats <= Math.max(1, this.#limit * NARROW)
+  }
+
+  #mayPass(seats: number): boolean {
+    return this.#isNarrow(seats) && this.#hasRoom(seats) && this.#seatsPassing + seats <= this.#reserved
   }
 
   #leastLoaded(hash: bigint): Queue {
@@ -227,18 +255,29 @@ export class QueueSet {
 
   #dispatch(nowMs: number, arriving: FlowRequest | undefined): void {
     while (this.#waiting > 0) {
-      const queue = this.#next()
-      const [entry] = queue.waiting
-      if (!this.#hasRoom(entry!.request.seats)) return
-      queue.waiting.shift()
+      let queue = this.#next(() => true)!
+      const first = queue.waiting[0]!.request.seats
+      const isPassing = !this.#hasRoom(first)
+      if (isPassing) {
+        if (first > this.#limit - this.#reserved) return
+        const passing = this.#next(({ seats }) => this.#mayPass(seats))
+        if (passing === undefined) return
+        queue = passing
+      }
+      const entry = queue.waiting.shift()!
+      const { seats } = entry.request
       this.#waiting -= 1
-      this.#seatsWaiting -= entry!.request.seats
+      this.#seatsWaiting -= seats
       queue.executing += 1
-      queue.seatsInUse += entry!.request.seats
-      queue.nextDispatchR += entry!.request.seats * SERVICE_SECONDS
-      entry!.startedMs = nowMs
-      this.#begin(entry!)
-      if (entry!.request !== arriving) entry!.request.start()
+      queue.seatsInUse += seats
+      queue.nextDispatchR += seats * SERVICE_SECONDS
+      entry.startedMs = nowMs
+      if (isPassing) {
+        entry.isPassing = true
+        this.#seatsPassing += seats
+      }
+      this.#begin(entry)
+      if (entry.request !== arriving) entry.request.start()
     }
   }
 
@@ -248,21 +287,21 @@ export class QueueSet {
     this.#executing += 1
   }
 
-  /** Whose first request would be over first. */
-  #next(): Queue {
+  /** Of the queues whose first request may start: whose would be over first. */
+  #next(mayStart: (first: FlowRequest) => boolean): Queue | undefined {
     let best: Queue | undefined
     let bestFinish = Infinity
-    let bestAt = 0
+    let bestAt = this.#turn
     for (let step = 1; step <= this.#queues.length; step++) {
       const at = (this.#turn + step) % this.#queues.length
       const queue = this.#queues[at]!
       const [first] = queue.waiting
       if (first === undefined) continue
       const finish = queue.nextDispatchR + first.request.seats * SERVICE_SECONDS
-      if (finish < bestFinish) [best, bestFinish, bestAt] = [queue, finish, at]
+      if (finish < bestFinish && mayStart(first.request)) [best, bestFinish, bestAt] = [queue, finish, at]
     }
     this.#turn = bestAt
-    return best!
+    return best
   }
 }
 
