@@ -49,6 +49,9 @@ export function plantedRules(planted: PlantedFault): Partial<GuardRules> {
 }
 
 export interface Flooded extends AsyncDisposable {
+  readonly url: string
+  /** For who speaks HTTP by himself. */
+  tlsOf(user: UserInfo): { readonly ca: string; readonly cert: string; readonly key: string }
   /** A connection of its own, with the user's certificate. */
   connect(user: UserInfo): HttpsTransport
 }
@@ -65,6 +68,8 @@ export async function startFlooded(options: FloodOptions): Promise<Flooded> {
   ])) as [FloodServer]
   const transports: HttpsTransport[] = []
   return {
+    url,
+    tlsOf: ({ name }) => ({ ca: caPem, cert: certificates[name]!.certPem, key: certificates[name]!.keyPem }),
     connect({ name }) {
       const transport = createHttpsTransport({ server: url, caPem, ...certificates[name]! })
       transports.push(transport)
