@@ -33,6 +33,7 @@ const loaders: Readonly<Record<string, () => Promise<BenchGroup>>> = {
   node: async () => (await import('./node/group.ts')).nodeGroup,
   scheduler: async () => (await import('./scheduler/group.ts')).schedulerGroup,
   simulated: async () => (await import('./simulated/group.ts')).simulatedGroup,
+  noisy: async () => (await import('./api/noisy-group.ts')).noisyGroup,
   tenant: async () => (await import('./api/tenant-group.ts')).tenantGroup,
 }
 

@@ -1,5 +1,6 @@
 // The load of a benchmark, in a process of its own: it takes orders from the benchmark and sends back what it counted.
 
+import { runElection, type ElectionLoad } from './election.ts'
 import { runRequests, type RequestLoad } from './requests.ts'
 import { Watchers, type WatchLoad } from './watchers.ts'
 import { serveOrders } from './orders.ts'
@@ -23,6 +24,7 @@ const orders = {
     watchers.close()
     return true
   },
+  elect: (load: ElectionLoad) => runElection(load),
   readSlowly: (reading: SlowReading) => readSlowly(reading),
 } as const
 

@@ -15,6 +15,7 @@ interface Seen {
   readonly method: string
   readonly path: string
   readonly body: string
+  readonly who: string
 }
 
 async function recorder(answer: (seen: Seen, response: Http2ServerResponse) => void) {
@@ -25,7 +26,12 @@ async function recorder(answer: (seen: Seen, response: Http2ServerResponse) => v
     const pieces: Buffer[] = []
     request.on('data', (piece: Buffer) => pieces.push(piece))
     request.on('end', () => {
-      const one = { method: request.method, path: request.url, body: Buffer.concat(pieces).toString() }
+      const one = {
+        method: request.method,
+        path: request.url,
+        body: Buffer.concat(pieces).toString(),
+        who: whoOf(request),
+      }
       seen.push(one)
       answer(one, response)
     })
@@ -33,6 +39,10 @@ async function recorder(answer: (seen: Seen, response: Http2ServerResponse) => v
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return { seen, target: { host: '127.0.0.1', port, caPem: tls.caPem }, close: () => server.close() }
+}
+
+function whoOf({ headers }: Http2ServerRequest): string {
+  return String(headers['x-who'] ?? '')
 }
 
 function jsonAnswer(response: Http2ServerResponse, status: number, text: string): void {
@@ -43,11 +53,12 @@ function jsonAnswer(response: Http2ServerResponse, status: number, text: string)
 const base = { headers: {}, firstNumber: 7, connections: 2, streams: 1 } as const
 
 for (const protocol of ['h1', 'h2'] as const) {
-  test(`requests over ${protocol} carry their number in path and body, and each is counted once`, async () => {
+  test(`requests over ${protocol} carry their number in path, headers and body, and each is counted once`, async () => {
     const { seen, target, close } = await recorder((_, response) => jsonAnswer(response, 201, '{}'))
     const load: RequestLoad = {
       ...base,
       ...target,
+      headers: { 'x-who': `n${numberMark}` },
       protocol,
       method: 'PUT',
       path: `/things/${numberMark}`,
@@ -63,6 +74,7 @@ for (const protocol of ['h1', 'h2'] as const) {
       numbers.map((number) => `/things/${number}`),
     )
     assert.ok(seen.every(({ path, body }) => body === `{"name":"${path.slice(-9)}"}`))
+    assert.ok(seen.every(({ path, who }) => who === `n${path.slice(-9)}`))
   })
 
   test(`an update over ${protocol} carries the version of the last answer`, async () => {
@@ -105,6 +117,16 @@ test('what is refused is no answer, and the first refusal is told', async () => 
   })
   close()
   assert.deepEqual([result.answered, result.failed, result.firstFailure.trim()], [0, 4, '409'])
+})
+
+test('who is answered late makes the next one late, counted from when that was due', async () => {
+  // Each answer takes as long as three requests lie apart: the last of six is late by far more than its own answer took.
+  const { target, close } = await recorder((_, response) => setTimeout(() => jsonAnswer(response, 200, '{}'), 60))
+  const rest = { protocol: 'h1', method: 'GET', path: '/', bodyBase64: '', requestsMax: 6 } as const
+  const result = await runRequests({ ...base, ...target, ...rest, connections: 1, perSecond: 50 })
+  close()
+  assert.equal(result.answered, 6)
+  assert.ok(result.lateMaxMs > result.lateP50Ms && result.lateMaxMs > 200, JSON.stringify(result))
 })
 
 test('times are written in at sending, as long as their marks', () => {

@@ -15,7 +15,7 @@ export interface RequestLoad {
   /** Under way at once on each connection; always 1 with HTTP/1.1. */
   readonly streams: number
   readonly method: string
-  /** May hold the number's mark, as may the body. */
+  /** May hold the number's mark, as may the headers and the body. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   /** Base64, since it comes over a channel of JSON. */
@@ -40,6 +40,10 @@ export interface LoadResult {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly maxMs: number
+  /** From when each was due, where so many a second are sent: who had to wait for the one before counts that too. */
+  readonly lateP50Ms: number
+  readonly lateP99Ms: number
+  readonly lateMaxMs: number
   readonly bodyBytes: number
 }
 
@@ -66,6 +70,7 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
     Array.from({ length: load.connections }, () => (load.protocol === 'h1' ? openHttp1(load) : openHttp2(load))),
   )
   const latencies: number[] = []
+  const late: number[] = []
   const state = { next: 0, failed: 0, firstFailure: '', bodyBytes: 0 }
   const startedMs = performance.now()
   const endMs = startedMs + (load.durationMs ?? Infinity)
@@ -81,13 +86,16 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
   const lane = async (connection: Connection): Promise<void> => {
     while (state.next < requestsMax && performance.now() < endMs) {
       const order = state.next++
-      if (load.perSecond !== undefined) await until(startedMs + (order / load.perSecond) * 1000)
+      const dueMs = load.perSecond === undefined ? undefined : startedMs + (order / load.perSecond) * 1000
+      if (dueMs !== undefined) await until(dueMs)
       const number = load.firstNumber + (load.numbers === undefined ? order : order % load.numbers)
       const version = load.versions === true ? await versionOf(number) : undefined
       const beganMs = performance.now()
       const { status, bytes, failure, text } = await connection.send(number, version)
       if (text !== undefined) versions.set(number, versionShape.exec(text)?.[1] ?? '')
-      latencies.push(performance.now() - beganMs)
+      const nowMs = performance.now()
+      latencies.push(nowMs - beganMs)
+      late.push(nowMs - (dueMs ?? beganMs))
       state.bodyBytes += bytes
       if (status >= 200 && status < 300 && failure === '') continue
       state.failed += 1
@@ -98,9 +106,8 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
   const seconds = (performance.now() - startedMs) / 1000
   for (const connection of connections) connection.close()
   reader?.close()
-  latencies.sort((left, right) => left - right)
-  const at = (share: number): number =>
-    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
+  const at = quantiles(latencies)
+  const lateAt = quantiles(late)
   const { failed, firstFailure, bodyBytes } = state
   return {
     answered: latencies.length - failed,
@@ -109,9 +116,18 @@ export async function runRequests(load: RequestLoad): Promise<LoadResult> {
     seconds,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
-    maxMs: latencies.at(-1) ?? 0,
+    maxMs: at(1),
+    lateP50Ms: lateAt(0.5),
+    lateP99Ms: lateAt(0.99),
+    lateMaxMs: lateAt(1),
     bodyBytes,
   }
+}
+
+/** The value below which a share of them lies; 0 of none. */
+function quantiles(values: readonly number[]): (share: number) => number {
+  const sorted = values.toSorted((left, right) => left - right)
+  return (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }
 
 /** Reads what is there before the first update; over HTTP/2, so that many may ask at once. */
@@ -214,13 +230,20 @@ async function openHttp2(load: RequestLoad): Promise<Connection> {
   const body = templateOf(Buffer.from(load.bodyBase64, 'base64'))
   const hasBody = load.bodyBase64 !== ''
   const isGrpc = load.headers['content-type'] === 'application/grpc'
+  const isNumbered = Object.values(load.headers).some((value) => value.includes(numberMark))
+  const headersFor = (number: number): Readonly<Record<string, string>> =>
+    isNumbered
+      ? Object.fromEntries(
+          Object.entries(load.headers).map(([name, value]) => [name, value.replace(numberMark, digitsOf(number))]),
+        )
+      : load.headers
   return {
     send(number, version) {
       return new Promise((resolve) => {
         const kept: Buffer[] = []
         const path = load.path.replace(numberMark, digitsOf(number))
         const stream = session.request(
-          { ':method': load.method, ':path': path, ...load.headers },
+          { ':method': load.method, ':path': path, ...headersFor(number) },
           { endStream: !hasBody },
         )
         let status = 0
