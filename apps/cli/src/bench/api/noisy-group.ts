@@ -25,7 +25,7 @@ export async function noisyGroup(scope: Scope, request: BenchRequest): Promise<r
   request.say(`noisy: ${pods} pods are made`)
   await fillPods(rig, rig.load, { from: 0, count: pods })
   const neighbours = await prepareNeighbours(rig)
-  await requests(rig.load, nodeLeases(rig, 'POST', durationMs))
+  await requests(rig.load, nodeLeases(neighbours, 'POST', durationMs))
   await using loud = await startLoad()
   const share = await shareOf(rig, loud, neighbours)
   let firstNumber = 0
@@ -41,6 +41,7 @@ export async function noisyGroup(scope: Scope, request: BenchRequest): Promise<r
   )
   const listing = loud.ask('requests', listsOf(neighbours, durationMs + 1_000, TIMES_ITS_SHARE * share.lists))
   const during = await beside(durationMs)
+  const guardThrottles = await metricOf(rig, 'aksel_apiserver_guard_throttled_clients ')
   const lists = await listing
   if (lists.answered === 0) throw new CommandError(`no list was answered: ${lists.firstFailure}`)
   request.say('noisy: everyone else alone again')
@@ -52,6 +53,7 @@ export async function noisyGroup(scope: Scope, request: BenchRequest): Promise<r
     listP50Ms: lists.p50Ms,
     listBytesPerSecond: lists.bodyBytes / lists.seconds,
     underWay: TIMES_ITS_SHARE * share.lists,
+    guardThrottles,
     ...share,
   }
   return measures.map((measure) => rowFor(rig, runs, noise, measure))
@@ -82,12 +84,7 @@ interface Share {
 
 /** As the server counts: the seats of its level, and what one list of its takes. */
 async function shareOf(rig: Rig, loud: Child<LoadOrders>, neighbours: Neighbours): Promise<Share> {
-  const seats = async (name: string): Promise<number> => {
-    const { body } = await rig.admin.send({ method: 'GET', path: '/metrics', headers: {} })
-    const text = Buffer.from(await readBody(body)).toString()
-    const line = text.split('\n').find((one) => one.startsWith(`apiserver_flowcontrol_${name}`))
-    return Number(line?.split(' ').at(-1) ?? '0')
-  }
+  const seats = (name: string): Promise<number> => metricOf(rig, `apiserver_flowcontrol_${name}`)
   const spent = 'work_estimated_seats_sum{flow_schema="service-accounts"'
   const before = await seats(spent)
   const one = { ...listsOf(neighbours, 60_000, 1), connections: 1, streams: 1, requestsMax: 1 }
@@ -97,6 +94,14 @@ async function shareOf(rig: Rig, loud: Child<LoadOrders>, neighbours: Neighbours
   if (!(seatsOfList > 1 && seatsOfLevel > seatsOfList && bodyBytes > 0))
     throw new CommandError(`a list takes ${seatsOfList} of ${seatsOfLevel} seats: nothing to measure`)
   return { lists: Math.floor(seatsOfLevel / seatsOfList), seatsOfList, seatsOfLevel }
+}
+
+/** 0 where there is no such line yet. */
+async function metricOf(rig: Rig, start: string): Promise<number> {
+  const { body } = await rig.admin.send({ method: 'GET', path: '/metrics', headers: {} })
+  const text = Buffer.from(await readBody(body)).toString()
+  const line = text.split('\n').find((one) => one.startsWith(start))
+  return Number(line?.split(' ').at(-1) ?? '0')
 }
 
 interface Measure {

@@ -23,6 +23,8 @@ const NODES = 100
 const NODE_PERIOD_MS = 10_000
 
 export interface Neighbours {
+  /** In the priority level of who is greedy, with all rights in one namespace; may act as a node. */
+  readonly modest: Rig['target']
   /** Lists everything there is, of all namespaces. */
   readonly greedy: Rig['target']
   readonly candidate: ClusterAccess
@@ -40,10 +42,17 @@ export async function prepareNeighbours(rig: Rig): Promise<Neighbours> {
   })
   await admin.create(namespaces, { metadata: { name: 'greedy' }, spec: {} })
   await admin.create(serviceAccounts, { metadata: { name: 'greedy', namespace: 'greedy' } })
+  const modest = { name: 'modest', namespace: user.namespace }
+  await admin.create(serviceAccounts, { metadata: modest })
+  await admin.create(roleBindings, {
+    metadata: modest,
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ kind: 'ServiceAccount', ...modest }],
+  })
   await admin.create(serviceAccounts, { metadata: { name: 'candidate', namespace: 'kube-system' } })
   for (const [name, namespace, account] of [
     ['bench-reader', 'greedy', 'greedy'],
-    ['bench-nodes', user.namespace, user.serviceAccount],
+    ['bench-nodes', modest.namespace, modest.name],
   ] as const)
     await admin.create(clusterRoleBindings, {
       metadata: { name },
@@ -61,6 +70,7 @@ export async function prepareNeighbours(rig: Rig): Promise<Neighbours> {
   const { server, caPem, serverName } = access
   const token = await tokenOf(admin, 'kube-system', 'candidate')
   return {
+    modest: targetOf(access, await tokenOf(admin, modest.namespace, modest.name)),
     greedy: targetOf(access, await tokenOf(admin, 'greedy', 'greedy')),
     candidate: { server, caPem, token, ...(serverName === undefined ? {} : { serverName }) },
   }
@@ -80,18 +90,22 @@ async function tokenOf(admin: Client, namespace: string, name: string): Promise<
 const small = { protocol: 'h1', connections: 4, streams: 1, bodyBase64: '', firstNumber: 0 } as const
 
 /** A get of something small, a hundred times a second: as a service account, in the level of who is greedy. */
-export function modestReads(rig: Rig, durationMs: number): RequestLoad {
+export function modestReads(rig: Rig, { modest }: Neighbours, durationMs: number): RequestLoad {
   const { namespace, serviceAccount } = rig.user
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}`
-  return { ...rig.target, ...small, method: 'GET', path, durationMs, perSecond: 100 }
+  return { ...modest, ...small, method: 'GET', path, durationMs, perSecond: 100 }
 }
 
-export function modestWrites(rig: Rig, firstNumber: number, durationMs: number): RequestLoad {
+export function modestWrites(
+  rig: Rig,
+  { modest }: Neighbours,
+  { firstNumber, durationMs }: { readonly firstNumber: number; readonly durationMs: number },
+): RequestLoad {
   const metadata = { name: `modest-${numberMark}` }
   return {
-    ...rig.target,
+    ...modest,
     ...small,
-    headers: { ...rig.target.headers, ...json },
+    headers: { ...modest.headers, ...json },
     method: 'POST',
     path: `/api/v1/namespaces/${rig.user.namespace}/configmaps`,
     bodyBase64: base64({ kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { a: 'b' } }),
@@ -102,7 +116,7 @@ export function modestWrites(rig: Rig, firstNumber: number, durationMs: number):
 }
 
 /** As each of the nodes in turn. */
-export function nodeLeases(rig: Rig, method: 'POST' | 'PUT', durationMs: number): RequestLoad {
+export function nodeLeases({ modest }: Neighbours, method: 'POST' | 'PUT', durationMs: number): RequestLoad {
   const path = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases'
   const version = method === 'PUT' ? { resourceVersion: versionMark } : {}
   const lease = {
@@ -113,9 +127,9 @@ export function nodeLeases(rig: Rig, method: 'POST' | 'PUT', durationMs: number)
   }
   const node = { 'impersonate-user': `system:node:${numberMark}`, 'impersonate-group': 'system:nodes' }
   return {
-    ...rig.target,
+    ...modest,
     ...small,
-    headers: { ...rig.target.headers, ...json, ...node },
+    headers: { ...modest.headers, ...json, ...node },
     method,
     path: method === 'POST' ? path : `${path}/${numberMark}`,
     bodyBase64: base64(lease),
@@ -135,16 +149,16 @@ export interface Beside {
 
 export async function everyoneElse(
   rig: Rig,
-  { candidate }: Neighbours,
+  neighbours: Neighbours,
   { firstNumber, durationMs }: { readonly firstNumber: number; readonly durationMs: number },
 ): Promise<Beside> {
   const load: Child<LoadOrders> = rig.load
   const lease = { namespace: 'kube-system', name: 'bench-election' }
   const [reads, writes, leases, election] = await Promise.all([
-    requests(load, modestReads(rig, durationMs)),
-    requests(load, modestWrites(rig, firstNumber, durationMs)),
-    requests(load, nodeLeases(rig, 'PUT', durationMs)),
-    load.ask('elect', { access: candidate, lease, candidates: 2, durationMs }),
+    requests(load, modestReads(rig, neighbours, durationMs)),
+    requests(load, modestWrites(rig, neighbours, { firstNumber, durationMs })),
+    requests(load, nodeLeases(neighbours, 'PUT', durationMs)),
+    load.ask('elect', { access: neighbours.candidate, lease, candidates: 2, durationMs }),
   ])
   return { reads, writes, leases, election }
 }
