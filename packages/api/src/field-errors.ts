@@ -79,10 +79,13 @@ const CAUSES_MAX = 1_000
 
 const unread: FieldError = { reason: 'FieldValueInvalid', field: '', message: 'not read any more' }
 
-/** Adds what `fault` says, unless there are more than anybody is told: then that there is one more. */
-export function addFault(errors: FieldError[], fault: () => readonly FieldError[]): void {
-  if (errors.length > CAUSES_MAX) errors.push(unread)
-  else errors.push(...fault())
+/** There are as many as anybody is told: of a further one it is enough that there is one (`addUnread`). */
+export function isFull(errors: readonly FieldError[]): boolean {
+  return errors.length > CAUSES_MAX
+}
+
+export function addUnread(errors: FieldError[]): void {
+  errors.push(unread)
 }
 
 /** `Deployment.apps "web" is invalid: spec.replicas: Invalid value: -1: …`; several errors stand in brackets. */

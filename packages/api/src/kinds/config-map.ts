@@ -1,13 +1,12 @@
 // ConfigMap: text and bytes by key; once immutable, forever.
 
 import { deepEqual } from '../deep-equal.ts'
-import { addFault, forbidden, invalid, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { ConfigMap } from '../types/core-v1.ts'
 import { byteLength } from '../validation/metadata.ts'
-import { configMapKey } from '../validation/names.ts'
-import { complain } from '../validation/values.ts'
+import { addKeyFaults } from '../validation/data-keys.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 
 export const dataMaxBytes = 1024 * 1024
@@ -20,17 +19,15 @@ export function decodedLength(base64: string): number {
 function validateData({ data = {}, binaryData = {} }: ConfigMap): readonly FieldError[] {
   const errors: FieldError[] = []
   let bytes = 0
-  for (const [key, value] of Object.entries(data)) {
-    const wrong = configMapKey(key)
-    if (wrong.length > 0) addFault(errors, () => complain(`data[${key}]`, key, wrong))
+  for (const key of Object.keys(data)) {
+    addKeyFaults(errors, 'data', key)
     if (Object.hasOwn(binaryData, key))
       errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
-    bytes += byteLength(value)
+    bytes += byteLength(data[key]!)
   }
-  for (const [key, value] of Object.entries(binaryData)) {
-    const wrong = configMapKey(key)
-    if (wrong.length > 0) addFault(errors, () => complain(`binaryData[${key}]`, key, wrong))
-    bytes += decodedLength(value)
+  for (const key of Object.keys(binaryData)) {
+    addKeyFaults(errors, 'binaryData', key)
+    bytes += decodedLength(binaryData[key]!)
   }
   return bytes > dataMaxBytes ? [...errors, tooLong(wholeObject, dataMaxBytes)] : errors
 }

@@ -1,12 +1,12 @@
 // Secret: bytes by key with a type that cannot change; `stringData` is written only.
 
 import { deepEqual } from '../deep-equal.ts'
-import { addFault, forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Secret } from '../types/core-v1.ts'
-import { configMapKey } from '../validation/names.ts'
-import { complain, unchanged } from '../validation/values.ts'
+import { addKeyFaults } from '../validation/data-keys.ts'
+import { unchanged } from '../validation/values.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
 import { dataMaxBytes, decodedLength } from './config-map.ts'
 
@@ -22,10 +22,9 @@ function validateSecret(secret: Secret): readonly FieldError[] {
   const data = secret.data ?? {}
   const errors: FieldError[] = []
   let bytes = 0
-  for (const [key, value] of Object.entries(data)) {
-    const wrong = configMapKey(key)
-    if (wrong.length > 0) addFault(errors, () => complain(`data[${key}]`, key, wrong))
-    bytes += decodedLength(value)
+  for (const key of Object.keys(data)) {
+    addKeyFaults(errors, 'data', key)
+    bytes += decodedLength(data[key]!)
   }
   if (bytes > dataMaxBytes) errors.push(tooLong('data', dataMaxBytes))
   return [...errors, ...validateType(secret, data)]
