@@ -5,6 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Aksel, runProgram } from './aksel.ts'
+import type { KubeletAnswer, KubeletCall } from './kubelet-client.ts'
 import { SecondHost } from './second-host.ts'
 
 interface NodeFacts {
@@ -28,6 +29,12 @@ interface InstanceDocument {
 interface Placed {
   readonly attachment: { readonly networkNamespace: string; readonly address: string }
 }
+
+/** Serves a page on its loopback address alone, and says back what it is told. */
+const script =
+  'echo -n "the page" > /tmp/index.html; httpd -p 127.0.0.1:8080 -h /tmp; while read word; do echo heard $word; done; sleep 9999'
+
+const kubeletClient = join(import.meta.dirname, 'kubelet-client.ts')
 
 interface Request {
   readonly spec: { readonly signerName: string; readonly username: string }
@@ -102,6 +109,53 @@ test(
     const own = serving.filter(({ spec }) => spec.username === `system:node:${first}`)
     assert.ok(own.length > 0)
     for (const { status } of own) assert.equal(status.conditions[0]!.reason, 'AutoApproved')
+  },
+)
+
+test(
+  'exec, attach and port-forward at the kubelet’s port: for who may use the node as a proxy, by the protocols of its clients',
+  { timeout: 200_000 },
+  async () => {
+    const spec = {
+      nodeName: first,
+      containers: [{ name: 'main', image: 'busybox:1.36', stdin: true, command: ['sh', '-c', script] }],
+    }
+    await aksel.kubectl(['run', 'served', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec })])
+    await aksel.kubectl('wait pod/served --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
+    await aksel.kubectl('create serviceaccount operator')
+    await aksel.kubectl('create clusterrole operator --verb=get,create --resource=nodes/proxy')
+    await aksel.kubectl('create clusterrolebinding operator --clusterrole=operator --serviceaccount=default:operator')
+    const { attachment } = JSON.parse(
+      await readFile(join(await machineFolder(first), 'machine.json'), 'utf8'),
+    ) as Placed
+    const ca = await aksel.kubectl('get configmap kube-root-ca.crt -o jsonpath={.data.ca\\.crt}')
+    const token = (await aksel.kubectl('create token operator')).trim()
+    const talk = async (asked: Omit<KubeletCall, 'address' | 'ca' | 'token'>, by = token): Promise<KubeletAnswer> => {
+      const enter = ['nsenter', `--net=/run/netns/${attachment.networkNamespace}`, process.execPath, kubeletClient]
+      const call: KubeletCall = { ...asked, address: attachment.address, ca, token: by }
+      const { code, stdout, stderr } = await runProgram([...enter, JSON.stringify(call)])
+      assert.equal(code, 0, stderr)
+      return JSON.parse(stdout) as KubeletAnswer
+    }
+    const cat =
+      '/exec/default/served/main?command=sh&command=-c&command=cat;echo+err+>%262;exit+3&input=1&output=1&error=1'
+    const ended = await talk({ path: cat, protocol: 'v5.channel.k8s.io', input: 'hello', endsInput: true })
+    assert.deepEqual([ended[1], ended[2]], ['hello', 'err\n'])
+    assert.match(ended[3]!, /command terminated with exit code 3/)
+    const attach = '/attach/default/served/main?input=1&output=1'
+    const attached = await talk({ path: attach, protocol: 'v5.channel.k8s.io', input: 'word\n', until: 'heard word' })
+    assert.match(attached[1]!, /heard word/)
+    const port = { path: '/portForward/default/served?port=8080', protocol: 'v4.channel.k8s.io' }
+    const page = await talk({ ...port, input: 'GET /index.html HTTP/1.0\r\n\r\n' })
+    // Channels begin with the port's number.
+    assert.equal(page[0]!.slice(0, 2), Buffer.from([0x90, 0x1f]).toString('latin1'))
+    assert.match(page[0]!.slice(2), /^HTTP\/1\.0 200 OK[^]*the page$/)
+    const stranger = (await aksel.kubectl('create token default')).trim()
+    assert.deepEqual(await talk({ path: cat, protocol: 'v5.channel.k8s.io' }, stranger), {
+      refused:
+        '403 Forbidden (user=system:serviceaccount:default:default, verb=get, resource=nodes, subresource(s)=[proxy])',
+    })
+    await aksel.kubectl('delete pod served --now')
   },
 )
 

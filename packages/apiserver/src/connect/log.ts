@@ -6,7 +6,7 @@ import type { ApiResponse } from '@aksel/client/transport'
 import type { ConnectCall, ConnectOptions } from '../connect-handler.ts'
 import { callNode } from './node-call.ts'
 import { chooseContainer, findPod, nodePath } from './pod-target.ts'
-import { isWebSocket, sendOverWebSocket } from './web-socket.ts'
+import { isWebSocket, sendOverWebSocket } from '@aksel/runtime/upgrades/web-socket'
 
 const passedOn = [
   'follow',

@@ -2,7 +2,7 @@
 
 import { WebSocket } from 'ws'
 import { isPushed, type Answer, type IncomingCall, type Sink } from '../http/message.ts'
-import { acceptWebSocket, isWebSocket } from './web-socket.ts'
+import { acceptWebSocket, isWebSocket } from '@aksel/runtime/upgrades/web-socket'
 
 /** Frames of protobuf carry their length over HTTP; a message has its own. */
 const FRAME_PREFIX_BYTES = 4

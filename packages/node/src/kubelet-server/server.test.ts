@@ -129,7 +129,14 @@ test('the port answers whom the cluster lets, by certificate or token, and tells
   assert.equal(await ask({ path: '/metrics', headers: token('bad') }), '401 Unauthorized')
   assert.equal(await ask({ path: '/metrics', identity: await clientOf(foreign, 'anna') }), '401 Unauthorized')
   assert.equal(await ask({ path: '/gone', identity: anna }), '404 not here')
-  assert.match(await ask({ path: '/exec/a/b/c', method: 'POST', identity: anna }), /^501 .*through the API server/)
+  assert.equal(
+    await ask({ path: '/exec/a/b/c?output=1', method: 'POST', identity: anna }),
+    '400 Upgrade request required',
+  )
+  assert.equal(
+    await ask({ path: '/dial?host=10.0.0.1&port=1', method: 'POST', identity: anna }),
+    '404 404 page not found',
+  )
   assert.match(await ask({ path: '/pods', method: 'DELETE', identity: anna }), /^405 /)
   server.useCertificate({ certPem: second.certificatePem, keyPem: second.keyPem })
   await ask({ path: '/metrics', headers: token('good') })

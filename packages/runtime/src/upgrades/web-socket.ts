@@ -6,9 +6,9 @@ import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer, createWebSocketStream } from 'ws'
 import { ApiError } from '@aksel/base/errors'
 import { AsyncQueue } from '@aksel/base/queue'
-import { channels } from '@aksel/runtime/stream-frames'
-import type { Frame } from '@aksel/runtime/stream-frames'
-import type { ConnectCall } from '../connect-handler.ts'
+import { channels } from '../stream-frames.ts'
+import type { Frame } from '../stream-frames.ts'
+import type { UpgradeCall } from './upgrade-call.ts'
 import type { ClientSession, SessionOptions } from './client-session.ts'
 
 /** Best first. v5 lets the client end standard input. The last is for a client that names none. */
@@ -21,7 +21,7 @@ const execProtocols = [
 ] as const
 
 /** What a handshake reads of a call. */
-type Upgradable = Pick<ConnectCall, 'headers' | 'method' | 'upgrade'>
+type Upgradable = Pick<UpgradeCall, 'headers' | 'method' | 'upgrade'>
 
 export function isWebSocket(call: Pick<Upgradable, 'headers'>): boolean {
   return call.headers['upgrade']?.toLowerCase() === 'websocket'
@@ -62,18 +62,16 @@ export async function acceptWebSocket(
   })
 }
 
-export async function webSocketSession(call: ConnectCall, options: SessionOptions): Promise<ClientSession> {
+export async function webSocketSession(call: UpgradeCall, options: SessionOptions): Promise<ClientSession> {
   const { socket, protocol } = await acceptWebSocket(call, execProtocols)
   const isBase64 = protocol.includes('base64')
   const hasStatus = protocol.startsWith('v')
-  const encode = (channel: number, payload: Uint8Array): Buffer | string =>
-    isBase64 ? `${channel}${Buffer.from(payload).toString('base64')}` : Buffer.concat([Uint8Array.of(channel), payload])
   const session: ClientSession = {
     input: framesOf(socket, isBase64),
-    write: (channel, payload) => sendMessage(socket, encode(channel, payload)),
+    write: (channel, payload) => sendFrame(socket, { channel, payload, isBase64 }),
     async finish(status) {
       const text = hasStatus ? JSON.stringify(status) : status.status === 'Success' ? '' : (status.message ?? '')
-      if (text !== '') await sendMessage(socket, encode(channels.error, Buffer.from(text)))
+      if (text !== '') await session.write(channels.error, Buffer.from(text))
       socket.close(1000)
     },
   }
@@ -86,7 +84,8 @@ export async function webSocketSession(call: ConnectCall, options: SessionOption
 /** More messages than these are not taken from the network before the first ones are worked off. */
 const MESSAGES_MAX = 16
 
-async function* framesOf(socket: WebSocket, isBase64: boolean): AsyncGenerator<Frame> {
+/** Messages as frames, their first byte or character the channel; ends when the client is gone. */
+export async function* framesOf(socket: WebSocket, isBase64: boolean): AsyncGenerator<Frame> {
   const queue = new AsyncQueue<Frame>()
   socket.on('message', (data: Buffer) => {
     queue.push(parseMessage(data, isBase64))
@@ -106,6 +105,21 @@ function parseMessage(data: Buffer, isBase64: boolean): Frame {
   return { channel, payload: Buffer.from(data.toString('latin1', 1), 'base64') }
 }
 
+/** Resolves when the client takes more. */
+export function sendFrame(
+  socket: WebSocket,
+  {
+    channel,
+    payload,
+    isBase64,
+  }: { readonly channel: number; readonly payload: Uint8Array; readonly isBase64: boolean },
+): Promise<void> {
+  const message = isBase64
+    ? String.fromCharCode(0x30 + channel) + Buffer.from(payload).toString('base64')
+    : Buffer.concat([Uint8Array.of(channel), payload])
+  return sendMessage(socket, message)
+}
+
 function sendMessage(socket: WebSocket, message: Buffer | string): Promise<void> {
   // A client that left does not hear the rest.
   return new Promise((resolve) => socket.send(message, () => resolve()))
@@ -115,7 +129,7 @@ function sendMessage(socket: WebSocket, message: Buffer | string): Promise<void>
 const readProtocols = ['binary.k8s.io', 'base64.binary.k8s.io'] as const
 
 /** Sends everything in messages and ends the session; a client that leaves ends it too. */
-export async function sendOverWebSocket(call: ConnectCall, body: AsyncIterable<Uint8Array>): Promise<void> {
+export async function sendOverWebSocket(call: UpgradeCall, body: AsyncIterable<Uint8Array>): Promise<void> {
   const { socket, protocol } = await acceptWebSocket(call, readProtocols)
   const isBase64 = protocol.startsWith('base64')
   for await (const chunk of body) {

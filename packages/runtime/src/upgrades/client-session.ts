@@ -1,7 +1,7 @@
 // The client's end of an exec or attach session, the same for WebSocket and SPDY: frames in, frames out, one Status.
 
 import type { Status } from '@aksel/base/errors'
-import type { Frame } from '@aksel/runtime/stream-frames'
+import type { Frame } from '../stream-frames.ts'
 
 export interface SessionOptions {
   readonly stdin: boolean

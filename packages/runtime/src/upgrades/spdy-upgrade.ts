@@ -5,23 +5,23 @@ import { finished } from 'node:stream/promises'
 import { ApiError } from '@aksel/base/errors'
 import { AsyncQueue } from '@aksel/base/queue'
 import type { Scope } from '@aksel/base/scope'
-import { SpdySession } from '@aksel/runtime/spdy/session'
-import type { SpdyStream } from '@aksel/runtime/spdy/session'
-import { channels, writeAll } from '@aksel/runtime/stream-frames'
-import type { Frame } from '@aksel/runtime/stream-frames'
-import type { ConnectCall } from '../connect-handler.ts'
+import { SpdySession } from '../spdy/session.ts'
+import type { SpdyStream } from '../spdy/session.ts'
+import { channels, writeAll } from '../stream-frames.ts'
+import type { Frame } from '../stream-frames.ts'
+import type { UpgradeCall } from './upgrade-call.ts'
 import type { ClientSession, SessionOptions, SessionStatus } from './client-session.ts'
 
 const execProtocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'] as const
 const STREAMS_TIMEOUT_MS = 30_000
 
-export function isSpdy(call: ConnectCall): boolean {
+export function isSpdy(call: UpgradeCall): boolean {
   return call.headers['upgrade']?.toLowerCase() === 'spdy/3.1'
 }
 
 /** Writes the 101 and returns the bare connection; throws where client and server share no protocol. */
 export function acceptSpdy(
-  call: ConnectCall,
+  call: UpgradeCall,
   known: readonly string[],
 ): { readonly socket: Duplex; readonly head: Uint8Array; readonly protocol: string } {
   const asked = (call.headers['x-stream-protocol-version'] ?? '').split(',').map((name) => name.trim())
@@ -42,7 +42,7 @@ export function acceptSpdy(
   return { socket, head, protocol }
 }
 
-export async function spdySession(scope: Scope, call: ConnectCall, options: SessionOptions): Promise<ClientSession> {
+export async function spdySession(scope: Scope, call: UpgradeCall, options: SessionOptions): Promise<ClientSession> {
   const { socket, head, protocol } = acceptSpdy(call, execProtocols)
   const hasResize = protocol.startsWith('v4') || protocol.startsWith('v3')
   const wanted = [
