@@ -21,12 +21,13 @@ import { PulledImages } from './images/pulled-images.ts'
 import { readKubeletConfig } from './kubelet-config.ts'
 import type { NodeSettings } from './kubelet-config.ts'
 import { NodeAdmission } from './node-admission.ts'
-import { nodeCare } from './node-care.ts'
+import { nodeCare, tellOfNode } from './node-care.ts'
 import type { NodeCare } from './node-care.ts'
 import { boundsMemoryUnified } from './cgroups/qos.ts'
 import { qosWriter, startManagers } from './node-managers.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
 import { NodeUsage } from './node-usage.ts'
+import { watchOom } from './oom-watch.ts'
 import { NodeRegistration } from './node/registration.ts'
 import { aksReserved } from '@aksel/base/aks-reserved'
 import type { MachineIds, NodeDescription } from './node/node-object.ts'
@@ -152,6 +153,9 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     runtime,
     sandboxRequests,
     runtimeReturned: () => void cleaning.again(),
+    outOfMemory: await watchOom(scope, options.cgroupRoot, (message) =>
+      tellOfNode(scope, options, { type: 'Warning', reason: 'SystemOOM', message }),
+    ),
     imageRoots: new ImageRoots(runtime, options.snapshots),
     images: new ImagePuller(scope, runtime, {
       onPulled: (id) => pulled.add(id),

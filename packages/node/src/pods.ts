@@ -159,6 +159,7 @@ export class NodePods {
     const isOwn = event.kind === 'exit' && (event.execId === '' || event.execId === event.containerId)
     if (!isOwn && event.kind !== 'oom') return
     if (event.kind === 'exit') this.#exits.add(event.containerId)
+    else this.#host.outOfMemory?.()
     for (const worker of this.#workers.values()) {
       const { sandboxes, containers } = worker.view
       const isIts = [...sandboxes, ...containers].some(({ id }) => id === event.containerId)

@@ -1,5 +1,6 @@
 // A container as the runtime is asked for it: command, environment, mounts, limits, rights.
 
+import { join } from 'node:path'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import type {
   ContainerConfig,
@@ -9,6 +10,7 @@ import type {
   Mount,
   SecurityProfile,
 } from '../cri/types.ts'
+import { kubeletDirectory } from '../plugins/kubelet-directory.ts'
 import { ContainerConfigError } from './env.ts'
 import { expand } from './expand.ts'
 import {
@@ -47,6 +49,8 @@ export interface ContainerFacts {
   readonly pinned?: Pick<LinuxResources, 'cpusetCpus' | 'cpusetMems'>
   /** Whose processes an ephemeral container is to see: a running container's id. */
   readonly targetId?: string
+  /** Where profiles of `localhostProfile` lie; those of plug-ins' `/var/lib/kubelet/seccomp` when absent. */
+  readonly seccompDirectory?: string
 }
 
 /** Throws a ContainerConfigError where the rights asked for contradict the image. */
@@ -116,7 +120,7 @@ const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc
 function securityContext(
   pod: Pod,
   container: Container,
-  { image, targetId }: ContainerFacts,
+  { image, targetId, seccompDirectory = `${kubeletDirectory}/seccomp` }: ContainerFacts,
 ): ContainerSecurityContext {
   const own = container.securityContext ?? {}
   const ofPod = pod.spec.securityContext ?? {}
@@ -138,7 +142,9 @@ function securityContext(
     maskedPaths: unmasked ? [] : maskedPaths,
     readonlyPaths: unmasked ? [] : readonlyPaths,
     ...(appArmor === undefined ? {} : { apparmor: appArmor }),
-    seccomp: privileged ? { profileType: 'Unconfined' } : seccompOf(own.seccompProfile ?? ofPod.seccompProfile),
+    seccomp: privileged
+      ? { profileType: 'Unconfined' }
+      : seccompOf(own.seccompProfile ?? ofPod.seccompProfile, seccompDirectory),
   }
 }
 
@@ -156,10 +162,11 @@ function userOf(
 
 function seccompOf(
   profile: { readonly type: string; readonly localhostProfile?: string } | undefined,
+  directory: string,
 ): SecurityProfile {
   if (profile?.type === 'RuntimeDefault') return { profileType: 'RuntimeDefault' }
   if (profile?.type === 'Localhost') {
-    return { profileType: 'Localhost', localhostRef: `/var/lib/kubelet/seccomp/${profile.localhostProfile}` }
+    return { profileType: 'Localhost', localhostRef: join(directory, profile.localhostProfile ?? '') }
   }
   return { profileType: 'Unconfined' }
 }

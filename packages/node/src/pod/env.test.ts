@@ -19,6 +19,11 @@ const sources: EnvSources = {
   secret: (name) => (name === 'sec' ? { metadata: { name }, data: { KEY: btoa('s3cret') } } : undefined),
   addresses: { podIps: ['10.244.0.5'], hostIps: ['10.224.0.4'] },
   allocatable: { cpu: '1900m', memory: 4 * 2 ** 30 },
+  files: new Map<string, string | Error>([
+    ['config/a.env', "COLOR='red'\nEMPTY=''\n"],
+    ['config/bad.env', 'COLOR=red'],
+    ['config/gone.env', new Error('ENOENT')],
+  ]),
 }
 
 const environment = (container: Partial<Container>): Readonly<Record<string, string>> =>
@@ -107,4 +112,26 @@ test('serviceEnv() names services of the namespace, and kubernetes in any', () =
   )
   const few = serviceEnv(services, { namespace: 'shop', enableServiceLinks: false })
   assert.ok([...few.keys()].every((name) => name.startsWith('KUBERNETES_')))
+})
+
+test('variables come from files of volumes; what is not there is left out where it is optional', () => {
+  const from = (volumeName: string, path: string, key: string, optional?: boolean): Container['env'] => [
+    {
+      name: 'V',
+      valueFrom: { fileKeyRef: { volumeName, path, key, ...(optional === undefined ? {} : { optional }) } },
+    },
+  ]
+  const refused = (env: Container['env'], message: string): void =>
+    assert.throws(
+      () => environment({ ...(env === undefined ? {} : { env }) }),
+      (error) => error instanceof ContainerConfigError && error.message === message,
+    )
+  const env = from('config', 'a.env', 'COLOR')!
+  assert.deepEqual(environment({ env: [...env, { name: 'TOO', value: '$(V)' }] }), { V: 'red', TOO: 'red' })
+  assert.deepEqual(environment({ env: from('config', 'a.env', 'SIZE', true)! }), {})
+  refused(from('config', 'a.env', 'SIZE'), 'environment variable key "SIZE" not found in file "a.env"')
+  refused(from('config', 'a.env', 'EMPTY', false), 'environment variable key "EMPTY" not found in file "a.env"')
+  refused(from('config', 'bad.env', 'COLOR', true), "couldn't parse env file")
+  refused(from('config', 'gone.env', 'COLOR', true), "couldn't parse env file")
+  refused(from('other', 'a.env', 'COLOR', true), 'cannot find the volume "other" referenced by FileKeyRef')
 })

@@ -3,6 +3,8 @@
 import type { ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret, Service } from '@aksel/api/types/core-v1'
 import { fieldValue, resourceValue } from './downward.ts'
 import type { Allocatable, PodAddresses } from './downward.ts'
+import { fileValue } from './env-files.ts'
+import type { EnvFiles } from './env-files.ts'
 import { expand } from './expand.ts'
 import { serviceEnv } from './service-env.ts'
 
@@ -13,6 +15,8 @@ export interface EnvSources {
   readonly secret: (name: string) => Secret | undefined
   readonly addresses: PodAddresses
   readonly allocatable: Allocatable
+  /** Those that the container's variables refer to. */
+  readonly files: EnvFiles
 }
 
 /** A specification that cannot become a container until something else changes; the message goes to the status. */
@@ -72,7 +76,11 @@ function valueOf(
   return keyValue(pod, valueFrom, sources)
 }
 
-function keyValue(pod: Pod, { configMapKeyRef, secretKeyRef }: EnvVarSource, sources: EnvSources): string | undefined {
+function keyValue(
+  pod: Pod,
+  { configMapKeyRef, secretKeyRef, fileKeyRef }: EnvVarSource,
+  sources: EnvSources,
+): string | undefined {
   const namespace = pod.metadata.namespace ?? 'default'
   if (configMapKeyRef !== undefined) {
     const { name, key, optional } = configMapKeyRef
@@ -93,6 +101,13 @@ function keyValue(pod: Pod, { configMapKeyRef, secretKeyRef }: EnvVarSource, sou
       throw new ContainerConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`)
     }
     return value === undefined ? undefined : decode(value)
+  }
+  if (fileKeyRef !== undefined) {
+    try {
+      return fileValue(sources.files, fileKeyRef)
+    } catch (cause) {
+      throw new ContainerConfigError((cause as Error).message)
+    }
   }
   throw new ContainerConfigError('invalid environment variable: valueFrom names no source that this node knows')
 }

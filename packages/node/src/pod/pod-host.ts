@@ -33,6 +33,8 @@ export interface PodHost {
   pods(): readonly Pod[]
   /** Of CPUs and memory nodes, where the node's policies pin containers to some. */
   readonly managers?: ResourceManagers
+  /** Memory ran out somewhere on the machine. */
+  outOfMemory?(): void
   /** The runtime may have been away: what it forgot of what it had begun is to be looked for. */
   runtimeReturned?(): void
   /** What classes of service have together is to be counted again. */

@@ -2,9 +2,11 @@
 // runtime and the pod's own cgroup; what is in force stands in the container's annotation and, later, in the pod's status.
 
 import type { Pod } from '@aksel/api/types/core-v1'
+import { quantityUnits } from '@aksel/base/quantity'
 import type { Scope } from '@aksel/base/scope'
+import { readCgroupUsage } from '@aksel/host/cgroup-usage'
 import { resourcesAnnotation } from './names.ts'
-import { makePodCgroup } from './pod-cgroup.ts'
+import { makePodCgroup, podCgroup } from './pod-cgroup.ts'
 import { tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 import { changedResources, judgeRoom, resizesOf, type Amounts, type ContainerResize, type Refusal } from './resize.ts'
@@ -18,16 +20,24 @@ export interface ResizeState {
   readonly going: { readonly message?: string } | undefined
 }
 
+const RETRY_MS = 10_000
+
 export class PodResizes {
   readonly #scope: Scope
   readonly #host: PodHost
   readonly #inForce = new Map<string, Amounts>()
   #whole: Amounts | undefined
+  #retryAtMs = 0
   #state: ResizeState = { refused: undefined, going: undefined }
 
   constructor(scope: Scope, host: PodHost) {
     this.#scope = scope
     this.#host = host
+  }
+
+  /** When to try again what did not succeed. */
+  get retryAtMs(): number | undefined {
+    return this.#state.going?.message === undefined ? undefined : this.#retryAtMs
   }
 
   get state(): ResizeState {
@@ -62,7 +72,7 @@ export class PodResizes {
       this.#state = { refused, going: undefined }
       return []
     }
-    this.#state = { refused: undefined, going: {} }
+    this.#state = { refused: undefined, going: this.#state.going ?? {} }
     try {
       await this.#update(pod, wanted)
       const restarts = wanted.filter(({ how }) => how === 'restart')
@@ -77,14 +87,24 @@ export class PodResizes {
       }
       return restarts
     } catch (error) {
-      this.#state = { refused: undefined, going: { message: (error as Error).message } }
-      throw error
+      // Told, and tried again: what stands in the way may go, as memory that is used now.
+      const { message } = error as Error
+      if (this.#state.going?.message !== message) {
+        this.#scope.log.info('a pod was not resized', { error })
+        const summary = { ...summaryOf(pod), error: message }
+        const news = { reason: 'ResizeError', message: `Pod resize error: ${JSON.stringify(summary)}` } as const
+        tellPod(this.#scope, this.#host, { pod, type: 'Warning', ...news })
+      }
+      this.#state = { refused: undefined, going: { message } }
+      this.#retryAtMs = this.#scope.clock.now() + RETRY_MS
+      return []
     }
   }
 
   /** A pod's bounds grow before its containers' do, and shrink after them: a child may never have more than its parent. */
   async #update(pod: Pod, wanted: readonly ContainerResize[]): Promise<void> {
     const { cgroupRoot, capacity, runtime } = this.#host
+    await this.#refuseBelowUsage(pod, wanted)
     await makePodCgroup(cgroupRoot, pod, capacity).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EINVAL' && error.code !== 'EBUSY') throw error
     })
@@ -98,6 +118,24 @@ export class PodResizes {
       await makePodCgroup(cgroupRoot, pod, capacity)
       this.#whole = amountsOf(pod.spec.resources ?? {})
     }
+  }
+
+  /** Less memory than is used now would end the pod's processes: upstream waits until they use less. */
+  async #refuseBelowUsage(pod: Pod, wanted: readonly ContainerResize[]): Promise<void> {
+    const path = podCgroup(this.#host.cgroupRoot, pod)
+    for (const { run, container, how } of wanted) {
+      const bytes = shrunk(this.inForce(pod, run), container.resources ?? {})
+      if (bytes === undefined || how === 'restart') continue
+      const used = (await readCgroupUsage(`${path}/${run.id}`))?.usageBytes ?? 0
+      if (used >= bytes) {
+        const what = `container "${container.name}" memory limit (${bytes}) below current usage (${used})`
+        throw new Error(`attempting to set ${what}`)
+      }
+    }
+    const bytes = shrunk(this.wholeInForce(pod), pod.spec.resources ?? {})
+    const used = bytes === undefined ? 0 : ((await readCgroupUsage(path))?.usageBytes ?? 0)
+    if (bytes !== undefined && used >= bytes)
+      throw new Error(`attempting to set pod memory limit (${bytes}) below current usage (${used})`)
   }
 
   #takenByOthers(pod: Pod): { readonly cpu: number; readonly memory: number } {
@@ -125,6 +163,13 @@ function parsed(text: string | undefined): Amounts | undefined {
 
 function amountsOf({ requests, limits }: Amounts): Amounts {
   return { ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) }
+}
+
+/** Bytes of the new limit of memory where it is lower than before. */
+function shrunk(before: Amounts, after: Amounts): number | undefined {
+  const [old, now] = [before, after].map(({ limits }) => limits?.['memory'])
+  if (now === undefined || (old !== undefined && quantityUnits(old) <= quantityUnits(now))) return undefined
+  return quantityUnits(now)
 }
 
 function summaryOf(pod: Pod): object {

@@ -1,5 +1,6 @@
 // Starts one container: image, environment, mounts, create, start, hook; each failure with the reason it is known by.
 
+import { join } from 'node:path'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
@@ -13,6 +14,7 @@ import { containerConfig } from './container-config.ts'
 import { containerDevices, containerMounts } from './container-mounts.ts'
 import { isStaticPod } from './critical.ts'
 import { environmentOf } from './env.ts'
+import { readEnvFiles } from './env-files.ts'
 import { runHook } from './hooks.ts'
 import { displayName, identityOf } from './names.ts'
 import { podFolders, tellPod } from './pod-host.ts'
@@ -100,6 +102,7 @@ async function prepare(
     secret: (name) => objects.secret(name),
     addresses,
     allocatable: host.volumes.allocatable,
+    files: await readEnvFiles(container, (name) => volumes.get(name)?.hostPath),
   })
   const folders = podFolders(host, pod.metadata.uid ?? '')
   const images = await mountImageVolumes(scope, host, container, { pod, root: folders.root, pullSecrets, tell, signal })
@@ -122,6 +125,7 @@ async function prepare(
     capacity: host.capacity,
     ...(host.managers === undefined ? {} : { pinned: host.managers.pin(pod, container) }),
     ...target,
+    seccompDirectory: join(host.rootDirectory, 'seccomp'),
   })
   return host.devices.give(pod, container, config)
 }

@@ -242,9 +242,9 @@ export class PodWorker {
   /** True where a container was stopped to come back with other bounds. */
   async #resize(signal: AbortSignal): Promise<boolean> {
     const restarts = await this.#resizes.bring(this.#pod, this.#view)
+    this.#wakeAt(this.#resizes.retryAtMs)
     for (const { run } of restarts) {
-      const message = `Container ${run.name} resize requires restart`
-      const action = { kind: 'stop-container', run, message } as const
+      const action = { kind: 'stop-container', run, message: `Container ${run.name} resize requires restart` } as const
       await this.#actions.act(action, { pod: this.#pod, view: this.#view, signal })
     }
     return restarts.length > 0

@@ -29,14 +29,7 @@ export async function mountSubPath(scope: Scope, request: SubPathRequest): Promi
   if ((await readMounts()).some(({ mountPoint }) => mountPoint === targetPath)) return
   const root = await realpath(volumePath)
   await makeFolders(root, subPath)
-  const wanted = await realpath(join(root, subPath))
-  if (!isAtOrBelow(wanted, root)) throw new Error(`subPath "${subPath}" leads out of its volume`)
-  const handle = await openBelow(
-    root,
-    relative(root, wanted)
-      .split(sep)
-      .filter((part) => part !== ''),
-  )
+  const handle = await openInVolume(root, subPath)
   try {
     const place = `/proc/${process.pid}/fd/${handle.fd}`
     if ((await stat(place)).isDirectory()) await mkdir(targetPath, { recursive: true })
@@ -46,6 +39,19 @@ export async function mountSubPath(scope: Scope, request: SubPathRequest): Promi
   } finally {
     await handle.close()
   }
+}
+
+/** A place in a volume, links within it followed, none out of it. For its owner to close. */
+export async function openInVolume(volumePath: string, path: string): Promise<FileHandle> {
+  const root = await realpath(volumePath)
+  const wanted = await realpath(join(root, path))
+  if (!isAtOrBelow(wanted, root)) throw new Error(`subPath "${path}" leads out of its volume`)
+  return openBelow(
+    root,
+    relative(root, wanted)
+      .split(sep)
+      .filter((part) => part !== ''),
+  )
 }
 
 async function makeFile(path: string): Promise<void> {
