@@ -104,6 +104,22 @@ test(
       await aksel.kubectl(`get --raw /api/v1/nodes/${first}/proxy/metrics/cadvisor`),
       /^machine_cpu_cores 2$/m,
     )
+    const { kubeletconfig } = JSON.parse(await aksel.kubectl(`get --raw /api/v1/nodes/${first}/proxy/configz`)) as {
+      kubeletconfig: Readonly<Record<string, unknown>>
+    }
+    const { address, port, clusterDNS, maxPods, evictionHard } = kubeletconfig
+    assert.deepEqual([address, port, clusterDNS, maxPods], [attachment.address, 10_250, ['10.0.0.10'], 250])
+    assert.equal((evictionHard as Readonly<Record<string, string>>)['memory.available'], '100Mi')
+    const probe = { exec: { command: ['true'] }, periodSeconds: 1 }
+    const container = { name: 'main', image: 'busybox:1.36', command: ['sleep', '10000'], readinessProbe: probe }
+    const probed = { spec: { nodeName: first, containers: [container] } }
+    await aksel.kubectl(['run', 'probed', '--image=busybox:1.36', '--overrides', JSON.stringify(probed)])
+    await aksel.kubectl('wait pod/probed --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
+    assert.match(
+      (await ask('/metrics/probes', token))[1],
+      /^prober_probe_total\{container="main",namespace="default",pod="probed",probe_type="Readiness",pod_uid="[^"]+",result="successful"\} \d+$/m,
+    )
+    await aksel.kubectl('delete pod probed --now')
     const { items } = await aksel.json<{ items: Request[] }>('get csr')
     const serving = items.filter(({ spec }) => spec.signerName === 'kubernetes.io/kubelet-serving')
     const own = serving.filter(({ spec }) => spec.username === `system:node:${first}`)

@@ -18,6 +18,7 @@ import type { ContainerRuntime } from './cri/types.ts'
 import { ImageRoots } from './images/image-root.ts'
 import { ImagePuller } from './images/pull.ts'
 import { PulledImages } from './images/pulled-images.ts'
+import { kubeletConfigz } from './configz.ts'
 import { readKubeletConfig } from './kubelet-config.ts'
 import type { NodeSettings } from './kubelet-config.ts'
 import { NodeAdmission } from './node-admission.ts'
@@ -38,6 +39,7 @@ import { repeated } from './garbage/repeated.ts'
 import { judgeSupport, readHostSupport } from './pod/host-support.ts'
 import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
+import { ProbeMetrics } from './probes/probe-metrics.ts'
 import { startPlugins } from './plugins/node-plugins.ts'
 import { NodePods, RecentExits } from './pods.ts'
 import type { TaskEvents } from './pods.ts'
@@ -120,6 +122,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const exits = new RecentExits()
   const settings = options.settings ?? readKubeletConfig({})
   const pulled = new PulledImages(join(options.rootDirectory, 'image_manager', 'pulled'))
+  const resolvConfPaths = options.resolvConfPaths ?? ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']
   const late: { pods?: NodePods; care?: NodeCare } = {}
   const workers = (): readonly PodWorker[] => [...(late.pods?.workers.values() ?? [])]
   const living = (): readonly PodWorker[] => workers().filter(({ isOver }) => !isOver)
@@ -181,6 +184,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     qosChanged,
     mirrorOf: (pod) => late.pods?.mirrorOf(pod),
     admit: async (pod) => (await admission.admit(pod)) ?? plugins.devices.manager.admit(pod),
+    probeMetrics: new ProbeMetrics(),
     devices: plugins.devices,
     dra: plugins.dra,
     hasExited: (id) => exits.has(id),
@@ -189,7 +193,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     nodeAddress: options.nodeAddress,
     clusterDns: options.clusterDns,
     clusterDomain: options.clusterDomain,
-    nodeDns: await readNodeDns(options.resolvConfPaths ?? ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']),
+    nodeDns: await readNodeDns(resolvConfPaths),
     capacity: {
       ...options.capacity,
       isUnified: await boundsMemoryUnified(),
@@ -232,7 +236,12 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   registered.catch(() => {})
   return {
     pods: podLookup(host, pods),
-    endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods), options.nodeName),
+    endpoints: nodeEndpoints(pods, new NodeUsage(scope, host, pods), {
+      nodeName: options.nodeName,
+      probes: host.probeMetrics,
+      configz: () =>
+        kubeletConfigz(settings.config, { ...options, port: KUBELET_PORT, resolvConfPath: resolvConfPaths[0]! }),
+    }),
     namespaceOf: (address) => living().find(({ pod }) => hasAddress(pod, address))?.pod.metadata.namespace,
     registered,
     cleaned: pods.cleaned,

@@ -77,6 +77,8 @@ export const aksKubeletConfig: KubeletConfig = {
 
 /** The same, read: times in milliseconds, sizes in bytes. */
 export interface NodeSettings {
+  /** As it is written: what takes effect, defaults included. */
+  readonly config: KubeletConfig
   readonly thresholds: readonly Threshold[]
   readonly pressureTransitionMs: number
   readonly maxPodGraceSeconds: number
@@ -114,6 +116,7 @@ export function readKubeletConfig(given: Partial<KubeletConfig>): NodeSettings {
   const duration = (name: DurationField): number => durationMs(name, config[name])
   judge(config)
   return {
+    config,
     thresholds: parseThresholds(config),
     pressureTransitionMs: duration('evictionPressureTransitionPeriod'),
     maxPodGraceSeconds: config.evictionMaxPodGracePeriod,

@@ -4,15 +4,24 @@ import { ApiError } from '@aksel/base/errors'
 import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { NodeUsage } from './node-usage.ts'
 import type { NodePods } from './pods.ts'
+import type { ProbeMetrics } from './probes/probe-metrics.ts'
+
+export interface EndpointFacts {
+  readonly nodeName: string
+  readonly probes: ProbeMetrics
+  /** What `/configz` shows. */
+  configz(): object
+}
 
 /**
- * `/healthz`, `/pods`, `/runningpods/`, `/metrics`, `/metrics/resource`, `/metrics/cadvisor` and `/stats/summary`, as the
- * kubelet's endpoint answers them; anything else is not found.
+ * `/healthz`, `/configz`, `/pods`, `/runningpods/`, `/metrics`, `/metrics/resource`, `/metrics/cadvisor`, `/metrics/probes` and
+ * `/stats/summary`, as the kubelet's endpoint answers them; anything else is not found.
  */
-export function nodeEndpoints(nodePods: NodePods, usage: NodeUsage, nodeName: string): TunnelHandler {
+export function nodeEndpoints(nodePods: NodePods, usage: NodeUsage, about: EndpointFacts): TunnelHandler {
   return async (_scope, call) => {
     const path = call.path.replace(/\/+$/, '')
-    if (path === '/healthz') {
+    // Upstream's parts of it: that it answers, that its log is written, that its loop goes round.
+    if (/^\/healthz(\/(ping|log|syncloop))?$/.test(path)) {
       call.respond(200, { 'content-type': 'text/plain; charset=utf-8' })
       call.stream.end('ok')
       return
@@ -37,9 +46,19 @@ export function nodeEndpoints(nodePods: NodePods, usage: NodeUsage, nodeName: st
       call.stream.end(text)
       return
     }
+    if (path === '/metrics/probes') {
+      call.respond(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+      call.stream.end(about.probes.samples())
+      return
+    }
+    if (path === '/configz') {
+      call.respond(200, { 'content-type': 'application/json' })
+      call.stream.end(JSON.stringify(about.configz()))
+      return
+    }
     if (path === '/metrics') {
       call.respond(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-      call.stream.end(kubeletMetrics(nodePods, nodeName))
+      call.stream.end(kubeletMetrics(nodePods, about.nodeName))
       return
     }
     if (path === '/stats/summary') {

@@ -129,6 +129,7 @@ export class NodePods {
     const worker = new PodWorker(this.#scope, this.#host, pod, () => {
       this.#workers.delete(uid)
       this.#host.guards?.release(uid)
+      this.#host.probeMetrics.forget(uid)
       this.#host.managers?.release(uid)
       this.#host.qosChanged?.()
       // What it held may be what another waits for.

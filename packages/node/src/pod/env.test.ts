@@ -123,7 +123,7 @@ test('variables come from files of volumes; what is not there is left out where 
   ]
   const refused = (env: Container['env'], message: string): void =>
     assert.throws(
-      () => environment({ ...(env === undefined ? {} : { env }) }),
+      () => environment({ env: env ?? [] }),
       (error) => error instanceof ContainerConfigError && error.message === message,
     )
   const env = from('config', 'a.env', 'COLOR')!

@@ -12,6 +12,7 @@ import type { DraManager } from '../dra/dra-manager.ts'
 import type { ImageRoots } from '../images/image-root.ts'
 import type { ImagePuller } from '../images/pull.ts'
 import type { ObjectWatches } from '../object-watches.ts'
+import type { ProbeMetrics } from '../probes/probe-metrics.ts'
 import type { PodFolders } from '../volumes/pod-volumes.ts'
 import type { VolumeHost } from '../volumes/volume.ts'
 import type { Refusal } from './admission.ts'
@@ -43,6 +44,7 @@ export interface PodHost {
   mirrorOf(pod: Pod): Pod | undefined
   /** Why the node does not take the pod; undefined where it does, and from then on the pod counts. */
   admit(pod: Pod): Promise<Refusal | undefined>
+  readonly probeMetrics: ProbeMetrics
   readonly devices: ContainerDevices
   readonly dra: Pick<DraManager, 'holders' | 'prepare' | 'release'>
   /** Whether containerd has told of the end of this container or sandbox: CRI may know a moment later. */

@@ -5,7 +5,7 @@ import type { Scope } from '@aksel/base/scope'
 import { check } from '../probes/check.ts'
 import { ContainerProber } from '../probes/prober.ts'
 import type { ProbeVerdicts } from './judge.ts'
-import { allContainers } from './names.ts'
+import { allContainers, identityOf } from './names.ts'
 import { tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 import { isRunning } from './runtime-view.ts'
@@ -65,6 +65,8 @@ export class PodProbes implements Disposable {
     const known = statuses.find(({ containerID }) => containerID === `containerd://${run.id}`)
     const tell = (reason: string, message: string): void =>
       tellPod(this.#scope, this.#host, { pod, type: 'Warning', reason, message, container: run.name })
+    const { name: podName, namespace, uid: podUid } = identityOf(pod)
+    const probed = { namespace, pod: podName, podUid, container: run.name }
     const prober = new ContainerProber(this.#scope, {
       container,
       ...(known === undefined ? {} : { known: { started: known.started === true, ready: known.ready } }),
@@ -72,6 +74,7 @@ export class PodProbes implements Disposable {
       check: (handler, timeoutMs) =>
         check(this.#scope, this.#host.runtime, { handler, container, containerId: run.id, podIp, timeoutMs }),
       onChange: this.#onChange,
+      onResult: (result) => this.#host.probeMetrics.record(probed, result),
       onFailure: (kind, output) => tell('Unhealthy', `${titled(kind)} probe failed: ${output}`),
       onWarning: (kind, output) => tell('ProbeWarning', `${titled(kind)} probe warning: ${output}`),
     })

@@ -34,6 +34,7 @@ function setUp(container: Partial<Container>, known?: { started: boolean; ready:
       runs.push(`${kind}@${scope.clock.monotonicMs() / 1000}`)
       return { healthy: health[kind], output: 'bad' }
     },
+    onResult: () => {},
     onChange: () => (changes += 1),
     onFailure: (kind) => failures.push(kind),
     onWarning: () => {},

@@ -10,6 +10,12 @@ export const probeKinds = ['startup', 'liveness', 'readiness'] as const
 export type ProbeKind = (typeof probeKinds)[number]
 type Result = ProbeVerdicts['startup']
 
+export interface ProbeResult {
+  readonly kind: ProbeKind
+  readonly healthy: boolean
+  readonly seconds: number
+}
+
 export interface ProberOptions {
   readonly container: Container
   readonly startedAtMs: number
@@ -18,6 +24,8 @@ export interface ProberOptions {
   readonly check: (probe: Probe, timeoutMs: number) => Promise<CheckResult>
   /** A verdict changed. */
   readonly onChange: () => void
+  /** A check was made. */
+  readonly onResult: (result: ProbeResult) => void
   /** A check failed: for an event. */
   readonly onFailure: (kind: ProbeKind, output: string) => void
   /** It succeeded in a way that its user may not have meant. */
@@ -119,11 +127,14 @@ class ProbeLoop implements Disposable {
   async #checkOnce(): Promise<void> {
     // A startup probe that has succeeded is done.
     if (this.#kind === 'startup' && this.result === 'success') return this[Symbol.dispose]()
+    const beganMs = this.#scope.clock.monotonicMs()
     const { healthy, output, isWarning } = await this.#options.check(
       this.#probe,
       (this.#probe.timeoutSeconds ?? 1) * 1000,
     )
     if (this.#stopped) return
+    const seconds = (this.#scope.clock.monotonicMs() - beganMs) / 1000
+    this.#options.onResult({ kind: this.#kind, healthy, seconds })
     if (!healthy) this.#options.onFailure(this.#kind, output)
     else if (isWarning === true) this.#options.onWarning(this.#kind, output)
     this.#streak = healthy === this.#last ? this.#streak + 1 : 1
