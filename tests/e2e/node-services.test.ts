@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Aksel, runProgram } from './aksel.ts'
 import type { KubeletAnswer, KubeletCall } from './kubelet-client.ts'
+import { Shell } from './shell.ts'
 import { SecondHost } from './second-host.ts'
 
 interface NodeFacts {
@@ -174,6 +175,11 @@ test(
     await aksel.kubectl('delete pod served --now')
   },
 )
+
+test('node prints what its transcript says', { timeout: 400_000 }, async () => {
+  const shell = await Shell.open(aksel)
+  await shell.replay('node', 90_000)
+})
 
 test(
   'a machine tells itself and its pods what it is, as in Azure, and pods no more where that is restricted',

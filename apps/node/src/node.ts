@@ -132,6 +132,7 @@ async function startAgent(
     client,
     runtime,
     taskEvents: (ended) => tasks.events(ended, ['exit', 'oom']),
+    endTask: (id) => tasks.end(id),
     ledger,
     disks: nodeDisks({ directory: options.disksDir, stagingDirectory: join(options.rootDir, 'staging'), ledger }),
     snapshots,

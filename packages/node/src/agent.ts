@@ -17,6 +17,7 @@ import type { Snapshots } from './containerd/snapshots.ts'
 import type { ContainerRuntime } from './cri/types.ts'
 import { ImageRoots } from './images/image-root.ts'
 import { ImagePuller } from './images/pull.ts'
+import { endingLostTasks } from './cri/lost-tasks.ts'
 import { PulledImages } from './images/pulled-images.ts'
 import { kubeletConfigz } from './configz.ts'
 import { readKubeletConfig } from './kubelet-config.ts'
@@ -52,6 +53,8 @@ export interface AgentOptions {
   readonly client: Client
   readonly runtime: ContainerRuntime
   readonly taskEvents: TaskEvents
+  /** Ends a container's processes through containerd itself, past CRI. */
+  readonly endTask: (containerId: string) => Promise<void>
   readonly ledger: Ledger
   readonly disks: DiskMounter
   readonly snapshots: Snapshots
@@ -114,7 +117,8 @@ export const KUBELET_PORT = 10250
 
 /** Begins; registration, pods and heartbeat go on until the scope aborts. */
 export async function runAgent(scope: Scope, options: AgentOptions): Promise<RunningAgent> {
-  const { client, runtime } = options
+  const { client } = options
+  const runtime = endingLostTasks(options.runtime, options.endTask)
   const description = await describe(options)
   const memoryDirectory = join(options.rootDirectory, 'memory')
   await ensureMounts(scope, options, memoryDirectory)

@@ -8,6 +8,8 @@ import { events, persistentVolumeClaims, persistentVolumes, pods } from '@aksel/
 import type { Pod } from '@aksel/api/types/core-v1'
 import { run } from '@aksel/host/command'
 import { mountsBelow } from '@aksel/host/mount-table'
+import { podUidLabel } from './pod/names.ts'
+import { podCgroup } from './pod/pod-cgroup.ts'
 import { busyboxPod, startAgent, when } from './testing/agent-harness.ts'
 import { startContainerd } from './testing/containerd-harness.ts'
 import { testScope } from './testing/test-scope.ts'
@@ -42,6 +44,23 @@ test('a pod whose sandbox is lost gets another one and goes on', async () => {
   assert.equal(after?.status?.containerStatuses?.[0]?.restartCount, 1)
   const said = harness.client.peekAll(events, 'default').map(({ reason }) => reason)
   assert.ok(said.includes('SandboxChanged'), said.join())
+})
+
+test('a pod that is called not ready while its node was silent is ready again by its node’s word', async () => {
+  using scope = testScope()
+  await using containerd = await startContainerd(scope)
+  await using harness = await startAgent(scope, containerd)
+  await harness.client.create(pods, busyboxPod('a', sleepForever))
+  const before = (await harness.podWhen('a', isReady))!
+  const conditions = before.status!.conditions!.map((one) => (one.type === 'Ready' ? { ...one, status: 'False' } : one))
+  const spoken = await harness.client.update(
+    pods,
+    { ...before, status: { ...before.status, conditions } },
+    { subresource: 'status' },
+  )
+  assert.ok(!isReady(spoken))
+  const after = await harness.podWhen('a', isReady)
+  assert.equal(idOf(after), idOf(before))
 })
 
 test('failed liveness restarts a container; hooks run after its start and before its end', async () => {
@@ -224,4 +243,71 @@ test('a claim waits until it is bound, is mounted for its pod, and is given back
   // A pod that has ended gives its disk back while its object stays.
   assert.deepEqual([asked.includes('mount disk-1 false test'), asked.at(-1)], [true, 'unmount disk-1'])
   assert.equal(await readFile(join(containerd.directory, 'disks', 'disk-1', 'file'), 'utf8'), 'kept\n')
+})
+
+test('a container whose task the runtime has lost, as when an agent dies while it starts one, keeps no pod from going', async () => {
+  using scope = testScope()
+  await using containerd = await startContainerd(scope)
+  await using harness = await startAgent(scope, containerd)
+  const { runtime } = containerd
+  await harness.client.create(pods, busyboxPod('haunted', ['sleep', '9999'], { terminationGracePeriodSeconds: 1 }))
+  const pod = (await harness.podWhen('haunted', isReady))!
+  const [sandbox] = await runtime.listPodSandboxes({ [podUidLabel]: pod.metadata.uid! })
+  const namespaceOptions = { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } as const
+  const security = {
+    namespaceOptions,
+    supplementalGroups: [],
+    privileged: false,
+    seccomp: { profileType: 'RuntimeDefault' },
+  } as const
+  const metadata = { name: 'haunted', uid: pod.metadata.uid!, namespace: 'default', attempt: 0 }
+  const cgroupParent = podCgroup(containerd.cgroupRoot, pod)
+  const ghost = await runtime.createContainer(
+    sandbox!.id,
+    {
+      metadata: { name: 'ghost', attempt: 0 },
+      image: { image: 'docker.io/library/busybox:1.36' },
+      command: ['sleep', '9999'],
+      args: [],
+      workingDir: '/',
+      envs: [],
+      mounts: [],
+      devices: [],
+      labels: {},
+      annotations: {},
+      logPath: 'ghost/0.log',
+      stdin: false,
+      stdinOnce: false,
+      tty: false,
+      linux: {
+        resources: { oomScoreAdj: 1000 },
+        securityContext: {
+          ...security,
+          capabilities: { addCapabilities: [], dropCapabilities: [] },
+          readonlyRootfs: false,
+          noNewPrivs: false,
+          maskedPaths: [],
+          readonlyPaths: [],
+        },
+      },
+    },
+    {
+      metadata,
+      hostname: 'haunted',
+      logDirectory: join(containerd.directory, 'ghost-logs'),
+      dnsConfig: { servers: [], searches: [], options: [] },
+      portMappings: [],
+      labels: {},
+      annotations: {},
+      linux: { cgroupParent, securityContext: security, sysctls: {} },
+    },
+  )
+  const ctr = (...more: string[]): Promise<{ readonly stdout: string }> =>
+    run(scope, ['ctr', '--address', containerd.socketPath, '-n', 'k8s.io', 'task', ...more])
+  await ctr('start', '--detach', '--null-io', ghost)
+  await assert.rejects(runtime.removeContainer(ghost), /cannot delete running task/)
+  await harness.client.delete(pods, { namespace: 'default', name: 'haunted' })
+  await harness.podWhen('haunted', (found) => found === undefined)
+  const { stdout } = await ctr('list', '--quiet')
+  assert.ok(!stdout.includes(ghost) && !stdout.includes(sandbox!.id), stdout)
 })

@@ -2,7 +2,9 @@
 // containers, variables from files. One node for all of it.
 
 import assert from 'node:assert/strict'
-import { mkdir, readFile, readlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, readlink, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { events, nodes, pods } from '@aksel/api/resources'
@@ -24,7 +26,8 @@ before(async () => {
   containerd = await startContainerd(scope)
   harness = await startAgent(scope, containerd)
   shared = join(containerd.directory, 'shared')
-  await mkdir(shared, { mode: 0o777 })
+  await mkdir(shared)
+  await chmod(shared, 0o777)
 })
 after(async () => {
   await harness[Symbol.asyncDispose]()
@@ -74,13 +77,13 @@ const messagesOf = (reason: string): readonly string[] =>
   harness.client.peekAll(events, 'default').flatMap((event) => (event.reason === reason ? [event.message ?? ''] : []))
 
 /** Resolves when there is such an event; rejects after the test's deadline with those that there are. */
-async function told(reason: string): Promise<void> {
+async function toldOf(reason: string, message?: string): Promise<void> {
+  const isThere = (): boolean => messagesOf(reason).some((one) => message === undefined || one === message)
   const end = AbortSignal.timeout(30_000)
   const list = await harness.client.list(events)
-  if (messagesOf(reason).length > 0) return
+  if (isThere()) return
   const resourceVersion = list.metadata.resourceVersion ?? '0'
-  for await (const _ of harness.client.watch(events, { resourceVersion, signal: end }))
-    if (messagesOf(reason).length > 0) return
+  for await (const _ of harness.client.watch(events, { resourceVersion, signal: end })) if (isThere()) return
   assert.fail(
     `no event ${reason}: ${harness.client
       .peekAll(events)
@@ -116,7 +119,7 @@ test('a machine that has no memory left is told as SystemOOM on its node, with w
   try {
     await harness.client.create(pods, busyboxPod('glutton', ['tail', '/dev/zero'], { restartPolicy: 'Never' }))
     await harness.podWhen('glutton', isOver)
-    await told('SystemOOM')
+    await toldOf('SystemOOM')
   } finally {
     await writeFile(file, tree.version === 2 ? 'max' : '-1')
   }
@@ -239,6 +242,88 @@ test('a profile of one’s own confines system calls: it lies in the folder that
     await outcome('free', script, {}, { securityContext: { seccompProfile: { type: 'Unconfined' } } }),
     /^made\nSeccomp:\t0/,
   )
+})
+
+test('a container has the user, groups and capabilities that it asks for, and no others', async () => {
+  const script =
+    'id -u; id -g; id -G; grep -E "Cap(Eff|Bnd)|NoNewPrivs" /proc/self/status; touch /file 2>/dev/null || echo read-only'
+  const own = {
+    runAsUser: 1000,
+    runAsGroup: 2000,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  }
+  const spec = { securityContext: { supplementalGroups: [3000, 4000], fsGroup: 5000 } }
+  assert.deepEqual((await outcome('modest', script, spec, { securityContext: own })).trim().split('\n'), [
+    '1000',
+    '2000',
+    '2000 3000 4000 5000',
+    'CapEff:\t0000000000000000',
+    'CapBnd:\t0000000000000000',
+    'NoNewPrivs:\t1',
+    'read-only',
+  ])
+  const NET_ADMIN = 1n << 12n
+  const MKNOD = 1n << 27n
+  const bounds = async (name: string, context: object): Promise<bigint> => {
+    const text = await outcome(name, 'grep CapBnd /proc/self/status', {}, { securityContext: context })
+    return BigInt(`0x${text.trim().split('\t')[1]}`)
+  }
+  const plain = await bounds('plain', {})
+  const changed = await bounds('changed', { capabilities: { add: ['NET_ADMIN'], drop: ['MKNOD'] } })
+  assert.deepEqual([plain & NET_ADMIN, plain & MKNOD], [0n, MKNOD])
+  assert.equal(changed, (plain | NET_ADMIN) & ~MKNOD)
+})
+
+test('paths of the host are what their types say: made where that is said, refused where they are something else', async () => {
+  const at = (name: string): string => join(containerd.directory, 'paths', name)
+  await mkdir(at('folder'), { recursive: true })
+  await writeFile(at('file'), '')
+  const server = createServer().listen(at('socket'))
+  await once(server, 'listening')
+  const good: readonly (readonly [type: string, path: string])[] = [
+    ['', at('folder')],
+    ['Directory', at('folder')],
+    ['DirectoryOrCreate', at('new/folder')],
+    ['File', at('file')],
+    ['FileOrCreate', at('new-file')],
+    ['Socket', at('socket')],
+    ['CharDevice', '/dev/null'],
+  ]
+  const volumes = good.map(([type, path], index) => ({ name: `v${index}`, hostPath: { path, type } }))
+  const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/seen/${name}` }))
+  const kind = 'for v in 0 1 2 3 4 5 6; do stat -c %F /seen/v$v; done'
+  const base = busyboxPod('paths', ['sh', '-c', `${kind} > /dev/termination-log`], { restartPolicy: 'Never', volumes })
+  const [main] = base.spec.containers
+  await harness.client.create(pods, { ...base, spec: { ...base.spec, containers: [{ ...main!, volumeMounts }] } })
+  const seen = await harness.podWhen('paths', isOver)
+  assert.deepEqual(seen?.status?.containerStatuses?.[0]?.state?.terminated?.message?.trim().split('\n'), [
+    'directory',
+    'directory',
+    'directory',
+    'regular empty file',
+    'regular empty file',
+    'socket',
+    'character special file',
+  ])
+  server.close()
+  for (const [type, path, noun] of [
+    ['Directory', at('file'), 'directory'],
+    ['File', at('folder'), 'file'],
+    ['Socket', at('file'), 'socket file'],
+    ['CharDevice', at('file'), 'character device'],
+    ['BlockDevice', '/dev/null', 'block device'],
+    ['Directory', at('nowhere'), 'directory'],
+  ] as const) {
+    const name = `wrong-${type.toLowerCase()}-${path.endsWith('nowhere') ? 'missing' : 'other'}`
+    const wrong = [{ name: 'v', hostPath: { path, type } }]
+    await harness.client.create(pods, busyboxPod(name, ['true'], { volumes: wrong, terminationGracePeriodSeconds: 0 }))
+    await toldOf(
+      'FailedMount',
+      `MountVolume.SetUp failed for volume "v" : hostPath type check failed: ${path} is not a ${noun}`,
+    )
+  }
 })
 
 test('side-cars start in their order, before what follows them, and end after it, in reverse', async () => {

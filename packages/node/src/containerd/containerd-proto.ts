@@ -14,6 +14,7 @@ syntax = "proto3";
 package containerd.services.tasks.v1;
 service Tasks {
   rpc Start(StartRequest) returns (StartResponse);
+  rpc Delete(DeleteTaskRequest) returns (DeleteResponse);
   rpc DeleteProcess(ProcessRequest) returns (DeleteResponse);
   rpc Get(ProcessRequest) returns (GetResponse);
   rpc Kill(KillRequest) returns (google.protobuf.Empty);
@@ -23,6 +24,7 @@ service Tasks {
   rpc Wait(ProcessRequest) returns (WaitResponse);
 }
 message ProcessRequest { string container_id = 1; string exec_id = 2; }
+message DeleteTaskRequest { string container_id = 1; }
 message StartRequest { string container_id = 1; string exec_id = 2; }
 message StartResponse { uint32 pid = 1; }
 message DeleteResponse { string id = 1; uint32 pid = 2; uint32 exit_status = 3; google.protobuf.Timestamp exited_at = 4; }

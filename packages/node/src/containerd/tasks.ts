@@ -54,6 +54,8 @@ export interface Tasks extends Disposable {
   /** Without end; throws when containerd goes away. */
   events(signal: AbortSignal, kinds?: readonly TaskEvent['kind'][]): AsyncIterable<TaskEvent>
   kill(containerId: string, signal: number): Promise<void>
+  /** Ends all its processes and forgets it. Resolves where there is none. */
+  end(containerId: string): Promise<void>
   /** Of the first process of a container or sandbox, as the host counts; rejects as `NotFound` where it does not run. */
   pid(containerId: string): Promise<number>
 }
@@ -87,6 +89,12 @@ export async function createTasks(scope: Scope, options: TasksOptions): Promise<
     events: (signal, kinds) => taskEvents(events, { namespace, signal, ...(kinds === undefined ? {} : { kinds }) }),
     kill: async (containerId, signal) => {
       await tasks.unary('Kill', { containerId, signal }, { timeoutMs: CALL_TIMEOUT_MS })
+    },
+    end: async (containerId) => {
+      const short = { timeoutMs: REMOVE_TIMEOUT_MS }
+      await ignoreGone(tasks.unary('Kill', { containerId, signal: SIGKILL, all: true }, short))
+      await ignoreGone(tasks.unary('Wait', { containerId }, short))
+      await ignoreGone(tasks.unary('Delete', { containerId }, short))
     },
     pid: async (containerId) => {
       const { process } = await tasks.unary<{ process: { pid: number } }>(

@@ -160,11 +160,12 @@ test('a command runs over SPDY, and a terminal tells its size', async () => {
     spdy.open({ streamtype }),
   )
   resize!.write('{"Width":80,"Height":24}')
-  const output = text(stdout!)
+  // Both are read from the beginning: the session may end as soon as it is over.
+  const output = Promise.all([text(stdout!), text(error!)])
   stdin!.end('abc')
-  const said = await output
+  const [said, status] = await output
   assert.ok(said.includes('ABC') && said.includes('{"WIDTH":80,"HEIGHT":24}'), said)
-  assert.equal(await text(error!), '{"metadata":{},"status":"Success"}')
+  assert.equal(status, '{"metadata":{},"status":"Success"}')
   spdy.destroy()
   assert.match(asked.at(-1)!, /^POST \/attach\/ns\/web\/main\?input=1&output=1&tty=1&uid=u-1$/)
 })

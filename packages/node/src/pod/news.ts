@@ -2,6 +2,8 @@
 
 import type { Pod } from '@aksel/api/types/core-v1'
 import type { ContainerRun } from './runtime-view.ts'
+import { ownConditions } from './status-writer.ts'
+import type { StatusWriter } from './status-writer.ts'
 
 /** The latest run of a container has ended, and the status does not say so. */
 export function isUntold({ status }: Pod, run: ContainerRun): boolean {
@@ -22,19 +24,12 @@ export function shown({ metadata }: Pod): string {
   return JSON.stringify([metadata.labels, metadata.annotations])
 }
 
-/** Our own status writes come back as updates; only what others change is news. */
-export function isRelevant(before: Pod, now: Pod): boolean {
+/** Our own status writes come back as updates; only what others change is news, what they say in our place included. */
+export function isRelevant(before: Pod, now: Pod, writer: Pick<StatusWriter, 'isOverruled'>): boolean {
+  if (writer.isOverruled(now)) return true
   const part = ({ metadata, spec, status }: Pod): string => {
     const conditions = (status?.conditions ?? []).filter(({ type }) => !ownConditions.has(type))
     return JSON.stringify([metadata.labels, metadata.annotations, metadata.finalizers, spec, conditions])
   }
   return part(before) !== part(now)
 }
-
-const ownConditions = new Set([
-  'PodReadyToStartContainers',
-  'Initialized',
-  'Ready',
-  'ContainersReady',
-  'AllContainersRestarting',
-])

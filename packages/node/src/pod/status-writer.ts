@@ -5,15 +5,26 @@ import { pods } from '@aksel/api/resources'
 import type { Pod, PodStatus } from '@aksel/api/types/core-v1'
 import { isReason } from '@aksel/base/errors'
 import type { Client } from '@aksel/client/client'
+import { revisionOf } from './ending.ts'
 import { identityOf } from './names.ts'
 
 const ATTEMPTS_MAX = 5
+
+/** What this node says of a pod, and nobody else. */
+export const ownConditions: ReadonlySet<string> = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'AllContainersRestarting',
+])
 
 export class StatusWriter {
   readonly #client: Client
   /** What we sent last, and what the server made of it: it may leave out what is empty. */
   #sent: PodStatus | undefined
   #stored: PodStatus | undefined
+  #storedRevision = 0
 
   constructor(client: Client) {
     this.#client = client
@@ -29,6 +40,7 @@ export class StatusWriter {
         const written = await this.#client.update(pods, { ...current, status }, { subresource: 'status' })
         this.#sent = status
         this.#stored = written.status
+        this.#storedRevision = revisionOf(written)
         return written
       } catch (error) {
         if (isReason(error, 'NotFound')) return undefined
@@ -38,6 +50,15 @@ export class StatusWriter {
         current = latest
       }
     }
+  }
+
+  /**
+   * Another has changed since what is this node's to say: the loop that watches over nodes calls the pods of a silent one
+   * not ready, and they would stay so when it is back.
+   */
+  isOverruled(now: Pod): boolean {
+    if (this.#stored === undefined || revisionOf(now) <= this.#storedRevision) return false
+    return ownWords(now.status) !== ownWords(this.#stored)
   }
 
   #isWritten(current: Pod, status: PodStatus): boolean {
@@ -56,4 +77,9 @@ export class StatusWriter {
       throw error
     }
   }
+}
+
+function ownWords(status: PodStatus | undefined): string {
+  const conditions = (status?.conditions ?? []).filter(({ type }) => ownConditions.has(type))
+  return conditions.map(({ type, status: word }) => `${type} ${word}`).join()
 }

@@ -46,7 +46,7 @@ export class PodWorker {
   readonly #actions: PodActions
   readonly #ended: EndedStatuses = new Map()
   readonly #messages = new Map<string, string>()
-  readonly #writer: Pick<StatusWriter, 'write'>
+  readonly #writer: Pick<StatusWriter, 'write' | 'isOverruled'>
   readonly #resizes: PodResizes
   readonly #stop = new AbortController()
   /** Ends what a pass waits for when the pod is to end instead. */
@@ -133,7 +133,7 @@ export class PodWorker {
     this.#pod = pod
     // The downward API shows them in files.
     if (shown(before) !== shown(pod)) this.#volumes.invalidate()
-    if (!isEnding(pod)) return void (isRelevant(before, pod) && this.wake())
+    if (!isEnding(pod)) return void (isRelevant(before, pod, this.#writer) && this.wake())
     const [was, now] = [graceOf(before), graceOf(pod)]
     if (!isEnding(before)) {
       this.#endNow.abort(new Error('the pod is being deleted'))

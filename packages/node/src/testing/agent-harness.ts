@@ -54,6 +54,7 @@ export async function startAgent(
     client,
     runtime: containerd.runtime,
     taskEvents: (signal) => tasks.events(signal, ['exit', 'oom']),
+    endTask: (id) => tasks.end(id),
     ledger: containerd.ledger,
     disks: options.disks ?? refuseDisks,
     snapshots,
