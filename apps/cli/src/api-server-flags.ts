@@ -1,4 +1,4 @@
-// Flags of upstream's API server that "aksel up" hands to the server as they are; what they say holds for every cluster of it.
+// Flags of upstream's API server, and one of its controller manager, that "aksel up" hands to the server as they are; what they say holds for every cluster of it.
 
 import type { Command } from 'commander'
 
@@ -22,6 +22,12 @@ const flags: readonly ApiServerFlag[] = [
   },
   { name: 'audit-webhook-truncate-enabled', value: '', description: 'cut events that are too large for the service' },
   {
+    name: 'authentication-config',
+    value: '<file>',
+    description:
+      'AuthenticationConfiguration: issuers that are believed, and where nobody may go; read again when it changes',
+  },
+  {
     name: 'authorization-config',
     value: '<file>',
     description: 'AuthorizationConfiguration: who is asked whether a request may be; read again when it changes',
@@ -40,6 +46,11 @@ const flags: readonly ApiServerFlag[] = [
   { name: 'audit-log-maxsize', value: '<megabytes>', description: 'of the audit log, before it is put aside (100)' },
   { name: 'audit-log-maxbackup', value: '<count>', description: 'audit logs that were put aside and are kept (10)' },
   { name: 'audit-log-maxage', value: '<days>', description: 'for which they are kept at most (30)' },
+  {
+    name: 'terminated-pod-gc-threshold',
+    value: '<count>',
+    description: 'ended pods of a cluster that are kept, the newest; 0 keeps all (12500)',
+  },
 ]
 
 export function addApiServerFlags(command: Command): void {

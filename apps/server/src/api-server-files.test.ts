@@ -78,6 +78,51 @@ void suite('files of the API server', () => {
     assert.equal(keyOf(), 'two')
   })
 
+  void test('say who is believed: read, judged, read again, and counted', async () => {
+    await using here = await folder()
+    const text = (path: string, more = ''): string =>
+      `{kind: AuthenticationConfiguration, apiVersion: apiserver.config.k8s.io/v1, ${more} anonymous: {enabled: true, conditions: [{path: ${path}}]}}`
+    const jwt =
+      'jwt: [{issuer: {url: "https://a.example", audiences: [k]}, claimMappings: {username: {expression: claims.sub}}}],'
+    const authenticationConfig = await here.put('authentication', text('/livez', jwt))
+    await using files = await openApiServerFiles(here.scope, { authenticationConfig })
+    const { authentication } = files
+    assert.deepEqual(authentication!.current, {
+      jwt: [
+        {
+          issuer: { url: 'https://a.example', audiences: ['k'] },
+          claimMappings: { username: { expression: 'claims.sub' } },
+        },
+      ],
+      anonymous: { enabled: true, conditions: [{ path: '/livez' }] },
+    })
+    const first = authentication!.reloads
+    assert.deepEqual([first.success.count, first.failure.count], [0, 0])
+    const changed = new Promise<void>((resolve) => void authentication!.onChange(() => resolve()))
+    await here.put('authentication', text('/readyz'))
+    await changed
+    assert.deepEqual(authentication!.current.anonymous?.conditions, [{ path: '/readyz' }])
+    await here.put('authentication', text('livez'))
+    while (!here.lines.some(({ level }) => level === 'error')) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(authentication!.current.anonymous?.conditions, [{ path: '/readyz' }])
+    const last = authentication!.reloads
+    assert.equal(last.success.count, 1)
+    assert.ok(last.failure.count >= 1 && last.failure.lastMs! >= last.success.lastMs!)
+    assert.notEqual(last.hash, first.hash)
+    const rows: readonly (readonly [string, RegExp])[] = [
+      [
+        text('/a', 'jwt: [{}],'),
+        /jwt\[0\]\.issuer\.url: Required value: URL is required, jwt\[0\]\.issuer\.audiences: Required/,
+      ],
+      [text('/a', 'jwt: [{issuer: {colour: red}}],'), /unknown field "jwt\[0\]\.issuer\.colour"/],
+      [text('/a').replace('/v1,', '/v7,'), /no kind "AuthenticationConfiguration" is registered for version/],
+    ]
+    for (const [content, message] of rows) {
+      const path = await here.put('wrong', content)
+      await assert.rejects(openApiServerFiles(here.scope, { authenticationConfig: path }), { message })
+    }
+  })
+
   void test('lead to webhooks: for audit events, and for reviews', async () => {
     await using here = await folder()
     const authority = await createAuthority(here.scope, { commonName: 'ca', years: 1 })

@@ -3,10 +3,12 @@
 
 import { readFile } from 'node:fs/promises'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
+import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
 import { AuditBatches, defaultAuditBatches, defaultTruncation, type SendAudit } from '@aksel/apiserver/audit/batches'
 import { readAuditPolicy } from '@aksel/apiserver/audit/policy'
 import type { AuditSink } from '@aksel/apiserver/audit/event'
+import { readAuthenticationConfiguration } from '@aksel/apiserver/authentication/structured/read-configuration'
 import { readAuthorizationConfiguration } from '@aksel/apiserver/authorization/configuration'
 import type { ReviewServices } from '@aksel/apiserver/authorization/configured-authorizer'
 import type { AskReview } from '@aksel/apiserver/authorization/webhook-authorizer'
@@ -24,6 +26,7 @@ export interface ApiServerFlags {
   readonly auditPolicyFile?: string
   readonly auditWebhookConfigFile?: string
   readonly auditWebhookTruncate?: boolean
+  readonly authenticationConfig?: string
   readonly authorizationConfig?: string
   readonly encryptionProviderConfig?: string
   readonly requestsMax?: number
@@ -34,6 +37,7 @@ export const apiServerFlags = {
   'audit-policy-file': { type: 'string' },
   'audit-webhook-config-file': { type: 'string' },
   'audit-webhook-truncate-enabled': { type: 'boolean' },
+  'authentication-config': { type: 'string' },
   'authorization-config': { type: 'string' },
   'encryption-provider-config': { type: 'string' },
   'max-requests-inflight': { type: 'string' },
@@ -49,7 +53,8 @@ export interface ApiServerFiles extends AsyncDisposable {
   readonly auditPolicy?: AuditPolicy
   /** Sends on what the audit log is given too. */
   readonly auditWebhook?: AuditSink
-  /** Read again when the file changes. */
+  /** Who is believed beside the issuers of each cluster. Read again when the file changes, as those below. */
+  readonly authentication?: FollowedFile<AuthenticationConfiguration>
   readonly authorization?: FollowedFile<Authorization>
   readonly encryption?: FollowedFile<Encryption>
   /** Together the seats of flow control. */
@@ -74,8 +79,12 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
     opened.use(webhook.transport)
     opened.use(webhook.batches)
   }
+  const authentication = await read('authentication-config', flags.authenticationConfig, (path) =>
+    followFile(scope, path, readAuthenticationConfiguration),
+  )
+  if (authentication !== undefined) opened.use(authentication)
   const authorization = await read('authorization-config', flags.authorizationConfig, (path) =>
-    followFile(scope.log, path, async (content) => authorizationOf(await readAuthorizationConfiguration(content))),
+    followFile(scope, path, async (content) => authorizationOf(await readAuthorizationConfiguration(content))),
   )
   if (authorization !== undefined) opened.use(authorization)
   const encryption = await read('encryption-provider-config', flags.encryptionProviderConfig, (path) =>
@@ -86,6 +95,7 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
   return {
     ...(auditPolicy === undefined ? {} : { auditPolicy }),
     ...(webhook === undefined ? {} : { auditWebhook: webhook.batches.add }),
+    ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(encryption === undefined ? {} : { encryption }),
     seats: {

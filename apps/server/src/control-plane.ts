@@ -22,6 +22,7 @@ import type { Scheduler } from '@aksel/scheduler/scheduler'
 import type { DiskImages } from '@aksel/storage/disk-images'
 import type { Store } from '@aksel/store/store'
 import type { ApiServerFiles } from './api-server-files.ts'
+import { BelievedIssuers } from './believed-issuers.ts'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { MachinesOfClusters } from './machine-loops.ts'
 import { admitsFabric, admitsPublic, type Connection } from './api-access.ts'
@@ -48,6 +49,8 @@ export interface ControlPlaneParts {
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
+  /** Ended pods that are kept; 0 keeps all. Upstream's number when absent. */
+  readonly terminatedPodsMax?: number
   /** How API servers guard themselves. */
   readonly files?: Omit<ApiServerFiles, keyof AsyncDisposable>
 }
@@ -119,8 +122,15 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
   const late: { scheduler?: Scheduler } = {}
   const debug = (path: string): unknown => (late.scheduler === undefined ? undefined : explained(late.scheduler, path))
   const server = started.use(await openServer(own, { ...options, debug }, tunnel))
-  const { authorization, encryption } = options.files ?? {}
+  const { authentication, authorization, encryption } = options.files ?? {}
+  const issuers = new BelievedIssuers({
+    log: own.log,
+    file: authentication?.current ?? {},
+    cluster: record.authentication ?? {},
+    configure: (configuration) => server.configureAuthentication(configuration),
+  })
   const followed = [
+    authentication?.onChange((configuration) => issuers.fileChanged(configuration)),
     authorization?.onChange(({ configuration, services }) => server.configureAuthorization(configuration, services)),
     encryption?.onChange((configuration) => server.configureEncryption(configuration)),
   ]
@@ -151,7 +161,7 @@ export async function startControlPlane(scope: Scope, options: ControlPlaneOptio
     record,
     client,
     recheckPeers: () => server.recheckPeers(),
-    configureAuthentication: (configuration) => server.configureAuthentication(configuration),
+    configureAuthentication: (configuration) => issuers.clusterChanged(configuration),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
@@ -164,14 +174,20 @@ function userAgentOf(user: User): string {
 
 function guardsOf({
   auditPolicy,
+  authentication,
   authorization,
   encryption,
   seats,
 }: NonNullable<ControlPlaneParts['files']>): Pick<
   ApiServerOptions,
-  'auditPolicy' | 'authorization' | 'encryption' | 'seats'
+  'auditPolicy' | 'authorization' | 'encryption' | 'reloads' | 'seats'
 > {
   return {
+    reloads: {
+      ...(authentication === undefined ? {} : { authentication: () => authentication.reloads }),
+      ...(authorization === undefined ? {} : { authorization: () => authorization.reloads }),
+      ...(encryption === undefined ? {} : { encryption: () => encryption.reloads }),
+    },
     ...(seats === undefined ? {} : { seats }),
     ...(auditPolicy === undefined ? {} : { auditPolicy }),
     ...(authorization === undefined ? {} : { authorization: authorization.current }),
@@ -214,7 +230,6 @@ async function openServer(
       key: record.signingKey,
       ...(record.retiredKeys === undefined ? {} : { retired: record.retiredKeys }),
     },
-    ...(record.authentication === undefined ? {} : { authentication: record.authentication }),
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),

@@ -174,7 +174,8 @@ test('a cluster with sealed kinds is forked: its nodes are marked and sealed aga
   const providers = [{ aesgcm: { keys: [{ name: 'one', secret }] } }]
   const current = { resources: [{ resources: ['*.*'], providers }] }
   const followed = { onChange: () => ({ [Symbol.dispose]() {} }), readAgain() {}, [Symbol.dispose]() {} }
-  const encryption = { current, ...followed }
+  const none = { count: 0, lastMs: undefined }
+  const encryption = { current, ...followed, reloads: { success: none, failure: none, hash: '' } }
   await using opened = await openEngine()
   const { scope, store, dataDir } = opened
   await opened.engine[Symbol.asyncDispose]()

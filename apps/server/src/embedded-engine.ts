@@ -23,6 +23,7 @@ import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import type { Guard, Store } from '@aksel/store/store'
 import { checkSwitches, switchesKnownTo, type ApiSwitches } from './api-switches.ts'
 import { Archives } from './archives.ts'
+import { together } from './believed-issuers.ts'
 import {
   FileRecords,
   newClusterRecord,
@@ -286,7 +287,8 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   }
 
   authenticationFaults(id: string, configuration: AuthenticationConfiguration): readonly string[] {
-    return configurationFaults(configuration, issuerOf(this.#known(id)))
+    const file = this.#options.files?.authentication?.current ?? {}
+    return configurationFaults(together(file, configuration), issuerOf(this.#known(id)))
   }
 
   async configureAuthentication(_scope: Scope, id: string, authentication: AuthenticationConfiguration): Promise<void> {

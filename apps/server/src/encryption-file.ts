@@ -24,7 +24,7 @@ export async function followEncryption(scope: Scope, path: string): Promise<Foll
     leaving.delete(old)
     old[Symbol.dispose]()
   }
-  const file: FollowedFile<Encryption> = await followFile(scope.log, path, async (text) => {
+  const file: FollowedFile<Encryption> = await followFile(scope, path, async (text) => {
     again?.[Symbol.dispose]()
     const opened = await openEncryption(scope, await readEncryptionConfiguration(text))
     const old = current
@@ -49,6 +49,9 @@ export async function followEncryption(scope: Scope, path: string): Promise<Foll
     },
     onChange: (changed) => file.onChange(changed),
     readAgain: () => file.readAgain(),
+    get reloads() {
+      return file.reloads
+    },
     [Symbol.dispose]() {
       again?.[Symbol.dispose]()
       file[Symbol.dispose]()

@@ -3,7 +3,9 @@
 import { watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Log } from '@aksel/base/log'
+import { createHash } from 'node:crypto'
+import type { Reload, Reloads } from '@aksel/apiserver/reload-metrics'
+import type { Scope } from '@aksel/base/scope'
 
 export interface FollowedFile<T> extends Disposable {
   readonly current: T
@@ -11,11 +13,13 @@ export interface FollowedFile<T> extends Disposable {
   onChange(changed: (content: T) => void): Disposable
   /** Looks at it although it was not changed: what made its content useless may be over. */
   readAgain(): void
+  /** How often it was read again, and what came of it. */
+  readonly reloads: Reloads
 }
 
 /** Rejects where the file cannot be read the first time. */
 export async function followFile<T>(
-  log: Log,
+  { log, clock }: Scope,
   path: string,
   parse: (text: string) => Promise<T>,
 ): Promise<FollowedFile<T>> {
@@ -23,16 +27,27 @@ export async function followFile<T>(
   let current = await parse(text)
   const listeners = new Set<(content: T) => void>()
   let reading = Promise.resolve()
+  let used = text
+  const reloads: Record<'success' | 'failure', Reload> = {
+    success: { count: 0, lastMs: undefined },
+    failure: { count: 0, lastMs: undefined },
+  }
+  const note = (outcome: keyof typeof reloads): void => {
+    reloads[outcome] = { count: reloads[outcome].count + 1, lastMs: clock.now() }
+  }
   const look = async (): Promise<void> => {
     try {
       const now = await readFile(path, 'utf8')
       if (now === text) return
       text = now
       current = await parse(now)
+      used = now
+      note('success')
       log.info('a configuration file was read again', { path })
       for (const listener of listeners) listener(current)
     } catch (error) {
       text = undefined
+      note('failure')
       log.error('a configuration file that changed is not used', { path, error })
     }
   }
@@ -50,6 +65,9 @@ export async function followFile<T>(
       return { [Symbol.dispose]: () => void listeners.delete(changed) }
     },
     readAgain,
+    get reloads() {
+      return { ...reloads, hash: `sha256:${createHash('sha256').update(used).digest('hex')}` }
+    },
     [Symbol.dispose]: () => watcher.close(),
   }
 }

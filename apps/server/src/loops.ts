@@ -59,6 +59,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
       ...(nodeIpam.clusterCidrs.length === 0 ? {} : { nodeIpam }),
       ...servedTaintRules(options.record),
+      ...(options.terminatedPodsMax === undefined ? {} : { terminatedPodsMax: options.terminatedPodsMax }),
     }),
     applicationRouting({ client: clientOf(ACCOUNT), caches }),
     ...(options.diskImages === undefined

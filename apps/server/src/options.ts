@@ -30,6 +30,8 @@ export interface ServerOptions {
   /** Of every cluster of this server, now and later; what is absent stays as each cluster has it. */
   readonly switches: ApiSwitches
   readonly apiServer: ApiServerFlags
+  /** Ended pods that are kept in each cluster, by upstream's `--terminated-pod-gc-threshold`; 0 keeps all. Upstream's number when absent. */
+  readonly terminatedPodsMax?: number
   readonly auditLog: AuditLogLimits
   /** Of node auto-repair; AKS's when absent. Set by AKSEL_DEBUG_REPAIR_SECONDS alone. */
   readonly repairPeriods?: RepairPeriods
@@ -56,6 +58,7 @@ export function readServerOptions(
       'audit-log-maxsize': { type: 'string' },
       'audit-log-maxbackup': { type: 'string' },
       'audit-log-maxage': { type: 'string' },
+      'terminated-pod-gc-threshold': { type: 'string' },
       ...apiServerFlags,
     },
   })
@@ -80,6 +83,7 @@ export function readServerOptions(
     apiServer: {
       ...path('auditPolicyFile', values['audit-policy-file']),
       ...path('auditWebhookConfigFile', values['audit-webhook-config-file']),
+      ...path('authenticationConfig', values['authentication-config']),
       ...path('authorizationConfig', values['authorization-config']),
       ...path('encryptionProviderConfig', values['encryption-provider-config']),
       ...count('requestsMax', 'max-requests-inflight', values),
@@ -87,6 +91,7 @@ export function readServerOptions(
       ...(values['audit-webhook-truncate-enabled'] === true ? { auditWebhookTruncate: true } : {}),
     },
     auditLog: auditLogOf(values),
+    ...countOrNone('terminatedPodsMax', 'terminated-pod-gc-threshold', values),
     ...repairPeriodsOf(environment['AKSEL_DEBUG_REPAIR_SECONDS']),
     environment,
   }
@@ -114,6 +119,16 @@ function count<Key extends string>(
   if (value === undefined) return {}
   if (!/^[1-9]\d*$/.test(value)) throw new Error(`Cannot read "--${flag} ${value}": a number above 0 is expected`)
   return { [key]: Number(value) } as { readonly [K in Key]?: number }
+}
+
+/** 0 is a number, too. */
+function countOrNone<Key extends string>(
+  key: Key,
+  flag: string,
+  values: Readonly<Record<string, unknown>>,
+): { readonly [K in Key]?: number } {
+  if (values[flag] === '0') return { [key]: 0 } as { readonly [K in Key]?: number }
+  return count(key, flag, values)
 }
 
 /** Sizes in megabytes and ages in days, as upstream's flags. */

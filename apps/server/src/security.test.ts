@@ -53,6 +53,13 @@ test('records, keys and logs are readable by their owner alone', async () => {
   }
 })
 
+test('how many ended pods stay can be chosen, and is upstream’s number otherwise', () => {
+  assert.equal(readServerOptions([], {}).terminatedPodsMax, undefined)
+  for (const count of [0, 10, 12_500])
+    assert.equal(readServerOptions(['--terminated-pod-gc-threshold', String(count)], {}).terminatedPodsMax, count)
+  assert.throws(() => readServerOptions(['--terminated-pod-gc-threshold', '-1'], {}), /terminated-pod-gc-threshold/)
+})
+
 test('the audit log is kept as the benchmark wants it', () => {
   const { auditLog } = readServerOptions([], {})
   assert.deepEqual(auditLog, defaultAuditLogLimits)

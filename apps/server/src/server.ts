@@ -51,6 +51,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       privileged: options.isRoot,
       audit: bothSinks(log.write, files.auditWebhook),
       files,
+      ...(options.terminatedPodsMax === undefined ? {} : { terminatedPodsMax: options.terminatedPodsMax }),
       switches: options.switches,
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),

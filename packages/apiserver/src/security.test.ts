@@ -1,15 +1,29 @@
 // The checks of the CIS Kubernetes Benchmark that a server can answer by itself; docs/security.md has the whole list.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { after, before, suite, test } from 'node:test'
+import { parseAllDocuments } from 'yaml'
 import { createClient } from '@aksel/client/typed-client'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { systemClock, type Clock } from '@aksel/base/clock'
 import { admin, clientCertificate, listenForTest, startTestServer, testScope, type TestServer } from './test-server.ts'
+
+/** Policies that stand in examples/policies. */
+async function applyExample(api: TestServer, file: string): Promise<void> {
+  const text = await readFile(join(import.meta.dirname, '../../../examples/policies', file), 'utf8')
+  for (const document of parseAllDocuments(text)) {
+    const body = document.toJS() as { readonly kind: string }
+    const plural = `${body.kind.toLowerCase().replace(/y$/, 'ie')}s`
+    const made = await api.ask(`/apis/admissionregistration.k8s.io/v1/${plural}`, { body })
+    assert.equal(made.status, 201, made.text)
+  }
+}
 
 void suite('the control plane, as the CIS benchmark wants it:', () => {
   let server: TestServer
@@ -75,6 +89,59 @@ void suite('the control plane, as the CIS benchmark wants it:', () => {
     const other = await server.ask('/api/v1/nodes', { user: node, body: { metadata: { name: 'n2' } } })
     assert.equal(other.status, 403)
     assert.match(String(other.json['message']), /is not allowed to modify node "n2"/)
+  })
+
+  void test('a policy keeps external addresses out of services, and takes those that are there', async () => {
+    await using api = await startTestServer()
+    const services = '/api/v1/namespaces/default/services'
+    const body = (name: string, externalIPs?: readonly string[]): unknown => ({
+      metadata: { name },
+      spec: { ports: [{ port: 80 }], ...(externalIPs === undefined ? {} : { externalIPs }) },
+    })
+    assert.equal((await api.ask(services, { body: body('old', ['203.0.113.1', '203.0.113.2']) })).status, 201)
+    await applyExample(api, 'deny-external-ips.yaml')
+    assert.equal((await api.ask(services, { body: body('plain') })).status, 201)
+    const refused = await api.ask(services, { body: body('new', ['203.0.113.3']) })
+    assert.equal(refused.status, 403)
+    assert.match(String(refused.json['message']), /spec\.externalIPs may not be set$/)
+    const change = async (name: string, externalIPs: readonly string[]): Promise<number> => {
+      const headers = { 'content-type': 'application/merge-patch+json' }
+      const patched = await api.ask(`${services}/${name}`, {
+        method: 'PATCH',
+        headers,
+        body: { spec: { externalIPs } },
+      })
+      return patched.status
+    }
+    assert.equal(await change('plain', ['203.0.113.3']), 403)
+    assert.equal(await change('old', ['203.0.113.1', '203.0.113.3']), 403)
+    assert.equal(await change('old', ['203.0.113.1']), 200)
+  })
+
+  void test('a policy has every image pulled each time', async () => {
+    await using api = await startTestServer()
+    await applyExample(api, 'always-pull-images.yaml')
+    await api.ask('/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'default' } } })
+    const pods = '/api/v1/namespaces/default/pods'
+    const make = async (name: string, containers: readonly unknown[], initContainers: readonly unknown[] = []) =>
+      (await api.ask(pods, { body: { metadata: { name }, spec: { containers, initContainers } } })).status
+    const [always, cached] = [
+      { name: 'a', image: 'a:1', imagePullPolicy: 'Always' },
+      { name: 'c', image: 'c:1' },
+    ]
+    assert.equal(await make('cached', [always, cached]), 403)
+    assert.equal(await make('prepared', [always], [cached]), 403)
+    assert.equal(await make('good', [always], [{ ...always, name: 'i' }]), 201)
+    const path = `${pods}/good/ephemeralcontainers`
+    const { json } = await api.ask(`${pods}/good`)
+    const attached = (container: object): unknown => ({
+      ...json,
+      spec: { ...(json['spec'] as object), ephemeralContainers: [container] },
+    })
+    const debug = { name: 'd', image: 'd:1', terminationMessagePolicy: 'File' }
+    assert.equal((await api.ask(path, { method: 'PUT', body: attached(debug) })).status, 403)
+    const pulled = { ...debug, imagePullPolicy: 'Always' }
+    assert.equal((await api.ask(path, { method: 'PUT', body: attached(pulled) })).status, 200)
   })
 
   void test('nothing answers with a profile, whoever asks', async () => {

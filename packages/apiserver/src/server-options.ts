@@ -19,6 +19,7 @@ import type { DebugAnswers } from './route.ts'
 import type { GuardOptions } from './flow-control/start.ts'
 import type { Entrance } from './http/entrance.ts'
 import type { SeatLimits } from './in-flight.ts'
+import type { ReloadSources } from './reload-metrics.ts'
 
 export interface ApiServerOptions {
   readonly scope: Scope
@@ -54,6 +55,8 @@ export interface ApiServerOptions {
     readonly configuration: AuthorizationConfiguration
     readonly services: ReviewServices
   }
+  /** Of the files that these come from, where they are read again. */
+  readonly reloads?: ReloadSources
   /** Kinds that are sealed in the store. */
   readonly encryption?: Encryption
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */

@@ -26,10 +26,12 @@ import { componentStatuses } from './reviews/component-statuses.ts'
 import { declareServerMetrics, RequestMetrics } from './request-metrics.ts'
 import { metricsHandlers } from './resource-metrics/handlers.ts'
 import { usageOf } from './resource-metrics/usage-of.ts'
+import { declareReloads } from './reload-metrics.ts'
 import { reviewHandlers } from './reviews/reviews.ts'
 import { serverChecks } from './server-checks.ts'
 import type { Hooks } from './hooks.ts'
 import { routeOf } from './route.ts'
+import { identityOf } from './identity/identity-lease.ts'
 import { InFlight } from './in-flight.ts'
 import { evictionSubresource } from './subresources/eviction.ts'
 import { bindingsCollection } from './subresources/subresources.ts'
@@ -59,6 +61,8 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
   const gitVersion = `v${options.kubernetesVersion}`
   const storeId = options.keyPrefix.split('/').findLast((part) => part !== '') ?? ''
   declareServerMetrics(metrics, { catalog, gitVersion, inFlight, records, storeId, signal: scope.signal })
+  const serverId = options.hostName === undefined ? '' : identityOf(options.hostName)
+  declareReloads(metrics, serverId, options.reloads ?? {})
   const { unregistered } = aggregation
   const { storage, liveness, readiness } = serverChecks({ scope, records, hooks, unregistered, sealed: parts.sealed })
   const documents = new Documents({

@@ -83,6 +83,8 @@ export interface ControllerOptions extends LoopParts {
   readonly deviceTaintRules?: ResourceType<DeviceTaintRule>
   /** How long a node may be silent before it counts as lost. Default 40 s. */
   readonly nodeGracePeriodMs?: number
+  /** Ended pods that may stay, the newest; 0 keeps all. Default 12,500. */
+  readonly terminatedPodsMax?: number
 }
 
 /** Every loop, to be run by `runControllers`. Each acts as its own service account, with upstream's bootstrap role of that name. */
@@ -98,7 +100,7 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     loadBalancers,
     customKinds,
   } = options
-  const { nodeGracePeriodMs, nodeIpam, deviceTaintRules, routes } = options
+  const { nodeGracePeriodMs, nodeIpam, deviceTaintRules, routes, terminatedPodsMax } = options
   const as = (account: LoopAccount): LoopParts => ({ client: clientOf(account), caches })
   return [
     namespaceController(as('namespace-controller')),
@@ -130,7 +132,10 @@ export function controllersFor(options: ControllerOptions): readonly Controller[
     nodeTtlController(as('ttl-controller')),
     ...(nodeIpam === undefined ? [] : [nodeIpamController({ ...as('node-controller'), ...nodeIpam })]),
     ...(routes === undefined ? [] : [routeController({ ...as('route-controller'), ...routes })]),
-    podGcController(as('pod-garbage-collector')),
+    podGcController({
+      ...as('pod-garbage-collector'),
+      ...(terminatedPodsMax === undefined ? {} : { terminatedMax: terminatedPodsMax }),
+    }),
     persistentVolumeController(as('persistent-volume-binder')),
     expandController(as('expand-controller')),
     claimProtectionController(as('pvc-protection-controller')),

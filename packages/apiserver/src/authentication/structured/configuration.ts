@@ -16,10 +16,10 @@ export function configurationFaults(configuration: AuthenticationConfiguration, 
   return judgeConfiguration(configuration, ownIssuer).map(({ field, message }) => `${field}: ${message}`)
 }
 
-/** `ownIssuer`: of this cluster's service accounts, whose tokens nobody else may sign. */
+/** `ownIssuer`: of this cluster's service accounts, whose tokens nobody else may sign; undefined for no cluster in particular. */
 export function judgeConfiguration(
   { jwt = [], anonymous }: AuthenticationConfiguration,
-  ownIssuer: string,
+  ownIssuer: string | undefined,
 ): readonly FieldError[] {
   const errors: FieldError[] = []
   if (jwt.length > JWT_MAX)
@@ -60,7 +60,11 @@ export function judgeConfiguration(
   return errors
 }
 
-function judgeIssuer(issuer: JwtConfiguration['issuer'], path: string, ownIssuer: string): readonly FieldError[] {
+function judgeIssuer(
+  issuer: JwtConfiguration['issuer'],
+  path: string,
+  ownIssuer: string | undefined,
+): readonly FieldError[] {
   const {
     url,
     discoveryURL,
