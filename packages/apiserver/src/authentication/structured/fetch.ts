@@ -8,6 +8,8 @@ export interface FetchOptions {
   readonly bearerToken?: string
   readonly accept?: string
   readonly signal: AbortSignal
+  /** From the first byte asked to the last one answered. Default 10 s. */
+  readonly timeoutMs?: number
 }
 
 /** One GET over TLS; rejects for anything but a 200 with JSON. */
@@ -19,9 +21,12 @@ export type FetchText = (url: string, options: FetchOptions) => Promise<string>
 const FETCH_TIMEOUT_MS = 10_000
 const BODY_MAX_BYTES = 1024 ** 2
 
-export const fetchText: FetchText = (url, { caPem, bearerToken, accept = '*/*', signal }) =>
+export const fetchText: FetchText = (
+  url,
+  { caPem, bearerToken, accept = '*/*', signal, timeoutMs = FETCH_TIMEOUT_MS },
+) =>
   new Promise((resolve, reject) => {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
     const options = {
       signal: limited,
       headers: { accept, ...(bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` }) },
