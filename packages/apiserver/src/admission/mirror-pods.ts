@@ -40,20 +40,26 @@ const references: Readonly<Record<string, string>> = {
 /** These have a secret's name as a text. */
 const secretNames: ReadonlySet<string> = new Set(['azureFile'])
 
+/** Why nobody may create it: what the shadow of a static pod refers to would never be given to it. In upstream's words. */
+export function anyMirrorFault({ spec }: Pod): string | undefined {
+  if ((spec?.serviceAccountName ?? '') !== '') return 'a mirror pod may not reference service accounts'
+  return referencesIn(spec).has('secrets') ? 'a mirror pod may not reference secrets' : undefined
+}
+
 function referenceFault(spec: PodSpec): string | undefined {
   if ((spec.serviceAccountName ?? '') !== '') return 'can not create pods that reference a service account'
-  const what = referenceIn(spec)
+  const [what] = referencesIn(spec)
   return what === undefined ? undefined : `can not create pods that reference ${what}`
 }
 
-function referenceIn(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
+/** Kinds that are referred to, in the order in which they are met. */
+function referencesIn(value: unknown, found = new Set<string>()): ReadonlySet<string> {
+  if (typeof value !== 'object' || value === null) return found
   for (const [key, inner] of Object.entries(value)) {
     if (inner === undefined || inner === null || (Array.isArray(inner) && inner.length === 0)) continue
-    if (Object.hasOwn(references, key)) return references[key]
-    if (secretNames.has(key)) return 'secrets'
-    const found = referenceIn(inner)
-    if (found !== undefined) return found
+    if (Object.hasOwn(references, key)) found.add(references[key]!)
+    else if (secretNames.has(key)) found.add('secrets')
+    else referencesIn(inner, found)
   }
-  return undefined
+  return found
 }

@@ -56,6 +56,99 @@ test('a runtime class gives its overhead and its place, and refuses what contrad
   )
 })
 
+test('a pod gets the number of its class or of the default one, of which there is one at most', async () => {
+  await using api = await server()
+  const classes = '/apis/scheduling.k8s.io/v1/priorityclasses'
+  await make(api, classes, { metadata: { name: 'high' }, value: 1000, preemptionPolicy: 'Never' })
+  await make(api, classes, { metadata: { name: 'usual' }, value: 10, globalDefault: true })
+  const given = async (name: string, spec: object): Promise<readonly unknown[]> => {
+    const { json } = await pod(api, name, spec)
+    const { priorityClassName, priority, preemptionPolicy } = (json['spec'] ?? {}) as Record<string, unknown>
+    return priority === undefined ? [json['message']] : [priorityClassName, priority, preemptionPolicy]
+  }
+  assert.deepEqual(await given('a', {}), ['usual', 10, 'PreemptLowerPriority'])
+  assert.deepEqual(await given('b', { priorityClassName: 'high' }), ['high', 1000, 'Never'])
+  assert.deepEqual(await given('c', { priorityClassName: 'high', priority: 5 }), [
+    'pods "c" is forbidden: the integer value of priority (5) must not be provided in pod spec; priority admission controller computed 1000 from the given PriorityClass name',
+  ])
+  assert.deepEqual(await given('d', { preemptionPolicy: 'Never' }), [
+    'pods "d" is forbidden: the string value of PreemptionPolicy (Never) must not be provided in pod spec; priority admission controller computed PreemptLowerPriority from the given PriorityClass name',
+  ])
+  const second = await api.ask(classes, { body: { metadata: { name: 'other' }, value: 1, globalDefault: true } })
+  assert.deepEqual(
+    [second.status, second.json['message']],
+    [
+      403,
+      'priorityclasses.scheduling.k8s.io "other" is forbidden: PriorityClass usual is already marked as default. Only one default can exist',
+    ],
+  )
+  const labelled = await api.ask(`${classes}/usual`, { ...merge, body: { metadata: { labels: { a: 'b' } } } })
+  assert.equal(labelled.status, 200, labelled.text)
+})
+
+test('pods of an account that says so mount its secrets and no others', async () => {
+  await using api = await server()
+  await make(api, '/api/v1/namespaces/web/serviceaccounts', {
+    metadata: { name: 'strict', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } },
+    secrets: [{ name: 'mine' }],
+    imagePullSecrets: [{ name: 'pull' }],
+  })
+  const said = async (spec: object): Promise<string> => {
+    const { status, json } = await pod(api, 'p', { serviceAccountName: 'strict', ...spec })
+    if (status === 201) await api.ask('/api/v1/namespaces/web/pods/p?gracePeriodSeconds=0', { method: 'DELETE' })
+    return status === 201 ? 'created' : String(json['message']).replace('pods "p" is forbidden: ', '')
+  }
+  const env = (name: string): object => ({ name: 'E', valueFrom: { secretKeyRef: { name, key: 'k' } } })
+  const not = 'is not allowed because service account strict does not reference that'
+  const rows: readonly (readonly [object, string])[] = [
+    [{ volumes: [{ name: 'v', secret: { secretName: 'mine' } }] }, 'created'],
+    [
+      { volumes: [{ name: 'v', secret: { secretName: 'other' } }] },
+      `volume with secret.secretName="other" ${not} secret`,
+    ],
+    [{ containers: [{ name: 'c', image: 'i', env: [env('mine')] }] }, 'created'],
+    [
+      { containers: [{ name: 'c', image: 'i', env: [env('other')] }] },
+      `container c with envVar E referencing secret.secretName="other" ${not} secret`,
+    ],
+    [
+      { initContainers: [{ name: 'i', image: 'i', env: [env('other')] }] },
+      `init container i with envVar E referencing secret.secretName="other" ${not} secret`,
+    ],
+    [{ imagePullSecrets: [{ name: 'pull' }] }, 'created'],
+    [{ imagePullSecrets: [{ name: 'other' }] }, `imagePullSecrets[0].name="other" ${not} imagePullSecret`],
+    [{ serviceAccountName: 'default', imagePullSecrets: [{ name: 'other' }] }, 'created'],
+  ]
+  for (const [spec, expected] of rows) assert.equal(await said(spec), expected)
+  assert.equal((await pod(api, 'debugged', { serviceAccountName: 'strict' })).status, 201)
+  const path = '/api/v1/namespaces/web/pods/debugged/ephemeralcontainers'
+  const attached = await api.ask(path, {
+    ...merge,
+    body: { spec: { ephemeralContainers: [{ name: 'd', image: 'i', env: [env('other')] }] } },
+  })
+  assert.deepEqual(
+    [attached.status, attached.json['message']],
+    [
+      403,
+      `pods "debugged" is forbidden: ephemeral container d with envVar E referencing secret.secretName="other" ${not} secret`,
+    ],
+  )
+})
+
+test('a mirror pod refers to no account and no secret, whoever makes it', async () => {
+  await using api = await server()
+  const mirror = async (spec: object): Promise<unknown> => {
+    const metadata = { name: 'm', annotations: { 'kubernetes.io/config.mirror': 'hash' } }
+    const containers = [{ name: 'c', image: 'i' }]
+    const body = { metadata, spec: { nodeName: 'n', containers, ...spec } }
+    return (await api.ask('/api/v1/namespaces/web/pods', { body })).json['message']
+  }
+  const word = (text: string): string => `pods "m" is forbidden: a mirror pod may not ${text}`
+  assert.equal(await mirror({ serviceAccountName: 'default' }), word('reference service accounts'))
+  assert.equal(await mirror({ volumes: [{ name: 'v', secret: { secretName: 's' } }] }), word('reference secrets'))
+  assert.equal(await mirror({ volumes: [{ name: 'v', configMap: { name: 'c' } }] }), undefined)
+})
+
 test('access to devices that others use is for namespaces that are marked for it', async () => {
   await using api = await server()
   const claims = '/apis/resource.k8s.io/v1/namespaces/web/resourceclaims'

@@ -41,8 +41,18 @@ function tolerates(toleration: Toleration, key: string): boolean {
 export const priority: AdmissionPlugin = {
   name: 'Priority',
   handles: (request) =>
-    (request.operation === 'CREATE' || request.operation === 'UPDATE') && concerns(request, '', 'pods'),
+    (request.operation === 'CREATE' || request.operation === 'UPDATE') &&
+    (concerns(request, '', 'pods') || concerns(request, 'scheduling.k8s.io', 'priorityclasses')),
+  async validate(request, context) {
+    const made = request.object as unknown as PriorityClass
+    if (request.row.plural !== 'priorityclasses' || made.globalDefault !== true) return
+    const known = await classOf(context, '')
+    if (known === undefined || (request.operation === 'UPDATE' && known.metadata.name === made.metadata.name)) return
+    const text = `PriorityClass ${known.metadata.name} is already marked as default. Only one default can exist`
+    throw forbiddenError(request.row, made.metadata.name, text)
+  },
   async admit(request, context) {
+    if (request.row.plural !== 'pods') return false
     const pod = request.object as unknown as Draft<Pod>
     if (pod.spec === undefined) return false
     if (request.operation === 'UPDATE') return keepPriority(pod, request.old as Pod)

@@ -4,17 +4,20 @@ import type { Pod, ServiceAccount } from '@aksel/api/types/core-v1'
 import type { Draft } from '@aksel/base/draft'
 import { nameSuffix, type Random } from '@aksel/base/ids'
 import { forbiddenError } from '../refusals.ts'
-import { concerns, type AdmissionPlugin } from './admission.ts'
+import { concerns, type AdmissionPlugin, type AdmissionRequest } from './admission.ts'
+import { anyMirrorFault, mirrorAnnotation } from './mirror-pods.ts'
+import { mountableFault } from './mountable-secrets.ts'
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const tokenMountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** An hour, plus what tells such tokens from ones that were asked for. */
 const TOKEN_SECONDS = 3607
 
 export const serviceAccountAdmission: AdmissionPlugin = {
   name: 'ServiceAccount',
-  handles: (request) => request.operation === 'CREATE' && concerns(request, '', 'pods'),
+  handles: (request) =>
+    (request.operation === 'CREATE' && concerns(request, '', 'pods')) || attachesContainers(request),
   async admit(request, { records, kinds, random }) {
+    if (request.operation !== 'CREATE') return false
     const pod = request.object as unknown as Draft<Pod>
     if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined || pod.spec === undefined) return false
     const account = pod.spec.serviceAccountName ?? ''
@@ -36,6 +39,24 @@ export const serviceAccountAdmission: AdmissionPlugin = {
     }
     return true
   },
+  /** After everything that may have changed the pod. */
+  async validate(request, { records, kinds }) {
+    const pod = request.object as unknown as Pod
+    const refuse = (text: string): Error => forbiddenError(request.row, pod.metadata.name ?? request.name, text)
+    if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) {
+      const fault = anyMirrorFault(pod)
+      if (fault !== undefined) throw refuse(fault)
+      return
+    }
+    const row = kinds.find('', 'v1', 'serviceaccounts')!
+    const account = await records.get(row, request.namespace, pod.spec?.serviceAccountName ?? 'default')
+    const fault = account === undefined ? undefined : mountableFault(pod, account.object as ServiceAccount)
+    if (fault !== undefined) throw refuse(fault)
+  },
+}
+
+function attachesContainers({ operation, row, subresource }: AdmissionRequest): boolean {
+  return operation === 'UPDATE' && row.group === '' && row.plural === 'pods' && subresource === 'ephemeralcontainers'
 }
 
 function mountsToken(pod: Draft<Pod>, account: ServiceAccount): boolean {
