@@ -40,14 +40,16 @@ export async function hold(
   const watching = watchNodes(childScope(scope, {}, stop.signal), cluster, unready)
   const taken: number[] = []
   const expected = new Expected()
-  const endMs = performance.now() + seconds * 1000
+  const beganMs = performance.now()
+  const endMs = beganMs + seconds * 1000
   for (let round = 0; performance.now() < endMs && !until.aborted; round += 1) {
     for (const change of changesOf(cluster, round, serviceCount, expected)) {
       const startedMs = performance.now()
       await change()
       taken.push((performance.now() - startedMs) / 1000)
       onChange()
-      await sleep(scope.clock, 1000 / CHANGES_A_SECOND, scope.signal)
+      const dueMs = beganMs + (taken.length * 1000) / CHANGES_A_SECOND
+      await sleep(scope.clock, Math.max(0, dueMs - performance.now()), scope.signal)
     }
   }
   stop.abort(new Error('it was held long enough'))
