@@ -51,13 +51,30 @@ export class Series {
     this.counts = bounds.map(() => 0)
   }
 
-  observe(value: number): void {
+  /** `times`: how often the value was seen. */
+  observe(value: number, times = 1): void {
     const bounds = this.#bounds
     let at = 0
     while (at < bounds.length && value > bounds[at]!) at += 1
-    if (at < bounds.length) this.counts[at]! += 1
-    this.sum += value
-    this.count += 1
+    if (at < bounds.length) this.counts[at]! += times
+    this.sum += value * times
+    this.count += times
+  }
+
+  /** `labels` as `labelText` makes them. */
+  lines(name: string, labels: string): readonly string[] {
+    const comma = labels === '' ? '' : `${labels},`
+    let below = 0
+    const buckets = this.#bounds.map((bound, at) => {
+      below += this.counts[at]!
+      return sample(`${name}_bucket`, `${comma}le="${goNumber(bound)}"`, below)
+    })
+    return [
+      ...buckets,
+      sample(`${name}_bucket`, `${comma}le="+Inf"`, this.count),
+      sample(`${name}_sum`, labels, this.sum),
+      sample(`${name}_count`, labels, this.count),
+    ]
   }
 }
 
@@ -81,26 +98,13 @@ export class Histogram {
   }
 
   lines(name: string): readonly string[] {
-    return [...this.#values].flatMap(([labels, { counts, sum, count }]) => {
-      const comma = labels === '' ? '' : `${labels},`
-      let below = 0
-      const buckets = this.#bounds.map((bound, at) => {
-        below += counts[at]!
-        return sample(`${name}_bucket`, `${comma}le="${goNumber(bound)}"`, below)
-      })
-      return [
-        ...buckets,
-        sample(`${name}_bucket`, `${comma}le="+Inf"`, count),
-        sample(`${name}_sum`, labels, sum),
-        sample(`${name}_count`, labels, count),
-      ]
-    })
+    return [...this.#values].flatMap(([labels, series]) => series.lines(name, labels))
   }
 }
 
 /** As Go writes it: `1e+06` from a million on, so that rules which name a bucket find it. */
 function goNumber(value: number): string {
-  if (value < 1e6 && value >= 1e-4) return String(value)
+  if (value === 0 || (value < 1e6 && value >= 1e-4)) return String(value)
   return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
 }
 
@@ -123,6 +127,12 @@ export class MetricsRegistry {
   /** Histograms that others keep, as one family; `read` is asked when the metrics are. */
   histogramsOf(name: string, help: string, read: () => readonly Histogram[]): void {
     this.#declare({ name, help, type: 'histogram', lines: () => read().flatMap((one) => one.lines(name)) })
+  }
+
+  /** The same of single series. */
+  seriesOf(name: string, help: string, read: () => readonly (readonly [Labels, Series])[]): void {
+    const lines = (): readonly string[] => read().flatMap(([labels, series]) => series.lines(name, labelText(labels)))
+    this.#declare({ name, help, type: 'histogram', lines })
   }
 
   /** `read` is asked when the metrics are: labels and value of each sample. */

@@ -249,7 +249,9 @@ export class Pipeline {
       ownSeconds: Math.max(0, seconds - progress.waits.webhookMs / 1000),
       sizeBytes: body instanceof Uint8Array ? body.length : undefined,
     })
-    if (body !== undefined && isPushed(body)) metrics.follow(measured, call.signal)
+    if (body === undefined || !isPushed(body)) return
+    metrics.follow(measured, call.signal)
+    if (info.verb === 'watch') this.#options.flow.watches.register(info, call.signal)
   }
 }
 

@@ -59,7 +59,7 @@ export function parseMetrics(text: string): MetricsReading {
 
 export function loadBetween(before: MetricsReading, after: MetricsReading, seconds: number): ApiServerLoad {
   const rejected: FlowCount[] = []
-  const queued: { level: string; count: number }[] = []
+  const queued = new Map<string, number>()
   const asked = new Map<string, number>()
   let delaySeconds: number | undefined
   for (const [series, value] of after) {
@@ -73,7 +73,7 @@ export function loadBetween(before: MetricsReading, after: MetricsReading, secon
         count: grown,
       })
     if (series.startsWith('apiserver_flowcontrol_current_inqueue') && value > 0)
-      queued.push({ level: label('priority_level'), count: value })
+      queued.set(label('priority_level'), (queued.get(label('priority_level')) ?? 0) + value)
     if (series.startsWith('aksel_event_loop_delay') && label('quantile') === '0.5') delaySeconds = value
     if (series.startsWith('apiserver_request_total') && grown > 0) {
       const what = `${label('verb')} ${label('resource')}`
@@ -83,7 +83,7 @@ export function loadBetween(before: MetricsReading, after: MetricsReading, secon
   return {
     seconds,
     rejected: rejected.toSorted((left, right) => right.count - left.count),
-    queued,
+    queued: [...queued].map(([level, count]) => ({ level, count })),
     delaySeconds,
     busiest: [...asked]
       .map(([what, count]) => ({ what, count }))

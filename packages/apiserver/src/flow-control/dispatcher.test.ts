@@ -8,7 +8,8 @@ import { requestInfoOf } from '../request-info.ts'
 import { allot, boundsOf, SeatDemand } from './borrowing.ts'
 import { deal, flowHash } from './dealer.ts'
 import { byPrecedence, distinguisherOf, schemaMatches } from './matching.ts'
-import { QueueSet, type FlowRequest } from './queue-set.ts'
+import type { FlowRequest } from './flow-request.ts'
+import { QueueSet } from './queue-set.ts'
 import { seatsOf } from './work-estimate.ts'
 
 function lottery(seed: number): () => number {

@@ -2,6 +2,7 @@
 
 import { formatMicroTime } from '@aksel/base/clock'
 import type { Admitted, FlowControl } from './flow-control.ts'
+import { ownSeats, workOf, type FlowRequest } from './flow-request.ts'
 import type { Level } from './level.ts'
 
 type Row = readonly (string | number | boolean)[]
@@ -78,9 +79,10 @@ const queueColumns = [
 function queueRows({ name, isExempt, queues }: Level): readonly Row[] {
   if (isExempt) return [[name, ...Array.from({ length: 8 }, () => '<none>')]]
   return queues.shown().map(({ waiting, executing, seatsInUse, nextDispatchR }, index) => {
-    const seats = waiting.reduce((sum, one) => sum + one.seats, 0)
-    const work = `${(seats * 0.003).toFixed(8)}ss`
-    return [name, index, waiting.length, executing, seatsInUse, `${nextDispatchR.toFixed(8)}ss`, seats, seats, work]
+    const sum = (of: (one: FlowRequest) => number): number => waiting.reduce((total, one) => total + of(one), 0)
+    const work = `${sum(workOf).toFixed(8)}ss`
+    const [initial, most] = [sum(ownSeats), sum(({ seats }) => seats)]
+    return [name, index, waiting.length, executing, seatsInUse, `${nextDispatchR.toFixed(8)}ss`, initial, most, work]
   })
 }
 
@@ -105,10 +107,23 @@ function requestRows(control: FlowControl, isDetailed: boolean, offsetMs: number
       for (const [at, request] of waiting.entries()) places.set(request, [index, at])
   return [...control.requests].map((request) => {
     const [queue, at] = places.get(request) ?? [-1, -1]
-    const { level, schema, distinguisher, arrivedMs, startedMs, seats } = request
+    const { level, schema, distinguisher, arrivedMs, startedMs, final } = request
     const time = (ms: number): string => formatMicroTime(ms + offsetMs)
     const started = startedMs === undefined ? '0001-01-01T00:00:00Z' : time(startedMs)
-    const row: Row = [level, schema, queue, at, distinguisher, time(arrivedMs), seats, 0, '0s', started]
+    const latency = final === undefined ? '0s' : `${final.ms}ms`
+    const own = ownSeats(request)
+    const row: Row = [
+      level,
+      schema,
+      queue,
+      at,
+      distinguisher,
+      time(arrivedMs),
+      own,
+      final?.seats ?? 0,
+      latency,
+      started,
+    ]
     return isDetailed ? [...row, ...detailsOf(request)] : row
   })
 }

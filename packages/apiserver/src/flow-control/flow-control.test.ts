@@ -152,7 +152,8 @@ void suite('flow control', () => {
       text,
       /rejected_requests_total\{flow_schema="narrow",priority_level="narrow",reason="queue-full"\} 1\n/,
     )
-    assert.match(text, /current_executing_seats\{priority_level="narrow"\} 0\n/)
+    assert.match(text, /no_accommodation_total\{flow_schema="narrow",priority_level="narrow"\} [1-9]/)
+    assert.match(text, /current_executing_seats\{flow_schema="narrow",priority_level="narrow"\} 0\n/)
   })
 
   void test('a level whose object is deleted takes nobody any more, and goes with its last request', async () => {
@@ -209,7 +210,7 @@ void suite('flow control', () => {
     const reader = { name: 'reader', groups: ['system:masters'] }
     const used = async (): Promise<string> => {
       const { text } = await server.ask('/metrics', { user: ann })
-      return /current_executing_requests\{priority_level="exempt"\} (\d+)/.exec(text)![1]!
+      return /current_executing_requests\{flow_schema="exempt",priority_level="exempt"\} (\d+)/.exec(text)![1]!
     }
     await server.ask(`/apis/rbac.authorization.k8s.io/v1/clusterrolebindings`, {
       body: {

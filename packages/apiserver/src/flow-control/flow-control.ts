@@ -13,8 +13,10 @@ import type { FlowMetrics } from './flow-metrics.ts'
 import type { GuardLoop } from './guard-loop.ts'
 import { Level } from './level.ts'
 import { byPrecedence, distinguisherOf, schemaMatches } from './matching.ts'
-import type { FlowRequest } from './queue-set.ts'
-import { seatsOf, type CountObjects } from './work-estimate.ts'
+import type { FinalWork, FlowRequest } from './flow-request.ts'
+import { ReadWriteTimings } from './read-write-timings.ts'
+import { WatchTracker } from './watch-tracker.ts'
+import { finalWorkOf, seatsOf, tellsWatchers, type CountObjects } from './work-estimate.ts'
 
 export interface FlowControlParts {
   readonly clock: Clock
@@ -61,15 +63,34 @@ export class FlowControl {
   readonly #parts: FlowControlParts
   readonly levels = new Map<string, Level>()
   readonly requests = new Set<Admitted>()
+  readonly watches = new WatchTracker()
+  readonly readsAndWrites: ReadWriteTimings
   /** Of what each level wants, what it got when seats were shared last. */
   fairFraction = 1
   #schemas: readonly FlowSchema[] = []
   readonly #flows = new Map<string, Flow>()
   #borrowedAtMs: number
+  #settling: Disposable | undefined
 
   constructor(parts: FlowControlParts) {
     this.#parts = parts
+    this.readsAndWrites = new ReadWriteTimings(parts.clock.monotonicMs())
     this.#borrowedAtMs = parts.clock.monotonicMs()
+  }
+
+  get nowMs(): number {
+    return this.#parts.clock.monotonicMs()
+  }
+
+  /** Those that wait, run, or keep final seats. */
+  *alive(): Iterable<Admitted> {
+    yield* this.requests
+    for (const { queues } of this.levels.values()) for (const request of queues.ending()) yield request as Admitted
+  }
+
+  /** That it holds now. */
+  seatsOf(request: Admitted): number {
+    return this.requests.has(request) ? request.seats : (request.final?.seats ?? 0)
   }
 
   /** The objects in force from now on; what waits goes on waiting. */
@@ -78,7 +99,7 @@ export class FlowControl {
     const named = new Set(levels.map(({ metadata }) => metadata.name))
     for (const configuration of levels) {
       const known = this.levels.get(configuration.metadata.name)
-      if (known === undefined) this.levels.set(configuration.metadata.name, new Level(configuration, nowMs))
+      if (known === undefined) this.levels.set(configuration.metadata.name, this.#newLevel(configuration, nowMs))
       else known.configure(configuration, nowMs)
     }
     // A level that is gone stays until its last request is over.
@@ -99,11 +120,14 @@ export class FlowControl {
     // Nobody configured anything yet: the server is about to start.
     if (flow === undefined) return unlimited
     const { schema, level, distinguisher, hash } = flow
-    const seats = level.isExempt ? 1 : this.#seatsFor(info, level)
+    const ownSeats = level.isExempt ? 1 : this.#seatsFor(info, level)
+    const final = this.#finalFor(info, flow)
     let begin = (): void => {}
     const request: Admitted = {
       hash,
-      seats,
+      seats: final === undefined ? ownSeats : Math.max(ownSeats, final.seats),
+      initialSeats: ownSeats,
+      ...(final === undefined ? {} : { final }),
       start: () => begin(),
       schema: schema.metadata.name,
       level: level.name,
@@ -114,7 +138,7 @@ export class FlowControl {
       startedMs: undefined,
     }
     const arrival = level.queues.arrive(request, nowMs)
-    level.noteDemand(nowMs)
+    this.#changed(level, nowMs)
     if (arrival === 'queue-full' || arrival === 'concurrency-limit') {
       level.counts.rejected += 1
       this.#parts.metrics.rejected(request, arrival, 0)
@@ -124,6 +148,7 @@ export class FlowControl {
     this.#parts.guard.wake()
     this.#parts.metrics.enqueued(request, level.queues.waitingBeside(request))
     this.requests.add(request)
+    this.readsAndWrites.enter(info, 'waiting', nowMs)
     const seat = this.#seatOf(request, flow)
     if (arrival === 'executing') {
       this.#started(request, level, nowMs)
@@ -162,8 +187,44 @@ export class FlowControl {
     return seatsOf(info, { level: bounds.nominal, total: this.#parts.totalSeats }, this.#parts.count)
   }
 
+  /** For the watchers that a write is told to. */
+  #finalFor(info: RequestInfo, { schema, level }: Flow): FinalWork | undefined {
+    if (!tellsWatchers(info)) return undefined
+    const watchers = this.watches.interestedIn(info)
+    this.#parts.metrics.watchers(schema.metadata.name, level.name, watchers)
+    return level.isExempt ? undefined : finalWorkOf(watchers, level.bounds.nominal)
+  }
+
+  #newLevel(configuration: PriorityLevelConfiguration, nowMs: number): Level {
+    return new Level(configuration, nowMs, (request) => this.#parts.metrics.noRoom(request as Admitted))
+  }
+
+  #changed(level: Level, nowMs: number): void {
+    level.noteChange(nowMs, this.#parts.totalSeats)
+  }
+
+  /** Final seats are given back by whoever comes next, or by one timer for all of them. */
+  #settleLater({ queues }: Level, nowMs: number): void {
+    const { nextEndMs } = queues
+    if (nextEndMs === undefined || this.#settling !== undefined) return
+    this.#settling = this.#parts.clock.after(Math.max(0, nextEndMs - nowMs), () => this.#settle())
+  }
+
+  #settle(): void {
+    this.#settling = undefined
+    const nowMs = this.#parts.clock.monotonicMs()
+    for (const level of this.levels.values()) {
+      if (level.queues.nextEndMs === undefined) continue
+      level.queues.settle(nowMs)
+      this.#changed(level, nowMs)
+      this.#drop(level)
+      this.#settleLater(level, nowMs)
+    }
+  }
+
   #started(request: Admitted, level: Level, nowMs: number): void {
     request.startedMs = nowMs
+    this.readsAndWrites.move(request.info, nowMs)
     level.counts.dispatched += 1
     this.#parts.metrics.dispatched(request, (nowMs - request.arrivedMs) / 1000)
   }
@@ -175,9 +236,11 @@ export class FlowControl {
       [Symbol.dispose]: () => {
         if (!this.requests.delete(request)) return
         const nowMs = this.#parts.clock.monotonicMs()
+        this.readsAndWrites.leave(request.info, request.startedMs === undefined ? 'waiting' : 'executing', nowMs)
         level.queues.leave(request, nowMs)
-        level.noteDemand(nowMs)
+        this.#changed(level, nowMs)
         this.#drop(level)
+        this.#settleLater(level, nowMs)
         this.#parts.metrics.finished(request, nowMs)
         this.#parts.guard.finished(request, nowMs)
       },

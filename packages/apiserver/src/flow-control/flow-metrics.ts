@@ -4,10 +4,12 @@ import { labelText, type Counter, type Histogram, type Labels, type MetricsRegis
 import { targetOf } from './borrowing.ts'
 import type { Admitted, FlowControl } from './flow-control.ts'
 import type { Level } from './level.ts'
+import { declareProgressMetrics, declareTimingMetrics } from './timing-metrics.ts'
 
 const waitBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30] as const
 const lengthBounds = [0, 10, 25, 50, 100, 250, 500, 1000] as const
 const seatBounds = [1, 2, 4, 10, 25, 50, 100] as const
+const watcherBounds = [0, 1, 10, 100, 1000, 10_000] as const
 
 export type RejectReason = 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled'
 
@@ -18,10 +20,14 @@ export class FlowMetrics {
   readonly #runs: Histogram
   readonly #seats: Histogram
   readonly #queueLengths: Histogram
+  readonly #watchers: Histogram
+  readonly #noRoom: Counter
   /** By schema and level: texts are made once. */
   readonly #labels = new Map<string, string>()
+  /** Schemas and levels that had requests. */
+  readonly #seen = new Map<string, Labels>()
 
-  constructor(registry: MetricsRegistry, control: () => Pick<FlowControl, 'levels' | 'fairFraction'>) {
+  constructor(registry: MetricsRegistry, control: () => FlowControl) {
     const levels = (): Iterable<Level> => control().levels.values()
     this.#dispatched = registry.counter(
       'apiserver_flowcontrol_dispatched_requests_total',
@@ -70,26 +76,7 @@ export class FlowMetrics {
       'current derived number of execution seats available to each priority level',
       (level) => level.currentSeats,
     )
-    gauge(
-      'current_executing_seats',
-      'Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage otherwise) requests in the API Priority and Fairness subsystem',
-      (level) => level.queues.seatsInUse,
-    )
-    gauge(
-      'current_executing_requests',
-      'Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem',
-      (level) => level.queues.executing,
-    )
-    gauge(
-      'current_inqueue_requests',
-      'Number of requests currently pending in queues of the API Priority and Fairness subsystem',
-      (level) => level.queues.waiting,
-    )
-    gauge(
-      'current_inqueue_seats',
-      'Number of seats currently pending in queues of the API Priority and Fairness subsystem',
-      (level) => level.queues.seatsWaiting,
-    )
+    this.#gaugesBySchema(registry, control)
     gauge('demand_seats_smoothed', 'Smoothed seat demands', (level) => level.demand.smoothed)
     gauge(
       'demand_seats_high_watermark',
@@ -112,11 +99,66 @@ export class FlowMetrics {
       'Fair fraction of server’s concurrency to allocate to each priority level that can use it',
       () => [[{}, control().fairFraction]],
     )
+    this.#watchers = registry.histogram(
+      'apiserver_flowcontrol_watch_count_samples',
+      'count of watchers for mutating requests in API Priority and Fairness',
+      watcherBounds,
+    )
+    this.#noRoom = registry.counter(
+      'apiserver_flowcontrol_request_dispatch_no_accommodation_total',
+      'Number of times a dispatch attempt resulted in a non accommodation due to lack of available seats',
+    )
+    declareTimingMetrics(registry, control)
+    declareProgressMetrics(registry, levels)
     this.#queueLengths = registry.histogram(
       'apiserver_flowcontrol_request_queue_length_after_enqueue',
       'Length of queue in the API Priority and Fairness subsystem, as seen by each request after it is enqueued',
       lengthBounds,
     )
+  }
+
+  /** Counted when they are asked for: requests come and go far more often. */
+  #gaugesBySchema(registry: MetricsRegistry, control: () => FlowControl): void {
+    const gauge = (name: string, help: string, isCounted: (request: Admitted) => number): void =>
+      registry.gauge(`apiserver_flowcontrol_${name}`, help, () => {
+        const sums = new Map<string, number>([...this.#seen.keys()].map((key) => [key, 0]))
+        for (const request of control().alive()) {
+          const key = keyOf(request.schema, request.level)
+          sums.set(key, (sums.get(key) ?? 0) + isCounted(request))
+        }
+        return [...sums].map(([key, sum]): readonly [Labels, number] => [this.#seen.get(key)!, sum])
+      })
+    const executing = ({ startedMs }: Admitted): boolean => startedMs !== undefined
+    gauge(
+      'current_executing_seats',
+      'Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage otherwise) requests in the API Priority and Fairness subsystem',
+      (request) => (executing(request) ? control().seatsOf(request) : 0),
+    )
+    gauge(
+      'current_executing_requests',
+      'Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem',
+      (request) => (executing(request) ? 1 : 0),
+    )
+    gauge(
+      'current_inqueue_requests',
+      'Number of requests currently pending in queues of the API Priority and Fairness subsystem',
+      (request) => (executing(request) ? 0 : 1),
+    )
+    gauge(
+      'current_inqueue_seats',
+      'Number of seats currently pending in queues of the API Priority and Fairness subsystem',
+      (request) => (executing(request) ? 0 : request.seats),
+    )
+  }
+
+  /** Those that a write would be told to. */
+  watchers(schema: string, level: string, count: number): void {
+    this.#watchers.observe(this.#labelsFor(schema, level), count)
+  }
+
+  /** Its turn came, and it found no room. */
+  noRoom(request: Admitted): void {
+    this.#noRoom.add(this.#labelsOf(request))
   }
 
   /** A request came to its queue; `length` counts it, and is 0 where it did not have to wait. */
@@ -138,13 +180,27 @@ export class FlowMetrics {
   }
 
   finished(request: Admitted, nowMs: number): void {
-    if (request.startedMs !== undefined) this.#runs.observe(this.#labelsOf(request), (nowMs - request.startedMs) / 1000)
+    if (request.startedMs === undefined) return
+    const type = request.info.verb === 'watch' ? 'watch' : 'regular'
+    this.#runs.observe(`${this.#labelsOf(request)},type="${type}"`, (nowMs - request.startedMs) / 1000)
   }
 
   #labelsOf({ schema, level }: Admitted): string {
-    const key = `${schema}/${level}`
-    let text = this.#labels.get(key)
-    if (text === undefined) this.#labels.set(key, (text = labelText({ flow_schema: schema, priority_level: level })))
+    return this.#labelsFor(schema, level)
+  }
+
+  #labelsFor(schema: string, level: string): string {
+    const key = keyOf(schema, level)
+    const known = this.#labels.get(key)
+    if (known !== undefined) return known
+    const labels = { flow_schema: schema, priority_level: level }
+    const text = labelText(labels)
+    this.#labels.set(key, text)
+    this.#seen.set(key, labels)
     return text
   }
+}
+
+function keyOf(schema: string, level: string): string {
+  return `${schema}/${level}`
 }

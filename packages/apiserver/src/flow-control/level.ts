@@ -2,7 +2,9 @@
 
 import type { PriorityLevelConfiguration } from '@aksel/api/types/flowcontrol-v1'
 import { SeatDemand, type LevelBounds, type LevelShares } from './borrowing.ts'
-import { QueueSet, type QueueConfiguration } from './queue-set.ts'
+import type { FlowRequest, QueueConfiguration } from './flow-request.ts'
+import { LevelTimings } from './level-timings.ts'
+import { QueueSet } from './queue-set.ts'
 
 export interface LevelCounts {
   dispatched: number
@@ -18,18 +20,28 @@ export class Level {
   readonly name: string
   readonly queues: QueueSet
   readonly demand: SeatDemand
+  readonly timings: LevelTimings
   readonly counts: LevelCounts = { dispatched: 0, rejected: 0, timedOut: 0, cancelled: 0 }
   configuration: PriorityLevelConfiguration
+  /** Requests that its queues hold together. */
+  #waitingMax: number
   bounds: LevelBounds = { nominal: 0, min: 0, max: 0 }
   /** Its object is gone, its last requests are not. */
   isQuiescing = false
   /** Seats that it may use now, unless it is exempt. */
   currentSeats = 0
 
-  constructor(configuration: PriorityLevelConfiguration, nowMs: number) {
+  /** `noRoom` is told of each request whose turn it is and that finds no room. */
+  constructor(
+    configuration: PriorityLevelConfiguration,
+    nowMs: number,
+    noRoom: (request: FlowRequest) => void = () => {},
+  ) {
     this.name = configuration.metadata.name
     this.configuration = configuration
-    this.queues = new QueueSet(queuesOf(configuration), 0, nowMs)
+    this.queues = new QueueSet(queuesOf(configuration), 0, nowMs, noRoom)
+    this.#waitingMax = roomOf(queuesOf(configuration))
+    this.timings = new LevelTimings(nowMs)
     this.demand = new SeatDemand(nowMs)
     if (this.isExempt) this.queues.resize(EXEMPT_SEATS, nowMs)
   }
@@ -57,6 +69,7 @@ export class Level {
     const [before, after] = [queuesOf(this.configuration), queuesOf(configuration)]
     const wasExempt = this.isExempt
     this.configuration = configuration
+    this.#waitingMax = roomOf(after)
     const isSame =
       before.queues === after.queues &&
       before.handSize === after.handSize &&
@@ -71,9 +84,26 @@ export class Level {
     this.queues.resize(this.isExempt ? EXEMPT_SEATS : Math.max(1, seats), nowMs)
   }
 
-  noteDemand(nowMs: number): void {
-    this.demand.want(this.queues.seatsInUse + this.queues.seatsWaiting, nowMs)
+  /** Who runs and who waits has changed. `totalSeats`: of the server, for a level that has none. */
+  noteChange(nowMs: number, totalSeats: number): void {
+    const { queues } = this
+    this.demand.want(queues.seatsInUse + queues.seatsWaiting, nowMs)
+    const limit =
+      this.isExempt || this.currentSeats === 0 ? Math.max(1, Math.round(totalSeats / 10)) : this.currentSeats
+    this.timings.set(
+      {
+        seatsInUse: queues.seatsInUse / limit,
+        executing: queues.executing / limit,
+        waiting: queues.waiting / this.#waitingMax,
+        demand: (queues.seatsInUse + queues.seatsWaiting) / limit,
+      },
+      nowMs,
+    )
   }
+}
+
+function roomOf({ queues, queueLengthLimit }: QueueConfiguration): number {
+  return Math.max(1, queues) * Math.max(1, queueLengthLimit)
 }
 
 function queuesOf({ spec }: PriorityLevelConfiguration): QueueConfiguration {

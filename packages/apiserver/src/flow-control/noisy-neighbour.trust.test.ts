@@ -159,7 +159,7 @@ void suite('a noisy neighbour', () => {
     const seats = async (): Promise<string> => {
       const { text } = await server.ask('/metrics')
       const of = (name: string): string =>
-        new RegExp(`${name}\\{priority_level="readers"\\} (\\d+)`).exec(text)?.[1] ?? '?'
+        new RegExp(`${name}\\{flow_schema="readers",priority_level="readers"\\} (\\d+)`).exec(text)?.[1] ?? '?'
       return `${of('current_executing_seats')} in use, ${of('current_inqueue_requests')} wait`
     }
     let last = ''

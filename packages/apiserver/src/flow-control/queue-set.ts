@@ -8,28 +8,21 @@
 // seconds where lists are long. So wide requests leave a tenth of the seats, and narrow ones pass by there.
 
 import { deal } from './dealer.ts'
+import {
+  ownSeats,
+  SERVICE_SECONDS,
+  workOf,
+  type Arrival,
+  type FinalWork,
+  type FlowRequest,
+  type QueueConfiguration,
+  type QueueShown,
+} from './flow-request.ts'
 
-export interface QueueConfiguration {
-  /** 0: nobody waits; beyond the seats requests are refused. */
-  readonly queues: number
-  readonly handSize: number
-  readonly queueLengthLimit: number
-}
-
-export interface FlowRequest {
-  readonly hash: bigint
-  /** Seats that it takes while it runs. */
-  readonly seats: number
-  /** Told once, when it gets them; not for a request that gets them as it comes. */
-  readonly start: () => void
-}
-
-export type Arrival = 'executing' | 'queued' | 'queue-full' | 'concurrency-limit'
-
-/** What a request is taken to last until it is over, in seconds: upstream's guess. */
-const SERVICE_SECONDS = 0.003
 /** Of a level's seats: what wide requests leave to narrow ones, and what a narrow one takes at most. */
 const [RESERVED, NARROW] = [0.1, 0.01]
+/** Virtual time begins anew beyond this, in seat-seconds: its differences stay exact. */
+const EPOCH_SEAT_SECONDS = 2 ** 30
 /** Flows whose queues are known by heart. */
 const HANDS_MAX = 4096
 
@@ -48,6 +41,8 @@ interface Entry {
   startedMs: number | undefined
   /** It started before a wide one whose turn it was. */
   isPassing?: boolean
+  /** It is over, and keeps its final seats until then. */
+  endsAtMs?: number
 }
 
 export class QueueSet {
@@ -64,11 +59,25 @@ export class QueueSet {
   #executing = 0
   #active = 0
   #virtual = 0
+  #dispatchedAtR = 0
+  #latestStartR = 0
+  readonly #epochs = { true: 0, false: 0 }
   #atMs: number
+  /** Those that keep final seats, and when the first of them gives them back. */
+  readonly #ending = new Set<Entry>()
+  #firstEndMs = Infinity
+  readonly #noRoom: (request: FlowRequest) => void
   /** Where the search for the next queue begins, so that equals take turns. */
   #turn = 0
 
-  constructor(configuration: QueueConfiguration, limit: number, nowMs: number) {
+  /** `noRoom` is told of each request whose turn it is and that finds no room. */
+  constructor(
+    configuration: QueueConfiguration,
+    limit: number,
+    nowMs: number,
+    noRoom: (request: FlowRequest) => void = () => {},
+  ) {
+    this.#noRoom = noRoom
     this.#configuration = configuration
     this.#limit = limit
     this.#atMs = nowMs
@@ -95,11 +104,37 @@ export class QueueSet {
     return this.#executing
   }
 
+  /** Virtual time: now, when a request was dispatched last, and at which that one would have started alone. */
+  get progress(): { readonly currentR: number; readonly dispatchR: number; readonly latestS: number } {
+    return { currentR: this.#virtual, dispatchR: this.#dispatchedAtR, latestS: this.#latestStartR }
+  }
+
+  /** How often virtual time began anew, by whether every queue could follow. */
+  get epochs(): { readonly true: number; readonly false: number } {
+    return this.#epochs
+  }
+
+  /** When somebody gives final seats back; undefined while nobody has any. */
+  get nextEndMs(): number | undefined {
+    return this.#ending.size === 0 ? undefined : this.#firstEndMs
+  }
+
+  /** Over, with their final seats. */
+  ending(): readonly FlowRequest[] {
+    return [...this.#ending].map(({ request }) => request)
+  }
+
+  /** Final seats that are due are given back, and what may start now is told so. */
+  settle(nowMs: number): void {
+    this.#advance(nowMs)
+    this.#dispatch(nowMs, undefined)
+  }
+
   arrive(request: FlowRequest, nowMs: number): Arrival {
     this.#advance(nowMs)
     const { queues, queueLengthLimit } = this.#configuration
     if (queues === 0) {
-      if (!this.#hasRoom(request.seats)) return 'concurrency-limit'
+      if (!this.#hasRoom(request)) return 'concurrency-limit'
       this.#begin({ request, arrivedMs: nowMs, queue: undefined, startedMs: nowMs })
       return 'executing'
     }
@@ -111,19 +146,56 @@ export class QueueSet {
     return entry.startedMs === undefined ? 'queued' : 'executing'
   }
 
-  /** It is over, or nobody waits for it any more. What may start now is told so. */
+  /** It is over but for its final seats, or nobody waits for it any more. What may start now is told so. */
   leave(request: FlowRequest, nowMs: number): void {
     const entry = this.#entries.get(request)
-    if (entry === undefined) return
+    if (entry === undefined || entry.endsAtMs !== undefined) return
     this.#advance(nowMs)
-    this.#entries.delete(request)
     const { queue, startedMs } = entry
-    if (startedMs === undefined) this.#withdraw(entry, queue!)
-    else {
-      if (entry.isPassing === true) this.#seatsPassing -= request.seats
-      this.#finish(request, queue, (nowMs - startedMs) / 1000)
+    if (startedMs === undefined) {
+      this.#entries.delete(request)
+      this.#withdraw(entry, queue!)
+    } else {
+      // What its own work was charged when it started was a guess.
+      if (queue !== undefined) queue.nextDispatchR += ownSeats(request) * ((nowMs - startedMs) / 1000 - SERVICE_SECONDS)
+      if (request.final === undefined) this.#finish(entry, request.seats)
+      else this.#keepFinal(entry, request.final, nowMs)
     }
     this.#dispatch(nowMs, undefined)
+  }
+
+  #keepFinal(entry: Entry, { seats, ms }: FinalWork, nowMs: number): void {
+    this.#giveBack(entry, entry.request.seats - seats)
+    entry.endsAtMs = nowMs + ms
+    this.#ending.add(entry)
+    this.#firstEndMs = Math.min(this.#firstEndMs, entry.endsAtMs)
+  }
+
+  #giveBack({ queue, isPassing }: Entry, seats: number): void {
+    if (isPassing === true) this.#seatsPassing -= seats
+    this.#seatsInUse -= seats
+    if (queue !== undefined) queue.seatsInUse -= seats
+  }
+
+  #finish(entry: Entry, seats: number): void {
+    this.#giveBack(entry, seats)
+    this.#entries.delete(entry.request)
+    this.#executing -= 1
+    if (entry.queue === undefined) return
+    entry.queue.executing -= 1
+    this.#rest(entry.queue)
+  }
+
+  #endFinal(nowMs: number): void {
+    this.#firstEndMs = Infinity
+    for (const entry of this.#ending) {
+      if (entry.endsAtMs! > nowMs) {
+        this.#firstEndMs = Math.min(this.#firstEndMs, entry.endsAtMs!)
+        continue
+      }
+      this.#ending.delete(entry)
+      this.#finish(entry, entry.request.final!.seats)
+    }
   }
 
   resize(limit: number, nowMs: number): void {
@@ -158,29 +230,36 @@ export class QueueSet {
   }
 
   /** By queue, for the debug dumps: numbers of upstream's names. */
-  shown(): readonly {
-    readonly waiting: readonly FlowRequest[]
-    readonly executing: number
-    readonly seatsInUse: number
-    readonly nextDispatchR: number
-  }[] {
+  shown(): readonly QueueShown[] {
     return this.#queues.map(({ waiting, ...rest }) => ({ ...rest, waiting: waiting.map(({ request }) => request) }))
   }
 
   #advance(nowMs: number): void {
     const seconds = Math.max(0, nowMs - this.#atMs) / 1000
     this.#atMs = Math.max(nowMs, this.#atMs)
+    if (this.#firstEndMs <= nowMs) this.#endFinal(nowMs)
     if (this.#active === 0) return
     const wanted = this.#seatsInUse + this.#seatsWaiting
     this.#virtual += (seconds * Math.min(wanted, this.#limit)) / this.#active
+    if (this.#virtual > EPOCH_SEAT_SECONDS) this.#beginEpoch()
   }
 
-  #hasRoom(seats: number): boolean {
-    if (this.#isNarrow(seats)) return this.#seatsInUse + seats <= this.#limit
+  #beginEpoch(): void {
+    this.#virtual -= EPOCH_SEAT_SECONDS
+    let isAll = true
+    for (const queue of this.#queues) {
+      if (queue.waiting.length + queue.executing > 0 && queue.nextDispatchR < EPOCH_SEAT_SECONDS) isAll = false
+      queue.nextDispatchR = Math.max(0, queue.nextDispatchR - EPOCH_SEAT_SECONDS)
+    }
+    this.#epochs[`${isAll}`] += 1
+  }
+
+  #hasRoom(request: FlowRequest): boolean {
+    const { seats } = request
     // Wider than all seats together: alone it may run.
     if (seats > this.#limit) return this.#seatsInUse === 0
     const most = this.#limit - this.#reserved
-    if (seats > most) return this.#seatsInUse + seats <= this.#limit
+    if (this.#isNarrow(request) || seats > most) return this.#seatsInUse + seats <= this.#limit
     // Those that pass keep to what is left free for them: they hold no wide one up.
     return this.#seatsInUse - this.#seatsPassing + seats <= most
   }
@@ -189,12 +268,13 @@ export class QueueSet {
     return Math.floor(this.#limit * RESERVED)
   }
 
-  #isNarrow(seats: number): boolean {
-    return seats <= Math.max(1, this.#limit * NARROW)
+  /** By its own work: a small write is small however many are told of it. */
+  #isNarrow(request: FlowRequest): boolean {
+    return ownSeats(request) <= Math.max(1, this.#limit * NARROW)
   }
 
-  #mayPass(seats: number): boolean {
-    return this.#isNarrow(seats) && this.#hasRoom(seats) && this.#seatsPassing + seats <= this.#reserved
+  #mayPass(request: FlowRequest): boolean {
+    return this.#isNarrow(request) && this.#hasRoom(request) && this.#seatsPassing + request.seats <= this.#reserved
   }
 
   #leastLoaded(hash: bigint): Queue {
@@ -237,17 +317,6 @@ export class QueueSet {
     this.#rest(queue)
   }
 
-  #finish({ seats }: FlowRequest, queue: Queue | undefined, seconds: number): void {
-    this.#seatsInUse -= seats
-    this.#executing -= 1
-    if (queue === undefined) return
-    queue.executing -= 1
-    queue.seatsInUse -= seats
-    // What it was charged when it started was a guess.
-    queue.nextDispatchR += seats * (seconds - SERVICE_SECONDS)
-    this.#rest(queue)
-  }
-
   #rest(queue: Queue): void {
     if (queue.waiting.length > 0 || queue.executing > 0) return
     this.#active -= 1
@@ -256,11 +325,12 @@ export class QueueSet {
   #dispatch(nowMs: number, arriving: FlowRequest | undefined): void {
     while (this.#waiting > 0) {
       let queue = this.#next(() => true)!
-      const first = queue.waiting[0]!.request.seats
+      const first = queue.waiting[0]!.request
       const isPassing = !this.#hasRoom(first)
       if (isPassing) {
-        if (first > this.#limit - this.#reserved) return
-        const passing = this.#next(({ seats }) => this.#mayPass(seats))
+        this.#noRoom(first)
+        if (first.seats > this.#limit - this.#reserved) return
+        const passing = this.#next((request) => this.#mayPass(request))
         if (passing === undefined) return
         queue = passing
       }
@@ -270,7 +340,9 @@ export class QueueSet {
       this.#seatsWaiting -= seats
       queue.executing += 1
       queue.seatsInUse += seats
-      queue.nextDispatchR += seats * SERVICE_SECONDS
+      this.#dispatchedAtR = this.#virtual
+      this.#latestStartR = queue.nextDispatchR
+      queue.nextDispatchR += workOf(entry.request)
       entry.startedMs = nowMs
       if (isPassing) {
         entry.isPassing = true
@@ -297,7 +369,7 @@ export class QueueSet {
       const queue = this.#queues[at]!
       const [first] = queue.waiting
       if (first === undefined) continue
-      const finish = queue.nextDispatchR + first.request.seats * SERVICE_SECONDS
+      const finish = queue.nextDispatchR + workOf(first.request)
       if (finish < bestFinish && mayStart(first.request)) [best, bestFinish, bestAt] = [queue, finish, at]
     }
     this.#turn = bestAt

@@ -1,5 +1,7 @@
-// How many seats a request takes: one, and for lists one for every hundred objects that are gone through.
+// How many seats a request takes: one, and for lists one for every hundred objects that are gone through; and what a write takes
+// after it is over, while those who watch are told of it.
 
+import type { FinalWork } from './flow-request.ts'
 import type { RequestInfo } from '../request-info.ts'
 
 /** Upstream's: objects that one seat of all its seats stands for, seats of one list at most, and its share of its level at most. */
@@ -42,4 +44,25 @@ function visited({ verb, query }: RequestInfo, stored: number): number {
   const limit = Number(query.get('limit') ?? 0)
   const isSelected = (query.get('labelSelector') ?? '') !== '' || (query.get('fieldSelector') ?? '') !== ''
   return verb === 'list' && limit > 0 && !isSelected ? Math.min(limit, stored) : stored
+}
+
+/** Upstream's: watchers that one seat stands for, for how long, and seats of one write at most. */
+const WATCHERS_PER_SEAT = 10
+const FINAL_MS = 5
+const FINAL_SEATS_MAX = 10
+
+const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete'])
+
+/** Of a write that watchers may be told of; a token that is made is no event. */
+export function tellsWatchers({ isResource, verb, resource, subresource }: RequestInfo): boolean {
+  return isResource && writes.has(verb) && !(resource === 'serviceaccounts' && subresource === 'token')
+}
+
+/** `levelSeats`: by its shares. Those beyond the most that one write may take make it longer in place of wider. */
+export function finalWorkOf(watchers: number, levelSeats: number): FinalWork | undefined {
+  if (watchers === 0) return undefined
+  const max = Math.max(1, Math.min(FINAL_SEATS_MAX, Math.ceil(levelSeats * LEVEL_SHARE_MAX)))
+  const wanted = Math.ceil(watchers / WATCHERS_PER_SEAT)
+  const seats = Math.min(max, wanted)
+  return { seats, ms: (FINAL_MS * wanted) / seats }
 }
