@@ -12,6 +12,9 @@ import { bodyAsJson, identityOf, KeptPieces, withoutManagedFields, type BodyForm
 import { auditEvent, type AuditSink } from './event.ts'
 import { auditJudge, type AuditedAttributes, type AuditVerdict, type JudgeAudit } from './policy.ts'
 
+/** What a webhook changed: part of the request, so that it stands where the request does. */
+export const patchAnnotation = 'patch.webhook.admission.k8s.io/'
+
 export interface AuditorParts {
   readonly clock: Clock
   readonly policy: AuditPolicy
@@ -154,7 +157,8 @@ export class AuditTrail {
     const { omitStages, level } = this.#verdict
     if (omitStages.has(stage)) return
     const { isTruncated = false, ...rest } = known
-    const { annotations, ...request } = this.#request
+    const { annotations: all, ...request } = this.#request
+    const annotations = level === 'Metadata' ? withoutPatches(all) : all
     this.#auditor.record({
       ...request,
       level,
@@ -165,6 +169,11 @@ export class AuditTrail {
       annotations: isTruncated ? new Map([...annotations, ['audit.k8s.io/truncated', 'true']]) : annotations,
     })
   }
+}
+
+function withoutPatches(annotations: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const isPatch = (key: string): boolean => key.startsWith(patchAnnotation)
+  return annotations.keys().some(isPatch) ? new Map([...annotations].filter(([key]) => !isPatch(key))) : annotations
 }
 
 const hasBody: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AdmissionRequest } from '@aksel/api/types/admission-v1'
+import type { ApiServerOptions } from '../../server-options.ts'
 import { admin, startTestServer, testScope, type Asked, type TestServer } from '../../test-server.ts'
 import { admissionListener, startHook, type Answer, type TestHook } from '../../webhook/test-hook.ts'
 
@@ -16,7 +17,10 @@ interface Fixture extends AsyncDisposable {
   readonly requests: AdmissionRequest[]
 }
 
-async function fixture(judge: (request: AdmissionRequest, at: string) => Answer | Promise<Answer>): Promise<Fixture> {
+async function fixture(
+  judge: (request: AdmissionRequest, at: string) => Answer | Promise<Answer>,
+  options: Partial<ApiServerOptions> = {},
+): Promise<Fixture> {
   const calls: string[] = []
   const requests: AdmissionRequest[] = []
   const hook = await startHook(
@@ -30,7 +34,7 @@ async function fixture(judge: (request: AdmissionRequest, at: string) => Answer 
       return judge(request, path)
     }),
   )
-  const api = await startTestServer()
+  const api = await startTestServer(options)
   await api.ask('/api/v1/namespaces', { body: { metadata: { name: 'web', labels: { team: 'a' } } } })
   return {
     api,
@@ -139,6 +143,27 @@ test('mutating webhooks are asked in turn, see each other’s changes, and are a
     annotations['mutation.webhook.admission.k8s.io/round_0_index_1'],
     '{"configuration":"test","webhook":"w1.example.com","mutated":true}',
   )
+})
+
+test('what a webhook changed stands in the audit log where the request does', async () => {
+  const patch = [{ op: 'add', path: '/data', value: { a: 'b' } }]
+  const auditPolicy = {
+    rules: [{ level: 'Request', users: ['ann'] } as const, { level: 'Metadata' } as const],
+  }
+  await using fix = await fixture(() => ({ patch }), { auditPolicy })
+  await configure(fix, 'mutating', [{}])
+  const noted = async (name: string, user: { name: string; groups: string[] }): Promise<Record<string, string>> => {
+    assert.equal((await fix.api.ask(path, { body: { metadata: { name } }, user })).status, 201)
+    return fix.api.audit.at(-1)!['annotations'] as Record<string, string>
+  }
+  const [whole, bare] = [
+    await noted('a', { name: 'ann', groups: ['system:masters'] }),
+    await noted('b', { name: 'bob', groups: ['system:masters'] }),
+  ]
+  const key = 'patch.webhook.admission.k8s.io/round_0_index_0'
+  const value = { configuration: 'test', webhook: 'w0.example.com', patch, patchType: 'JSONPatch' }
+  assert.deepEqual([JSON.parse(whole[key]!), bare[key]], [value, undefined])
+  assert.ok(bare['mutation.webhook.admission.k8s.io/round_0_index_0']!.includes('"mutated":true'))
 })
 
 test('what a webhook puts into an object gets its defaults, and unknown fields go', async () => {

@@ -17,6 +17,7 @@ import { Rounds } from './rounds.ts'
 import { shownOf, takeBack } from './shown.ts'
 import { askHook, failedClosed, HookFailure, rowFor } from './webhook-call.ts'
 import type { Hook } from './webhook-source.ts'
+import { patchAnnotation } from '../../audit/auditor.ts'
 
 export interface WebhookParts {
   readonly source: CachedList<Hook>
@@ -122,6 +123,10 @@ async function mutateWith(
     )
     const changed = patch !== undefined && (await applyPatch(hook, row, request, context, patch))
     annotate(request, hook, place, changed)
+    if (patch !== undefined) {
+      const value = { configuration: hook.configuration, webhook: hook.webhook.name, patch, patchType: 'JSONPatch' }
+      request.annotations?.set(`${patchAnnotation}${place}`, JSON.stringify(value))
+    }
     return changed
   } catch (error) {
     annotate(request, hook, place, false)

@@ -187,6 +187,27 @@ void suite('external issuers', () => {
     assert.equal((await asked(token))[0], 401, 'it ends all the same')
   })
 
+  test('an issuer may be asked elsewhere than where its tokens say that they come from', async () => {
+    const name = 'https://issuer.nowhere.example'
+    const elsewhere = '/discovery/.well-known/openid-configuration'
+    const document = (issuer: string): { text: string } => ({
+      text: JSON.stringify({ issuer, jwks_uri: `${acme.url}/keys` }),
+    })
+    const { issuer } = byClaims(acme)
+    const jwt = [{ ...byClaims(acme), issuer: { ...issuer, url: name, discoveryURL: `${acme.url}${elsewhere}` } }]
+    acme.documents.set(elsewhere, document(name))
+    configure({ jwt })
+    assert.equal((await asked(await acme.sign({ iss: name })))[0], 201)
+    assert.equal((await asked(await acme.sign({})))[0], 401)
+    // What answers there must speak for the issuer.
+    acme.documents.set(elsewhere, document('https://issuer.other.example'))
+    configure({})
+    configure({ jwt })
+    assert.equal((await asked(await acme.sign({ iss: name })))[0], 401)
+    acme.documents.clear()
+    configure({})
+  })
+
   test('an issuer that does not answer lets nobody in, and is asked again', async () => {
     acme.isDown = true
     configure({ jwt: [byClaims(acme)] })
