@@ -18,6 +18,7 @@ const gates: Readonly<Record<string, PerMinor>> = {
   CSIStorageCapacity: ['G+', 'G+', 'G+'],
   ClusterTrustBundle: ['B-', 'B-', 'B-'],
   ClusterTrustBundleProjection: ['B-', 'B-', 'B-'],
+  ConstrainedImpersonation: ['X-', 'A-', 'B+'],
   ContainerRestartRules: ['A-', 'B+', 'B+'],
   ContainerStopSignals: ['A-', 'A-', 'A-'],
   CoordinatedLeaderElection: ['B-', 'B-', 'B-'],

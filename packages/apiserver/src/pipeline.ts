@@ -10,6 +10,7 @@ import { anonymous, masters, type UserInfo } from './authentication/user-info.ts
 import { attributesOf, type Attributes, type Authorizer } from './authorization/attributes.ts'
 import type { AuthorizationMetrics } from './authorization/authorization-metrics.ts'
 import { deniedError } from './authorization/authorize.ts'
+import { actingAs } from './authorization/constrained-impersonation.ts'
 import { impersonated } from './authorization/impersonation.ts'
 import { inWantedForm } from './http/answer-form.ts'
 import { compressed, errorAnswer, headerText, textAnswer, withHeaders, withWarnings } from './http/answer.ts'
@@ -35,6 +36,8 @@ export interface PipelineOptions {
   readonly authentication: AuthenticationMetrics
   readonly authorizer: Authorizer
   readonly decisions: AuthorizationMetrics
+  /** Whether acting for another may be allowed for some verbs alone: upstream's ConstrainedImpersonation. */
+  readonly constrainsImpersonation: boolean
   readonly flow: FlowControl
   readonly inFlight: InFlight
   readonly metrics: RequestMetrics
@@ -135,8 +138,10 @@ export class Pipeline {
     progress.trail = trail
     trail?.received()
     const call = trail?.followed(first) ?? first
-    const user = await impersonated(authorizer, actor, call)
-    if (trail !== undefined && user !== actor) trail.impersonated = user
+    const { user, constraint } = this.#options.constrainsImpersonation
+      ? await actingAs(authorizer, asked, call)
+      : { user: await impersonated(authorizer, actor, call), constraint: undefined }
+    if (trail !== undefined && user !== actor) trail.impersonated = { user, constraint }
     const seat = isConnect(info) ? undefined : await this.#seated(user, call, info, progress)
     let outcome: Outcome | undefined
     try {

@@ -1,6 +1,7 @@
 // The stages of a request, put together from the parts of one server.
 
 import type { Catalog } from '@aksel/api/catalog'
+import { featureGatesOf } from '@aksel/api/feature-gates'
 import type { Scope } from '@aksel/base/scope'
 import type { Authorities } from './authorities.ts'
 import type { Aggregation } from './aggregation/aggregation.ts'
@@ -119,6 +120,7 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
     authentication: new AuthenticationMetrics(scope.clock, metrics),
     authorizer: auth.authorizer,
     decisions: auth.decisions,
+    constrainsImpersonation: featureGatesOf(catalog.minor, options.featureGates)('ConstrainedImpersonation'),
     flow,
     inFlight,
     metrics: requests,

@@ -9,7 +9,7 @@ import { labelText, type Counter, type MetricsRegistry } from '../metrics.ts'
 import type { Outcome } from '../pipeline.ts'
 import type { RequestInfo } from '../request-info.ts'
 import { bodyAsJson, identityOf, KeptPieces, withoutManagedFields, type BodyForms } from './bodies.ts'
-import { auditEvent, type AuditSink } from './event.ts'
+import { auditEvent, type AuditedRequest, type AuditSink } from './event.ts'
 import { auditJudge, type AuditedAttributes, type AuditVerdict, type JudgeAudit } from './policy.ts'
 
 /** What a webhook changed: part of the request, so that it stands where the request does. */
@@ -72,7 +72,7 @@ export class AuditTrail {
   readonly #verdict: AuditVerdict
   readonly #request: AuditBegin
   readonly #sent: KeptPieces | undefined
-  impersonated: UserInfo | undefined
+  impersonated: AuditedRequest['impersonated']
   /** Of an answer that is an error. */
   status: Status | undefined
 

@@ -22,7 +22,7 @@ export interface AuditedRequest {
   /** Who authentication found; undefined where it found nobody. */
   readonly actor: UserInfo | undefined
   /** Whom the actor acts for. */
-  readonly impersonated?: UserInfo | undefined
+  readonly impersonated?: { readonly user: UserInfo; readonly constraint: string | undefined } | undefined
   /** The HTTP status; undefined before there is an answer. */
   readonly code?: number | undefined
   /** Of an answer that is a Status. */
@@ -52,7 +52,10 @@ export function auditEvent(request: AuditedRequest): AuditEvent {
     requestURI: call.url,
     verb: info.verb,
     user: actor === undefined ? {} : wireUser(actor),
-    ...(impersonated === undefined ? {} : { impersonatedUser: wireUser(impersonated) }),
+    ...(impersonated === undefined ? {} : { impersonatedUser: wireUser(impersonated.user) }),
+    ...(impersonated?.constraint === undefined
+      ? {}
+      : { authenticationMetadata: { impersonationConstraint: impersonated.constraint } }),
     sourceIPs: sourceAddresses(call),
     userAgent: call.headers['user-agent'] ?? '',
     ...(info.isResource ? { objectRef: objectRef(info, request.identity) } : {}),

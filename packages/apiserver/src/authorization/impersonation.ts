@@ -7,7 +7,7 @@ import { headerValues, type IncomingCall } from '../http/message.ts'
 import type { Authorizer } from './attributes.ts'
 import { assertAllowed } from './authorize.ts'
 
-const extraPrefix = 'impersonate-extra-'
+export const extraPrefix = 'impersonate-extra-'
 const authenticationGroup = 'authentication.k8s.io'
 
 /** The user to go on with. Throws Forbidden where `impersonate` is not allowed. */
@@ -17,7 +17,7 @@ export async function impersonated(authorizer: Authorizer, user: UserInfo, call:
   const groups = headerValues(call, 'impersonate-group')
   const uid = headerValues(call, 'impersonate-uid')[0] ?? ''
   const extra = extraHeaders(call, extraPrefix)
-  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name)
+  const account = accountOf(name)
   const asked = requests({ name, account, groups, uid, extra })
   if (name === '') {
     const listed = asked.map(({ kind, value, key }) => `{${kind}  ${value}    ${key ?? ''}}`).join(' ')
@@ -40,13 +40,24 @@ export async function impersonated(authorizer: Authorizer, user: UserInfo, call:
       name: value,
       path: '',
     })
-  const implied = account === null ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`]
+  const implied = account === undefined ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`]
   return {
     name,
     ...(uid === '' ? {} : { uid }),
     groups: withEveryone(name, groups.length > 0 ? groups : implied),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
+}
+
+interface ServiceAccountName {
+  readonly namespace: string
+  readonly name: string
+}
+
+/** Undefined for who is none. */
+export function accountOf(userName: string): ServiceAccountName | undefined {
+  const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(userName) ?? []
+  return namespace === undefined || name === undefined ? undefined : { namespace, name }
 }
 
 interface ImpersonationRequest {
@@ -60,7 +71,7 @@ interface ImpersonationRequest {
 
 function requests(wanted: {
   readonly name: string
-  readonly account: RegExpExecArray | null
+  readonly account: ServiceAccountName | undefined
   readonly groups: readonly string[]
   readonly uid: string
   readonly extra: Readonly<Record<string, readonly string[]>>
@@ -69,13 +80,13 @@ function requests(wanted: {
   const core = { group: '', namespace: '' }
   const ofAuthentication = { group: authenticationGroup, namespace: '' }
   const all: ImpersonationRequest[] = []
-  if (account !== null)
+  if (account !== undefined)
     all.push({
       kind: 'ServiceAccount',
       resource: 'serviceaccounts',
       group: '',
-      namespace: account[1]!,
-      value: account[2]!,
+      namespace: account.namespace,
+      value: account.name,
     })
   else if (name !== '') all.push({ kind: 'User', resource: 'users', ...core, value: name })
   for (const value of groups) all.push({ kind: 'Group', resource: 'groups', ...core, value })
@@ -91,7 +102,7 @@ function wantsImpersonation(headers: Readonly<Record<string, string>>): boolean 
 }
 
 /** Nobody is both: who is named a stranger, or counted among them, is not authenticated as well. */
-function withEveryone(name: string, groups: readonly string[]): readonly string[] {
+export function withEveryone(name: string, groups: readonly string[]): readonly string[] {
   const [known, unknown] = ['system:authenticated', 'system:unauthenticated']
   if (name === 'system:anonymous') return groups.includes(unknown) ? groups : [...groups, unknown]
   return groups.includes(known) || groups.includes(unknown) ? groups : [...groups, known]
