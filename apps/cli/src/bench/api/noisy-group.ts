@@ -1,4 +1,5 @@
-// Group `noisy`: what everyone else notices of one client that asks for ten times its share with lists of the whole cluster.
+// Group `noisy`: what everyone else notices of one client that asks for ten times its share with lists of the whole cluster, and of
+// one that sends bombs.
 
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
@@ -56,7 +57,14 @@ export async function noisyGroup(scope: Scope, request: BenchRequest): Promise<r
     guardThrottles,
     ...share,
   }
-  return measures.map((measure) => rowFor(rig, runs, noise, measure))
+  const rows = measures.map((measure) => rowFor(rig, runs, { noise }, measure))
+  request.say('noisy: beside bombs, one after the other')
+  const throwing = loud.ask('throwBombs', { access: neighbours.bomber, durationMs: durationMs + 1_000 })
+  const besideBombs = await beside(durationMs)
+  const bombs = await throwing
+  if (bombs.sent === 0) throw new CommandError('no bomb was sent')
+  const last = { before: after, during: besideBombs, after: await beside(durationMs) }
+  return [...rows, ...bombMeasures.map((measure) => rowFor(rig, last, { bombs }, measure))]
 }
 
 function listsOf({ greedy }: Neighbours, durationMs: number, atOnce: number): RequestLoad {
@@ -119,6 +127,14 @@ const requestDetails = (one: LoadResult): Readonly<Record<string, number>> => ({
   maxMs: one.lateMaxMs,
 })
 
+const bombMeasures: readonly Measure[] = (['reads', 'writes'] as const).map((kind) => ({
+  id: `N4.${kind}`,
+  what: `p99 of everyone else's small ${kind} beside bombs`,
+  unit: 's',
+  value: ({ result }) => result[kind].lateP99Ms / 1000,
+  details: ({ result }) => requestDetails(result[kind]),
+}))
+
 const measures: readonly Measure[] = [
   {
     id: 'N1.read',
@@ -163,7 +179,7 @@ interface Runs {
   readonly after: Watched<Beside>
 }
 
-function rowFor(rig: Rig, { before, during, after }: Runs, noise: object, measure: Measure): BenchRow {
+function rowFor(rig: Rig, { before, during, after }: Runs, cause: object, measure: Measure): BenchRow {
   const { id, what, unit, value, details } = measure
   return rowOf({
     name: `${id} ${what}`,
@@ -171,6 +187,6 @@ function rowFor(rig: Rig, { before, during, after }: Runs, noise: object, measur
     runs: [value(during)],
     probe: { of: 'the same without the noise', before: value(before), after: value(after) },
     stages: rig.stages,
-    details: { ...costDetails(during), ...details(during), alone: [details(before), details(after)], noise },
+    details: { ...costDetails(during), ...details(during), alone: [details(before), details(after)], ...cause },
   })
 }

@@ -3,6 +3,7 @@
 import {
   clusterRoleBindings,
   clusterRoles,
+  configMaps,
   namespaces,
   roleBindings,
   roles,
@@ -28,6 +29,8 @@ export interface Neighbours {
   /** Lists everything there is, of all namespaces. */
   readonly greedy: Rig['target']
   readonly candidate: ClusterAccess
+  /** May write whatever it likes, and takes seats for it. */
+  readonly bomber: ClusterAccess
 }
 
 export async function prepareNeighbours(rig: Rig): Promise<Neighbours> {
@@ -67,12 +70,23 @@ export async function prepareNeighbours(rig: Rig): Promise<Neighbours> {
     roleRef: { apiGroup: rbac, kind: 'Role', name: 'candidate' },
     subjects: [{ kind: 'ServiceAccount', name: 'candidate', namespace: 'kube-system' }],
   })
+  await admin.create(serviceAccounts, { metadata: { name: 'bomber', namespace: 'greedy' } })
+  await admin.create(clusterRoleBindings, {
+    metadata: { name: 'bench-bomber' },
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ kind: 'ServiceAccount', name: 'bomber', namespace: 'greedy' }],
+  })
+  await admin.create(configMaps, { metadata: { name: 'target', namespace: 'default' } })
   const { server, caPem, serverName } = access
-  const token = await tokenOf(admin, 'kube-system', 'candidate')
+  const as = async (namespace: string, name: string): Promise<ClusterAccess> => {
+    const token = await tokenOf(admin, namespace, name)
+    return { server, caPem, token, ...(serverName === undefined ? {} : { serverName }) }
+  }
   return {
     modest: targetOf(access, await tokenOf(admin, modest.namespace, modest.name)),
     greedy: targetOf(access, await tokenOf(admin, 'greedy', 'greedy')),
-    candidate: { server, caPem, token, ...(serverName === undefined ? {} : { serverName }) },
+    candidate: await as('kube-system', 'candidate'),
+    bomber: await as('greedy', 'bomber'),
   }
 }
 

@@ -1,5 +1,6 @@
 // The load of a benchmark, in a process of its own: it takes orders from the benchmark and sends back what it counted.
 
+import { throwBombs, type BombLoad } from './bombs.ts'
 import { runElection, type ElectionLoad } from './election.ts'
 import { runRequests, type RequestLoad } from './requests.ts'
 import { Watchers, type WatchLoad } from './watchers.ts'
@@ -25,6 +26,7 @@ const orders = {
     return true
   },
   elect: (load: ElectionLoad) => runElection(load),
+  throwBombs: (load: BombLoad) => throwBombs(load),
   readSlowly: (reading: SlowReading) => readSlowly(reading),
 } as const
 
