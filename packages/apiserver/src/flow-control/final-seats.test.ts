@@ -9,6 +9,7 @@ import { requestInfoOf } from '../request-info.ts'
 import { startTestServer } from '../test-server.ts'
 import { flowHash } from './dealer.ts'
 import type { FlowRequest } from './flow-request.ts'
+import { HighWater } from './high-water.ts'
 import { QueueSet } from './queue-set.ts'
 import { TimingSeries } from './timing-series.ts'
 import { WatchTracker } from './watch-tracker.ts'
@@ -141,6 +142,18 @@ void test('a timing histogram observes each nanosecond', async () => {
   )
 })
 
+void test('a high water mark is that of the last whole second', () => {
+  const mark = new HighWater(0)
+  mark.set(3, 100)
+  mark.set(1, 200)
+  assert.equal(mark.read(900), 0, 'that second is not over')
+  assert.equal(mark.read(1500), 3)
+  mark.set(2, 1600)
+  mark.set(0, 1700)
+  assert.equal(mark.read(2000), 2)
+  assert.equal(mark.read(9000), 0)
+})
+
 void test('a write with a watcher keeps its seat for five milliseconds, and the metrics say so', async () => {
   const clock = new SimulatedClock()
   using scope = testScope({ clock })
@@ -191,6 +204,7 @@ void test('a write with a watcher keeps its seat for five milliseconds, and the 
     `read_vs_write_current_requests_count{phase="waiting",request_kind="readOnly"}`,
   ])
     assert.ok(after.includes(`apiserver_flowcontrol_${line} `), line)
+  assert.match(after, /^apiserver_current_inqueue_requests\{request_kind="readOnly"\} 0$/m)
   // Five milliseconds in nanoseconds, in which a seat was in use.
   const zero = new RegExp(
     `priority_level_seat_utilization_bucket\\{phase="executing",${level},le="(?:0|0.1)"\\} (\\d+)`,

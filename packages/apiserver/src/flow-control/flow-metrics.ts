@@ -4,7 +4,7 @@ import { labelText, type Counter, type Histogram, type Labels, type MetricsRegis
 import { targetOf } from './borrowing.ts'
 import type { Admitted, FlowControl } from './flow-control.ts'
 import type { Level } from './level.ts'
-import { declareProgressMetrics, declareTimingMetrics } from './timing-metrics.ts'
+import { declareProgressMetrics, declareQueuedMetrics, declareTimingMetrics } from './timing-metrics.ts'
 
 const waitBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30] as const
 const lengthBounds = [0, 10, 25, 50, 100, 250, 500, 1000] as const
@@ -109,6 +109,7 @@ export class FlowMetrics {
       'Number of times a dispatch attempt resulted in a non accommodation due to lack of available seats',
     )
     declareTimingMetrics(registry, control)
+    declareQueuedMetrics(registry, control)
     declareProgressMetrics(registry, levels)
     this.#queueLengths = registry.histogram(
       'apiserver_flowcontrol_request_queue_length_after_enqueue',

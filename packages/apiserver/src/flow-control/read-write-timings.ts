@@ -1,6 +1,7 @@
 // For how long how many reads and writes waited or ran. With priority and fairness these are numbers, not shares, as upstream's are.
 
 import type { RequestInfo } from '../request-info.ts'
+import { HighWater } from './high-water.ts'
 import { TimingSeries } from './timing-series.ts'
 
 const bounds = [0, 0.001, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1] as const
@@ -14,8 +15,11 @@ const reads: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
 
 export class ReadWriteTimings {
   readonly series: Readonly<Record<Kind, Readonly<Record<Phase, TimingSeries>>>>
+  /** Most that waited at once. */
+  readonly mostWaiting: Readonly<Record<Kind, HighWater>>
 
   constructor(nowMs: number) {
+    this.mostWaiting = { mutating: new HighWater(nowMs), readOnly: new HighWater(nowMs) }
     const both = (): Readonly<Record<Phase, TimingSeries>> => ({
       waiting: new TimingSeries(bounds, nowMs),
       executing: new TimingSeries(bounds, nowMs),
@@ -38,7 +42,9 @@ export class ReadWriteTimings {
   }
 
   #add({ verb }: RequestInfo, phase: Phase, { by, nowMs }: { readonly by: 1 | -1; readonly nowMs: number }): void {
-    const series = this.series[reads.has(verb) ? 'readOnly' : 'mutating'][phase]
+    const kind = reads.has(verb) ? 'readOnly' : 'mutating'
+    const series = this.series[kind][phase]
     series.set(series.value + by, nowMs)
+    if (phase === 'waiting') this.mostWaiting[kind].set(series.value, nowMs)
   }
 }

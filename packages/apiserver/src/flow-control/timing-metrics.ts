@@ -49,6 +49,21 @@ export function declareTimingMetrics(registry: MetricsRegistry, control: () => F
   )
 }
 
+/** As many as waited at once within the last second. */
+export function declareQueuedMetrics(registry: MetricsRegistry, control: () => FlowControl): void {
+  registry.gauge(
+    'apiserver_current_inqueue_requests',
+    'Maximal number of queued requests in this apiserver per request kind in last second.',
+    () => {
+      const { readsAndWrites, nowMs } = control()
+      return requestKinds.map((kind): readonly [Labels, number] => [
+        { request_kind: kind },
+        readsAndWrites.mostWaiting[kind].read(nowMs),
+      ])
+    },
+  )
+}
+
 export function declareProgressMetrics(registry: MetricsRegistry, levels: () => Iterable<Level>): void {
   const gauge = (name: string, help: string, value: (level: Level) => number): void =>
     registry.gauge(`apiserver_flowcontrol_${name}`, help, () =>
