@@ -9,13 +9,20 @@ import { after, before, suite, test } from 'node:test'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { subjectText, type Finding, type Subject } from '@aksel/diagnosis/finding'
 import { conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
+import { advice } from '@aksel/diagnosis/scenarios/advice'
 import { network, pending, scenarios } from '@aksel/diagnosis/scenarios/all'
-import type { Scenario } from '@aksel/diagnosis/scenarios/scenario'
+import { idle, pod, type Scenario } from '@aksel/diagnosis/scenarios/scenario'
+import { createAuthority, issue } from '@aksel/runtime/pki'
+import { SimulatedClock } from '@aksel/testing/simulated-clock'
+import { testScope } from '@aksel/testing/test-scope'
 
 const deadline = { timeout: 240_000 }
 /** From the last change to the finding: back-offs, probes and metrics take their time. */
 const FOUND_WITHIN_MS = 180_000
 const ASK_EVERY_MS = 2_000
+/** How the server's process is held up: it keeps a fifth of its time. */
+const HELD_MS = 480
+const FREE_MS = 120
 
 interface Answer {
   readonly findings: readonly Finding[]
@@ -25,6 +32,11 @@ interface Answer {
 void suite('aksel diagnose', () => {
   let cluster: ConformanceCluster
   const namespaces = new Map<Scenario, string>()
+  let faults: readonly Scenario[] = []
+  /** The node that is cut off, the other one, and the pod that was left on the first. */
+  let far = ''
+  let near = ''
+  let left = ''
 
   before(async () => {
     cluster = await conformanceCluster({ nodes: 'real', count: 2, networkTools: true })
@@ -66,8 +78,9 @@ void suite('aksel diagnose', () => {
   })
 
   void test('every fault is caused', deadline, async () => {
+    faults = [...scenarios, ...(await certificates())]
     await Promise.all(
-      scenarios.map(async (scenario, index) => {
+      [...faults, ...advice].map(async (scenario, index) => {
         const namespace = await cluster.namespace(`app-${index}`)
         namespaces.set(scenario, namespace)
         await apply(
@@ -80,7 +93,7 @@ void suite('aksel diagnose', () => {
   })
 
   void test('every fault is found, with its cause', { timeout: FOUND_WITHIN_MS + 60_000 }, async () => {
-    let open = [...scenarios]
+    let open = [...faults]
     let last: Answer = { findings: [], unread: {} }
     await until(
       async () => {
@@ -98,6 +111,18 @@ void suite('aksel diagnose', () => {
           })
           .join('\n'),
     )
+  })
+
+  void test('what is no fault is told when it is asked for, and only then', deadline, async () => {
+    const told = new Set((await ask()).findings.map(({ id }) => id.split('/')[0]))
+    assert.ok(!told.has('security') && !told.has('tidiness'))
+    const asked = (await Promise.all(['security', 'tidiness'].map((family) => ask(family)))).flatMap(
+      ({ findings }) => findings,
+    )
+    for (const scenario of advice) assert.ok(isFound(scenario, namespaces.get(scenario)!, asked), scenario.name)
+    const names = asked.map(({ subject }) => subject.name)
+    // What a pod reads, what the cluster makes for itself, and its own roles are nobody's business.
+    for (const name of ['needed', 'kube-root-ca.crt', 'cluster-admin']) assert.ok(!names.includes(name), name)
   })
 
   void test('tells one object, one family and the exit code', deadline, async () => {
@@ -118,19 +143,120 @@ void suite('aksel diagnose', () => {
     assert.match(wrong.stderr, /neither a family/)
   })
 
+  /** A finding that comes sooner or later, of a family or about an object, with a cause of these words. */
+  const finds = async (id: string, cause: RegExp, ...args: readonly string[]): Promise<void> => {
+    let seen: readonly Finding[] = []
+    await until(
+      async () => {
+        seen = (await ask(...args)).findings
+        return seen.some((each) => each.id === id && cause.test(each.cause) && each.commands.length > 0)
+      },
+      () => Promise.resolve(`${id}: ${JSON.stringify(seen, null, 2)}`),
+    )
+  }
+
+  void test(
+    'a node that nobody hears is found at the end: it is cut off while others are looked at',
+    deadline,
+    async () => {
+      const { aksel } = cluster
+      const lost = await cluster.namespace('lost')
+      const items = (await cluster.core.listNode()).items.map(({ metadata }) => metadata!.name!)
+      ;[near, far] = [items[0]!, items[1]!]
+      await apply(cluster, [placed(pod('left', idle, { nodeName: far }), lost)])
+      await aksel.kubectl(['wait', 'pod/left', '-n', lost, '--for=condition=Ready', '--timeout=120s'])
+      await aksel.ok(['machine', 'partition', '--node', far])
+      await aksel.kubectl(['delete', 'pod/left', '-n', lost, '--wait=false'])
+      left = `${lost}/left`
+    },
+  )
+
+  void test('nodes that take nobody are told by what keeps pods away', deadline, async () => {
+    const { aksel } = cluster
+    const namespace = await cluster.namespace('shut-out')
+    const waits = async (name: string, spec: object): Promise<readonly [string, string, string]> => {
+      await apply(cluster, [placed(pod(name, idle, spec as Record<string, unknown>), namespace)])
+      return [`pod/${name}`, '-n', namespace]
+    }
+    const here = { nodeSelector: { 'kubernetes.io/hostname': near } }
+    await aksel.kubectl(['taint', 'node', near, 'dedicated=db:NoSchedule'])
+    await finds('pending/taints', /does not tolerate: dedicated=db:NoSchedule/, ...(await waits('untolerating', here)))
+    await aksel.kubectl(['taint', 'node', near, 'dedicated-'])
+    await aksel.kubectl(['cordon', near])
+    await finds('pending/cordoned', /only node that it may use is cordoned/, ...(await waits('late', here)))
+    await aksel.kubectl(['uncordon', near])
+
+    const az = (line: string): Promise<string> => aksel.ok(['az', 'aks', ...line.split(' ')], { timeoutMs: 120_000 })
+    await az('update -g aksel -n demo --cluster-autoscaler-profile scan-interval=2s')
+    await az(
+      'nodepool add -g aksel --cluster-name demo -n elastic -c 1 --simulated --enable-cluster-autoscaler --min-count 1 --max-count 1',
+    )
+    const large = { ...idle, resources: { requests: { cpu: '1100m' } } }
+    await apply(
+      cluster,
+      ['first', 'second'].map((name) =>
+        placed(pod(name, large, { nodeSelector: { agentpool: 'elastic' } }), namespace),
+      ),
+    )
+    await finds(
+      'pending/insufficient-resources',
+      /The autoscaler has no room to add a node\./,
+      'pending',
+      '-n',
+      namespace,
+    )
+    await az('nodepool delete -g aksel --cluster-name demo -n elastic -y')
+  })
+
+  void test(
+    'a node whose disk is full is found, with the pods that it threw out and those that wait for it',
+    deadline,
+    async () => {
+      const { aksel } = cluster
+      const namespace = await cluster.namespace('crowded')
+      await apply(cluster, [placed(pod('thrown-out', idle, { nodeName: near }), namespace)])
+      await aksel.kubectl(['wait', 'pod/thrown-out', '-n', namespace, '--for=condition=Ready', '--timeout=120s'])
+      await aksel.ok(['machine', 'fill', '--node', near, '--leave-bytes', '0'], { timeoutMs: 180_000 })
+      await finds('nodes/disk-pressure', /disk is nearly full/, `node/${near}`)
+      const waiting = pod('waiting', idle, { nodeSelector: { 'kubernetes.io/hostname': near } })
+      await apply(cluster, [placed(waiting, namespace)])
+      await finds(
+        'pending/nodes-unwell',
+        /marked as unfit: node\.kubernetes\.io\/disk-pressure:NoSchedule/,
+        'pod/waiting',
+        '-n',
+        namespace,
+      )
+      await finds('nodes/evicted', /was low on ephemeral-storage/, 'nodes')
+      await aksel.ok(['machine', 'heal', '--node', near])
+    },
+  )
+
   void test('a client that floods the API server is found, and so is the guard that stops it', deadline, async () => {
     const { aksel } = cluster
     const namespace = await cluster.namespace('flood')
-    // The guard spares what runs in kube-system: fairness alone turns that account away.
-    const accounts = ['kube-system', namespace]
-    await apply(cluster, narrowLevel(accounts))
+    // The guard spares what runs in kube-system: fairness alone turns one account away, and lets another one wait.
+    const accounts = [
+      ['performance/api-throttled', 'kube-system', 'greedy'],
+      ['performance/api-queued', 'kube-system', 'patient'],
+      ['performance/api-guard', namespace, 'greedy'],
+    ] as const
+    await apply(cluster, [
+      ...narrowLevel('narrow', { type: 'Reject' }, ['kube-system', namespace], 'greedy'),
+      ...narrowLevel(
+        'lined-up',
+        { type: 'Queue', queuing: { queues: 1, handSize: 1, queueLengthLimit: 1000 } },
+        ['kube-system'],
+        'patient',
+      ),
+    ])
     await aksel.kubectl(['create', 'configmap', 'counter', '-n', namespace])
-    for (const [at, id] of ['performance/api-throttled', 'performance/api-guard'].entries()) {
-      const of = accounts[at]!
-      await aksel.kubectl(['create', 'serviceaccount', 'greedy', '-n', of])
-      const binding = ['clusterrolebinding', `greedy-${of}`, '--clusterrole=edit', `--serviceaccount=${of}:greedy`]
+    for (const [id, of, account] of accounts) {
+      await aksel.kubectl(['create', 'serviceaccount', account, '-n', of])
+      const name = `${account}-${of}`
+      const binding = ['clusterrolebinding', name, '--clusterrole=edit', `--serviceaccount=${of}:${account}`]
       await aksel.kubectl(['create', ...binding])
-      const token = (await aksel.kubectl(['create', 'token', 'greedy', '-n', of])).trim()
+      const token = (await aksel.kubectl(['create', 'token', account, '-n', of])).trim()
       const stop = new AbortController()
       const flooding = flood(cluster.config, { token, namespace, signal: stop.signal })
       let seen: readonly Finding[] = []
@@ -138,7 +264,7 @@ void suite('aksel diagnose', () => {
         await until(
           async () => {
             seen = (await ask('performance')).findings
-            return seen.some((each) => each.id === id && /"narrow"|:greedy"/.test(each.cause))
+            return seen.some((each) => each.id === id && /"narrow"|"lined-up"|:greedy"/.test(each.cause))
           },
           () => Promise.resolve(`${id}: ${JSON.stringify(seen, null, 2)}`),
         )
@@ -148,6 +274,30 @@ void suite('aksel diagnose', () => {
       }
     }
   })
+
+  void test(
+    'an API server whose process is kept from its core is found by what its event loop lost',
+    deadline,
+    async () => {
+      // As a neighbour that takes the core would: it stands still for half a second, again and again.
+      const server = await cluster.aksel.serverPid()
+      const stop = new AbortController()
+      const held = (async () => {
+        while (!stop.signal.aborted) {
+          process.kill(server, 'SIGSTOP')
+          await sleep(HELD_MS)
+          process.kill(server, 'SIGCONT')
+          await sleep(FREE_MS)
+        }
+      })()
+      try {
+        await finds('performance/event-loop', /stood still for a quarter of a second or longer/, 'performance')
+      } finally {
+        stop.abort()
+        await held
+      }
+    },
+  )
 
   void test('says what a user of one namespace may not read, and finds the rest', deadline, async () => {
     const namespace = namespaces.get(network[0]!)!
@@ -195,6 +345,22 @@ void suite('aksel diagnose', () => {
     assert.equal(refused?.id, 'access/login-refused')
     assert.match(refused.cause, /issuer "https:\/\/elsewhere\.example" for audience "shop"/)
   })
+
+  void test(
+    'a node that nobody hears, a pod that cannot end there, and a cluster without a node',
+    deadline,
+    async () => {
+      const { aksel } = cluster
+      await finds('nodes/silent', /has not been heard for longer than the grace period/, `node/${far}`)
+      const [lost, name] = left.split('/') as [string, string]
+      await finds('workloads/pod-stuck', /does not answer/, `pod/${name}`, '-n', lost)
+      // Cut off, the other one cannot come back by itself either.
+      await aksel.ok(['machine', 'partition', '--node', near])
+      await aksel.kubectl(['delete', 'node', '--all'])
+      await apply(cluster, [placed(pod('homeless', idle), lost)])
+      await finds('pending/no-nodes', /has no node/, 'pod/homeless', '-n', lost)
+    },
+  )
 })
 
 function isFound({ finds, about, cause }: Scenario, namespace: string, findings: readonly Finding[]): boolean {
@@ -215,51 +381,78 @@ function isIn(subject: Subject, namespace: string): boolean {
   return subject.namespace === namespace || (subject.namespace === undefined && subject.name.endsWith(namespace))
 }
 
-const wholeCluster = new Set(['Namespace', 'ValidatingWebhookConfiguration'])
+const wholeCluster = new Set([
+  'Namespace',
+  'ValidatingWebhookConfiguration',
+  'PersistentVolume',
+  'CertificateSigningRequest',
+])
 
 function placed(object: object, namespace: string): object {
   const { kind, metadata } = object as { readonly kind: string; readonly metadata: object }
   return wholeCluster.has(kind) ? object : { ...object, metadata: { ...metadata, namespace } }
 }
 
-/** One share for the accounts, and no queue: whoever comes while it is taken is turned away. */
-function narrowLevel(namespaces: readonly string[]): readonly object[] {
+/** One share for the accounts: whoever comes while it is taken is turned away, or waits. */
+function narrowLevel(
+  name: string,
+  limitResponse: object,
+  namespaces: readonly string[],
+  account: string,
+): readonly object[] {
   const apiVersion = 'flowcontrol.apiserver.k8s.io/v1'
+  const limited = { nominalConcurrencyShares: 1, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse }
+  const subjects = namespaces.map((namespace) => ({
+    kind: 'ServiceAccount',
+    serviceAccount: { name: account, namespace },
+  }))
+  const all = ['*']
+  const resourceRules = [{ verbs: all, apiGroups: all, resources: all, namespaces: all, clusterScope: true }]
   return [
-    {
-      apiVersion,
-      kind: 'PriorityLevelConfiguration',
-      metadata: { name: 'narrow' },
-      spec: {
-        type: 'Limited',
-        limited: {
-          nominalConcurrencyShares: 1,
-          lendablePercent: 0,
-          borrowingLimitPercent: 0,
-          limitResponse: { type: 'Reject' },
-        },
-      },
-    },
+    { apiVersion, kind: 'PriorityLevelConfiguration', metadata: { name }, spec: { type: 'Limited', limited } },
     {
       apiVersion,
       kind: 'FlowSchema',
-      metadata: { name: 'narrow' },
+      metadata: { name },
       spec: {
-        priorityLevelConfiguration: { name: 'narrow' },
+        priorityLevelConfiguration: { name },
         matchingPrecedence: 600,
         distinguisherMethod: { type: 'ByUser' },
-        rules: [
-          {
-            subjects: namespaces.map((namespace) => ({
-              kind: 'ServiceAccount',
-              serviceAccount: { name: 'greedy', namespace },
-            })),
-            resourceRules: [
-              { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true },
-            ],
-          },
-        ],
+        rules: [{ subjects, resourceRules }],
       },
+    },
+  ]
+}
+
+/** Certificates of a site, made when the test runs: one that ended long ago, and one that ends within days. */
+async function certificates(): Promise<readonly Scenario[]> {
+  const made = async (startMs: number): Promise<string> => {
+    using scope = testScope({ clock: new SimulatedClock(startMs) })
+    const authority = await createAuthority(scope, { commonName: 'site', years: 1 })
+    return (await issue(scope, authority, { commonName: 'shop.example', usages: ['server'], days: 5 })).certificatePem
+  }
+  const secret = (name: string, pem: string): object => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name },
+    type: 'kubernetes.io/tls',
+    stringData: { 'tls.crt': pem, 'tls.key': 'of no use here' },
+  })
+  const [over, soon] = await Promise.all([made(Date.parse('2020-01-01T00:00:00Z')), made(Date.now())])
+  return [
+    {
+      name: 'a certificate in a secret that is over',
+      finds: 'access/certificate-expired',
+      about: 'Secret/over',
+      cause: /ended at 2020-01-06T/,
+      objects: () => [secret('over', over)],
+    },
+    {
+      name: 'a certificate in a secret that ends soon',
+      finds: 'access/certificate-expires-soon',
+      about: 'Secret/soon',
+      cause: /in [45] days/,
+      objects: () => [secret('soon', soon)],
     },
   ]
 }

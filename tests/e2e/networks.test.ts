@@ -260,6 +260,17 @@ test(
     assert.ok((await finding('kube')).includes('network/route-missing Node'))
     assert.match((await findings('kube')).map(({ cause }) => cause).join('\n'), /drops what leaves the subnet/)
     await networks.routes.beginDeleteAndWait(tableGroup!, table!, 'drop')
+
+    // A route that is there already is nobody's to put right: it leads where its owner says.
+    const [route] = await Array.fromAsync(networks.routes.list(tableGroup!, table!))
+    const astray = { ...route!, nextHopIpAddress: '10.1.8.200' }
+    await networks.routes.beginCreateOrUpdateAndWait(tableGroup!, table!, route!.name!, astray)
+    const [lost] = (await findings('kube')).filter(({ id }) => id === 'network/route-missing')
+    assert.match(
+      lost?.cause ?? '',
+      new RegExp(`leads to ${astray.nextHopIpAddress}, and the node has ${route!.nextHopIpAddress}`),
+    )
+    await networks.routes.beginCreateOrUpdateAndWait(tableGroup!, table!, route!.name!, route!)
     await client.managedClusters.delete(group, 'kube')
 
     await client.managedClusters.createOrUpdate(group, 'tight', {
@@ -277,5 +288,19 @@ test(
       ['network/addresses-exhausted tight'],
     )
     assert.match(full[0]!.cause, /has 3 addresses to give, 3 are taken and 0 left/)
+
+    // What would not fit beside the others is refused before a machine is made.
+    await assert.rejects(
+      client.managedClusters.createOrUpdate(group, 'late', {
+        location: region,
+        dnsPrefix: 'late',
+        tags: { 'aksel.simulated': 'true' },
+        networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay', podCidr: '10.248.0.0/16' },
+        agentPoolProfiles: [
+          { name: 'system', mode: 'System', count: 1, vmSize: 'Standard_D2s_v5', vnetSubnetID: idOf('tight') },
+        ],
+      }),
+      /Pre-allocated IPs 4 exceeds IPs available 3 in Subnet Cidr 10\.1\.9\.0\/29/,
+    )
   },
 )

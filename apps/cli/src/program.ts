@@ -209,7 +209,7 @@ function addDiagnose(program: Command, environment: Environment, ends: (code: nu
   program
     .command('diagnose [what]')
     .description(
-      'Find what is wrong and say the next command. WHAT is an object (pod/web-1) or a family: pending, containers, workloads, performance, network, storage, access, nodes.',
+      'Find what is wrong and say the next command. WHAT is an object (pod/web-1) or a family: pending, containers, workloads, performance, network, storage, access, nodes; security and tidiness are told when they are named.',
     )
     .option('-n, --namespace <namespace>', 'only this namespace (all)')
     .option('--cluster <name>', 'a cluster of this server (the current one)')

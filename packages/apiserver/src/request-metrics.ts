@@ -213,6 +213,7 @@ function declareProcessMetrics(registry: MetricsRegistry, signal: AbortSignal): 
   // Begun by the first reading: its counters take a third of a megabyte and its timer never rests.
   let delay: ReturnType<typeof monitorEventLoopDelay> | undefined
   signal.addEventListener('abort', () => delay?.disable(), { once: true })
+  let heldUp = 0
   registry.gauge(
     'aksel_event_loop_delay_seconds',
     'How late the event loop was, since the metrics were read last.',
@@ -223,8 +224,30 @@ function declareProcessMetrics(registry: MetricsRegistry, signal: AbortSignal): 
       }
       const seen = delay
       const quantiles = [50, 99, 100].map((q) => [{ quantile: String(q / 100) }, seen.percentile(q) / 1e9] as const)
+      heldUp = shareOfLateTurns(seen.percentiles)
       seen.reset()
       return quantiles
     },
   )
+  registry.gauge(
+    'aksel_event_loop_held_up_ratio',
+    'Share of the time since the metrics were read last in which the event loop was held up for 250 ms or longer at once.',
+    () => [[{}, heldUp]],
+  )
+}
+
+/** Later than this, leases and elections are in danger. */
+const LATE_NS = 250e6
+
+/** Of the time, not of the turns: a loop that stands still for a second between a hundred quick turns is late half of the time. */
+export function shareOfLateTurns(percentiles: ReadonlyMap<number, number>): number {
+  let below = 0
+  let [all, late] = [0, 0]
+  for (const [percentile, ns] of [...percentiles].toSorted(([left], [right]) => left - right)) {
+    const time = (percentile - below) * ns
+    all += time
+    if (ns >= LATE_NS) late += time
+    below = percentile
+  }
+  return all === 0 ? 0 : late / all
 }

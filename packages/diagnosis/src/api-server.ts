@@ -20,15 +20,15 @@ export interface ApiServerLoad {
   readonly rejected: readonly FlowCount[]
   /** Requests that wait for a seat, by priority level. */
   readonly queued: readonly { readonly level: string; readonly count: number }[]
-  /** How late half of the event loop's turns were at least, seconds; undefined where the server does not tell. */
-  readonly delaySeconds: number | undefined
+  /** Of the time, in which the event loop was held up for a quarter of a second or longer at once; undefined where the server does not tell. */
+  readonly heldUpRatio: number | undefined
   /** What was asked most between the readings: `LIST pods`, with how often. */
   readonly busiest: readonly { readonly what: string; readonly count: number }[]
 }
 
 const BUSIEST_MAX = 3
 const wanted =
-  /^(?:apiserver_flowcontrol_rejected_requests_total|apiserver_flowcontrol_current_inqueue_requests|aksel_event_loop_delay_seconds|apiserver_request_total)\{/
+  /^(?:apiserver_flowcontrol_rejected_requests_total|apiserver_flowcontrol_current_inqueue_requests|apiserver_request_total)\{|^aksel_event_loop_held_up_ratio /
 
 /** Rejects with the words of the server for who may not read `/metrics`. */
 export async function readMetrics(client: Client, signal?: AbortSignal): Promise<MetricsReading> {
@@ -51,8 +51,9 @@ export function parseMetrics(text: string): MetricsReading {
   const reading = new Map<string, number>()
   for (const line of text.split('\n')) {
     if (!wanted.test(line)) continue
-    const end = line.lastIndexOf('} ')
-    reading.set(line.slice(0, end + 1), Number(line.slice(end + 2).split(' ')[0]))
+    // A name without labels ends at the first blank.
+    const end = line.includes('} ') ? line.lastIndexOf('} ') + 1 : line.indexOf(' ')
+    reading.set(line.slice(0, end), Number(line.slice(end + 1).split(' ')[0]))
   }
   return reading
 }
@@ -61,7 +62,7 @@ export function loadBetween(before: MetricsReading, after: MetricsReading, secon
   const rejected: FlowCount[] = []
   const queued = new Map<string, number>()
   const asked = new Map<string, number>()
-  let delaySeconds: number | undefined
+  let heldUpRatio: number | undefined
   for (const [series, value] of after) {
     const grown = value - (before.get(series) ?? 0)
     const label = (name: string): string => new RegExp(`[{,]${name}="([^"]*)"`).exec(series)?.[1] ?? ''
@@ -74,7 +75,7 @@ export function loadBetween(before: MetricsReading, after: MetricsReading, secon
       })
     if (series.startsWith('apiserver_flowcontrol_current_inqueue') && value > 0)
       queued.set(label('priority_level'), (queued.get(label('priority_level')) ?? 0) + value)
-    if (series.startsWith('aksel_event_loop_delay') && label('quantile') === '0.5') delaySeconds = value
+    if (series === 'aksel_event_loop_held_up_ratio') heldUpRatio = value
     if (series.startsWith('apiserver_request_total') && grown > 0) {
       const what = `${label('verb')} ${label('resource')}`
       asked.set(what, (asked.get(what) ?? 0) + grown)
@@ -84,7 +85,7 @@ export function loadBetween(before: MetricsReading, after: MetricsReading, secon
     seconds,
     rejected: rejected.toSorted((left, right) => right.count - left.count),
     queued: [...queued].map(([level, count]) => ({ level, count })),
-    delaySeconds,
+    heldUpRatio,
     busiest: [...asked]
       .map(([what, count]) => ({ what, count }))
       .toSorted((left, right) => right.count - left.count)

@@ -18,7 +18,7 @@ function ids(picture: Partial<Picture>): readonly string[] {
 }
 
 void test('an API server whose clients wait, and one whose event loop is late', () => {
-  const load = { seconds: 1, rejected: [], queued: [], delaySeconds: 0.001, busiest: [] }
+  const load = { seconds: 1, rejected: [], queued: [], heldUpRatio: 0.4, busiest: [] }
   assert.deepEqual(ids({ apiServerLoad: load }), [])
   assert.deepEqual(ids({ apiServerLoad: { ...load, queued: [{ level: 'global-default', count: 3 }] } }), [])
   const [queued] = found({
@@ -30,14 +30,15 @@ void test('an API server whose clients wait, and one whose event loop is late', 
   })
   assert.equal(queued?.id, 'performance/api-queued')
   assert.match(queued.cause, /80 requests wait .*"global-default"\. Asked most: LIST pods \(900\)/)
-  assert.deepEqual(ids({ apiServerLoad: { ...load, delaySeconds: 0.3 } }), ['performance/event-loop'])
+  assert.deepEqual(ids({ apiServerLoad: { ...load, heldUpRatio: 0.6 } }), ['performance/event-loop'])
 })
 
 void test('what was turned away long ago is not told', () => {
   const series = 'apiserver_flowcontrol_rejected_requests_total{flow_schema="x",priority_level="y",reason="queue-full"}'
-  const before = parseMetrics(`# HELP a\n${series} 40\naksel_event_loop_delay_seconds{quantile="0.5"} 0.2\n`)
+  const before = parseMetrics(`# HELP a\n${series} 40\naksel_event_loop_held_up_ratio 0.2\n`)
   assert.deepEqual(loadBetween(before, before, 1).rejected, [])
-  const after = parseMetrics(`${series} 47\n`)
+  const after = parseMetrics(`${series} 47\naksel_event_loop_held_up_ratio 0.25\n`)
+  assert.equal(loadBetween(before, after, 1).heldUpRatio, 0.25)
   assert.deepEqual(loadBetween(before, after, 1).rejected, [
     { level: 'y', schema: 'x', reason: 'queue-full', count: 7 },
   ])

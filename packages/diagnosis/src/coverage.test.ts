@@ -3,87 +3,32 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { advice } from './scenarios/advice.ts'
 import { scenarios } from './scenarios/all.ts'
 
 const page = new URL('../../../docs/coverage/diagnosis.md', import.meta.url)
 const detectors = new URL('detectors/', import.meta.url)
 
-/** Findings that no test cluster can be brought to, and the test that shows them. */
-const judged: readonly (readonly [string, string, string])[] = [
+/** Findings that a test cluster cannot be brought to at will: why not, and the test that shows them. */
+const judged: readonly (readonly [string, string, string, string])[] = [
   [
-    'taints that the pod does not tolerate',
-    'pending/taints',
-    'a taint that the pod does not tolerate is in the way only where no other node is left',
-  ],
-  [
-    'nodes that the cluster has marked as unfit',
-    'pending/nodes-unwell',
-    'nodes that the cluster itself has marked as unfit are told as such',
-  ],
-  ['cordoned nodes', 'pending/cordoned', 'cordoned nodes and no nodes at all'],
-  ['no nodes at all', 'pending/no-nodes', 'cordoned nodes and no nodes at all'],
-  [
-    'an autoscaler of nodes without room',
-    'pending/insufficient-resources',
-    'an autoscaler of nodes that has no room is told with what is short',
-  ],
-  ['a volume whose zone has no node left', 'pending/volume-zone', 'a volume whose zone has no node left'],
-  ['a node that is silent', 'nodes/silent', 'nodes that are silent or under pressure'],
-  ['a node under pressure', 'nodes/disk-pressure', 'nodes that are silent or under pressure'],
-  ['an evicted pod', 'nodes/evicted', 'an evicted pod says what its node was low on'],
-  ['an autoscaler at its maximum', 'performance/autoscaler-at-maximum', 'an autoscaler at its maximum'],
-  [
-    'memory near its limit',
-    'performance/memory-near-limit',
+    'a noisy neighbour',
+    'performance/noisy-neighbour',
     'memory near its limit, and a neighbour that takes all the CPU',
-  ],
-  ['a noisy neighbour', 'performance/noisy-neighbour', 'memory near its limit, and a neighbour that takes all the CPU'],
-  [
-    'a certificate in a secret that is over',
-    'access/certificate-expired',
-    'certificates in secrets that are over, end soon, or last',
-  ],
-  [
-    'a certificate in a secret that ends soon',
-    'access/certificate-expires-soon',
-    'certificates in secrets that are over, end soon, or last',
-  ],
-  [
-    'a signing request that nobody approves',
-    'access/certificate-not-approved',
-    'a certificate that nobody approves, and one that was denied',
-  ],
-  [
-    'a signing request that was denied',
-    'access/certificate-refused',
-    'a certificate that nobody approves, and one that was denied',
-  ],
-  [
-    'requests that wait for a seat of their priority level',
-    'performance/api-queued',
-    'an API server whose clients wait, and one whose event loop is late',
-  ],
-  [
-    'an event loop that is late',
-    'performance/event-loop',
-    'an API server whose clients wait, and one whose event loop is late',
-  ],
-  [
-    'a node whose pods no route leads to',
-    'network/route-missing',
-    'a route to the pods of a node that is missing or leads elsewhere',
+    'it needs nine tenths of a machine for itself',
   ],
   [
     'a node that has no address left for a pod',
     'network/addresses-exhausted',
     'a pod that gets no address, and a pool whose subnet is full',
+    'nodes take no more pods than they have addresses',
   ],
   [
     'a pool whose order failed for want of addresses',
     'network/addresses-exhausted',
     'a pod that gets no address, and a pool whose subnet is full',
+    'what would not fit is refused before a machine is made',
   ],
-  ['a pod that cannot end', 'workloads/pod-stuck', 'a pod that cannot end because its node does not answer'],
 ]
 
 /** Faults that are caused in other stories: name, finding, file, title of the test. */
@@ -124,18 +69,63 @@ const elsewhere: readonly (readonly [string, string, string, string])[] = [
     'tests/e2e/networks.test.ts',
     'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
   ],
+  [
+    'a node whose pods no route leads to',
+    'network/route-missing',
+    'tests/e2e/networks.test.ts',
+    'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  ],
+  ...here('nodes that take nobody are told by what keeps pods away', [
+    ['taints that the pod does not tolerate', 'pending/taints'],
+    ['cordoned nodes', 'pending/cordoned'],
+    ['an autoscaler of nodes without room', 'pending/insufficient-resources'],
+  ]),
+  ...here('a node whose disk is full is found, with the pods that it threw out and those that wait for it', [
+    ['a node under pressure', 'nodes/disk-pressure'],
+    ['nodes that the cluster has marked as unfit', 'pending/nodes-unwell'],
+    ['an evicted pod', 'nodes/evicted'],
+  ]),
+  ...here('a node that nobody hears, a pod that cannot end there, and a cluster without a node', [
+    ['a node that is silent', 'nodes/silent'],
+    ['a pod that cannot end', 'workloads/pod-stuck'],
+    ['no nodes at all', 'pending/no-nodes'],
+  ]),
+  ...here('a client that floods the API server is found, and so is the guard that stops it', [
+    ['requests that wait for a seat of their priority level', 'performance/api-queued'],
+  ]),
+  ...here('an API server whose process is kept from its core is found by what its event loop lost', [
+    ['an event loop that is late', 'performance/event-loop'],
+  ]),
+  ...here('every fault is found, with its cause', [
+    ['a certificate in a secret that is over', 'access/certificate-expired'],
+    ['a certificate in a secret that ends soon', 'access/certificate-expires-soon'],
+  ]),
 ]
+
+function here(
+  title: string,
+  rows: readonly (readonly [name: string, id: string])[],
+): readonly (readonly [string, string, string, string])[] {
+  return rows.map(([name, id]) => [name, id, 'tests/e2e/diagnosis.test.ts', title])
+}
 
 function rendered(): string {
   const caused = scenarios.map(({ name, finds }) => `| ${name} | \`${finds}\` | caused |`)
+  const asked = advice.map(
+    ({ name, finds }) => `| ${name} | \`${finds}\` | caused; told by \`diagnose ${finds.split('/')[0]}\` |`,
+  )
   const others = elsewhere.map(([name, id, file]) => `| ${name} | \`${id}\` | caused in \`${file}\` |`)
-  const rest = judged.map(([name, id, title]) => `| ${name} | \`${id}\` | judged: ${title} |`)
+  const rest = judged.map(([name, id, title, why]) => `| ${name} | \`${id}\` | judged, as ${why}: ${title} |`)
   return [
     '# Diagnosis',
     '',
     '`aksel diagnose` over each fault. `caused`: the fault is made in a cluster of real containers and found there',
     '(`tests/e2e/diagnosis.test.ts`), beside a cluster that is well, in which nothing is found. `judged`: shown on made-up objects',
     '(`diagnose.test.ts`, `around.test.ts` in `packages/diagnosis/src`). A login that is over, refused or of another issuer is caused as well.',
+    '',
+    'Of the analyzers of k8sgpt those that need an add-on whose kinds no cluster has by itself (Gateway API, Operator Lifecycle Manager) are',
+    'not there; those that tell what is no fault (`security`, `tidiness`) are asked for by name. What a schedule or a deadline of a CronJob',
+    'may not be, and config maps over a megabyte, the API server refuses.',
     '',
     'Not there: causes that only traces or metrics over time tell. What lies around the nodes (security groups, routes, subnets, failed',
     'pools) is asked of Resource Manager and its Network Watcher, for clusters of this server.',
@@ -145,6 +135,7 @@ function rendered(): string {
     ...caused,
     ...others,
     ...rest,
+    ...asked,
     '',
   ].join('\n')
 }
@@ -165,7 +156,7 @@ void test('each test that the table names exists, and each finding of a scenario
   const source = readdirSync(detectors)
     .map((file) => readFileSync(new URL(file, detectors), 'utf8'))
     .join('\n')
-  for (const { finds } of scenarios) {
+  for (const { finds } of [...scenarios, ...advice]) {
     const [family, cause] = finds.split('/') as [string, string]
     assert.ok(source.includes(`'${finds}'`) || source.includes(`'${cause}'`) || source.includes(`${family}/\${`), finds)
   }

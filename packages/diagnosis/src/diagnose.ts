@@ -14,8 +14,10 @@ import { nodes } from './detectors/nodes.ts'
 import { pendingPods } from './detectors/pending.ts'
 import { policies } from './detectors/policies.ts'
 import { unreadyPods } from './detectors/probes.ts'
+import { security } from './detectors/security.ts'
 import { services } from './detectors/services.ts'
 import { claims, volumes } from './detectors/storage.ts'
+import { tidiness } from './detectors/tidiness.ts'
 import { addressless, virtualNetwork } from './detectors/virtual-network.ts'
 import { budgets, jobs, statefulSets } from './detectors/workloads.ts'
 import { familyOf, type Confidence, type Family, type Finding, type Found, type Subject } from './finding.ts'
@@ -57,6 +59,9 @@ const detectors: readonly Detector[] = [
   stalledDeployments,
 ]
 
+/** Of a family that is told only when it is asked for. */
+const advice: Partial<Readonly<Record<Family, Detector>>> = { security, tidiness }
+
 export interface Question {
   readonly family?: Family
   /** This object, what owns it and what it owns. */
@@ -67,7 +72,8 @@ const rank: Readonly<Record<Confidence, number>> = { certain: 0, likely: 1, poss
 
 export function diagnose(seen: Picture, question: Question = {}): readonly Finding[] {
   const picture: Known = { ...seen, podsByKey: new Map(seen.pods.map((pod) => [keyOf(podRef(pod)), pod])) }
-  const all = detectors.flatMap((detect) => detect(picture))
+  const asked = question.family === undefined ? undefined : advice[question.family]
+  const all = (asked === undefined ? detectors : [asked]).flatMap((detect) => detect(picture))
   const told = withoutEchoes(picture, all)
   return grouped(picture, told)
     .filter((finding) => question.family === undefined || familyOf(finding) === question.family)

@@ -17,6 +17,7 @@ export interface Evidence {
 /** `certain`: the objects say so themselves. `likely`: one reading of what they say. `possible`: worth a look. */
 export type Confidence = 'certain' | 'likely' | 'possible'
 
+/** The last two are told when they are asked for by name: a cluster that is well has such findings. */
 export const families = [
   'pending',
   'containers',
@@ -26,6 +27,8 @@ export const families = [
   'storage',
   'access',
   'nodes',
+  'security',
+  'tidiness',
 ] as const
 export type Family = (typeof families)[number]
 

@@ -58,6 +58,18 @@ export const detectors: readonly NamedDetector[] = [
     description: 'Nodes that are silent, not ready or under pressure.',
     family: 'nodes',
   },
+  {
+    name: 'security-review',
+    category: 'Identity and Security',
+    description: 'Privileged pods, pods without a security context, default accounts, roles that allow everything.',
+    family: 'security',
+  },
+  {
+    name: 'tidiness',
+    category: 'Best Practices',
+    description: 'Config maps that nobody uses, policies that allow all, tiny volumes.',
+    family: 'tidiness',
+  },
 ]
 
 export const categories = [...new Set(detectors.map(({ category }) => category))]

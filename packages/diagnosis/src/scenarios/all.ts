@@ -1,6 +1,8 @@
 // Every fault that `tests/e2e/diagnosis.test.ts` causes.
 
-import { network, performance, storageAndAccess, workloads } from './others.ts'
+import { performance } from './load.ts'
+import { network, storageAndAccess, workloads } from './others.ts'
+import { papers } from './papers.ts'
 import { containers, pending } from './pods.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -13,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   ...performance,
   ...network,
   ...storageAndAccess,
+  ...papers,
 ]

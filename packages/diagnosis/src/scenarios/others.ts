@@ -139,45 +139,6 @@ export const workloads: readonly Scenario[] = [
   },
 ]
 
-export const performance: readonly Scenario[] = [
-  {
-    name: 'an autoscaler whose pods have no CPU requests',
-    finds: 'performance/autoscaler-requests',
-    about: 'HorizontalPodAutoscaler/web',
-    cause: /no cpu request/,
-    objects: () => [deployment('web', 1, idle), autoscaler('web')],
-  },
-  {
-    name: 'an autoscaler whose target does not exist',
-    finds: 'performance/autoscaler-target',
-    about: 'HorizontalPodAutoscaler/wbe',
-    cause: /Deployment "wbe" cannot be read\. Did you mean "web"\?/,
-    objects: () => [deployment('web', 1, idle), autoscaler('wbe')],
-  },
-  {
-    name: 'a CPU limit that is reached',
-    finds: 'performance/cpu-throttled',
-    about: 'Pod/busy',
-    cause: /limit of 50m CPU is reached/,
-    objects: () => [pod('busy', shell('while :; do :; done', { resources: { limits: { cpu: '50m' } } }))],
-  },
-]
-
-function autoscaler(name: string): object {
-  return {
-    apiVersion: 'autoscaling/v2',
-    kind: 'HorizontalPodAutoscaler',
-    metadata: { name },
-    spec: {
-      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-      maxReplicas: 3,
-      metrics: [
-        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
-      ],
-    },
-  }
-}
-
 export const network: readonly Scenario[] = [
   {
     name: 'a service whose selector says v2 while pods are v1',

@@ -95,6 +95,47 @@ export const pending: readonly Scenario[] = [
     ],
   },
   {
+    name: 'a volume whose zone has no node left',
+    finds: 'pending/volume-zone',
+    about: 'Pod/keeper',
+    cause: /lies in topology\.kubernetes\.io\/zone elsewhere-9, and no node that takes pods is there/,
+    objects: (namespace) => [
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name: `left-by-${namespace}` },
+        spec: {
+          capacity: { storage: '1Gi' },
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: '',
+          hostPath: { path: '/var/tmp' },
+          claimRef: { namespace, name: 'data' },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [
+                {
+                  matchExpressions: [{ key: 'topology.kubernetes.io/zone', operator: 'In', values: ['elsewhere-9'] }],
+                },
+              ],
+            },
+          },
+        },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'data' },
+        spec: {
+          storageClassName: '',
+          volumeName: `left-by-${namespace}`,
+          accessModes: ['ReadWriteOnce'],
+          resources: { requests: { storage: '1Gi' } },
+        },
+      },
+      pod('keeper', idle, { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }] }),
+    ],
+  },
+  {
     name: 'a scheduling gate that nobody takes off',
     finds: 'pending/gated',
     about: 'Pod/gated',
