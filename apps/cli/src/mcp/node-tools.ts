@@ -100,11 +100,13 @@ export function addNodeLogs(server: McpServer, run: Runner, nowMs: () => number)
         const machine = `${set}${Number(instance).toString(36).padStart(6, '0')}`
         const folder = await folderOf(run, machine)
         const text = await readFile(join(folder, type === 'kubelet' ? 'agent.log' : 'containerd.log'), 'utf8')
-        const fromMs = sinceMs(since, nowMs())
+        // One reading of the clock: a day back from it is not more than a day back.
+        const now = nowMs()
+        const fromMs = sinceMs(since, now)
         if (type === 'containerd') return plainLines(text, { filter, lines, fromMs, level })
         const window = readWindow(
           { lines, filter, level: level ?? 'DEBUG', start_time: new Date(fromMs).toISOString() },
-          nowMs(),
+          now,
         )
         return lastLines(text, window, () => true)
           .map((line) => JSON.stringify(line))
