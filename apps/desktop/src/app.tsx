@@ -38,6 +38,9 @@ function useSystemDark(): boolean {
   )
 }
 
+/** Not of the class: dialogs, menus and tooltips have that as well, and one as high as the window lies over it and takes every press. */
+const page = { height: '100%', background: 'var(--colorNeutralBackground2)' } as const
+
 export function App() {
   const [choice, setChoice] = useState<ThemeChoice>(() => recall('theme') ?? 'system')
   const systemDark = useSystemDark()
@@ -50,7 +53,7 @@ export function App() {
     setChoice(next)
   }
   return (
-    <FluentProvider theme={isDark ? dark : light} className="app">
+    <FluentProvider theme={isDark ? dark : light} className="app" style={page}>
       <SessionGate theme={{ choice, isDark, choose }} />
     </FluentProvider>
   )

@@ -36,21 +36,22 @@ export function shownColumns(
       at,
       numeric: type === 'integer' || type === 'number',
     }))
-  // Events have no name that says anything; what happened stands first there.
+  // Events have no name that says anything; what happened stands first there, and when they were last seen is their age.
   const name: ShownColumn = { title: 'Name', kind: 'name', at: -1, numeric: false }
   const namespace: ShownColumn = { title: 'Namespace', kind: 'namespace', at: -1, numeric: false }
   const age: ShownColumn = { title: 'Age', kind: 'age', at: -1, numeric: true }
   const first = options.withNamespace ? [name, namespace] : [name]
   return options.resource.startsWith('events')
-    ? [...cells, ...(options.withNamespace ? [namespace] : []), age]
+    ? [...cells, ...(options.withNamespace ? [namespace] : [])]
     : [...first, ...cells, age]
 }
 
-const CHARACTER_PX = 7.4
+/** Names of machines are mostly digits, which are the widest. */
+const CHARACTER_PX = 8
 /** Of the dot before a state. */
 const DOT_PX = 16
 const PADDING_PX = 26
-const WIDTH = { least: 64, most: 340, name: 220 } as const
+const WIDTH = { least: 64, most: 320, name: 220, nameMost: 380, messageMost: 200 } as const
 
 /** Characters of the longest text that was seen in each column; it only grows, so that columns do not jump. */
 export function longest(
@@ -87,7 +88,10 @@ export function gridWidths(columns: readonly ShownColumn[], lengths: ReadonlyMap
       (lengths.get(column.title) ?? 10) * CHARACTER_PX + PADDING_PX + (toneColumns.has(column.title) ? DOT_PX : 0),
     )
     const flexible = column.kind === 'name' || column.title === 'Message'
-    const px = Math.min(flexible ? 380 : WIDTH.most, Math.max(column.kind === 'name' ? WIDTH.name : WIDTH.least, wish))
+    const px = Math.min(
+      column.kind === 'name' ? WIDTH.nameMost : flexible ? WIDTH.messageMost : WIDTH.most,
+      Math.max(column.kind === 'name' ? WIDTH.name : WIDTH.least, wish),
+    )
     leastPx += px
     return flexible ? `minmax(${px}px, 3fr)` : `minmax(${px}px, ${Math.max(1, Math.round(px / 90))}fr)`
   })

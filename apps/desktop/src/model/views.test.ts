@@ -6,6 +6,7 @@ import { allows, likelyNamespaces } from './access.ts'
 import { gridWidths, longest, shownColumns } from './columns.ts'
 import { explain } from './conditions.ts'
 import { ageText, toneOf } from './kube-table.ts'
+import { logSources, type WithContainers } from './log-sources.ts'
 import { toneOfObject } from './object-state.ts'
 import { search } from './palette.ts'
 import { selectorOf } from './pod-selector.ts'
@@ -223,4 +224,26 @@ test('search() finds by short name before anything else', () => {
   assert.equal(search(entries, 'svc')[0]!.title, 'Services')
   assert.equal(search(entries, 'stor')[0]!.title, 'Storage classes')
   assert.equal(search(entries, '').length, 3)
+})
+
+test('a container has a log for each of its runs, and a new one only when it runs again', () => {
+  const runOf = (status: object | undefined): string => {
+    const pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [{ name: 'c' }] } }
+    const statuses = status === undefined ? {} : { status: { containerStatuses: [{ name: 'c', ...status }] } }
+    return logSources([{ ...pod, ...statuses } as WithContainers], false)[0]!.run
+  }
+  const story = [
+    undefined,
+    { restartCount: 0, state: { waiting: {} } },
+    { restartCount: 0, state: {} },
+    { restartCount: 0, state: { waiting: {} }, lastState: { terminated: {} } },
+    { restartCount: 1, state: {} },
+    { restartCount: 1, state: { waiting: {} }, lastState: { terminated: {} } },
+  ]
+  assert.deepEqual(story.map(runOf), ['u none', 'u none', 'u 0', 'u 0', 'u 1', 'u 1'])
+  const two = { metadata: { name: 'p' }, spec: { initContainers: [{ name: 'i' }], containers: [{ name: 'c' }] } }
+  assert.deepEqual(
+    [true, false].map((withInit) => logSources([two], withInit).map(({ container }) => container)),
+    [['i', 'c'], ['c']],
+  )
 })

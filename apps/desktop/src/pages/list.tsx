@@ -199,7 +199,7 @@ export function FilterBox({
                 />
               ),
             })}
-        placeholder={`Filter ${what}: web -status:running label:app=api`}
+        placeholder={`Filter ${what}: web label:app=api`}
         aria-label={`Filter ${what}`}
         value={value}
         onChange={(_, { value: text }) => onChange(text)}

@@ -7,7 +7,9 @@ export function LiveState({ state, complete }: { readonly state: ListWatchState;
     state.kind === 'live'
       ? (['good', 'Live'] as const)
       : state.kind === 'listing'
-        ? (['busy', complete ? 'Live' : 'Reading'] as const)
+        ? complete
+          ? (['good', 'Live'] as const)
+          : (['busy', 'Reading'] as const)
         : state.kind === 'retrying'
           ? (['warn', 'Reconnecting'] as const)
           : (['bad', 'Refused'] as const)

@@ -11,35 +11,15 @@ import {
   Switch,
 } from '@fluentui/react-components'
 import { ArrowDownloadRegular, SearchRegular } from '@fluentui/react-icons'
-import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
-import { callJson, clusterCall, socketUrl } from '../data/api.ts'
-import { useCluster } from '../data/cluster.tsx'
-import { readStream } from '../data/stream.ts'
+import { useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { nameOf, useLogs, useSources } from '../data/use-logs.ts'
 import type { KubeObject } from '../data/use-object.ts'
-import { lineSplitter } from '../model/list-watch.ts'
-import {
-  LogBuffer,
-  searchPattern,
-  splitMatches,
-  visibleLines,
-  type LogLine,
-  type Severity,
-} from '../model/log-lines.ts'
-import { selectorOf } from '../model/pod-selector.ts'
+import { searchPattern, splitMatches, visibleLines, type LogLine, type Severity } from '../model/log-lines.ts'
 import { Empty } from './states.tsx'
 
-const LINES_MAX = 50_000
-const TAIL = 500
 const LINE = 18
-const PODS_MAX = 20
-const PICTURE_MS = 120
 const severities: readonly Severity[] = ['error', 'warn', 'info', 'debug']
 const hues = ['Blue', 'Teal', 'Purple', 'Marigold', 'Magenta', 'Green', 'Berry', 'Steel'] as const
-
-interface Source {
-  readonly pod: string
-  readonly container: string
-}
 
 export function LogsTab({ object }: { readonly object: KubeObject }) {
   const [previous, setPrevious] = useState(false)
@@ -56,7 +36,7 @@ export function LogsTab({ object }: { readonly object: KubeObject }) {
     () => visibleLines(lines, { search: deferred, only, severities: levels, hidden }),
     [lines, deferred, only, levels, hidden],
   )
-  const names = sources.map(nameOf)
+  const names = [...new Set(sources.map(nameOf))]
   const download = (): void => {
     const url = URL.createObjectURL(
       new Blob(shown.map(({ time, source, text }) => `${time} ${names.length > 1 ? `${source} ` : ''}${text}\n`)),
@@ -234,99 +214,4 @@ function LogText({ lines, search, stamps, follow, onScrollUp, sources }: LogText
       </div>
     </div>
   )
-}
-
-const nameOf = ({ pod, container }: Source): string => `${pod}/${container}`
-
-interface WithContainers {
-  readonly metadata: { readonly name: string }
-  readonly spec?: {
-    readonly containers?: readonly { readonly name: string }[]
-    readonly initContainers?: readonly { readonly name: string }[]
-  }
-}
-
-/** The containers of a pod; of a workload those of its pods, as they are when one looks. */
-function useSources(object: KubeObject): readonly Source[] {
-  const cluster = useCluster()
-  const [sources, setSources] = useState<readonly Source[]>([])
-  const { uid, namespace = '' } = object.metadata
-  const isPod = object.kind === 'Pod'
-  const selector = isPod ? '' : (selectorOf(object) ?? '')
-  useEffect(() => {
-    if (isPod) return setSources(sourcesOf([object as unknown as WithContainers], true))
-    const stop = new AbortController()
-    const path = `/api/v1/namespaces/${namespace}/pods?limit=${PODS_MAX}&labelSelector=${encodeURIComponent(selector)}`
-    callJson<{ readonly items: readonly WithContainers[] }>(clusterCall(cluster.key, path), {
-      signal: stop.signal,
-    }).then(
-      ({ items }) => setSources(sourcesOf(items, false)),
-      () => setSources([]),
-    )
-    return () => stop.abort()
-  }, [uid, selector])
-  return sources
-}
-
-function sourcesOf(pods: readonly WithContainers[], withInit: boolean): readonly Source[] {
-  return pods.flatMap(({ metadata, spec }) =>
-    [...(withInit ? (spec?.initContainers ?? []) : []), ...(spec?.containers ?? [])].map(({ name }) => ({
-      pod: metadata.name,
-      container: name,
-    })),
-  )
-}
-
-function useLogs(
-  namespace: string,
-  sources: readonly Source[],
-  previous: boolean,
-): { readonly lines: readonly LogLine[]; readonly problems: readonly string[] } {
-  const cluster = useCluster()
-  const [state, setState] = useState<{ readonly lines: readonly LogLine[]; readonly problems: readonly string[] }>({
-    lines: [],
-    problems: [],
-  })
-  const key = JSON.stringify(sources)
-  useEffect(() => {
-    const stop = new AbortController()
-    const buffer = new LogBuffer(LINES_MAX)
-    const problems: string[] = []
-    let due: ReturnType<typeof setTimeout> | undefined
-    const picture = (): void => {
-      due ??= setTimeout(() => {
-        due = undefined
-        setState({ lines: buffer.lines, problems: [...problems] })
-      }, PICTURE_MS)
-    }
-    for (const source of sources) {
-      const query = new URLSearchParams({
-        container: source.container,
-        timestamps: 'true',
-        tailLines: String(TAIL),
-        ...(previous ? { previous: 'true' } : { follow: 'true' }),
-      })
-      let pending: string[] = []
-      const split = lineSplitter((line) => pending.push(line))
-      readStream(socketUrl(cluster.key, `/api/v1/namespaces/${namespace}/pods/${source.pod}/log?${query.toString()}`), {
-        signal: stop.signal,
-        onPiece(piece) {
-          split(piece)
-          buffer.add(pending, nameOf(source))
-          pending = []
-          picture()
-        },
-      }).catch((error: unknown) => {
-        if (stop.signal.aborted) return
-        problems.push(`${nameOf(source)}: ${(error as Error).message}`)
-        picture()
-      })
-    }
-    setState({ lines: [], problems: [] })
-    return () => {
-      stop.abort()
-      clearTimeout(due)
-    }
-  }, [key, previous, namespace, cluster.key])
-  return state
 }

@@ -232,8 +232,13 @@ export function UpgradePoolDialog({ cluster, pool, onClose, onOrder }: PoolDialo
       </div>
       <Field
         label="To"
+        // Always one line: a dialog that grows under the pointer takes the press away from the button that was meant.
         hint={
-          profile.value !== undefined && versions.length === 0 ? 'The pool has the version of its control plane.' : ''
+          profile.value === undefined
+            ? 'Azure is asked which versions are open to it.'
+            : versions.length === 0
+              ? 'The pool has the version of its control plane.'
+              : `Open to it: ${versions.join(', ')}.`
         }
       >
         <Dropdown
