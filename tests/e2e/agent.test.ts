@@ -7,20 +7,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, suite, test } from 'node:test'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { conformanceCluster, type ConformanceCluster } from '../conformance/cluster.ts'
 import { repositoryRoot } from './aksel.ts'
+import { mcpClient, textOf, type ToolAnswer } from './mcp-client.ts'
 import { connectionOf } from './sdk-client.ts'
 import { scriptedModel, type ScriptedReply } from './scripted-model.ts'
 
 const deadline = { timeout: 240_000 }
-
-interface Said {
-  readonly isError?: boolean
-  readonly content: readonly { readonly text: string }[]
-}
 
 void suite('agents', () => {
   let cluster: ConformanceCluster
@@ -30,23 +25,11 @@ void suite('agents', () => {
   })
   after(() => cluster[Symbol.asyncDispose]())
 
-  const overStdio = async (...flags: readonly string[]): Promise<Client> => {
-    const client = new Client({ name: 'test', version: '1' })
-    const transport = new StdioClientTransport({
-      command: join(repositoryRoot, 'aksel'),
-      args: ['mcp', ...flags],
-      env: { ...(process.env as Record<string, string>), AKSEL_DATA: cluster.aksel.dataDir },
-    })
-    await client.connect(transport)
-    return client
-  }
-  const call = async (client: Client, name: string, args: Record<string, unknown> = {}): Promise<Said> =>
-    (await client.callTool({ name, arguments: args }, undefined, { timeout: 60_000 })) as unknown as Said
-  const textOf = ({ content, isError }: Said): string => {
-    assert.notEqual(isError, true, content[0]?.text)
-    return content[0]!.text
-  }
-  const refusal = ({ content, isError }: Said): string => {
+  const overStdio = async (...flags: readonly string[]): Promise<Client> =>
+    (await mcpClient(cluster.aksel, ...flags)).client
+  const call = async (client: Client, name: string, args: Record<string, unknown> = {}): Promise<ToolAnswer> =>
+    (await client.callTool({ name, arguments: args }, undefined, { timeout: 60_000 })) as unknown as ToolAnswer
+  const refusal = ({ content, isError }: ToolAnswer): string => {
     assert.equal(isError, true)
     return content[0]!.text
   }

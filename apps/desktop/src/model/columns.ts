@@ -51,7 +51,9 @@ const CHARACTER_PX = 8
 /** Of the dot before a state. */
 const DOT_PX = 16
 const PADDING_PX = 26
-const WIDTH = { least: 64, most: 320, name: 220, nameMost: 380, messageMost: 200 } as const
+const WIDTH = { least: 64, most: 320, name: 220, nameMost: 380, message: 280 } as const
+/** What an event is about may be cut: its message says it again, and needs the room. */
+const most: Readonly<Record<string, number>> = { Object: 230, Reason: 190 }
 
 /** Characters of the longest text that was seen in each column; it only grows, so that columns do not jump. */
 export function longest(
@@ -89,7 +91,7 @@ export function gridWidths(columns: readonly ShownColumn[], lengths: ReadonlyMap
     )
     const flexible = column.kind === 'name' || column.title === 'Message'
     const px = Math.min(
-      column.kind === 'name' ? WIDTH.nameMost : flexible ? WIDTH.messageMost : WIDTH.most,
+      column.kind === 'name' ? WIDTH.nameMost : flexible ? WIDTH.message : (most[column.title] ?? WIDTH.most),
       Math.max(column.kind === 'name' ? WIDTH.name : WIDTH.least, wish),
     )
     leastPx += px

@@ -34,7 +34,11 @@ export interface ClustersPageProps {
 export function ClustersPage({ session, onSession, clusters, error, waiting, again }: ClustersPageProps) {
   const [connecting, setConnecting] = useState(false)
   const others = sessionClusters(session, clusters).filter(({ key }) => !clusters.some((each) => armKey(each) === key))
-  const busy = clusters.filter(({ properties }) => isUnderWay(properties.provisioningState)).length
+  // An operation on a pool is one of its cluster, too.
+  const busy = clusters.filter(
+    ({ properties: { provisioningState, agentPoolProfiles = [] } }) =>
+      isUnderWay(provisioningState) || agentPoolProfiles.some((pool) => isUnderWay(pool.provisioningState)),
+  ).length
   return (
     <>
       <div className="head">
