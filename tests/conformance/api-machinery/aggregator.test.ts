@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { busybox, conformanceCluster, type ConformanceCluster } from '../cluster.ts'
+import { busybox, conformanceCluster, pause, type ConformanceCluster } from '../cluster.ts'
 import { expectCall, mergePatch, type Loose } from '../custom.ts'
 import { Pods } from '../pods.ts'
 import { servingPod } from '../serving-pod.ts'
@@ -16,7 +16,7 @@ interface Conditioned {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 }
 
-void suite('aggregator', () => {
+void suite('aggregator', { concurrency: 3 }, () => {
   let cluster: ConformanceCluster
 
   before(async () => {
@@ -91,6 +91,83 @@ void suite('aggregator', () => {
       await expectCall(config, `${services}?labelSelector=${namespace}%3Dpatched`, { method: 'DELETE' })
       await watched(config, { path: services, name, isWanted: (one) => one === undefined, waitMs: 30_000 })
       await expectCall(config, flunders, {}, 404)
+    },
+  )
+
+  void test(
+    'an autoscaler follows numbers from outside and of an object, through the APIs of an adapter in a pod',
+    { timeout: 180_000 },
+    async () => {
+      const { config, core } = cluster
+      const namespace = await cluster.namespace('scaled')
+      const wish = { service: 'adapter', command: 'metrics-adapter', portFlag: 'secure-port', port: 6443 }
+      const caBundle = await servingPod(cluster, { namespace, ...wish })
+      const [custom, external] = ['custom.metrics.k8s.io', 'external.metrics.k8s.io']
+      for (const [group, version] of [
+        [custom, 'v1beta2'],
+        [external, 'v1beta1'],
+      ] as const) {
+        const service = { namespace, name: 'adapter', port: 6443 }
+        const spec = { service, group, version, caBundle, groupPriorityMinimum: 100, versionPriority: 100 }
+        const metadata = { name: `${version}.${group}` }
+        const body = { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata, spec }
+        await expectCall(config, services, { body }, 201)
+        await watched<Conditioned>(config, {
+          path: services,
+          name: metadata.name,
+          isWanted: (one) =>
+            (one?.status?.conditions ?? []).some(({ type, status }) => type === 'Available' && status === 'True'),
+          waitMs: 60_000,
+        })
+      }
+      const say = async (name: string, number: string): Promise<void> => {
+        const call = { method: 'PUT', body: number, type: 'text/plain' }
+        await expectCall(config, `/apis/${external}/v1beta1/values/${name}`, call)
+      }
+      const labels = { app: 'web' }
+      const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`
+      const template = { metadata: { labels }, spec: { containers: [{ name: 'web', image: pause }] } }
+      const spec = { replicas: 1, selector: { matchLabels: labels }, template }
+      await expectCall(config, deployments, { body: { metadata: { name: 'web' }, spec } }, 201)
+      await say('queue', '6')
+      await say('hits', '10')
+      const service = { apiVersion: 'v1', kind: 'Service', name: 'adapter' }
+      const metrics = [
+        {
+          type: 'External',
+          external: { metric: { name: 'queue' }, target: { type: 'AverageValue', averageValue: '3' } },
+        },
+        {
+          type: 'Object',
+          object: { describedObject: service, metric: { name: 'hits' }, target: { type: 'Value', value: '10' } },
+        },
+      ]
+      const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+      const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } }
+      const autoscaler = { scaleTargetRef, minReplicas: 1, maxReplicas: 4, metrics, behavior }
+      const autoscalers = `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers`
+      await expectCall(config, autoscalers, { body: { metadata: { name: 'web' }, spec: autoscaler } }, 201)
+      const grown = (replicas: number): Promise<unknown> =>
+        watched<{ readonly spec: { readonly replicas: number } }>(config, {
+          path: deployments,
+          name: 'web',
+          isWanted: (one) => one?.spec.replicas === replicas,
+          waitMs: 60_000,
+        })
+      // Six that wait, three for each: two. Then twice the hits that are wanted, of two: four, which is also the most.
+      await grown(2)
+      await say('hits', '20')
+      await grown(4)
+      await say('hits', '1')
+      await say('queue', '1')
+      await grown(1)
+      const log = await core.readNamespacedPodLog({ namespace, name: 'adapter' })
+      const loop = 'system:serviceaccount:kube-system:horizontal-pod-autoscaler'
+      assert.ok(log.includes(`GET /apis/${external}/v1beta1/namespaces/${namespace}/queue ${loop}`), log)
+      assert.match(
+        log,
+        new RegExp(`GET /apis/${custom}/v1beta2/namespaces/${namespace}/services/adapter/hits\\S* ${loop}`),
+      )
     },
   )
 

@@ -9,6 +9,7 @@ import { grpcHealth } from './grpc-health.ts'
 import { issuerDiscovery } from './issuer-discovery.ts'
 import { liveness } from './liveness.ts'
 import { generateLogs } from './logs-generator.ts'
+import { metricsAdapter } from './metrics-adapter.ts'
 import { mountTest } from './mount-test.ts'
 import { netExec } from './netexec.ts'
 import { netTest } from './nettest.ts'
@@ -46,6 +47,7 @@ const commands: Readonly<Record<string, Command>> = {
   inclusterclient: inClusterClient,
   liveness,
   'logs-generator': generateLogs,
+  'metrics-adapter': metricsAdapter,
   mounttest: mountTest,
   netexec: netExec,
   nettest: netTest,

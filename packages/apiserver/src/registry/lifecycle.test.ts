@@ -220,6 +220,37 @@ void suite('objects', () => {
     assert.equal((await server.ask(`${pods}/evicted`)).status, 404)
   })
 
+  void test('that are not ready are evicted by the policy of their budget', async () => {
+    const frail = podBody('frail')
+    const labels = { app: 'frail' }
+    const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets'
+    const spec = { minAvailable: 1, selector: { matchLabels: labels } }
+    ok(await server.ask(budgets, { body: { metadata: { name: 'frail' }, spec } }))
+    const settle = async (observedGeneration: number, currentHealthy: number): Promise<void> => {
+      const counts = { disruptionsAllowed: 0, currentHealthy, desiredHealthy: 1, expectedPods: 2 }
+      const body = { status: { observedGeneration, ...counts } }
+      ok(await server.ask(`${budgets}/frail/status`, { method: 'PATCH', headers: merge, body }), 200)
+    }
+    /** The code of an eviction of a pod that runs and is not ready, and the disruptions that are left. */
+    const evict = async (): Promise<readonly unknown[]> => {
+      await server.ask(pods, { body: { ...frail, metadata: { name: 'frail', labels } } })
+      const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] }
+      ok(await server.ask(`${pods}/frail/status`, { method: 'PATCH', headers: merge, body: { status } }), 200)
+      const evicted = await server.ask(`${pods}/frail/eviction`, { body: { metadata: { name: 'frail' } } })
+      const left = ok(await server.ask(`${budgets}/frail`), 200) as { readonly status: Json }
+      return [evicted.status, left.status['disruptionsAllowed'], left.status['disruptedPods']]
+    }
+    // Without a word it is IfHealthyBudget: while too few are healthy, even one that is not is kept.
+    await settle(1, 0)
+    assert.deepEqual(await evict(), [429, 0, undefined])
+    await settle(1, 1)
+    assert.deepEqual(await evict(), [201, 0, undefined])
+    const body = { spec: { unhealthyPodEvictionPolicy: 'AlwaysAllow' } }
+    ok(await server.ask(`${budgets}/frail`, { method: 'PATCH', headers: merge, body }), 200)
+    await settle(2, 0)
+    assert.deepEqual(await evict(), [201, 0, undefined])
+  })
+
   void test('that are claims get the default class and their protection', async () => {
     ok(
       await server.ask('/apis/storage.k8s.io/v1/storageclasses', {

@@ -208,6 +208,63 @@ test('the largest proposal of several metrics counts, and none is taken away whi
   assert.equal(size(cluster), 2)
 })
 
+test('the usage of one container counts alone, and so does a number that pods tell of themselves', async () => {
+  await using cluster = new TestCluster(loops)
+  // Of all pods together: more of them have less each.
+  let [milli, queued] = [160, 2]
+  cluster.start({
+    respond: (path) => {
+      const timestamp = formatTime(cluster.clock.now())
+      const names = cluster.all(pods).map(({ metadata: { name } }) => ({ name }))
+      const share = (sum: number): string => String(sum / names.length)
+      if (path.startsWith('/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods?labelSelector=app%3Dweb')) {
+        // What stands beside it is busier, and must not count.
+        const containers = [
+          { name: 'main', usage: { cpu: `${share(milli)}m` } },
+          { name: 'mesh', usage: { cpu: '900m' } },
+        ]
+        return { items: names.map((metadata) => ({ metadata, timestamp, window: '15s', containers })) }
+      }
+      if (path.startsWith('/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/pods/*/queued?labelSelector=app%3Dweb'))
+        return { items: names.map((describedObject) => ({ describedObject, timestamp, value: share(queued) })) }
+      return undefined
+    },
+  })
+  await cluster.client.create(deployments, webDeployment(2))
+  await run(cluster, 5)
+  const target = { type: 'Utilization', averageUtilization: 40 } as const
+  const metrics: readonly MetricSpec[] = [
+    { type: 'ContainerResource', containerResource: { name: 'cpu', container: 'main', target } },
+    { type: 'Pods', pods: { metric: { name: 'queued' }, target: { type: 'AverageValue', averageValue: '3' } } },
+  ]
+  const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } }
+  await cluster.client.create(horizontalPodAutoscalers, newAutoscaler('web', { metrics, behavior }))
+  await run(cluster, 60)
+  // Each of two used 80 of the 100 millicores that it asks for.
+  assert.equal(size(cluster), 4)
+  assert.deepEqual(autoscalerIn(cluster).status!.currentMetrics, [
+    {
+      type: 'ContainerResource',
+      containerResource: { name: 'cpu', container: 'main', current: { averageUtilization: 40, averageValue: '40m' } },
+    },
+    { type: 'Pods', pods: { metric: { name: 'queued' }, current: { averageValue: '500m' } } },
+  ])
+  ;[milli, queued] = [10, 18]
+  await run(cluster, 60)
+  assert.equal(size(cluster), 6)
+  const containerResource = { name: 'cpu', container: 'nobody', target }
+  await cluster.client.patch(
+    horizontalPodAutoscalers,
+    { name: 'web', namespace: 'shop' },
+    { kind: 'merge', body: { spec: { metrics: [{ type: 'ContainerResource', containerResource }] } } },
+  )
+  await run(cluster, 30)
+  assert.equal(
+    condition(cluster, 'ScalingActive'),
+    'False FailedGetContainerResourceMetric: the HPA was unable to compute the replica count: failed to get cpu utilization: unable to get metrics for resource cpu: container nobody not present in metrics for pods',
+  )
+})
+
 test('no kill leaves a workload at a size of its own', async () => {
   let cluster!: TestCluster
   const kills = await killEverywhere(
