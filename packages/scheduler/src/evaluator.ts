@@ -55,12 +55,14 @@ export interface Scored {
 /** Pods that preempted others and wait for their place. */
 export interface Nominated {
   readonly isEmpty: boolean
-  slots(): Iterable<number>
+  isPromised(slot: number): boolean
+  /** The slot that this pod was promised. */
+  slotFor(key: string): number | undefined
   /** Of at least this priority, the pod itself left out. */
   on(slot: number, priority: number, except: string): readonly StandingPod[]
 }
 
-const nobody: Nominated = { isEmpty: true, slots: () => [], on: () => [] }
+const nobody: Nominated = { isEmpty: true, isPromised: () => false, slotFor: () => undefined, on: () => [] }
 
 export class Evaluator {
   readonly world: World
@@ -97,13 +99,17 @@ export class Evaluator {
     const only = this.#onlySlots(template)
     if (only === undefined) this.#filterAll(prepared, verdicts)
     else this.#filterThese(prepared, verdicts, only)
-    for (const slot of nominated.slots()) {
-      if (verdicts[slot] !== 0) continue
-      const others = nominated.on(slot, pod.spec.priority ?? 0, keyOf(pod))
-      if (others.length > 0) verdicts[slot] = this.#verdictBeside({ prepared, template }, slot, others)
-    }
+    const { isEmpty } = nominated
     let count = 0
-    for (let slot = 0; slot < verdicts.length; slot += 1) if (verdicts[slot] === 0) this.#feasible[count++] = slot
+    for (let slot = 0; slot < verdicts.length; slot += 1) {
+      if (verdicts[slot] !== 0) continue
+      if (!isEmpty && nominated.isPromised(slot)) {
+        const others = nominated.on(slot, pod.spec.priority ?? 0, keyOf(pod))
+        if (others.length > 0) verdicts[slot] = this.#verdictBeside({ prepared, template }, slot, others)
+        if (verdicts[slot] !== 0) continue
+      }
+      this.#feasible[count++] = slot
+    }
     return { pod, template, prepared, verdicts, feasible: this.#feasible.subarray(0, count) }
   }
 

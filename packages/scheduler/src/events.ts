@@ -5,6 +5,7 @@ import type { ResourceClaim } from '@aksel/api/types/resource-v1'
 import { matchesSelector } from '@aksel/runtime/selectors'
 import { hasClaim } from './dynamic-resources/pod-claims.ts'
 import { amountsOf, requestOf } from './pod-resources.ts'
+import type { Room } from './room.ts'
 import { matchesNode } from '@aksel/runtime/node-selectors'
 import { hostPortsOf } from './template.ts'
 import { untolerated } from './tolerations.ts'
@@ -14,8 +15,10 @@ export type ClusterEvent =
   /** Came, or changed in what scheduling looks at. */
   | { readonly kind: 'node'; readonly now: Node; readonly before: Node | undefined }
   | { readonly kind: 'node-gone'; readonly node: Node }
-  /** A pod with a node: it got there, changed its labels or asks for less, or is gone. */
-  | { readonly kind: 'pod-placed' | 'pod-changed' | 'pod-gone'; readonly pod: Pod }
+  /** A pod with a node: it got there, or changed its labels or asks for less. */
+  | { readonly kind: 'pod-placed' | 'pod-changed'; readonly pod: Pod }
+  /** `room`: what is free now where it was; absent where nobody knows. */
+  | { readonly kind: 'pod-gone'; readonly pod: Pod; readonly room?: Room | undefined }
   /** The waiting pod itself. */
   | { readonly kind: 'self' }
   | { readonly kind: 'claim'; readonly claim: PersistentVolumeClaim }
@@ -50,7 +53,7 @@ const interests: Readonly<Record<string, Interest>> = {
   }),
   NodeResourcesFit: interest(['node', 'pod-gone', 'pod-changed', 'self'], (pod, event) => {
     if (event.kind === 'node') return fitsEmpty(pod, event.now)
-    return true
+    return event.kind !== 'pod-gone' || (event.room?.fits(pod, { isMakingRoom: false }) ?? true)
   }),
   VolumeRestrictions: interest(['pod-gone', 'claim', 'self'], (pod, event) => {
     if (event.kind !== 'pod-gone') return true
@@ -103,6 +106,19 @@ export function wokenBy(plugins: ReadonlySet<string>): ReadonlySet<EventKind> | 
     for (const kind of known.kinds) kinds.add(kind)
   }
   return kinds
+}
+
+/**
+ * Equal for sleepers whom a pod that went helps by its room alone, and all alike: asking for one of them tells for all.
+ * Undefined for who is helped otherwise too.
+ */
+export function roomKeyOf(pod: Pod, plugins: ReadonlySet<string>): string | undefined {
+  if (!plugins.has('NodeResourcesFit')) return undefined
+  for (const plugin of plugins) {
+    const known = interests[plugin]
+    if (known === undefined || (plugin !== 'NodeResourcesFit' && known.kinds.has('pod-gone'))) return undefined
+  }
+  return `${pod.spec.schedulerName}|${pod.spec.priority}|${JSON.stringify(requestOf(pod))}`
 }
 
 function withoutAddress(port: string): string {

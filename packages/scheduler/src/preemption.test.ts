@@ -6,6 +6,7 @@ import type { Node, Pod } from '@aksel/api/types/core-v1'
 import type { PodDisruptionBudget } from '@aksel/api/types/policy-v1'
 import { seededRandom } from '@aksel/base/ids'
 import { Evaluator } from './evaluator.ts'
+import { Nominations } from './nominations.ts'
 import { preemptFor, type Preemption } from './preemption.ts'
 import { QuickVictims } from './quick-preemption.ts'
 import { plainWorld } from './testing/plain-objects.ts'
@@ -58,17 +59,19 @@ function preempt(
   for (const each of given.nodes) world.state.setNode(each)
   for (const each of given.standing) world.state.setPod(each)
   const evaluator = new Evaluator(world)
+  const nominated = new Nominations(world.state)
+  for (const each of given.promised ?? []) {
+    const { nodeName, ...spec } = each.spec
+    nominated.set({ ...each, spec }, nodeName)
+  }
   const before = JSON.stringify([...world.state.resources.requested[0]!])
   const result = preemptFor(evaluator, evaluator.evaluate(wanted), {
     anyBudgets: (given.budgets ?? []).length > 0 || given.quick === false,
     isMakingRoom: given.isMakingRoom === true,
     budgets: () => given.budgets ?? [],
-    nominatedSlots: () => world.state.nodes.keys(),
-    nominated: (slot, priority) =>
-      (given.promised ?? [])
-        .filter(({ spec }) => spec.nodeName === world.state.nodes[slot]!.name && (spec.priority ?? 0) >= priority)
-        .map((each) => world.state.standing(each)),
-    quick: ({ template, pod: { spec } }) => new QuickVictims(evaluator, template, spec.priority ?? 0),
+    nominated,
+    quick: ({ template, pod: { spec } }) =>
+      new QuickVictims(evaluator, template, { priority: spec.priority ?? 0, nominated }),
   })
   assert.equal(JSON.stringify([...world.state.resources.requested[0]!]), before, 'the state was changed')
   if (result.kind === 'none') return { ...result, names: [] }
@@ -221,4 +224,52 @@ test('victims by arithmetic are those by trying, in random clusters', () => {
     if (byTrying.kind === 'victims') found += 1
   }
   assert.ok(found > 50, `only ${found} preemptions were found`)
+})
+
+test('what is kept of earlier pods stays true while pods come and go, and promises are made and end', () => {
+  let found = 0
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const chance = new Chance(seededRandom(seed))
+    const world = plainWorld()
+    const names = Array.from({ length: 6 }, (_, index) => `n${index}`)
+    for (const name of names) world.state.setNode(node(name, '4'))
+    const evaluator = new Evaluator(world)
+    const nominated = new Nominations(world.state)
+    const kept = new Map<number, QuickVictims>()
+    const some = (prefix: string): Pod =>
+      pod(`${prefix}${chance.below(12)}`, { cpu: `${500 * chance.below(5)}m`, priority: chance.below(4) })
+    for (let step = 0; step < 60; step += 1) {
+      const standing = some('s')
+      const waiting = some('q')
+      const name = chance.one(names)
+      if (chance.is(0.05)) world.state.removeNode(name)
+      else if (chance.is(0.1)) world.state.setNode(node(name, String(1 + chance.below(4))))
+      if (chance.is(0.3)) world.state.removePod(`d/${standing.metadata.name}`)
+      else world.state.setPod({ ...standing, spec: { ...standing.spec, nodeName: name } })
+      nominated.set(waiting, chance.is(0.5) ? name : undefined)
+      // One that was itself promised a place asks too.
+      const wanted = chance.is(0.3) ? waiting : pod('p', { cpu: '3', priority: 1 + chance.below(3) })
+      const priority = wanted.spec.priority!
+      const key =
+        priority * 10_000 + Number(wanted.spec.containers[0]!.resources!.requests!['cpu']!.toString().replace('m', ''))
+      const asked = (anyBudgets: boolean): Preemption =>
+        preemptFor(evaluator, evaluator.evaluate(wanted, nominated), {
+          anyBudgets,
+          isMakingRoom: false,
+          budgets: () => [],
+          nominated,
+          quick: ({ template }) => {
+            const quick = kept.get(key) ?? new QuickVictims(evaluator, template, { priority, nominated })
+            kept.set(key, quick)
+            return quick
+          },
+        })
+      const told = (result: Preemption): unknown =>
+        result.kind === 'none' ? result.message : [result.victims.slot, result.victims.pods.map((each) => each.key)]
+      const byArithmetic = told(asked(false))
+      assert.deepEqual(byArithmetic, told(asked(true)), `seed ${seed}, step ${step}`)
+      if (typeof byArithmetic !== 'string') found += 1
+    }
+  }
+  assert.ok(found > 300, `only ${found} preemptions were found`)
 })

@@ -4,10 +4,10 @@
 import { keyOf } from '@aksel/api/resource'
 import type { PodDisruptionBudget } from '@aksel/api/types/policy-v1'
 import { matchesSelector, isEmptySelector } from '@aksel/runtime/selectors'
-import type { Evaluation, Evaluator } from './evaluator.ts'
+import type { Evaluation, Evaluator, Nominated } from './evaluator.ts'
 import { countedWords } from './explanation.ts'
 import { NO_NODE } from './plugin.ts'
-import { dependsOnResourcesAlone, type QuickVictims } from './quick-preemption.ts'
+import { dependsOnResourcesAlone, NO_VICTIMS, NOT_HELPFUL, type QuickVictims } from './quick-preemption.ts'
 import type { StandingPod } from './state/cluster-state.ts'
 import { compareImportance, isBetter, victimsOf, type Victims } from './victims.ts'
 
@@ -21,75 +21,57 @@ export interface PreemptionFacts {
   /** It preempted already, and its victims are still on their way out. */
   readonly isMakingRoom: boolean
   budgets(namespace: string): readonly PodDisruptionBudget[]
-  /** Where pods are nominated: few of many nodes, so that the others need not be asked for one by one. */
-  nominatedSlots(): Iterable<number>
   /** Pods of lower priority that are nominated to a node do not hold this one back; others count as if they stood there. */
-  nominated(slot: number, priority: number, except: string): readonly StandingPod[]
+  readonly nominated: Nominated
   /** What was worked out for pods like this one. */
   quick(evaluation: Evaluation): QuickVictims
 }
 
-const NO_VICTIMS = 'No preemption victims found for incoming pod'
-const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
-
 /** Changes the state while it thinks, and leaves it as it was. */
 export function preemptFor(evaluator: Evaluator, evaluation: Evaluation, facts: PreemptionFacts): Preemption {
   const { state } = evaluator.world
-  const { pod, verdicts, blocked } = evaluation
+  const { pod } = evaluation
   if (pod.spec.preemptionPolicy === 'Never')
     return { kind: 'none', message: 'preemption: not eligible due to preemptionPolicy=Never.' }
   if (facts.isMakingRoom)
     return { kind: 'none', message: 'preemption: not eligible due to a terminating pod on the nominated node.' }
   const answers = new Map<string, number>()
-  const answer = (words: string): void => void answers.set(words, (answers.get(words) ?? 0) + 1)
-  let best: Victims | undefined
-  /** Nodes that no preemption can free, by arithmetic: why, in words, is asked only when no other node helps either. */
-  const tooFull: number[] = []
-  if (blocked === undefined) {
-    const quick = quickFor(evaluator, evaluation, facts)
-    const { refusals } = evaluator.world
-    for (let slot = 0; slot < verdicts.length; slot += 1) {
-      const code = verdicts[slot]!
-      if (code === NO_NODE) continue
-      if (code === 0 || !refusals.of(code).preemptionMayHelp) {
-        answer(NOT_HELPFUL)
-        continue
-      }
-      const found = quick?.(slot) ?? victimsOn(evaluator, evaluation, slot, facts)
-      if (found === 'too-few') tooFull.push(slot)
-      else if (typeof found === 'string') answer(found)
-      else if (best === undefined || isBetter(found, best)) best = found
-    }
-  } else for (let count = 0; count < state.nodeCount; count += 1) answer(NOT_HELPFUL)
+  const answer = (words: string, count: number): void => void answers.set(words, (answers.get(words) ?? 0) + count)
+  const best = bestOf(evaluator, evaluation, facts, answer)
   if (best !== undefined) return { kind: 'victims', victims: best }
-  for (const slot of tooFull) {
-    const why = victimsOn(evaluator, evaluation, slot, facts)
-    if (typeof why !== 'string') return { kind: 'victims', victims: why }
-    answer(why)
-  }
   const total = state.nodeCount
   const words = countedWords(answers, (each) => [each])
   return { kind: 'none', message: `preemption: 0/${total} nodes are available: ${words}.` }
 }
 
-/** The victims by arithmetic, where that is the whole truth of a node; `too-few` where all of them would not make room. */
-function quickFor(
+function bestOf(
   evaluator: Evaluator,
   evaluation: Evaluation,
   facts: PreemptionFacts,
-): ((slot: number) => Victims | string) | undefined {
-  const { state } = evaluator.world
-  if (facts.anyBudgets || !dependsOnResourcesAlone(evaluation, state)) return undefined
-  const quick = facts.quick(evaluation)
-  quick.refresh()
-  const priority = evaluation.pod.spec.priority ?? 0
-  const key = keyOf(evaluation.pod)
-  const promised = new Set(facts.nominatedSlots())
-  return (slot) => {
-    const { victims, why } = promised.has(slot) ? quick.on(slot, facts.nominated(slot, priority, key)) : quick.on(slot)
-    if (victims !== undefined) return victims
-    return why === 'none' ? NO_VICTIMS : 'too-few'
+  answer: (words: string, count: number) => void,
+): Victims | undefined {
+  const { state, refusals } = evaluator.world
+  const { pod, verdicts, blocked } = evaluation
+  if (blocked !== undefined) {
+    answer(NOT_HELPFUL, state.nodeCount)
+    return undefined
   }
+  // Arithmetic, where that is the whole truth.
+  if (!facts.anyBudgets && dependsOnResourcesAlone(evaluation, state)) {
+    const quick = facts.quick(evaluation)
+    quick.refresh()
+    return quick.best(verdicts, keyOf(pod), answer)
+  }
+  let best: Victims | undefined
+  for (let slot = 0; slot < verdicts.length; slot += 1) {
+    const code = verdicts[slot]!
+    if (code === NO_NODE) continue
+    const mayHelp = code !== 0 && refusals.of(code).preemptionMayHelp
+    const found = mayHelp ? victimsOn(evaluator, evaluation, slot, facts) : NOT_HELPFUL
+    if (typeof found === 'string') answer(found, 1)
+    else if (best === undefined || isBetter(found, best)) best = found
+  }
+  return best
 }
 
 /** The victims on one node, or in words why there are none. */
@@ -104,7 +86,7 @@ function victimsOn(
   const lower: StandingPod[] = []
   for (const standing of state.nodes[slot]!.pods.values()) if (standing.priority < priority) lower.push(standing)
   if (lower.length === 0) return NO_VICTIMS
-  const nominated = facts.nominated(slot, priority, keyOf(evaluation.pod))
+  const nominated = facts.nominated.on(slot, priority, keyOf(evaluation.pod))
   for (const standing of lower) state.detach(slot, standing)
   for (const standing of nominated) state.attach(slot, standing)
   try {

@@ -25,8 +25,10 @@ export interface PreemptorParts {
 export interface PreemptionOutcome {
   /** Where a place is being made. */
   readonly nodeName?: string
-  /** Resolves when every victim was asked to go, and never rejects. */
-  readonly ordered?: Promise<void>
+  /** Resolves when every victim was asked to go, with whether all could be, and never rejects. */
+  readonly ordered?: Promise<boolean>
+  /** Victims of it still stand, these or earlier ones. */
+  readonly isMakingRoom: boolean
   /** Why none is. */
   readonly message?: string
 }
@@ -46,35 +48,56 @@ export class Preemptor {
   readonly #parts: PreemptorParts
   readonly #quick = new Map<string, QuickVictims>()
   readonly #untold: (() => Promise<void>)[] = []
-  /** Victims by the pod that they make room for, until they are gone. */
+  /** Victims by the pod that they make room for, until they are gone; and the other way round. */
   readonly #ordered = new Map<string, Set<string>>()
+  readonly #orderedFor = new Map<string, string>()
   #deletions = 0
 
-  constructor(scope: Scope, parts: PreemptorParts) {
+  /** `onFreed` is told of every promise that ends, kept or not. */
+  constructor(scope: Scope, parts: PreemptorParts, onFreed?: (pod: Pod, nodeName: string) => void) {
     this.#scope = scope
     this.#parts = parts
-    this.nominations = new Nominations(parts.decider.state)
+    this.nominations = new Nominations(parts.decider.state, onFreed)
   }
 
   /** Decides at once; the victims are ordered away in the background. */
   preempt(pod: Pod, decision: Extract<Decision, { kind: 'unschedulable' }>, budgets: Budgets): PreemptionOutcome {
     const { decider } = this.#parts
     const evaluator = decider.evaluatorOf(pod)
-    if (!evaluator.world.profile.preempts || decider.state.nodeCount === 0) return {}
+    if (!evaluator.world.profile.preempts || decider.state.nodeCount === 0) return { isMakingRoom: false }
     const facts = this.#facts(evaluator, budgets, this.#isMakingRoom(pod))
     const preemption = preemptFor(evaluator, decision.evaluation, facts)
     if (preemption.kind === 'none') {
       if (!facts.isMakingRoom) this.nominations.remove(keyOf(pod))
-      return { message: preemption.message }
+      return { message: preemption.message, isMakingRoom: facts.isMakingRoom }
     }
     const { victims } = preemption
     const nodeName = decider.state.nodes[victims.slot]!.name
     const promised = { ...pod, status: { ...pod.status, nominatedNodeName: nodeName } }
     this.nominations.set(promised, nodeName)
     for (const other of this.nominations.below(nodeName, pod.spec.priority ?? 0)) this.#withdraw(other)
-    this.#ordered.set(keyOf(pod), new Set(victims.pods.map(({ key }) => key)))
+    const key = keyOf(pod)
+    this.#forgetVictims(key)
+    this.#ordered.set(key, new Set(victims.pods.map((victim) => victim.key)))
+    for (const victim of victims.pods) this.#orderedFor.set(victim.key, key)
     const orders = victims.pods.map((victim) => this.#order(pod, victim, nodeName))
-    return { nodeName, ordered: Promise.all(orders).then(() => {}) }
+    const ordered = Promise.all(orders).then((done) => !done.includes(false))
+    return { nodeName, ordered, isMakingRoom: true }
+  }
+
+  /** Whether pods that were ordered away for this one still stand. */
+  waitsForVictims(key: string): boolean {
+    return this.#ordered.has(key)
+  }
+
+  /** To be told of every pod that is gone, before anybody asks who waits for whom. */
+  gone(key: string): void {
+    const preemptor = this.#orderedFor.get(key)
+    if (preemptor === undefined) return
+    this.#orderedFor.delete(key)
+    const victims = this.#ordered.get(preemptor)
+    victims?.delete(key)
+    if (victims?.size === 0) this.#ordered.delete(preemptor)
   }
 
   /** What a pod's own status says of a promise counts, such as one made before this process started. */
@@ -86,7 +109,13 @@ export class Preemptor {
   }
 
   forget(key: string): void {
+    this.#forgetVictims(key)
     this.nominations.remove(key)
+  }
+
+  #forgetVictims(key: string): void {
+    for (const victim of this.#ordered.get(key) ?? [])
+      if (this.#orderedFor.get(victim) === key) this.#orderedFor.delete(victim)
     this.#ordered.delete(key)
   }
 
@@ -95,8 +124,7 @@ export class Preemptor {
       isMakingRoom,
       anyBudgets: budgets.anyBudgets,
       budgets: (namespace) => budgets.budgets(namespace),
-      nominatedSlots: () => this.nominations.slots(),
-      nominated: (slot, priority, except) => this.nominations.on(slot, priority, except),
+      nominated: this.nominations,
       quick: (evaluation) => this.#quickOf(evaluator, evaluation),
     }
   }
@@ -105,9 +133,8 @@ export class Preemptor {
   #isMakingRoom(pod: Pod): boolean {
     const { state } = this.#parts.decider
     const key = keyOf(pod)
-    const ordered = [...(this.#ordered.get(key) ?? [])].filter((victim) => state.slotOfPod(victim) !== undefined)
-    if (ordered.length > 0) return true
-    this.#ordered.delete(key)
+    if ([...(this.#ordered.get(key) ?? [])].some((victim) => state.slotOfPod(victim) !== undefined)) return true
+    this.#forgetVictims(key)
     const slot = state.slotOf(pod.status?.nominatedNodeName ?? '')
     if (slot === undefined) return false
     const priority = pod.spec.priority ?? 0
@@ -119,22 +146,22 @@ export class Preemptor {
     const key = `${evaluator.world.profile.schedulerName}|${priority}|${template.resourceKey}`
     let quick = this.#quick.get(key)
     if (quick === undefined) {
-      this.#quick.set(key, (quick = new QuickVictims(evaluator, template, priority)))
+      this.#quick.set(key, (quick = new QuickVictims(evaluator, template, { priority, nominated: this.nominations })))
       if (this.#quick.size > QUICK_MAX) this.#quick.delete(this.#quick.keys().next().value!)
     }
     return quick
   }
 
-  /** A pod of lower priority loses its promise: it must look elsewhere. */
+  /** A pod of lower priority loses its promise: it looks elsewhere once its status says so. */
   #withdraw(pod: Pod): void {
-    this.nominations.remove(keyOf(pod))
+    this.forget(keyOf(pod))
     void this.#parts.news.patchStatus(pod, { nominatedNodeName: '' })
   }
 
-  #order(pod: Pod, victim: StandingPod, nodeName: string): Promise<void> {
-    if (victim.pod.metadata.deletionTimestamp !== undefined) return Promise.resolve()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#untold.push(() => this.#orderAway(pod, victim.pod, nodeName).finally(resolve))
+  #order(pod: Pod, victim: StandingPod, nodeName: string): Promise<boolean> {
+    if (victim.pod.metadata.deletionTimestamp !== undefined) return Promise.resolve(true)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#untold.push(() => this.#orderAway(pod, victim.pod, nodeName).then(resolve))
     if (this.#deletions < DELETIONS_MAX) void this.#work()
     return promise
   }
@@ -148,7 +175,8 @@ export class Preemptor {
     this.#deletions -= 1
   }
 
-  async #orderAway(preemptor: Pod, victim: Pod, nodeName: string): Promise<void> {
+  /** Whether it could be asked to go. */
+  async #orderAway(preemptor: Pod, victim: Pod, nodeName: string): Promise<boolean> {
     const { client, news } = this.#parts
     const { uid, name, namespace = '' } = victim.metadata
     const condition = {
@@ -165,11 +193,12 @@ export class Preemptor {
     } catch (error) {
       if (!this.#scope.signal.aborted)
         this.#scope.log.warn('a victim was not ordered away', { pod: keyOf(victim), error })
-      this.#ordered.get(keyOf(preemptor))?.delete(keyOf(victim))
-      return
+      this.gone(keyOf(victim))
+      return false
     }
     const message = `Preempted by pod ${preemptor.metadata.uid} on node ${nodeName}`
     news.event(victim, { type: 'Normal', reason: 'Preempted', message })
+    return true
   }
 }
 

@@ -8,6 +8,7 @@ import { SimulatedClock } from '@aksel/testing/simulated-clock'
 import type { ClusterEvent } from './events.ts'
 import { PriorityHeap } from './priority-heap.ts'
 import { SchedulingQueue } from './queue.ts'
+import type { Room } from './room.ts'
 import { Chance } from './testing/random-cluster.ts'
 
 const pod = (name: string, more: Partial<Pod['spec']> = {}): Pod => ({
@@ -73,6 +74,33 @@ test('a pod that waits for a port is woken by the end of a pod that held it, and
   assert.equal(take(), undefined)
   queue.wake({ kind: 'pod-gone', pod: pod('y', port(80)) })
   assert.equal(take(), 'a')
+})
+
+test('a pod that goes wakes those for whom there is room, and those who were promised its place; others sleep on', () => {
+  const asking = (name: string, cpu: string): Pod =>
+    pod(name, { containers: [{ name: 'c', resources: { requests: { cpu } } }] })
+  const { queue, take } = queueOf(asking('small', '1'), asking('large', '4'), asking('twin', '4'), asking('heir', '4'))
+  for (const name of ['small', 'large', 'twin', 'heir']) {
+    assert.equal(take(), name)
+    queue.turnAway(`n/${name}`, resources, { isMakingRoom: name !== 'small' })
+  }
+  const asked: boolean[] = []
+  const room = (cpu: string, heirs: readonly string[]): Room => ({
+    heirs,
+    fits: (waiting, { isMakingRoom }) => {
+      asked.push(isMakingRoom)
+      return waiting.spec.containers[0]!.resources!.requests!['cpu'] === cpu
+    },
+  })
+  queue.wake({ kind: 'pod-gone', pod: pod('x'), room: room('2', ['n/nobody']) })
+  assert.equal(take(), undefined)
+  assert.deepEqual(asked, [false, true], 'those who are alike are asked for once')
+  queue.wake({ kind: 'pod-gone', pod: pod('x'), room: room('2', ['n/heir']) })
+  assert.deepEqual([take(), take()], ['heir', undefined])
+  queue.wake({ kind: 'pod-gone', pod: pod('x'), room: room('1', []) })
+  assert.deepEqual([take(), take()], ['small', undefined])
+  queue.wake({ kind: 'pod-gone', pod: pod('x') })
+  assert.deepEqual([take(), take(), take()], ['large', 'twin', undefined])
 })
 
 test('a change that comes while a pod is being tried is not lost', () => {

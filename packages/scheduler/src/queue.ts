@@ -4,8 +4,9 @@
 import { keyOf } from '@aksel/api/resource'
 import type { Pod } from '@aksel/api/types/core-v1'
 import type { Clock, Timer } from '@aksel/base/clock'
-import { mayHelp, wokenBy, type ClusterEvent, type EventKind } from './events.ts'
+import { mayHelp, roomKeyOf, wokenBy, type ClusterEvent, type EventKind } from './events.ts'
 import { PriorityHeap } from './priority-heap.ts'
+import type { Room } from './room.ts'
 
 const BACKOFF_FIRST_MS = 1000
 const BACKOFF_LAST_MS = 10_000
@@ -30,6 +31,10 @@ interface Waiting {
   refusedBy: ReadonlySet<string>
   /** Changes that came while it was being tried. */
   missed: ClusterEvent[]
+  /** Others are on their way out for it. */
+  isMakingRoom: boolean
+  /** Where it sleeps, beside what else may wake it: among those whom only room helps, and who are alike. */
+  roomKey?: string | undefined
   timer?: Timer | undefined
 }
 
@@ -45,6 +50,8 @@ export class SchedulingQueue {
   readonly #backingOff = new PriorityHeap<Waiting>()
   /** Those that sleep, by what may wake them: a change looks only at whom it concerns. */
   readonly #sleeping = new Map<EventKind | 'any', Set<Waiting>>()
+  /** Sleepers whom a pod that goes helps by its room alone, by `roomKey`. */
+  readonly #byRoom = new Map<string, Set<Waiting>>()
   readonly #taken = new Set<Waiting>()
   readonly #onActive: () => void
   #sequence = 0
@@ -92,6 +99,7 @@ export class SchedulingQueue {
       place: 'active',
       refusedBy: new Set(),
       missed: [],
+      isMakingRoom: false,
     }
     this.#waiting.set(key, waiting)
     this.#active.push(waiting)
@@ -121,8 +129,8 @@ export class SchedulingQueue {
     return next.pod
   }
 
-  /** No node took it: it sleeps until something changes that these plug-ins may judge by. */
-  turnAway(key: string, refusedBy: ReadonlySet<string>): void {
+  /** No node took it: it sleeps until something changes that these plug-ins may judge by. `isMakingRoom`: others go for it. */
+  turnAway(key: string, refusedBy: ReadonlySet<string>, { isMakingRoom = false } = {}): void {
     const waiting = this.#waiting.get(key)
     if (waiting === undefined) return
     const { missed } = waiting
@@ -131,11 +139,10 @@ export class SchedulingQueue {
     if (missed.length > MISSED_MAX || missed.some((event) => mayHelp(waiting.pod, refusedBy, event)))
       return this.#backOff(waiting, 'backoff')
     waiting.place = 'unschedulable'
-    for (const kind of wokenBy(refusedBy) ?? (['any'] as const)) {
-      const set = this.#sleeping.get(kind)
-      if (set === undefined) this.#sleeping.set(kind, new Set([waiting]))
-      else set.add(waiting)
-    }
+    waiting.isMakingRoom = isMakingRoom
+    const byRoom = roomKeyOf(waiting.pod, refusedBy)
+    waiting.roomKey = byRoom === undefined ? undefined : `${isMakingRoom}|${byRoom}`
+    for (const set of this.#bedsOf(waiting)) set.add(waiting)
     waiting.timer = this.#clock.after(FORGOTTEN_AFTER_MS, () => this.#activate(waiting))
   }
 
@@ -153,6 +160,19 @@ export class SchedulingQueue {
     for (const waiting of this.#taken) if (waiting.missed.length <= MISSED_MAX) waiting.missed.push(event)
     for (const kind of [event.kind, 'any'] as const)
       for (const waiting of this.#sleeping.get(kind) ?? []) this.#tell(waiting, event)
+    if (event.kind === 'pod-gone') this.#wakeByRoom(event.room)
+  }
+
+  #wakeByRoom(room: Room | undefined): void {
+    for (const alike of this.#byRoom.values()) {
+      const [one] = alike
+      if (one !== undefined && (room?.fits(one.pod, one) ?? true)) for (const waiting of alike) this.#rouse(waiting)
+    }
+    for (const key of room?.heirs ?? []) {
+      const waiting = this.#waiting.get(key)
+      if (waiting?.place === 'unschedulable') this.#rouse(waiting)
+      else if (waiting?.place === 'taken') waiting.missed.push({ kind: 'self' })
+    }
   }
 
   close(): void {
@@ -161,7 +181,10 @@ export class SchedulingQueue {
 
   #tell(waiting: Waiting, event: ClusterEvent): void {
     if (waiting.place === 'taken') waiting.missed.push(event)
-    if (waiting.place !== 'unschedulable' || !mayHelp(waiting.pod, waiting.refusedBy, event)) return
+    if (waiting.place === 'unschedulable' && mayHelp(waiting.pod, waiting.refusedBy, event)) this.#rouse(waiting)
+  }
+
+  #rouse(waiting: Waiting): void {
     this.#leave(waiting)
     this.#backOff(waiting, 'backoff')
   }
@@ -189,8 +212,24 @@ export class SchedulingQueue {
     waiting.timer = undefined
     if (waiting.place === 'active') this.#active.remove(waiting)
     else if (waiting.place === 'backoff') this.#backingOff.remove(waiting)
-    else if (waiting.place === 'unschedulable')
-      for (const kind of wokenBy(waiting.refusedBy) ?? (['any'] as const)) this.#sleeping.get(kind)?.delete(waiting)
+    else if (waiting.place === 'unschedulable') {
+      for (const set of this.#bedsOf(waiting)) set.delete(waiting)
+      if (waiting.roomKey !== undefined && this.#byRoom.get(waiting.roomKey)!.size === 0)
+        this.#byRoom.delete(waiting.roomKey)
+    }
     this.#taken.delete(waiting)
   }
+
+  /** Where it sleeps: the lists that are gone through when something of their kind happens. */
+  *#bedsOf({ refusedBy, roomKey }: Waiting): Iterable<Set<Waiting>> {
+    for (const kind of wokenBy(refusedBy) ?? (['any'] as const))
+      if (kind !== 'pod-gone' || roomKey === undefined) yield ofKey(this.#sleeping, kind)
+    if (roomKey !== undefined) yield ofKey(this.#byRoom, roomKey)
+  }
+}
+
+function ofKey<K>(sets: Map<K, Set<Waiting>>, key: K): Set<Waiting> {
+  let set = sets.get(key)
+  if (set === undefined) sets.set(key, (set = new Set()))
+  return set
 }

@@ -12,7 +12,7 @@ import { testScope } from '@aksel/testing/test-scope'
 import { createScheduler } from './scheduler.ts'
 
 const node = (name: string, cpu: string): Node => ({
-  metadata: { name },
+  metadata: { name, labels: { 'kubernetes.io/hostname': name } },
   spec: {},
   status: { allocatable: { cpu, memory: '4Gi', pods: '10' } },
 })
@@ -106,6 +106,47 @@ test('a place that was promised is not taken by a pod of lower priority', () =>
     await seen(caches, ({ metadata, spec }) => metadata.name === 'vip' && spec.nodeName === 'a')
     await settled()
     assert.equal(client.peek(pods, 'default/late')?.spec.nodeName, undefined)
+  }))
+
+test('a pod whose promise goes to a more important one makes room elsewhere', () =>
+  withScheduler(async (client, caches) => {
+    await client.create(nodes, node('a', '2'))
+    await client.create(nodes, node('b', '2'))
+    const asking = (name: string, priority: number, more: Partial<Pod['spec']> = {}): Pod => {
+      const asked = pod(name, '2')
+      return { ...asked, spec: { ...asked.spec, priority, ...more } }
+    }
+    const promised = (name: string, nodeName: string): Promise<Pod> =>
+      seen(caches, ({ metadata, status }) => metadata.name === name && status?.nominatedNodeName === nodeName)
+    // The one on b is more important, so that a is chosen first.
+    await client.create(pods, asking('low', 1, { nodeName: 'a' }))
+    await client.create(pods, asking('mid', 5, { nodeName: 'b' }))
+    const first = promised('first', 'a')
+    await client.create(pods, asking('first', 10))
+    await first
+    const [second, elsewhere] = [promised('second', 'a'), promised('first', 'b')]
+    await client.create(pods, asking('second', 20, { nodeSelector: { 'kubernetes.io/hostname': 'a' } }))
+    await Promise.all([second, elsewhere])
+  }))
+
+test('a promise that cannot be kept is room for those who wait', () =>
+  withScheduler(async (client, caches) => {
+    await client.create(nodes, node('a', '2'))
+    await client.create(pods, pod('p1', '2'))
+    await settled()
+    const vip = pod('vip', '2')
+    const nominated = seen(caches, ({ status }) => status?.nominatedNodeName === 'a')
+    await client.create(pods, { ...vip, spec: { ...vip.spec, priority: 1000 } })
+    await nominated
+    await client.create(pods, pod('late', '1'))
+    await settled()
+    // When its victim is gone, it can have the place no more.
+    client.change(pods, 'default/vip', (draft) => (draft.spec.nodeSelector = { no: 'such' }))
+    await settled()
+    assert.equal(client.peek(pods, 'default/late')?.spec.nodeName, undefined)
+    const taken = seen(caches, ({ metadata, spec }) => metadata.name === 'late' && spec.nodeName === 'a')
+    await client.delete(pods, { namespace: 'default', name: 'p1' }, { gracePeriodSeconds: 0 })
+    await taken
   }))
 
 test('a gated pod waits for its gates, and pods of other schedulers are left alone', () =>

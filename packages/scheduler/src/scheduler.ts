@@ -29,6 +29,7 @@ import { Preemptor } from './preemptor.ts'
 import { defaultProfile, type Profile } from './profile.ts'
 import { SchedulingQueue, type QueueOptions } from './queue.ts'
 import { isSameForScheduling, isTerminal } from './state/cluster-state.ts'
+import { roomOn } from './room.ts'
 import { bindVolumes } from './volume-binder.ts'
 
 export interface SchedulerOptions {
@@ -100,7 +101,11 @@ class DefaultScheduler implements Scheduler {
     this.#decider = new Decider(this.#objects, options.profiles ?? [defaultProfile()], this.#extensions)
     this.#queue = new SchedulingQueue(scope.clock, () => this.#wakeLoop(), options.queue)
     this.#news = new News(scope, options.client)
-    this.#preemptor = new Preemptor(scope, { client: options.client, news: this.#news, decider: this.#decider })
+    this.#preemptor = new Preemptor(
+      scope,
+      { client: options.client, news: this.#news, decider: this.#decider },
+      (pod, nodeName) => this.#freed(pod, nodeName),
+    )
   }
 
   async run(): Promise<void> {
@@ -198,8 +203,16 @@ class DefaultScheduler implements Scheduler {
   #onGone(key: string, pod: Pod): void {
     this.#assumed.delete(key)
     this.#decider.state.removePod(key)
+    this.#preemptor.gone(key)
     this.#forget(key)
-    if ((pod.spec.nodeName ?? '') !== '') this.#queue.wake({ kind: 'pod-gone', pod })
+    if ((pod.spec.nodeName ?? '') !== '') this.#freed(pod, pod.spec.nodeName!)
+  }
+
+  /** A pod counts on this node no more, or no longer will. */
+  #freed(pod: Pod, nodeName: string): void {
+    const { nominations } = this.#preemptor
+    const room = roomOn(this.#decider, nominations, nodeName, (key) => this.#preemptor.waitsForVictims(key))
+    this.#queue.wake({ kind: 'pod-gone', pod, room })
   }
 
   #onPlaced(key: string, pod: Pod, before: Pod | undefined): void {
@@ -271,10 +284,10 @@ class DefaultScheduler implements Scheduler {
   #fail(pod: Pod, decision: Extract<Decision, { kind: 'unschedulable' }>): void {
     this.#extensions.refused(pod, decision.refusedBy)
     const outcome = this.#preemptor.preempt(pod, decision, this.#objects)
-    const turnAway = (): void => this.#queue.turnAway(keyOf(pod), decision.refusedBy)
-    // Before all its victims were asked to go, a try could only fail again: what happens until then is remembered.
-    if (outcome.ordered === undefined) turnAway()
-    else void outcome.ordered.then(turnAway)
+    const { isMakingRoom } = outcome
+    this.#queue.turnAway(keyOf(pod), decision.refusedBy, { isMakingRoom })
+    // Nothing would tell that a victim stays, which could not be asked to go.
+    void outcome.ordered?.then((all) => (all ? undefined : this.#queue.retry(keyOf(pod))))
     const message = outcome.message === undefined ? decision.message : `${decision.message} ${outcome.message}`
     const nominated = outcome.nodeName === undefined ? {} : { nominatedNodeName: outcome.nodeName }
     void this.#news.failure(pod, { reason: 'Unschedulable', message, ...nominated })
@@ -285,8 +298,8 @@ class DefaultScheduler implements Scheduler {
     const refusal = this.#extensions.reserve(pod, nodeName)
     if (refusal !== undefined) return this.#onTrouble(pod, refusal)
     this.#assumed.set(key, nodeName)
-    this.#preemptor.forget(key)
     this.#decider.state.setPod({ ...pod, spec: { ...pod.spec, nodeName } })
+    this.#preemptor.forget(key)
     this.#bindings += 1
     void this.#bind(pod, nodeName).finally(() => {
       this.#bindings -= 1
@@ -352,7 +365,7 @@ class DefaultScheduler implements Scheduler {
     // What the watch tells is true: it may have been bound all the same.
     if ((known?.spec.nodeName ?? '') !== '') return
     this.#decider.state.removePod(key)
-    this.#queue.wake({ kind: 'pod-gone', pod })
+    this.#freed(pod, nodeName)
     if (isReason(error, 'NotFound') || known === undefined) return this.#forget(key)
     this.#scope.log.warn('binding failed', { pod: key, node: nodeName, error })
     this.#queue.retry(key)
@@ -361,11 +374,16 @@ class DefaultScheduler implements Scheduler {
   }
 }
 
-/** Our own word on why a pod waits changes it too, and must not wake it. */
+/** Our own word on why a pod waits changes it too, and must not wake it, unless it says that a promise was taken back. */
 function differs(now: Pod, before: Pod | undefined): boolean {
   return (
+    (isPromised(before) && !isPromised(now)) ||
     !deepEqual(now.spec, before?.spec) ||
     !deepEqual(now.metadata.labels, before?.metadata.labels) ||
     !deepEqual(now.status?.resourceClaimStatuses, before?.status?.resourceClaimStatuses)
   )
+}
+
+function isPromised(pod: Pod | undefined): boolean {
+  return (pod?.status?.nominatedNodeName ?? '') !== ''
 }

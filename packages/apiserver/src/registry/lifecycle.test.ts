@@ -221,7 +221,6 @@ void suite('objects', () => {
   })
 
   void test('that are not ready are evicted by the policy of their budget', async () => {
-    const frail = podBody('frail')
     const labels = { app: 'frail' }
     const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets'
     const spec = { minAvailable: 1, selector: { matchLabels: labels } }
@@ -233,7 +232,7 @@ void suite('objects', () => {
     }
     /** The code of an eviction of a pod that runs and is not ready, and the disruptions that are left. */
     const evict = async (): Promise<readonly unknown[]> => {
-      await server.ask(pods, { body: { ...frail, metadata: { name: 'frail', labels } } })
+      await server.ask(pods, { body: { ...(podBody('frail') as Json), metadata: { name: 'frail', labels } } })
       const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] }
       ok(await server.ask(`${pods}/frail/status`, { method: 'PATCH', headers: merge, body: { status } }), 200)
       const evicted = await server.ask(`${pods}/frail/eviction`, { body: { metadata: { name: 'frail' } } })

@@ -7,7 +7,7 @@ import type { Objects } from '../plugin.ts'
 import { requestOf } from '../pod-resources.ts'
 import { defaultProfile, type Profile } from '../profile.ts'
 
-const nobody = { isEmpty: true, slots: () => [], on: () => [] }
+const nobody = { isEmpty: true, isPromised: () => false, slotFor: () => undefined, on: () => [] }
 
 export class Picture {
   readonly #decider: Decider

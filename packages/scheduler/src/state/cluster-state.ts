@@ -233,17 +233,18 @@ export class ClusterState {
     this.topology.count(slot, group, terms, sign)
     if (template.ports.length > 0) countPorts(this.nodes[slot]!.ports, template.ports, sign)
     for (const listener of this.#listeners) listener(slot, standing, sign)
-    this.#touch(slot)
+    this.touch(slot)
   }
 
-  #touch(slot: number): void {
+  /** Something that is counted with this slot changed: what was worked out of it is void. */
+  touch(slot: number): void {
     this.#journal[this.sequence % JOURNAL_SIZE] = slot
     this.sequence += 1
     this.changedAt[slot] = this.sequence
   }
 
   #touchNode(slot: number): void {
-    this.#touch(slot)
+    this.touch(slot)
     this.nodeChangedAt[slot] = this.sequence
     this.nodeSequence += 1
   }

@@ -19,7 +19,7 @@ const nothing: Objects = {
   defaultSelector: () => undefined,
 }
 
-const nobody = { isEmpty: true, slots: () => [], on: () => [] }
+const nobody = { isEmpty: true, isPromised: () => false, slotFor: () => undefined, on: () => [] }
 
 /** Pods a second; throws where a pod found no place. */
 export function solve(nodeCount: number, podCount: number): number {
