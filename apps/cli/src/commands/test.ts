@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { CommandError } from '../command-error.ts'
 import type { CliOptions } from '../options.ts'
 
-interface Task {
+export interface Task {
   readonly name: string
   readonly argv: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
@@ -21,6 +21,8 @@ const trustPatterns = ['packages/*/src/**/*.trust.test.ts', 'apps/*/src/**/*.tru
 /** A whole control plane in virtual time, by seed. */
 const simPatterns = ['tests/sim/**/*.test.ts']
 const conformancePatterns = ['tests/conformance/**/*.test.ts']
+/** Of them, what waits two minutes for cron jobs on simulated nodes: it runs beside the simulation, which waits for nothing. */
+const waitingPatterns = ['tests/conformance/apps/lifecycles.test.ts']
 /** Of these minors, beside the default one, the parts of the suite that ask the API alone: all of it at full size, else a sample. */
 const otherMinors = ['1.34', '1.36'] as const
 const minorPatterns = {
@@ -77,7 +79,11 @@ async function prepareTestPackages(options: CliOptions): Promise<void> {
   if (lack !== undefined) throw new CommandError(`These tests need programs that this host lacks: ${lack}.`)
 }
 
-function stagesOf(options: CliOptions, part: Part | undefined): readonly (readonly Task[])[] {
+/** Stages come one after the other; the tasks of one run side by side. */
+export function stagesOf(
+  options: Pick<CliOptions, 'repositoryRoot'>,
+  part: Part | undefined,
+): readonly (readonly Task[])[] {
   const bin = (name: string): string => join(options.repositoryRoot, 'node_modules', '.bin', name)
   const node = process.execPath
   const nodeTest = [node, '--disable-warning=ExperimentalWarning', '--test']
@@ -102,7 +108,11 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
   const host: Task = { name: 'host', argv: [...isolated, ...filesOf(options, hostPatterns)] }
   const trust: Task = { name: 'trust', argv: [...isolated, ...filesOf(options, trustPatterns)] }
   const sim: Task = { name: 'sim', argv: [...isolated, ...filesOf(options, simPatterns)] }
-  const conformance: Task = { name: 'conformance', argv: [...isolated, ...filesOf(options, conformancePatterns)] }
+  const suite = filesOf(options, conformancePatterns)
+  const waiting = new Set(filesOf(options, waitingPatterns))
+  const conformance: Task = { name: 'conformance', argv: [...isolated, ...suite] }
+  const waits: Task = { name: 'conformance by the clock', argv: [...isolated, ...waiting] }
+  const others: Task = { name: 'conformance', argv: [...isolated, ...suite.filter((file) => !waiting.has(file))] }
   const minors = otherMinors.map((minor): readonly Task[] => [
     {
       name: `conformance under ${minor}`,
@@ -128,13 +138,17 @@ function stagesOf(options: CliOptions, part: Part | undefined): readonly (readon
       return [[e2e]]
     case 'all':
     case undefined:
-      return [check, [trust], [sim], [host], [conformance], ...minors, [e2e]]
+      return [check, [trust], [sim, waits], [host], [others], ...minors, [e2e]]
     default:
       return part satisfies never
   }
 }
 
-function filesOf(options: CliOptions, patterns: readonly string[], without?: RegExp): readonly string[] {
+function filesOf(
+  options: Pick<CliOptions, 'repositoryRoot'>,
+  patterns: readonly string[],
+  without?: RegExp,
+): readonly string[] {
   const files = globSync([...patterns], { cwd: options.repositoryRoot, exclude: ['**/node_modules/**'] })
   const chosen = files.filter((file) => without === undefined || !without.test(file)).sort()
   if (chosen.length === 0) throw new CommandError(`No test file matches ${patterns.join(', ')}`)
