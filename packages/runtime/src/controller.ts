@@ -45,6 +45,12 @@ export interface Cache<T extends KubernetesObject> {
   synced(signal?: AbortSignal): Promise<void>
   /** Calls back for every change after subscription, and once per object already there. */
   subscribe(onChange: (now: T | undefined, before: T | undefined) => void): Disposable
+  /**
+   * As `subscribe`, for what may have very many objects: those already there are told in slices, between which others of
+   * the process get their turn, and changes meanwhile are told after them, in order. Resolves when all were told; rejects
+   * with the signal's reason.
+   */
+  follow(onChange: (now: T | undefined, before: T | undefined) => void, signal: AbortSignal): Promise<Disposable>
 }
 
 /** One cache per resource, shared by every loop of a cluster. Asking for a cache starts it. */

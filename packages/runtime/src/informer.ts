@@ -13,6 +13,8 @@ import type { Cache } from './controller.ts'
 import { ObjectIndex } from './object-index.ts'
 
 const pageSize = 500
+/** Objects told to one listener before others get their turn: several dozen loops begin at the same time. */
+const SLICE_OBJECTS = 100
 const backOffBaseMs = 800
 const backOffMaxMs = 30_000
 /** Nobody listens: asking costs nobody anything, and a server that comes back is found within three seconds. */
@@ -79,6 +81,36 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
+  async follow(onChange: Listener<T>, signal: AbortSignal): Promise<Disposable> {
+    const held: Parameters<Listener<T>>[] = []
+    let isLive = false
+    const listener: Listener<T> = (now, before) => (isLive ? onChange(now, before) : void held.push([now, before]))
+    this.#listeners.add(listener)
+    let told = 0
+    const tell: (...change: Parameters<Listener<T>>) => Promise<void> | undefined = (now, before) => {
+      signal.throwIfAborted()
+      this.#tell(onChange, now, before)
+      told += 1
+      return told % SLICE_OBJECTS === 0 ? othersTurn() : undefined
+    }
+    try {
+      for (const object of this.#objects.list()) {
+        const pause = tell(object, undefined)
+        if (pause !== undefined) await pause
+      }
+      // It grows while it is told.
+      for (let at = 0; at < held.length; at += 1) {
+        const pause = tell(...held[at]!)
+        if (pause !== undefined) await pause
+      }
+    } catch (error) {
+      this.#listeners.delete(listener)
+      throw error
+    }
+    isLive = true
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
   /** Runs until the scope's signal aborts; never rejects. */
   async run(): Promise<void> {
     const { signal, clock, log, random } = this.#scope
@@ -104,7 +136,7 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
   }
 
   async #list(): Promise<void> {
-    const found = new Map<string, T>()
+    const found = new Set<string>()
     let from: string | undefined
     let resourceVersion: string | undefined
     do {
@@ -114,13 +146,16 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
         signal: this.#scope.signal,
         ...(from === undefined ? {} : { continue: from }),
       })
-      for (const object of page.items) found.set(keyOf(object), object)
+      for (const object of page.items) {
+        found.add(keyOf(object))
+        this.#put(object)
+      }
       // All pages of one list are of one revision.
       resourceVersion ??= page.metadata.resourceVersion
       from = page.metadata.continue === '' ? undefined : page.metadata.continue
+      if (from !== undefined) await othersTurn()
     } while (from !== undefined)
     for (const key of this.#objects.keys()) if (!found.has(key)) this.#remove(key)
-    for (const object of found.values()) this.#put(object)
     this.#resourceVersion = resourceVersion ?? '0'
     this.#failures = 0
     this.#synced.resolve()
@@ -171,6 +206,11 @@ export class Informer<T extends KubernetesObject> implements Cache<T> {
       this.#scope.log.error('a subscriber failed', { error })
     }
   }
+}
+
+/** The event loop's next round. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function isRefused(error: unknown): boolean {

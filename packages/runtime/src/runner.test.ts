@@ -119,3 +119,26 @@ test('every pass is reported on the diagnostics channel', async () => {
     [['shop/a', 'success']],
   )
 })
+
+test('a queue of very many keys, for which there is nothing to do, lets others have their turn', async () => {
+  let passes = 0
+  await using world = run({
+    start: (_scope, wake) => {
+      for (let index = 0; index < 500; index += 1) wake(`shop/${index}`)
+    },
+    reconcile: () => {
+      passes += 1
+      return Promise.resolve(done)
+    },
+  })
+  const seen: number[] = []
+  while (passes < 500) {
+    await settled()
+    seen.push(passes)
+  }
+  assert.ok(
+    seen.every((now, index) => now - (seen[index - 1] ?? 0) <= 100),
+    `passes by turn: ${seen.join(', ')}`,
+  )
+  assert.ok(world)
+})

@@ -22,6 +22,9 @@ export interface ReconcileReport {
   readonly queueLength: number
 }
 
+/** Passes of one worker in a row, with more to do, before others of the process get their turn. */
+const TURN_PASSES = 64
+
 const reports = channel('aksel.controller.reconcile')
 
 /** Runs every controller until the scope's signal aborts, then waits for the passes under way. Never rejects because one fails. */
@@ -41,7 +44,11 @@ export async function runController(scope: Scope, controller: Controller, caches
     // Every cache is asked for before any is waited for: they list at the same time.
     const inputs = sources.map((source) => ({ source, cache: caches.of(source.type) }))
     await Promise.all(inputs.map(({ cache }) => cache.synced(own.signal)))
-    for (const { source, cache } of inputs) subscriptions.push(cache.subscribe(wake(own, queue, source)))
+    const followed = await Promise.allSettled(
+      inputs.map(({ source, cache }) => cache.follow(wake(own, queue, source), own.signal)),
+    )
+    for (const each of followed) if (each.status === 'fulfilled') subscriptions.push(each.value)
+    own.signal.throwIfAborted()
     await controller.start?.(own, (key) => queue.add(key))
     await Promise.all(Array.from({ length: controller.workers ?? 1 }, () => work(own, controller, queue)))
   } catch (error) {
@@ -63,10 +70,17 @@ function wake(scope: Scope, queue: WorkQueue, source: Source): Parameters<Return
 }
 
 async function work(scope: Scope, controller: Controller, queue: WorkQueue): Promise<void> {
+  let inARow = 0
   while (true) {
+    inARow = queue.length === 0 ? 0 : inARow + 1
     const key = await queue.take()
     if (key === undefined) return
     await pass(childScope(scope, { key }), controller, queue, key)
+    // Passes that find nothing to do wait for nobody: a queue of very many must not hold the event loop.
+    if (inARow >= TURN_PASSES) {
+      inARow = 0
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 }
 

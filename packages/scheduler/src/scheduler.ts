@@ -113,11 +113,12 @@ class DefaultScheduler implements Scheduler {
     const { signal } = this.#scope
     await Promise.all([nodes, pods, ...this.#lookedAt].map((type) => caches.of(type).synced(signal)))
     using subscriptions = new DisposableStack()
-    subscriptions.use(caches.of(nodes).subscribe((now, before) => this.#onNode(now, before)))
-    subscriptions.use(caches.of(pods).subscribe((now, before) => this.#onPod(now, before)))
-    for (const type of this.#lookedAt)
-      subscriptions.use(caches.of(type).subscribe((now, before) => this.#onOther(type, now, before)))
     subscriptions.defer(() => this.#queue.close())
+    // Nobody is placed before all who stand are known.
+    subscriptions.use(await caches.of(nodes).follow((now, before) => this.#onNode(now, before), signal))
+    subscriptions.use(await caches.of(pods).follow((now, before) => this.#onPod(now, before), signal))
+    for (const type of this.#lookedAt)
+      subscriptions.use(await caches.of(type).follow((now, before) => this.#onOther(type, now, before), signal))
     await this.#loop()
   }
 

@@ -47,6 +47,10 @@ export class MemoryCache<T extends KubernetesObject> implements Cache<T> {
     for (const object of this.#objects.values()) onChange(object, undefined)
     return { [Symbol.dispose]: () => void this.#listeners.delete(onChange) }
   }
+
+  follow(onChange: Listener<T>): Promise<Disposable> {
+    return Promise.resolve(this.subscribe(onChange))
+  }
 }
 
 export class MemoryCaches implements Caches {
