@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
-import type { NetworkManagementClient } from '@azure/arm-network'
+import type { NetworkManagementClient, Route } from '@azure/arm-network'
 import { Aksel } from './aksel.ts'
 import { connectionOf, networkClient, sdkClient } from './sdk-client.ts'
 
@@ -135,6 +135,36 @@ async function frontendAddresses(cluster: string): Promise<readonly (string | un
   return (await Promise.all(shown)).map(({ ipAddress }) => ipAddress)
 }
 
+/** Without the routes to the nodes' pods an event says so; then they are put back. */
+async function assertRouteMissing({ kubectl, address }: Shop, tableGroup: string, table: string): Promise<void> {
+  const routes: Route[] = []
+  for await (const route of networks.routes.list(tableGroup, table)) routes.push(route)
+  for (const { name } of routes) await networks.routes.beginDeleteAndWait(tableGroup, table, name!)
+  const wanted = /has no route: the route table of subnet "kube" has none to the pods of 10\.244\./
+  const end = Date.now() + 90_000
+  let said = ''
+  while (Date.now() < end && !wanted.test(said)) {
+    await page(address)
+    said = await kubectl(
+      'get',
+      'events',
+      '-A',
+      '--field-selector',
+      'reason=RouteMissing',
+      '-o',
+      'jsonpath={.items[*].message}',
+    )
+  }
+  assert.match(said, wanted)
+  for (const { name, addressPrefix, nextHopType, nextHopIpAddress } of routes) {
+    await networks.routes.beginCreateOrUpdateAndWait(tableGroup, table, name!, {
+      addressPrefix: addressPrefix!,
+      nextHopType: nextHopType!,
+      nextHopIpAddress: nextHopIpAddress!,
+    })
+  }
+}
+
 const soldHere = /The corner shop[\s\S]*store shop-store-0/
 const idOf = (subnet: Subnet): string => subnetIds.get(subnet)!
 
@@ -200,6 +230,9 @@ test(
       'jsonpath={range .items[*]}{.spec.podCIDR} {.status.addresses[0].address}|{end}',
     )
     assert.deepEqual(routes.toSorted(), nodes.split('|').filter(Boolean).toSorted())
+
+    await assertRouteMissing(shop, tableGroup!, table!)
+    await assertPage(shop.address, soldHere)
 
     const security = await networks.networkSecurityGroups.beginCreateOrUpdateAndWait(group, 'closed', {
       location: region,

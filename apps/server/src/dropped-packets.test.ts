@@ -54,6 +54,9 @@ test('a dropped packet is told on whose rules judged it, in words that repeat an
   fabric.tellDrop(news({ direction: 'Outbound' }))
   const { rule: _, ...closed } = news({ direction: 'Outbound', destination: '1.1.1.1' })
   fabric.tellDrop(closed)
+  const { rule: __, ...lost } = news({ direction: 'Outbound', destination: '10.244.1.9' })
+  fabric.tellDrop({ ...lost, noRoute: {} })
+  fabric.tellDrop({ ...lost, source: '10.224.0.4', noRoute: { route: { name: 'udr', nextHop: 'None' } } })
   fabric.tellDrop(news({ source: '9.9.9.9', destination: '100.66.0.1', destinationPort: 80 }))
   for (const other of [
     news({ virtualNetworkId: `${network}2` }),
@@ -84,6 +87,13 @@ test('a dropped packet is told on whose rules judged it, in words that repeat an
         2,
       ],
       [
+        'Node',
+        'n0',
+        'RouteMissing',
+        'Packets were dropped: TCP from 10.224.0.4 to 10.244.1.9:8080 follows route "udr" of the route table of subnet "nodes", whose next hop None leads nowhere, no route to host',
+        1,
+      ],
+      [
         'Pod',
         'web',
         'NetworkSecurityGroupDenied',
@@ -95,6 +105,13 @@ test('a dropped packet is told on whose rules judged it, in words that repeat an
         'web',
         'OutboundTypeNone',
         'Packets were dropped: TCP from 10.244.0.7 to 1.1.1.1:8080 may not leave subnet "nodes", whose cluster has the outbound type none',
+        1,
+      ],
+      [
+        'Pod',
+        'web',
+        'RouteMissing',
+        'Packets were dropped: TCP from 10.244.0.7 to 10.244.1.9:8080 has no route: the route table of subnet "nodes" has none to the pods of 10.244.1.9, no route to host',
         1,
       ],
       [

@@ -1,4 +1,4 @@
-// Packets of a cluster that its VNet's security rules drop, told on the pod, node or service whose packets they were.
+// Packets of a cluster that its VNet's security rules or routes drop, told on the pod, node or service whose packets they were.
 
 import { once } from 'node:events'
 import { nodes, pods, services } from '@aksel/api/resources'
@@ -71,6 +71,14 @@ function wordsOf(news: DropNews): { readonly reason: string; readonly message: s
   const port = destinationPort === undefined ? '' : `:${destinationPort}`
   const packets = `${protocol} from ${source} to ${destination}${port}`
   const subnet = `subnet "${news.subnetId.split('/').at(-1)}"`
+  if (news.noRoute !== undefined) {
+    const { route } = news.noRoute
+    const message =
+      route === undefined
+        ? `Packets were dropped: ${packets} has no route: the route table of ${subnet} has none to the pods of ${destination}, no route to host`
+        : `Packets were dropped: ${packets} follows route "${route.name}" of the route table of ${subnet}, whose next hop ${route.nextHop} leads nowhere, no route to host`
+    return { reason: 'RouteMissing', message }
+  }
   if (rule === undefined) {
     const message = `Packets were dropped: ${packets} may not leave ${subnet}, whose cluster has the outbound type none`
     return { reason: 'OutboundTypeNone', message }

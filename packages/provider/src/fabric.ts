@@ -187,13 +187,21 @@ export interface ProbeNews {
   readonly why?: string
 }
 
+/** A user-defined route whose next hop takes no packets: `None`, a gateway or an appliance that is not there. */
+export interface LostRoute {
+  readonly name: string
+  readonly nextHop: (typeof routeHops)[number]
+}
+
 /** Packets that a VNet's router dropped, by rule, ends and port: told of the first at once, then once a minute at most. */
 export interface DropNews {
   readonly virtualNetworkId: string
   readonly subnetId: string
   readonly direction: SecurityRule['direction']
-  /** The security rule; absent where the subnet's outbound type is `none`. */
+  /** The security rule; absent where the subnet's outbound type is `none`, or a route is missing. */
   readonly rule?: string
+  /** No route leads to the destination; with a route, where that leads nowhere. */
+  readonly noRoute?: { readonly route?: LostRoute }
   readonly source: string
   readonly destination: string
   readonly protocol: string

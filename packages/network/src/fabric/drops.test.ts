@@ -72,6 +72,25 @@ test('what the table logs is read back: the rule, its direction and its subnet, 
   assert.equal(dropOf(network, { timeMs: 0, prefix: 'Inbound gone 9', payload: syn() }), undefined)
 })
 
+test('packets that no route takes are read back: the route that leads nowhere, the longest first, or none', () => {
+  const network = state(false)
+  const [subnet, ...others] = network.spec.subnets
+  const none = { name: LONG, addressPrefix: '0.0.0.0/0', nextHop: 'None' } as const
+  const gateway = { name: 'vpn', addressPrefix: '10.9.0.0/16', nextHop: 'VirtualNetworkGateway' } as const
+  const subnets = [{ ...subnet!, routes: [none, gateway, { ...none, name: 'own', nextHop: 'VnetLocal' }] }, ...others]
+  network.spec = { ...network.spec, subnets, podPrefixes: ['10.244.0.0/16'] } as typeof network.spec
+  const written = prefixes(network)
+  assert.ok(written.every((prefix) => prefix.length < 128))
+  const read = written.map((prefix) => dropOf(network, { timeMs: 0, prefix, payload: syn() }))
+  const ends = { source: '10.1.0.4', destination: '10.1.1.5', protocol: 'TCP', destinationPort: 80 }
+  const common = { virtualNetworkId: '/v', subnetId: '/v/subnets/a', direction: 'Outbound', ...ends }
+  assert.deepEqual(read, [
+    { ...common, noRoute: { route: { name: 'vpn', nextHop: 'VirtualNetworkGateway' } } },
+    { ...common, noRoute: { route: { name: LONG, nextHop: 'None' } } },
+    { ...common, noRoute: {} },
+  ])
+})
+
 test('the same packets are told of once, and again after a minute with their count', () => {
   const counter = new DropCounter()
   assert.deepEqual(

@@ -7,7 +7,7 @@ import type { LoggedPacket } from '../flows/nflog.ts'
 import { readNflog, type NflogReading } from '../flows/nflog-program.ts'
 import { readPacket } from '../flows/packet.ts'
 import { routerOf } from './plumbing.ts'
-import { CLOSED_EGRESS, readDropMark, SECURITY_LOG_GROUP } from './security-table.ts'
+import { CLOSED_EGRESS, readDropMark, readLostMark, SECURITY_LOG_GROUP } from './security-table.ts'
 import { slotsOf } from './slots.ts'
 import type { NetworkState } from './state.ts'
 
@@ -84,21 +84,39 @@ export class Drops implements Disposable {
 }
 
 function mayDrop({ subnets }: VirtualNetwork): boolean {
-  return subnets.some(({ securityRules, egress }) => securityRules !== undefined || egress?.kind === 'none')
+  return subnets.some(
+    ({ securityRules, routes, egress }) =>
+      securityRules !== undefined || routes !== undefined || egress?.kind === 'none',
+  )
+}
+
+/** Which rule or route it was; undefined for what the router did not log. */
+function causeOf(
+  prefix: string,
+): (Pick<DropNews, 'direction' | 'rule' | 'noRoute'> & { readonly slot: number }) | undefined {
+  const lost = readLostMark(prefix)
+  if (lost !== undefined) {
+    const { slot, route } = lost
+    return { slot, direction: 'Outbound', noRoute: route === undefined ? {} : { route } }
+  }
+  const mark = readDropMark(prefix)
+  if (mark === undefined) return undefined
+  const { slot, direction, rule } = mark
+  return { slot, direction, ...(rule === CLOSED_EGRESS ? {} : { rule }) }
 }
 
 /** Undefined for what no rule of the router logged, or a rule of a subnet that is gone. */
 export function dropOf(network: NetworkState, { prefix, payload }: LoggedPacket): Omit<DropNews, 'count'> | undefined {
-  const mark = readDropMark(prefix)
+  const cause = causeOf(prefix)
   const packet = readPacket(payload)
-  const subnet = Object.entries(slotsOf(network)).find(([, slot]) => slot === mark?.slot)
-  if (mark === undefined || packet === undefined || subnet === undefined) return undefined
+  const subnet = Object.entries(slotsOf(network)).find(([, slot]) => slot === cause?.slot)
+  if (cause === undefined || packet === undefined || subnet === undefined) return undefined
+  const { slot: _, ...why } = cause
   const { l4, source, destination } = packet
   return {
     virtualNetworkId: network.spec.id,
     subnetId: subnet[0],
-    direction: mark.direction,
-    ...(mark.rule === CLOSED_EGRESS ? {} : { rule: mark.rule }),
+    ...why,
     source,
     destination,
     protocol: l4.kind === 'other' ? `protocol ${l4.protocol}` : l4.kind,

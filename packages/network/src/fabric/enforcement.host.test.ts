@@ -159,7 +159,11 @@ test("a subnet's routes go before the system's: into nothing, through an applian
       nextHopAddress: d.address,
     }
     await put({ nodes: { routes: [toData, out] } })
-    assert.equal(await bench.ask(d.address, 8080, a.space), '', 'the longer prefix of the user goes before the VNet')
+    const lost = await toldOf(fabric, () => bench.ask(d.address, 8080, a.space))
+    const from = { virtualNetworkId: '/v', subnetId: '/v/subnets/nodes', direction: 'Outbound', source: a.address }
+    const to = (destination: string) => ({ ...from, destination, protocol: 'TCP', destinationPort: 8080 })
+    const noRoute = { route: { name: 'data', nextHop: 'None' } }
+    assert.deepEqual(lost, { ...to(d.address), noRoute }, 'the longer prefix of the user goes before the VNet')
     assert.equal(
       await bench.ask('198.51.100.9', 8080, a.space),
       `d ${a.address}`,
@@ -168,6 +172,16 @@ test("a subnet's routes go before the system's: into nothing, through an applian
     assert.notEqual(await bench.ask(api, port, a.space), '', 'the API server is reached like a private endpoint')
     await put({ nodes: { routes: [out] } })
     assert.equal(await bench.ask(d.address, 8080, a.space), `d ${a.address}`, 'the VNet is nearer than 0.0.0.0/0')
+
+    const podPrefixes = ['10.244.0.0/16']
+    const way = { name: 'b', addressPrefix: '10.244.1.0/24', nextHop: 'VirtualAppliance' as const }
+    const routes = [{ ...way, nextHopAddress: '10.1.7.7' }]
+    await fabric.updateVirtualNetwork(bench.scope, network('/v', 1, { nodes: { routes } }, { podPrefixes }))
+    const unrouted = await toldOf(fabric, () => bench.ask('10.244.9.9', 8080, a.space))
+    assert.deepEqual(unrouted, { ...to('10.244.9.9'), noRoute: {} }, 'the table has no route to these pods')
+    const absentHop = await toldOf(fabric, () => bench.ask('10.244.1.9', 8080, a.space))
+    const gone = { route: { name: 'b', nextHop: 'VirtualAppliance' } }
+    assert.deepEqual(absentHop, { ...to('10.244.1.9'), noRoute: gone }, 'nobody is where the route leads')
 
     const range = await fabric.reservePublicRange(bench.scope, { id: '/pip', prefixLength: 31 })
     const first = range.replace('/31', '')

@@ -6,7 +6,7 @@ import { linkAddresses } from './allocate.ts'
 import type { Drops } from './drops.ts'
 import { ipBatch, ipForced, type FabricHost } from './host-commands.ts'
 import { peerLinksOf } from './peer-links.ts'
-import { routerOf } from './plumbing.ts'
+import { nowhereLink, routerOf } from './plumbing.ts'
 import { renderSecurity } from './security-table.ts'
 import { slotsOf } from './slots.ts'
 import type { FabricState, NetworkState } from './state.ts'
@@ -67,6 +67,7 @@ export class Enforcement implements Disposable {
   async #route(scope: Scope, network: NetworkState, tables: ReturnType<typeof subnetTables>): Promise<void> {
     const router = routerOf(network)
     const shown = await this.#host.run(scope, ['ip', '-n', router, '-json', 'rule', 'show'])
+    if (tables.length > 0) await ipForced(scope, this.#host, router, nowhereLink())
     const { prepare, lead, forget } = routeChange(tables, standingRules(shown.stdout))
     // A process that ended midway may have left a table that nothing leads to.
     const left = tables.flatMap(({ slot }) => [tableOf(slot, 0), tableOf(slot, 1)])

@@ -9,6 +9,8 @@ import { slotsOf } from './slots.ts'
 import type { MachineState, NetworkState } from './state.ts'
 
 export const HOST_LINK = 'host'
+/** A bridge without ports: what a user-defined route sends nowhere goes there, so that it can be told of. */
+export const NOWHERE_LINK = 'nowhere'
 
 export function routerOf(network: NetworkState): string {
   return `aksel-${network.key}`
@@ -53,6 +55,11 @@ export function routerInside(
 
 function nowhere(prefix: string): string {
   return `route replace unreachable ${formatRange(parseRange(prefix))} metric 4096`
+}
+
+/** For the router's namespace; it may be there already. */
+export function nowhereLink(): readonly string[] {
+  return [`link add ${NOWHERE_LINK} type bridge forward_delay 0 mcast_snooping 0`, `link set ${NOWHERE_LINK} up`]
 }
 
 /** For the router's namespace: from the ranges that a standing VNet had to those that it has. */

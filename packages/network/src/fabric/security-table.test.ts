@@ -74,7 +74,7 @@ test("a subnet's table is whole before packets meet it, and the one before it go
         'throw 10.244.0.0/16',
         'throw 10.2.0.0/16',
         'throw 100.65.0.1/32',
-        'blackhole 0.0.0.0/0',
+        '0.0.0.0/0 dev nowhere',
       ],
     },
   ])

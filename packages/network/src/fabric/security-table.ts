@@ -1,9 +1,17 @@
 // Security rules, egress and peerings of a VNet as one nftables table of its router. Pure: the VNet in, a script out.
 
 import { parseRange, withoutNested } from '@aksel/base/ipv4'
-import type { SecurityRule, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
-import { HOST_LINK, gatewayOf } from './plumbing.ts'
+import {
+  routeHops,
+  type LostRoute,
+  type SecurityRule,
+  type Subnet,
+  type SubnetRoute,
+  type VirtualNetwork,
+} from '@aksel/provider/fabric'
+import { HOST_LINK, gatewayOf, NOWHERE_LINK } from './plumbing.ts'
 import type { Slots } from './slots.ts'
+import { isLost } from './subnet-routes.ts'
 
 export const SECURITY_TABLE = 'ip vnet'
 /** nfnetlink_log: what a security rule dropped. */
@@ -33,6 +41,7 @@ export function renderSecurity(facts: SecurityFacts): string {
   ])
   const forward = [
     'type filter hook forward priority filter;',
+    ...network.subnets.flatMap((subnet) => lostPackets(facts, subnet)),
     'ct state established,related accept',
     ...peeringRules(facts),
     ...network.subnets.filter(({ egress }) => egress?.kind === 'none').map((subnet) => closedEgress(facts, subnet)),
@@ -126,7 +135,53 @@ export interface DropMark {
 export const CLOSED_EGRESS = 'outboundType-none'
 
 function loggedDrop({ direction, rule, slot }: DropMark): string {
-  return `log prefix "${direction} ${rule} ${slot}" group ${SECURITY_LOG_GROUP} snaplen ${LOGGED_BYTES} counter drop`
+  return logged(`${direction} ${rule} ${slot}`)
+}
+
+function logged(prefix: string): string {
+  return `log prefix "${prefix}" group ${SECURITY_LOG_GROUP} snaplen ${LOGGED_BYTES} counter drop`
+}
+
+/** What no route takes, as its log entry says it. */
+export interface LostMark {
+  readonly slot: number
+  /** Absent where there is none. */
+  readonly route?: LostRoute
+}
+
+/**
+ * Of a subnet with a route table: what its routes send nowhere, and what is for a pod that no route leads to, which would leave
+ * for the Internet otherwise. Ranges go from the longest prefix to the shortest, as routes do.
+ */
+function lostPackets({ network, slots }: SecurityFacts, { id, routes }: Subnet): readonly string[] {
+  if (routes === undefined) return []
+  const from = `iifname "br${slots[id]}" oifname`
+  const lost = routes.filter((route) => isLost(network, route)).toSorted(byLength)
+  const { podPrefixes = [] } = network
+  return [
+    ...lost.map(
+      ({ name, nextHop, addressPrefix }) =>
+        `${from} "${NOWHERE_LINK}" ip daddr ${addressPrefix} ${logged(`Route ${nextHop} ${name} ${slots[id]}`)}`,
+    ),
+    ...(podPrefixes.length === 0
+      ? []
+      : [
+          `${from} "${HOST_LINK}" ip daddr { ${withoutNested(podPrefixes).join(', ')} } ${logged(`NoRoute ${slots[id]}`)}`,
+        ]),
+  ]
+}
+
+function byLength(left: SubnetRoute, right: SubnetRoute): number {
+  return parseRange(right.addressPrefix).prefixLength - parseRange(left.addressPrefix).prefixLength
+}
+
+/** Reads what is logged of packets that no route takes; undefined for anything else. */
+export function readLostMark(prefix: string): LostMark | undefined {
+  const none = /^NoRoute (\d+)$/.exec(prefix.trim())
+  if (none !== null) return { slot: Number(none[1]) }
+  const [, nextHop, name, slot] = /^Route (\S+) (\S+) (\d+)$/.exec(prefix.trim()) ?? []
+  const hop = routeHops.find((known) => known === nextHop)
+  return hop === undefined ? undefined : { slot: Number(slot), route: { name: name!, nextHop: hop } }
 }
 
 /** Reads what `loggedDrop` says; undefined for anything else. */

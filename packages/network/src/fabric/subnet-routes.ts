@@ -2,7 +2,7 @@
 
 import { contains, formatRange, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { Subnet, SubnetRoute, VirtualNetwork } from '@aksel/provider/fabric'
-import { HOST_LINK } from './plumbing.ts'
+import { HOST_LINK, NOWHERE_LINK } from './plumbing.ts'
 import type { Slots } from './slots.ts'
 
 export interface RouteFacts {
@@ -64,7 +64,7 @@ function routeLine({ network, slots, uplink }: RouteFacts, prefix: string, route
   switch (route.nextHop) {
     case 'None':
     case 'VirtualNetworkGateway':
-      return `blackhole ${prefix}`
+      return nowhere(prefix)
     case 'VnetLocal':
       return `throw ${prefix}`
     case 'Internet':
@@ -72,12 +72,23 @@ function routeLine({ network, slots, uplink }: RouteFacts, prefix: string, route
     case 'VirtualAppliance': {
       const subnet = subnetWith(network, route.nextHopAddress)
       // An appliance that is in no subnet here answers nobody, and its packets are lost.
-      if (subnet === undefined) return `blackhole ${prefix}`
+      if (subnet === undefined) return nowhere(prefix)
       return `${prefix} via ${route.nextHopAddress} dev br${slots[subnet.id]} onlink`
     }
     default:
       return route.nextHop satisfies never
   }
+}
+
+/** To a link where the router's rules log and drop it: what a `blackhole` takes, nobody hears of. */
+function nowhere(prefix: string): string {
+  return `${prefix} dev ${NOWHERE_LINK}`
+}
+
+/** Whether packets of the route are lost. */
+export function isLost(network: VirtualNetwork, { nextHop, nextHopAddress }: SubnetRoute): boolean {
+  if (nextHop === 'None' || nextHop === 'VirtualNetworkGateway') return true
+  return nextHop === 'VirtualAppliance' && subnetWith(network, nextHopAddress) === undefined
 }
 
 function subnetWith({ subnets }: VirtualNetwork, address: string | undefined): Subnet | undefined {
