@@ -25,7 +25,8 @@ import { FLOW_GROUP, FLOW_TABLE, flowTable } from './table.ts'
 
 export interface FlowLogOptions {
   readonly caches: Caches
-  readonly client: Client
+  /** Writes the states of what chooses flows; nobody is told when absent. */
+  readonly client?: Pick<Client, 'patch'>
   /** Denied packets are copied only while it is told so. */
   readonly policies?: {
     logDenied(isOn: boolean, signal: AbortSignal): Promise<void>
@@ -126,7 +127,7 @@ export class FlowLog {
     if (status?.state === state) return
     const body = { status: { state, timestamp: formatTime(scope.clock.now()) } }
     this.#options.client
-      .patch(type, { name: metadata.name }, { kind: 'merge', body }, { subresource: 'status' })
+      ?.patch(type, { name: metadata.name }, { kind: 'merge', body }, { subresource: 'status' })
       .catch((error: unknown) => scope.log.warn('the state of a flow log was not told', { name: metadata.name, error }))
   }
 

@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { silentLog } from '@aksel/base/log'
-import type { Client } from '@aksel/client/client'
 import { FlowLog } from '@aksel/network/flows/flow-log'
 import { FLOW_TABLE } from '@aksel/network/flows/table'
 import { spawnedNft } from '@aksel/network/nft/runner'
@@ -143,7 +142,6 @@ function flowOrders() {
       const scope = { clock: systemClock(), random: systemRandom(), log: silentLog(), signal: end.signal }
       const log = new FlowLog({
         caches: new MemoryCaches(),
-        client: undefined as unknown as Client,
         nodeName: 'n0',
         nodeAddress: '127.0.0.1',
         podCidr: '10.244.0.0/24',
