@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { run } from '@aksel/host/command'
 import { undoAll } from '@aksel/host/undo'
 import type { DropNews, SecurityRule, Subnet, VirtualNetwork } from '@aksel/provider/fabric'
 import { withHost, type HostBench } from '../testing/host-bench.ts'
@@ -132,6 +133,22 @@ test('security rules hold between subnets and within one, by priority, for what 
     assert.match(again, new RegExp(address.replaceAll('.', '\\.')))
   }))
 
+/** Somebody beyond the host, who answers on port 8080; returns his address. */
+async function outside(bench: HostBench): Promise<string> {
+  const name = `akt-${process.pid}-out`
+  await bench.ledger.record('outside', { kind: 'network-namespace', name })
+  await bench.ledger.record('outside', { kind: 'link', name })
+  await run(bench.scope, ['ip', 'netns', 'add', name])
+  await run(bench.scope, ['ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name])
+  await run(bench.scope, ['ip', 'addr', 'add', '192.0.2.1/30', 'dev', name])
+  await run(bench.scope, ['ip', 'link', 'set', name, 'up'])
+  await bench.inside(name, ['ip', 'addr', 'add', '192.0.2.2/30', 'dev', 'eth0'])
+  await bench.inside(name, ['ip', 'link', 'set', 'eth0', 'up'])
+  await bench.inside(name, ['ip', 'route', 'add', 'default', 'via', '192.0.2.1'])
+  await bench.listen(name, '0.0.0.0', 8080, 'outside')
+  return '192.0.2.2'
+}
+
 function ledgerRouter({ ledger }: HostBench): string {
   const found = ledger.entries('virtual-network//v').find(({ object }) => object.kind === 'link')
   assert.ok(found?.object.kind === 'link')
@@ -147,9 +164,9 @@ test("a subnet's routes go before the system's: into nothing, through an applian
     const d = await machine(bench, fabric, '/v', 'data', 'd')
     await bench.inside(d.space, ['ip', 'addr', 'add', '198.51.100.9/32', 'dev', 'lo'])
     const api = await fabric.hostAddress(bench.scope, { virtualNetworkId: '/v', name: 'api' })
-    await using server = createServer((socket) => socket.end(`${socket.remoteAddress}\n`)).listen(0, api)
+    await using server = createServer((socket) => socket.end(`${socket.remoteAddress}\n`)).listen(443, api)
     await once(server, 'listening')
-    const { port } = server.address() as { port: number }
+    const port = 443
 
     const toData = { name: 'data', addressPrefix: '10.1.1.0/24', nextHop: 'None' as const }
     const out = {
@@ -191,15 +208,14 @@ test("a subnet's routes go before the system's: into nothing, through an applian
     assert.notEqual(await bench.ask(api, port, d.space), first, 'and only from its subnet')
 
     const other = await fabric.hostAddress(bench.scope, { virtualNetworkId: '/v', name: 'other' })
-    await using outside = createServer((socket) => socket.end('outside\n')).listen(0, '0.0.0.0')
-    await once(outside, 'listening')
-    const outsidePort = (outside.address() as { port: number }).port
-    const link = (await bench.inside(ledgerRouter(bench), ['ip', '-4', 'route', 'show', 'default'])).split(' ')[2]!
-    assert.equal(await bench.ask(link, outsidePort, a.space), 'outside')
+    await using second = createServer((socket) => socket.end('other\n')).listen(443, other)
+    await once(second, 'listening')
+    const link = await outside(bench)
+    assert.match(await bench.ask(link, 8080, a.space), /^outside /)
     await put({ nodes: { egress: { kind: 'none' } } })
-    const { rule: absent, destination } = await toldOf(fabric, () => bench.ask(link, outsidePort, a.space))
+    const { rule: absent, destination } = await toldOf(fabric, () => bench.ask(link, 8080, a.space))
     assert.deepEqual([absent, destination], [undefined, link], 'nothing leaves')
-    assert.equal(await bench.ask(other, outsidePort, a.space), 'outside', 'but for the API servers')
+    assert.equal(await bench.ask(other, port, a.space), 'other', 'but for the API servers')
   }))
 
 test('peered VNets reach each other, and neither a third one through the other nor one that did not agree', () =>

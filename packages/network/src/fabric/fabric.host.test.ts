@@ -59,17 +59,26 @@ test("a pod's address on one node reaches a pod on the other with its own addres
     assert.equal(asked, 'pod-b 10.244.0.2')
   }))
 
-test('an address of the host is reached by machines and pods of its VNet', () =>
+test('an address of the host is reached by machines and pods of its VNet, and nothing else of the host is', () =>
   withHost(async (bench) => {
     const fabric = await openFabric(bench.scope, { ledger: bench.ledger, stateDir: join(bench.directory, 'fabric') })
     const { a } = await twoMachines(bench, fabric, '/vnets/one')
     const request = { virtualNetworkId: '/vnets/one', name: 'cluster/c1' }
     const address = await fabric.hostAddress(bench.scope, request)
     assert.equal(await fabric.hostAddress(bench.scope, request), address)
-    await using server = createServer((socket) => socket.end('api\n')).listen(0, address)
+    await using server = createServer((socket) => socket.end('api\n')).listen(443, address)
     await once(server, 'listening')
-    const { port } = server.address() as { port: number }
+    const port = 443
     assert.equal(await bench.ask(address, port, a.networkNamespace), 'api')
+    await using own = createServer((socket) => socket.end('own\n')).listen(0, '0.0.0.0')
+    await once(own, 'listening')
+    const { port: ownPort } = own.address() as { port: number }
+    const route = await bench.inside(routerNamespace(bench), ['ip', '-4', 'route', 'show', 'default'])
+    const gateway = route.split(' ')[2]!
+    for (const at of [address, gateway]) {
+      assert.equal(await bench.ask(at, ownPort), 'own')
+      assert.equal(await bench.ask(at, ownPort, a.networkNamespace), '', `the host's own service at ${at}`)
+    }
     await bench.inside(a.networkNamespace, ['ip', 'addr', 'add', '10.244.0.2/32', 'dev', 'lo'])
     const asked = await bench.askFrom('10.244.0.2', address, port, a.networkNamespace)
     assert.equal(asked, 'api')
@@ -182,3 +191,9 @@ test('a machine that is detached is gone, its address is free again, and a VNet 
     assert.deepEqual(bench.ledger.entries(), [])
     await assert.rejects(fabric.attach(bench.scope, attachmentOf('/vnets/one', 'node-a', 0)), /There is no VNet/)
   }))
+
+function routerNamespace({ ledger }: HostBench): string {
+  const found = ledger.entries('virtual-network//vnets/one').find(({ object }) => object.kind === 'link')
+  assert.ok(found?.object.kind === 'link')
+  return found.object.name
+}

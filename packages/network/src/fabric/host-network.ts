@@ -1,4 +1,5 @@
-// The little that the fabric changes in the host's own namespace: forwarding, and masquerading of what leaves the host.
+// The little that the fabric changes in the host's own namespace: forwarding, masquerading of what leaves the host, and what
+// machines may ask of the host itself.
 
 import type { CommandRunner } from '@aksel/host/command'
 import type { Ledger } from '@aksel/host/ledger'
@@ -9,6 +10,10 @@ import type { FabricRanges } from './allocate.ts'
 
 const FORWARD = 'net.ipv4.ip_forward'
 export const HOST_OWNER = 'fabric/host'
+/** API servers listen here, and for agents of other hosts at konnectivity's port. */
+const API_PORTS = [443, 8132] as const
+/** Machines use the host's resolvers, and one may be the host itself. */
+const DNS_PORT = 53
 
 /** Idempotent: the table is replaced as a whole. `key` is the fabric's own, so that two fabrics on one host do not meet. */
 export async function ensureHostNetwork(
@@ -33,6 +38,18 @@ export async function ensureHostNetwork(
   chain postrouting {
     type nat hook postrouting priority srcnat;
     ip saddr { ${ranges.links}, ${ranges.publicAddresses} } oifname != "aksel-*" masquerade
+  }
+  chain input {
+    type filter hook input priority filter;
+    iifname "aksel-*" ip saddr { ${ranges.links}, ${ranges.publicAddresses} } jump machines
+  }
+  chain machines {
+    ct state established,related accept
+    ip daddr ${ranges.hostAddresses} tcp dport { ${API_PORTS.join(', ')} } accept
+    meta l4proto { tcp, udp } th dport ${DNS_PORT} accept
+    icmp type echo-request accept
+    meta l4proto tcp reject with tcp reset
+    reject with icmp admin-prohibited
   }
 }`,
   ])
