@@ -3,14 +3,15 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startTestIssuer } from '@aksel/apiserver/authentication/structured/test-issuer'
 import { systemClock } from '@aksel/base/clock'
 import { testScope } from '@aksel/testing/test-scope'
+import { sized } from '@aksel/testing/test-size'
 import type { ContainerServiceClient } from '@azure/arm-containerservice'
-import { Aksel } from './aksel.ts'
+import { Aksel, repositoryRoot, runProgram } from './aksel.ts'
 import { connectionOf, sdkClient, type Connection } from './sdk-client.ts'
 
 let aksel: Aksel
@@ -95,6 +96,78 @@ test('the two clusters have the same addresses, and each reaches its own', { tim
     ['the first\n', 'the other\n'],
   )
 })
+
+test(
+  'a pod that scans its node, its network and the host finds the ports that are documented, and nothing of the other cluster',
+  { timeout: 300_000 },
+  async () => {
+    const pid = await processOf('the other\n')
+    const theirs = ['--kubeconfig', join(aksel.dataDir, 'sdk-kubeconfig')]
+    const node = await aksel.kubectl([
+      ...theirs,
+      'get',
+      'pods',
+      '-l',
+      'app=echo',
+      '-o',
+      'jsonpath={.items[0].status.hostIP}',
+    ])
+    const [first] = (await aksel.kubectl('get service kubernetes -o jsonpath={.spec.clusterIP}')).split(' ')
+    const host = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+    const hosts = host.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address)
+    const routers = hosts.filter((address) => address.startsWith('100.64.')).map((address) => addressAfter(address))
+    const ports = sized({
+      gate: [
+        ...range(1, 1024),
+        ...range(2370, 2390),
+        ...range(6440, 6450),
+        ...range(8000, 8200),
+        ...range(9200, 10_300),
+        ...range(30_000, 30_100),
+      ],
+      full: range(1, 65_535),
+    })
+    const targets = [...new Set([node, '10.224.0.1', first!, '169.254.169.254', ...hosts, ...routers])]
+    const scan = ['nsenter', '-t', String(pid), '-n', process.execPath, join(repositoryRoot, 'tests/e2e/port-scan.ts')]
+    const { code, stdout, stderr } = await runProgram(scan, {
+      input: JSON.stringify({ targets, ports }),
+      timeoutMs: 280_000,
+    })
+    assert.equal(code, 0, stderr)
+    const found = JSON.parse(stdout) as readonly string[]
+    const apiServers = hosts.filter((address) => address.startsWith('100.65.'))
+    assert.ok(apiServers.length >= 2, hosts.join())
+    const documented = [
+      `${node}:10250`,
+      `${node}:10256`,
+      `${first}:443`,
+      '169.254.169.254:80',
+      // kube-proxy's health is told at every address of the node.
+      '169.254.169.254:10256',
+      ...apiServers.flatMap((address) => [`${address}:443`, `${address}:8132`]),
+    ]
+    assert.deepEqual(found.toSorted(), documented.toSorted())
+  },
+)
+
+const range = (from: number, to: number): readonly number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n)
+
+/** The router's end of a link whose end on the host this is. */
+function addressAfter(address: string): string {
+  const parts = address.split('.').map(Number)
+  return [...parts.slice(0, 3), parts[3]! + 1].join('.')
+}
+
+/** The web server of the pod that says these words: clusters have the same addresses, so that those tell nothing. */
+async function processOf(words: string): Promise<number> {
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue
+    const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    if (!argv.includes('httpd\0-f')) continue
+    if ((await readFile(`/proc/${pid}/root/www/index.html`, 'utf8').catch(() => '')) === words) return Number(pid)
+  }
+  return assert.fail(`no pod says ${words}`)
+}
 
 /** A service that answers with these words, at the same address in every cluster. */
 function echoing(words: string): string {

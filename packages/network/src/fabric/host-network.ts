@@ -15,7 +15,10 @@ const API_PORTS = [443, 8132] as const
 /** Machines use the host's resolvers, and one may be the host itself. */
 const DNS_PORT = 53
 
-/** Idempotent: the table is replaced as a whole. `key` is the fabric's own, so that two fabrics on one host do not meet. */
+/**
+ * Routers answer on their link to the host alone to the host, whose probes they hand on to backends: what is forwarded there begins
+ * nothing. Idempotent: the table is replaced as a whole. `key` is the fabric's own, so that two fabrics on one host do not meet.
+ */
 export async function ensureHostNetwork(
   scope: Scope,
   request: {
@@ -38,6 +41,11 @@ export async function ensureHostNetwork(
   chain postrouting {
     type nat hook postrouting priority srcnat;
     ip saddr { ${ranges.links}, ${ranges.publicAddresses} } oifname != "aksel-*" masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter;
+    ct state established,related accept
+    ip daddr ${ranges.links} oifname "aksel-*" drop
   }
   chain input {
     type filter hook input priority filter;

@@ -76,6 +76,28 @@ async function untilNames(bench: BalancedBench, address: string, wanted: readonl
   assert.deepEqual(seen, wanted)
 }
 
+/** The router's ports that lead probes to backends are the host's: machines of another VNet do not get there. */
+async function assertProbesAreOurs(bench: BalancedBench): Promise<void> {
+  const found = bench.ledger.entries(`virtual-network/${VNET}`).find(({ object }) => object.kind === 'link')
+  assert.ok(found?.object.kind === 'link')
+  const router = found.object.name
+  const probes = await bench.inside(router, ['nft', 'list', 'map', 'ip', 'aksel', 'probes'])
+  const port = Number(/(\d+) : 10\.224\.0\./.exec(probes)?.[1])
+  const shown = await bench.inside(router, ['ip', '-json', '-4', 'addr', 'show', 'dev', 'host'])
+  const [{ addr_info: addresses }] = JSON.parse(shown) as [
+    { readonly addr_info: readonly { readonly local: string }[] },
+  ]
+  const link = addresses[0]!.local
+  assert.match(await bench.ask(link, port), /^[ab] /)
+  const other = '/vnets/other'
+  const subnets = [{ id: `${other}/subnets/s`, addressPrefix: '10.224.0.0/16' }]
+  await bench.fabric.ensureVirtualNetwork(bench.scope, { id: other, addressPrefix: '10.224.0.0/12', subnets })
+  const request = { virtualNetworkId: other, subnetId: `${other}/subnets/s`, machine: 'x' }
+  const { networkNamespace } = await bench.fabric.attach(bench.scope, request)
+  assert.equal(await bench.ask(link, port, networkNamespace), '', 'another tenant')
+  await bench.fabric.deleteVirtualNetwork(bench.scope, other)
+}
+
 test(
   'a backend whose probe fails gets nothing until it answers again; probes come from where Azure’s do',
   { timeout: 120_000 },
@@ -89,6 +111,8 @@ test(
       const { address } = await fabric.ensureLoadBalancer(bench.scope, order([ruleTo([a, b], { probe })]))
       await untilNames(bench, address, ['a', 'b'])
       assert.match(await bench.inside(a.networkNamespace, ['nft', 'list', 'table', 'ip', 't']), /packets [1-9]/)
+
+      await assertProbesAreOurs(bench)
 
       const lost = bench.told(false, a.address)
       const refusing =

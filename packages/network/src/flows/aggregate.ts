@@ -5,7 +5,7 @@ import { portsOf, type Endpoint, type Flow } from './hubble.ts'
 export const AGGREGATE_MS = 30_000
 
 interface Bucket {
-  readonly first: Flow
+  first: Flow
   ingress: number
   egress: number
   unknown: number
@@ -41,6 +41,10 @@ export class FlowAggregate {
     const key = keyOf(flow)
     const bucket = this.#buckets.get(key) ?? { first: flow, ingress: 0, egress: 0, unknown: 0 }
     this.#buckets.set(key, bucket)
+    // Each end names the policies that stand there.
+    const { egress_allowed_by: out, ingress_allowed_by: into } = flow
+    if (out !== undefined) bucket.first = { ...bucket.first, egress_allowed_by: out }
+    if (into !== undefined) bucket.first = { ...bucket.first, ingress_allowed_by: into }
     if (flow.traffic_direction === 'INGRESS') bucket.ingress += 1
     else if (flow.traffic_direction === 'EGRESS') bucket.egress += 1
     else bucket.unknown += 1

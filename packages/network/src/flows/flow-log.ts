@@ -9,6 +9,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { ResourceType } from '@aksel/api/resource'
 import type { Cache, Caches } from '@aksel/runtime/controller'
+import type { Conversation } from '../policy/allowed-by.ts'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import { emptyContent, renderTable } from '../nft/table.ts'
 import { AGGREGATE_MS, FlowAggregate } from './aggregate.ts'
@@ -31,6 +32,7 @@ export interface FlowLogOptions {
   readonly policies?: {
     logDenied(isOn: boolean, signal: AbortSignal): Promise<void>
     deniedBy(chain: string): readonly PolicyName[]
+    allowedBy(direction: 'ingress' | 'egress', conversation: Conversation): readonly PolicyName[]
   }
   readonly nodeName: string
   readonly nodeAddress: string
@@ -161,6 +163,8 @@ export class FlowLog {
       nodeName,
       directory: this.#directory!,
       deniedBy: (chain: string) => policies?.deniedBy(chain) ?? [],
+      allowedBy: (direction: 'ingress' | 'egress', conversation: Conversation) =>
+        policies?.allowedBy(direction, conversation) ?? [],
       uuid: () => uuid(scope.random),
     }
     await readNflog(signal, {

@@ -74,9 +74,30 @@ const read = (payload: Buffer, prefix = 'forwarded'): readonly Flow[] =>
       directory: directory(),
       deniedBy: (chain) =>
         chain === 'any-egress-1' ? [{ name: 'shut', namespace: 'shop', kind: 'NetworkPolicy' }] : [],
+      allowedBy: (direction, { destination, to }) =>
+        direction === 'ingress' && destination === '10.244.0.6' && to?.port === 5432 && to.protocol === 'tcp'
+          ? [{ name: 'to-store', namespace: 'shop', kind: 'NetworkPolicy' }]
+          : [],
       uuid: () => String(number++),
     },
   )
+
+test('a flow names the policy that let it pass, at the end where the policy stands; an answer names none', () => {
+  const [out, inside] = read(tcp('10.244.0.5', '10.244.0.6', [40_000, 5432], 2))
+  assert.deepEqual([out!.egress_allowed_by, out!.ingress_allowed_by], [undefined, undefined])
+  const by = [{ name: 'to-store', namespace: 'shop', kind: 'NetworkPolicy' }]
+  assert.deepEqual([inside!.egress_allowed_by, inside!.ingress_allowed_by], [undefined, by])
+  const [answer] = read(tcp('10.244.0.5', '10.244.0.6', [40_000, 5432], 0x12))
+  assert.equal(answer!.is_reply, true)
+  assert.equal(answer!.ingress_allowed_by, undefined)
+  // One line stands for both ends.
+  const aggregate = new FlowAggregate()
+  for (const flow of [out!, inside!]) aggregate.add(flow)
+  assert.deepEqual(
+    aggregate.take().map((flow) => flow.ingress_allowed_by),
+    [by],
+  )
+})
 
 test('a stream of nflog frames is cut into packets, wherever it is torn', () => {
   const field = (type: number, value: Buffer): Buffer => {

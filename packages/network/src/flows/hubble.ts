@@ -58,6 +58,8 @@ export interface Flow {
   readonly trace_observation_point?: string
   readonly egress_denied_by?: readonly PolicyName[]
   readonly ingress_denied_by?: readonly PolicyName[]
+  readonly egress_allowed_by?: readonly PolicyName[]
+  readonly ingress_allowed_by?: readonly PolicyName[]
   readonly aggregate?: {
     readonly ingress_flow_count: number
     readonly egress_flow_count: number
@@ -89,6 +91,7 @@ export interface FlowFacts {
   readonly sourceService?: ServiceName
   readonly destinationService?: ServiceName
   readonly deniedBy?: readonly PolicyName[]
+  readonly allowedBy?: readonly PolicyName[]
 }
 
 /** Numbers of the monitor's kinds of events. */
@@ -96,7 +99,7 @@ const DROP = 1
 const TRACE = 4
 
 export function hubbleFlow(facts: FlowFacts): Flow {
-  const { packet, verdict, dropReason, direction, deniedBy } = facts
+  const { packet, verdict, dropReason, direction, deniedBy, allowedBy } = facts
   const isDropped = verdict === 'DROPPED'
   return {
     time: new Date(facts.timeMs).toISOString(),
@@ -119,6 +122,8 @@ export function hubbleFlow(facts: FlowFacts): Flow {
     ...(dropReason === undefined ? {} : { drop_reason_desc: dropReason }),
     ...(deniedBy === undefined || direction !== 'EGRESS' ? {} : { egress_denied_by: deniedBy }),
     ...(deniedBy === undefined || direction !== 'INGRESS' ? {} : { ingress_denied_by: deniedBy }),
+    ...(allowedBy === undefined || direction !== 'EGRESS' ? {} : { egress_allowed_by: allowedBy }),
+    ...(allowedBy === undefined || direction !== 'INGRESS' ? {} : { ingress_allowed_by: allowedBy }),
     Summary: summaryOf(packet),
   }
 }

@@ -14,6 +14,7 @@ import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import { renderTable } from '../nft/table.ts'
 import { protocolOf } from './compile.ts'
 import type { PolicyPod } from './groups.ts'
+import type { Conversation } from './allowed-by.ts'
 import { PolicyState } from './policy-state.ts'
 import { policyTable } from './table.ts'
 
@@ -139,10 +140,12 @@ export class NetworkPolicies {
 
   /** The policies that a denying chain stands for. */
   deniedBy(chain: string): readonly PolicyName[] {
-    return this.#state.deniedBy(chain).map((key) => {
-      const [namespace = '', name = ''] = key.split('/')
-      return { name, namespace, kind: 'NetworkPolicy' }
-    })
+    return this.#state.deniedBy(chain).map(nameOf)
+  }
+
+  /** The policies that let the conversation into a pod of this node, or out of it. */
+  allowedBy(direction: 'ingress' | 'egress', conversation: Conversation): readonly PolicyName[] {
+    return this.#state.allowedBy(direction, conversation).map(nameOf)
   }
 
   /** Nothing of the pod is left on the node, or nothing that has an address. */
@@ -236,4 +239,9 @@ function labelsOf({ metadata }: KubernetesObject): Readonly<Record<string, strin
 
 function internalIp({ status }: Node): string | undefined {
   return status?.addresses?.find(({ type, address }) => type === 'InternalIP' && isAddress(address))?.address
+}
+
+function nameOf(key: string): PolicyName {
+  const [namespace = '', name = ''] = key.split('/')
+  return { name, namespace, kind: 'NetworkPolicy' }
 }

@@ -97,6 +97,52 @@ test('a namespace that changes its labels takes its pods along', () => {
   assert.deepEqual(state.takeChange(), [`delete element ip aksel-policy ${set} { 10.244.1.9 }`])
 })
 
+test('the policies that let a conversation pass are named: by peer, port, range and engine, for pods of this node', () => {
+  const web = { podSelector: { matchLabels: { app: 'web' } } }
+  const rules: Readonly<Record<string, NetworkPolicySpec>> = {
+    peers: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: [web], ports: [{ port: 'http' }] }] },
+    spaces: {
+      podSelector: {},
+      policyTypes: ['Ingress'],
+      ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'b' } } }] }],
+    },
+    ranges: {
+      podSelector: {},
+      policyTypes: ['Ingress'],
+      ingress: [
+        { from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.9.0.0/16'] } }], ports: [{ port: 80, endPort: 90 }] },
+      ],
+    },
+    others: { podSelector: { matchLabels: { app: 'db' } }, policyTypes: ['Ingress'], ingress: [{}] },
+    out: { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [web], ports: [{ protocol: 'UDP', port: 53 }] }] },
+  }
+  const stateOf = (engine: 'calico' | 'cilium'): PolicyState => {
+    const state = new PolicyState(engine)
+    state.setNamespace('shop', {})
+    state.setNamespace('other', { team: 'b' })
+    state.setNode('n', '10.224.0.4')
+    const namedPorts = [{ name: 'http', protocol: 'tcp', port: 8080 }] as const
+    state.setPod('own', pod('10.244.0.2', { isLocal: true, labels: { app: 'api' }, namedPorts }))
+    state.setPod('web', pod('10.244.1.2'))
+    state.setPod('other', pod('10.244.1.3', { namespace: 'other' }))
+    for (const [name, spec] of Object.entries(rules)) state.setPolicy(`shop/${name}`, policy(spec))
+    return state
+  }
+  const into = (source: string, port: number, engine: 'calico' | 'cilium' = 'calico'): readonly string[] =>
+    stateOf(engine).allowedBy('ingress', { source, destination: '10.244.0.2', to: { protocol: 'tcp', port } })
+  assert.deepEqual(into('10.244.1.2', 8080), ['shop/peers'])
+  assert.deepEqual(into('10.244.1.2', 85), ['shop/ranges'])
+  assert.deepEqual(into('10.244.1.2', 85, 'cilium'), [], 'ranges mean no pods')
+  assert.deepEqual(into('10.224.0.4', 85, 'cilium'), [], 'and no nodes')
+  assert.deepEqual(into('10.1.1.1', 85, 'cilium'), ['shop/ranges'])
+  assert.deepEqual(into('10.9.1.1', 85), [])
+  assert.deepEqual(into('10.244.1.3', 80), ['shop/spaces', 'shop/ranges'])
+  const out = { source: '10.244.0.2', destination: '10.244.1.2' }
+  assert.deepEqual(stateOf('calico').allowedBy('egress', { ...out, to: { protocol: 'udp', port: 53 } }), ['shop/out'])
+  assert.deepEqual(stateOf('calico').allowedBy('egress', { ...out, to: { protocol: 'tcp', port: 53 } }), [])
+  assert.deepEqual(stateOf('calico').allowedBy('ingress', out), [], 'that pod is on another node')
+})
+
 test('what exceptions leave of a range', () => {
   const without = (cidr: string, ...excepts: string[]) => intervalsWithout(parseRange(cidr), excepts.map(parseRange))
   assert.deepEqual(without('10.0.0.0/24'), ['10.0.0.0-10.0.0.255'])

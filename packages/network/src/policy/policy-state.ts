@@ -7,11 +7,13 @@ import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
 import { renderDifference, type TableContent } from '../nft/table.ts'
 import { copyDenied } from '../flows/table.ts'
+import { letsPass, type Conversation, type PolicyWorld } from './allowed-by.ts'
 import { compilePolicy, type CompiledPolicy } from './compile.ts'
 import { elementsOf, groupType, shortHash, type Group, type PolicyPod } from './groups.ts'
 import { POLICY_TABLE } from '@aksel/provider/node-tables'
 
 interface KnownPolicy {
+  readonly policy: NetworkPolicy
   readonly namespace: string
   readonly podSelector: LabelSelector
   readonly compiled: CompiledPolicy
@@ -38,6 +40,8 @@ export class PolicyState {
   readonly #engine: NetworkPolicyEngine
   readonly #pods = new Map<string, PolicyPod>()
   readonly #podsOf = new Map<string, Set<string>>()
+  /** Keys of pods by their address. */
+  readonly #podAt = new Map<string, string>()
   readonly #namespaces = new Map<string, Labels>()
   readonly #policies = new Map<string, KnownPolicy>()
   readonly #groups = new Map<string, KnownGroup>()
@@ -57,6 +61,8 @@ export class PolicyState {
     if (before === undefined && pod === undefined) return
     if (pod === undefined) this.#pods.delete(key)
     else this.#pods.set(key, pod)
+    if (before !== undefined && this.#podAt.get(before.ip) === key) this.#podAt.delete(before.ip)
+    if (pod !== undefined) this.#podAt.set(pod.ip, key)
     const namespace = (pod ?? before)!.namespace
     const keys = this.#podsOf.get(namespace) ?? new Set()
     this.#podsOf.set(namespace, keys)
@@ -89,7 +95,7 @@ export class PolicyState {
       const compiled = compilePolicy(policy, this.#engine)
       const { podSelector } = policy.spec
       const namespace = policy.metadata.namespace!
-      this.#policies.set(key, { namespace, podSelector, compiled, chain: shortHash(key) })
+      this.#policies.set(key, { policy, namespace, podSelector, compiled, chain: shortHash(key) })
       for (const group of compiled.groups) this.#join(group)
     }
     for (const group of before?.compiled.groups ?? []) this.#leave(group)
@@ -107,6 +113,29 @@ export class PolicyState {
   deniedBy(name: string): readonly string[] {
     const chains = new Set((this.#selecting.get(name) ?? []).map((chain) => chain.replace(/^\w+-/, '')))
     return [...this.#policies].filter(([, { chain }]) => chains.has(chain)).map(([key]) => key)
+  }
+
+  /** Keys of the policies that let the conversation into a pod of this node, or out of it; none where nothing restricts it. */
+  allowedBy(direction: 'ingress' | 'egress', conversation: Conversation): readonly string[] {
+    const own = this.#at(direction === 'ingress' ? conversation.destination : conversation.source)
+    if (own?.isLocal !== true) return []
+    const nodes = new Set(this.#nodes.values())
+    const world: PolicyWorld = {
+      engine: this.#engine,
+      podAt: (address) => this.#at(address),
+      isNode: (address) => nodes.has(address),
+      namespaceLabels: (name) => this.#namespaces.get(name),
+    }
+    return [...this.#policies].flatMap(([key, { policy, namespace, podSelector, compiled }]) => {
+      if (namespace !== own.namespace || compiled[direction] === undefined) return []
+      if (!matchesSelector(podSelector, own.labels)) return []
+      return letsPass(policy, direction, conversation, world) ? [key] : []
+    })
+  }
+
+  #at(address: string): PolicyPod | undefined {
+    const key = this.#podAt.get(address)
+    return key === undefined ? undefined : this.#pods.get(key)
   }
 
   /** Lines of one transaction that bring the kernel from what it was told last to what holds now. */
