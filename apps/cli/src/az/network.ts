@@ -13,6 +13,7 @@ import {
   type PlanRow,
 } from './network-plan.ts'
 import type { CommonFlags, Session } from './session.ts'
+import { addNetworkResources } from './network-resources.ts'
 import { addVirtualNetworks } from './vnet.ts'
 
 interface PlanFlags extends CommonFlags {
@@ -36,6 +37,7 @@ interface PlanFlags extends CommonFlags {
 export function addNetwork(az: Command, session: Session): void {
   const network = az.command('network').description('See and plan the networks of clusters.')
   addVirtualNetworks(network, session)
+  addNetworkResources(network, session)
   addLeaf<PlanFlags>(network, session, 'plan', {
     description: 'Tell how many nodes and pods a virtual network, its subnets and the pod CIDR will carry.',
     flags: planFlags,

@@ -258,6 +258,46 @@ test('the network of a cluster is seen with the flags of az', async () => {
   assert.deepEqual([unknown.code, /\(ResourceNotFound\)/.test(unknown.error)], [3, true], unknown.error)
 })
 
+test('load balancers, public addresses, route tables and NAT gateways are seen with the flags of az', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  await bench.az('aks create -g rg -n c1 -c 1 --network-plugin kubenet --generate-ssh-keys')
+  await bench.az('aks create -g rg -n c2 -c 1 --outbound-type managedNATGateway --generate-ssh-keys')
+  const seen = async (line: string): Promise<string> => {
+    const ran = await bench.az(`network ${line} -o table`)
+    assert.deepEqual([ran.code, ran.error], [0, ''], line)
+    return ran.out
+  }
+  const of = '-g MC_rg_c1_eastus'
+  assert.match(await seen(`lb list ${of}`), /\nkubernetes +MC_rg_c1_eastus +eastus +Succeeded\n$/)
+  assert.match(await seen(`lb show ${of} -n kubernetes`), /\nkubernetes +MC_rg_c1_eastus/)
+  const lb = `${of} --lb-name kubernetes`
+  assert.match(
+    await seen(`lb frontend-ip list ${lb}`),
+    /\naks-outbound-\d{8}-0 +aks-outbound-\d{8}-0 +MC_rg_c1_eastus\n$/,
+  )
+  assert.match(await seen(`lb outbound-rule list ${lb}`), /\naksOutboundRule +All +30 +aks-outbound-\d{8}-0\n$/)
+  assert.match(await seen(`lb address-pool show ${lb} -n kubernetes`), /\nkubernetes +1/)
+  assert.equal(await seen(`lb rule list ${lb}`), '')
+  assert.match(
+    await seen(`public-ip list ${of}`),
+    /\naks-outbound-\d{8}-0 +MC_rg_c1_eastus +eastus +Succeeded +[\d.]+\n$/,
+  )
+  const table = /(aks-agentpool-\d{8}-routetable)/.exec(await seen(`route-table list ${of}`))?.[1]
+  assert.match(
+    await seen(`route-table route list ${of} --route-table-name ${table}`),
+    /10\.244\.0\.0\/24 +aks-.* +VirtualAppliance +10\./,
+  )
+  assert.match(
+    await seen('nat gateway list'),
+    /\naks-natgateway-\d{8} +MC_rg_c2_eastus +eastus +Succeeded +aks-outbound-/,
+  )
+  const none = await bench.az('network nsg rule list -g rg --nsg-name none')
+  assert.match(none.error, /\(ResourceNotFound\)/)
+  const flagless = await bench.az('network lb rule list -g rg')
+  assert.match(flagless.error, /--lb-name/)
+})
+
 test('spot, mixed and GPU pools are added by the flags of az, and mixed ones scaled by size', async () => {
   await using bench = await open()
   await bench.az('group create -n rg -l eastus')

@@ -116,10 +116,9 @@ class ProxyLoop {
 
   /** UDP has no end of a connection: the kernel would go on sending to a backend that is gone. */
   async #forgetFlows(scope: Scope, flows: RowChange['staleFlows']): Promise<void> {
-    const orders = flows.map(({ frontend, backend }) => [
-      ...['-D', '-p', 'udp'],
-      ...['--orig-dst', frontend, '--reply-src', backend],
-    ])
+    const orders = flows.map(({ frontend, backend }) =>
+      ['-D', '-p', 'udp'].concat('--orig-dst', frontend, '--reply-src', backend),
+    )
     if (orders.length > 1) {
       // One program for all of them: each costs more than the change of the table. conntrack knows batches from 1.4.7 on, and
       // opens its input by name, which a socket refuses.

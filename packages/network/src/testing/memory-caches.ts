@@ -62,7 +62,7 @@ export class MemoryCache<T extends KubernetesObject> implements Cache<T> {
 }
 
 interface Index<T> {
-  valuesOf(object: T): readonly string[]
+  readonly valuesOf: (object: T) => readonly string[]
   /** By value, then by key. */
   readonly found: Map<string, Map<string, T>>
 }
