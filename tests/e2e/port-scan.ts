@@ -31,17 +31,22 @@ function ask(host: string, port: number): Promise<Answer> {
 
 async function scan(host: string): Promise<readonly string[]> {
   const open: string[] = []
+  const unheard: number[] = []
   let [next, silent, answered] = [0, 0, 0]
   const worker = async (): Promise<void> => {
     while (next < ports.length && (answered > 0 || silent < SILENT_MOST)) {
       const port = ports[next++]!
       const answer = await ask(host, port)
-      if (answer === 'silent') silent += 1
-      else answered += 1
+      if (answer === 'silent') {
+        silent += 1
+        unheard.push(port)
+      } else answered += 1
       if (answer === 'open') open.push(`${host}:${port}`)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  // A busy machine may have been slow: whoever answers at all is asked again, one by one.
+  for (const port of answered > 0 ? unheard : []) if ((await ask(host, port)) === 'open') open.push(`${host}:${port}`)
   return open
 }
 
