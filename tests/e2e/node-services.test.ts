@@ -176,9 +176,9 @@ test(
   },
 )
 
-test('node prints what its transcript says', { timeout: 400_000 }, async () => {
+test('node prints what its transcript says', { timeout: 600_000 }, async () => {
   const shell = await Shell.open(aksel)
-  await shell.replay('node', 90_000)
+  await shell.replay('node', 150_000)
 })
 
 test(
