@@ -8,6 +8,7 @@ import { newFrontProxy, type FrontProxy } from '@aksel/apiserver/aggregation/fro
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Scope } from '@aksel/base/scope'
 import type { ApiSwitches } from './api-switches.ts'
+import type { EntraProfile } from '@aksel/provider/entra'
 import type { ApiAccess, ControlPlaneSpec, ControlPlaneState, KeyRotations } from '@aksel/provider/cluster-engine'
 import { createAuthority, createServiceAccountKey, issue, type KeyPair, type SigningKey } from '@aksel/runtime/pki'
 import { readJson, writeDurableFile } from '@aksel/host/durable-file'
@@ -29,6 +30,8 @@ export interface ClusterRecord {
   readonly retiredKeys?: readonly RetiredKey[]
   /** Absent: everybody. */
   readonly access?: ApiAccess
+  /** Absent: identities of the directory are not believed. */
+  readonly entra?: EntraProfile
   /** Absent: none yet. */
   readonly rotations?: KeyRotations
   /** Who the API server is to API servers behind an APIService. Records of older versions lack it. */

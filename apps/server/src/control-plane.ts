@@ -14,6 +14,7 @@ import type { Client } from '@aksel/client/client'
 import { createClient } from '@aksel/client/typed-client'
 import { isLoopUser, loopUserAgent } from '@aksel/controllers/identities'
 import { openAccess, type ApiAccess, type DeprecatedUse } from '@aksel/provider/cluster-engine'
+import type { EntraDirectory, EntraProfile } from '@aksel/provider/entra'
 import type { Fabric } from '@aksel/provider/fabric'
 import type { Fence } from '@aksel/runtime/fenced-client'
 import { openTunnelServer, type TunnelServer } from '@aksel/runtime/tunnel-server'
@@ -27,6 +28,7 @@ import type { ClusterRecord } from './cluster-record.ts'
 import type { MachinesOfClusters } from './machine-loops.ts'
 import { admitsFabric, admitsPublic, type Connection } from './api-access.ts'
 import { runElected } from './elected-loops.ts'
+import { entraGuard } from './entra-guard.ts'
 
 /** What every control plane of this server is handed. */
 export interface ControlPlaneParts {
@@ -47,6 +49,8 @@ export interface ControlPlaneParts {
   readonly entrance?: Entrance
   /** Told of writes through API versions that go away. */
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
+  /** Whose tokens clusters may believe besides their own; absent: nobody's. */
+  readonly entra?: EntraDirectory
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
   /** Ended pods that are kept; 0 keeps all. Upstream's number when absent. */
@@ -65,6 +69,8 @@ export interface ControlPlaneOptions extends ControlPlaneParts {
   readonly tunnelSocket: string
   /** Who gets through, as it is at the moment; everybody when absent. */
   readonly access?: () => ApiAccess
+  /** How identities of the directory are believed, as it is at the moment. */
+  readonly entraProfile?: () => EntraProfile | undefined
   /** The VNet of its nodes, once it is known. */
   readonly virtualNetworkId: () => string | undefined
   /** Our name in the elections of the server that runs the cluster's loops. */
@@ -230,6 +236,15 @@ async function openServer(
       key: record.signingKey,
       ...(record.retiredKeys === undefined ? {} : { retired: record.retiredKeys }),
     },
+    ...(options.entra === undefined
+      ? {}
+      : {
+          directory: entraGuard(options.entra, {
+            clusterId: spec.id,
+            audience: issuerOf(record),
+            profile: options.entraProfile ?? (() => undefined),
+          }),
+        }),
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,
     ...(options.openApi === undefined ? {} : { openApi: options.openApi }),

@@ -19,6 +19,7 @@ import type {
   KeyRotations,
   NodeCredentials,
 } from '@aksel/provider/cluster-engine'
+import type { EntraProfile } from '@aksel/provider/entra'
 import { renderKubeconfig } from '@aksel/runtime/kubeconfig'
 import type { Guard, Store } from '@aksel/store/store'
 import { checkSwitches, switchesKnownTo, type ApiSwitches } from './api-switches.ts'
@@ -199,6 +200,12 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     const record = this.#known(id)
     if (!isDeepStrictEqual(record.access ?? openAccess, access)) await this.#save({ ...record, access })
     this.#planes.find(id)?.recheckPeers()
+    return this.#statusOf(this.#known(id))
+  }
+
+  async configureEntra(_scope: Scope, id: string, profile: EntraProfile | undefined): Promise<ControlPlaneStatus> {
+    const { entra, ...rest } = this.#known(id)
+    if (!isDeepStrictEqual(entra, profile)) await this.#save(profile === undefined ? rest : { ...rest, entra: profile })
     return this.#statusOf(this.#known(id))
   }
 
@@ -384,6 +391,7 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
       kubernetesVersion: record.spec.kubernetesVersion,
       rotations: record.rotations ?? noRotations,
       access: record.access ?? openAccess,
+      ...(record.entra === undefined ? {} : { entra: record.entra }),
       localUrl: this.#localUrl(record),
       nodeUrl: this.#nodeUrl(record),
       tunnelSocket: tunnelSocketOf(this.#options.dataDir, record),

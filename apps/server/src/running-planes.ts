@@ -167,6 +167,7 @@ export class RunningPlanes {
         claim: socket,
         tunnelSocket: tunnelSocketOf(dataDir, record),
         access: () => this.#records.current(id)?.access ?? openAccess,
+        entraProfile: () => this.#records.current(id)?.entra,
         virtualNetworkId: () => this.#records.current(id)?.virtualNetworkId,
       })
     } catch (error) {

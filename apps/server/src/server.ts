@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
 import type { AuditSink } from '@aksel/apiserver/audit/event'
 import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
+import { openEntraDirectory } from '@aksel/arm/resource-providers/directory/entra-directory'
 import type { Scope } from '@aksel/base/scope'
 import { openApiServerFiles } from './api-server-files.ts'
 import { openAuditLog } from './audit-log.ts'
@@ -44,6 +45,11 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const late: { providers: readonly MachineProvider[]; frontDoor?: FrontDoor } = { providers: [] }
   const opened = Promise.withResolvers<FrontDoor>()
   const sharedAs = isShared(chosen) ? hostName(dataDir) : undefined
+  const identity = await (sharedAs === undefined
+    ? frontDoorIdentity(scope, dataDir)
+    : sharedFrontDoorIdentity(scope, { store, dataDir }))
+  const { tenantId, clientId, clientSecret } = identity
+  const tenant = { tenantId, clients: [{ clientId, clientSecret }] }
   const engine = started.use(
     await EmbeddedEngine.open(scope, {
       store,
@@ -56,6 +62,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       openApi: new OpenApiLibrary(),
       catalogs: new Catalogs(),
       entrance: new Entrance(scope.clock),
+      entra: await openEntraDirectory(scope, store, tenant),
       machines: {
         providers: () => late.providers,
         ...(options.repairPeriods === undefined ? {} : { repairPeriods: options.repairPeriods }),
@@ -80,9 +87,6 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   late.providers = host === undefined ? [simulated] : [host.machines, simulated]
   const machines = (wantsSimulated: boolean): MachineProvider =>
     wantsSimulated || host === undefined ? simulated : host.machines
-  const identity = await (sharedAs === undefined
-    ? frontDoorIdentity(scope, dataDir)
-    : sharedFrontDoorIdentity(scope, { store, dataDir }))
   let armUrl = ''
   const desktop = openDesktop(scope, {
     engine,
@@ -99,10 +103,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       ...(host === undefined ? {} : { fabric: host.fabric }),
       simulatedByDefault: host === undefined,
       ...(sharedAs === undefined ? {} : { sharing: { name: sharedAs, hasHost: host !== undefined } }),
-      identity: {
-        tenantId: identity.tenantId,
-        clients: [{ clientId: identity.clientId, clientSecret: identity.clientSecret }],
-      },
+      identity: tenant,
       subscriptions: [{ subscriptionId: identity.subscriptionId, displayName: 'Aksel' }],
       region: REGION,
       strict: options.strict,

@@ -11,7 +11,7 @@ import { TokenAuthenticator } from './authentication/service-account.ts'
 import { JwtAuthenticator } from './authentication/structured/jwt-authenticator.ts'
 import { TokenAuthority, type TokenKeys } from './authentication/tokens.ts'
 import { AuthorizationMetrics } from './authorization/authorization-metrics.ts'
-import { ConfiguredAuthorizer } from './authorization/configured-authorizer.ts'
+import { ConfiguredAuthorizer, type DirectoryAuthorizer } from './authorization/configured-authorizer.ts'
 import { NodeAuthorizer } from './authorization/node-authorizer.ts'
 import { NodeGraph } from './authorization/node-graph.ts'
 import { RbacAuthorizer } from './authorization/rbac.ts'
@@ -22,6 +22,13 @@ import type { RecordStore } from './registry/record-store.ts'
 
 export interface AuthorityOptions {
   readonly serviceAccounts: TokenKeys & { readonly issuer: string }
+  readonly directory?: IdentityDirectory
+}
+
+/** Identities that are kept outside the cluster, and what they may do in it. */
+export interface IdentityDirectory {
+  readonly tokens: TokenUsers
+  readonly authorizer: DirectoryAuthorizer
 }
 
 export interface Authorities {
@@ -87,10 +94,18 @@ export function authorities(
       }),
       bootstrapTokens({ clock: scope.clock, records, secrets: rows.secrets, audiences: [issuer] }),
       external,
+      ...(options.directory === undefined ? [] : [options.directory.tokens]),
     ]),
     external,
     rbac,
-    authorizer: new ConfiguredAuthorizer({ clock: scope.clock, metrics, decisions, node: nodes, rbac }),
+    authorizer: new ConfiguredAuthorizer({
+      clock: scope.clock,
+      metrics,
+      decisions,
+      node: nodes,
+      rbac,
+      ...(options.directory === undefined ? {} : { directory: options.directory.authorizer }),
+    }),
     decisions,
     audiences: [issuer],
   }

@@ -5,6 +5,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Store } from '@aksel/store/store'
 import type { FrontProxy } from './aggregation/front-proxy.ts'
 import type { ObservedDeprecation } from './deprecation.ts'
+import type { IdentityDirectory } from './authorities.ts'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuditSink } from './audit/event.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
@@ -57,6 +58,8 @@ export interface ApiServerOptions {
   }
   /** Of the files that these come from, where they are read again. */
   readonly reloads?: ReloadSources
+  /** Identities that are kept outside the cluster; absent: there are none. */
+  readonly directory?: IdentityDirectory
   /** Kinds that are sealed in the store. */
   readonly encryption?: Encryption
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */

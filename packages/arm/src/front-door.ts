@@ -27,6 +27,7 @@ import { withAccess } from './resource-providers/authorization/enforcement.ts'
 import { ensureOwner } from './resource-providers/authorization/role-assignments.ts'
 import { roleAssignmentRoutes } from './resource-providers/authorization/role-assignment-routes.ts'
 import { roleDefinitionRoutes } from './resource-providers/authorization/role-definition-routes.ts'
+import { graphGroupRoutes } from './resource-providers/directory/graph-group-routes.ts'
 import { graphRoutes } from './resource-providers/directory/graph-routes.ts'
 import { objectIdOf } from './front-door/client-identity.ts'
 import { withActivityLog } from './resource-providers/insights/activity-log.ts'
@@ -189,6 +190,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...roleAssignmentRoutes(hub, options.identity.clients),
     ...activityLogRoutes(hub),
     ...graphRoutes(hub, options.identity.clients),
+    ...graphGroupRoutes(hub, options.identity.clients),
     ...tagRoutes(hub, dispatcher.ask),
     ...moveRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),

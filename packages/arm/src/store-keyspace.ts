@@ -50,6 +50,9 @@ export const keys = {
   roleDefinitions: `${root}role-definitions/`,
   application: (appId: string): string => `${root}applications/${appId.toLowerCase()}`,
   applications: `${root}applications/`,
+  /** Groups of principals, by object id. */
+  directoryGroup: (id: string): string => `${root}directory-groups/${id.toLowerCase()}`,
+  directoryGroups: `${root}directory-groups/`,
   /** What happened in a subscription, by time. */
   activity: (subscriptionId: string): string => `${root}activity/${subscriptionId.toLowerCase()}/`,
   activities: `${root}activity/`,

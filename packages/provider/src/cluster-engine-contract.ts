@@ -177,6 +177,21 @@ function lifetime(open: () => Promise<OpenedEngine>): void {
     await assert.rejects(async () => engine.restrictAccess(scope, 'nothing', access))
   })
 
+  test('identities of the directory are believed and no longer, and remembered over a stop', async () => {
+    await using opened = await open()
+    const { engine, scope } = opened
+    const { id } = spec('c1')
+    const before = await engine.create(scope, spec('c1'))
+    assert.equal(before.entra, undefined)
+    const entra = { tenantId: 't', azureRbac: true }
+    assert.deepEqual(await engine.configureEntra(scope, id, entra), { ...before, entra })
+    assert.deepEqual(await engine.configureEntra(scope, id, entra), { ...before, entra })
+    await engine.stop(scope, id)
+    assert.deepEqual((await engine.start(scope, id)).entra, entra)
+    assert.deepEqual(await engine.configureEntra(scope, id, undefined), before)
+    await assert.rejects(async () => engine.configureEntra(scope, 'nothing', entra))
+  })
+
   test('a deleted control plane is gone with its objects, and deleting it again is fine', async () => {
     await using opened = await open()
     const { engine, scope } = opened

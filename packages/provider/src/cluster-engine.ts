@@ -4,6 +4,7 @@
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { Client } from '@aksel/client/client'
 import type { Scope } from '@aksel/base/scope'
+import type { EntraProfile } from './entra.ts'
 
 export interface ControlPlaneSpec {
   /** Unique on this server and stable: the managed cluster's resource id in lower case. */
@@ -55,6 +56,8 @@ export interface ControlPlaneStatus {
   readonly kubernetesVersion: string
   readonly rotations: KeyRotations
   readonly access: ApiAccess
+  /** Absent: no identity of the directory is believed. */
+  readonly entra?: EntraProfile
   /** `https://127.7.0.1:443`: where clients on this host reach it. */
   readonly localUrl: string
   /** `https://100.64.0.10:443`: where nodes reach it; the local URL when there is no fabric. */
@@ -101,6 +104,8 @@ export interface ClusterEngine {
   rotateKeys(scope: Scope, id: string, rotations: KeyRotations): Promise<ControlPlaneStatus>
   /** From now on and after every restart; connections that may no longer be are ended. Idempotent. */
   restrictAccess(scope: Scope, id: string, access: ApiAccess): Promise<ControlPlaneStatus>
+  /** Identities of the directory are believed, or no longer, from the next request on and after every restart. Idempotent. */
+  configureEntra(scope: Scope, id: string, profile: EntraProfile | undefined): Promise<ControlPlaneStatus>
   /** What was written through API versions that a later minor no longer serves, and when last; remembered over restarts. */
   deprecatedUses(id: string): readonly DeprecatedUse[]
   /** Idempotent; data is gone afterwards. */

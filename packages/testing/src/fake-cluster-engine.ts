@@ -5,6 +5,7 @@ import type { Clock } from '@aksel/base/clock'
 import type { Random } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { noRotations, openAccess } from '@aksel/provider/cluster-engine'
+import type { EntraProfile } from '@aksel/provider/entra'
 import type {
   ApiAccess,
   ClusterEngine,
@@ -100,6 +101,16 @@ export class FakeClusterEngine implements ClusterEngine {
     return interfered(this.#interference, 'engine.restrictAccess', () => {
       const known = this.#known(id)
       const status = { ...known.status, access }
+      this.clusters.set(id, { ...known, status })
+      return status
+    })
+  }
+
+  configureEntra(_scope: Scope, id: string, profile: EntraProfile | undefined): Promise<ControlPlaneStatus> {
+    return interfered(this.#interference, 'engine.configureEntra', () => {
+      const known = this.#known(id)
+      const { entra: _, ...rest } = known.status
+      const status = profile === undefined ? rest : { ...rest, entra: profile }
       this.clusters.set(id, { ...known, status })
       return status
     })

@@ -27,6 +27,13 @@ export interface ConfiguredAuthorizerParts {
   readonly decisions: AuthorizationMetrics
   readonly node: Authorizer
   readonly rbac: Authorizer
+  /** Asked last, whatever the configuration says: a directory outside the cluster. */
+  readonly directory?: DirectoryAuthorizer
+}
+
+/** An authorizer that may be switched off and on. */
+export interface DirectoryAuthorizer extends Authorizer {
+  readonly isActive: () => boolean
 }
 
 export class ConfiguredAuthorizer implements Authorizer {
@@ -38,18 +45,18 @@ export class ConfiguredAuthorizer implements Authorizer {
   constructor(parts: ConfiguredAuthorizerParts) {
     this.#parts = parts
     this.#metrics = new WebhookAuthorizerMetrics(parts.metrics)
-    const decisions = parts.decisions
-    this.#chain = chainOf([
-      mastersAuthorizer,
-      decisions.counted(parts.node, { type: 'Node', name: 'node' }),
-      decisions.counted(parts.rbac, { type: 'RBAC', name: 'rbac' }),
+    const { decisions, node, rbac } = parts
+    this.#chain = this.#chainOf([
+      decisions.counted(node, { type: 'Node', name: 'node' }),
+      decisions.counted(rbac, { type: 'RBAC', name: 'rbac' }),
     ])
   }
 
   /** From the next request on. Members of system:masters may do everything, whatever it says. */
   configure({ authorizers }: AuthorizationConfiguration, services: ReviewServices): void {
-    const each = authorizers.map((one) => this.#parts.decisions.counted(this.#authorizerOf(one, services), one))
-    this.#chain = chainOf([mastersAuthorizer, ...each])
+    this.#chain = this.#chainOf(
+      authorizers.map((one) => this.#parts.decisions.counted(this.#authorizerOf(one, services), one)),
+    )
     this.#hasWebhook = authorizers.some(({ type }) => type === 'Webhook')
   }
 
@@ -59,7 +66,15 @@ export class ConfiguredAuthorizer implements Authorizer {
 
   /** Why the rules that can be listed are not all that there is. */
   get unlistable(): string | undefined {
-    return this.#hasWebhook ? 'webhook authorizer does not support user rules resolution' : undefined
+    const isUnknown = this.#hasWebhook || this.#parts.directory?.isActive() === true
+    return isUnknown ? 'webhook authorizer does not support user rules resolution' : undefined
+  }
+
+  #chainOf(configured: readonly Authorizer[]): Authorizer {
+    const { directory, decisions } = this.#parts
+    // The name that AKS gives its webhook.
+    const last = directory === undefined ? [] : [decisions.counted(directory, { type: 'Webhook', name: 'guard' })]
+    return chainOf([mastersAuthorizer, ...configured, ...last])
   }
 
   #authorizerOf({ type, name, webhook }: AuthorizerConfiguration, services: ReviewServices): Authorizer {

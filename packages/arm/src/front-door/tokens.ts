@@ -1,7 +1,7 @@
 // Tokens of this server's own tenant: issued for a client's secret, checked on every call.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { importPKCS8, importSPKI, exportJWK, errors, jwtVerify, SignJWT } from 'jose'
+import { importPKCS8, importSPKI, exportJWK, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import { ArmError } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
@@ -27,14 +27,30 @@ export interface Tokens {
   ): Promise<string>
   /** Whether there is such a client, and the secret is its own. */
   authenticate(scope: Scope, clientId: string, clientSecret: string): Promise<'unknown' | 'wrong' | 'right'>
+  /** Who the token stands for where it was issued for one of the audiences and is in force; undefined for any other. */
+  holderOf(scope: Scope, token: string, audiences: readonly string[]): Promise<Caller | undefined>
   /** Throws the 401 that tells what is wrong. */
   verify(scope: Scope, authorization: string | undefined): Promise<Caller>
 }
+
+/** The application that AKS's API servers are to the directory: what their callers ask tokens for. */
+export const aksServerId = '6dae42f8-4368-4678-94ff-3960e28e3630'
+
+const isForApiServers = (audience: unknown): boolean => [audience].flat().some((one) => String(one) === aksServerId)
 
 export async function openTokens(store: ResourceStore, identity: Identity): Promise<Tokens> {
   const signing = await signingKey(store)
   const privateKey = await importPKCS8(signing.privateKeyPem, 'ES256')
   const publicKey = await importSPKI(signing.publicKeyPem, 'ES256', { extractable: true })
+  const checked = async (scope: Scope, token: string, audience?: readonly string[]): Promise<JWTPayload> => {
+    const { payload } = await jwtVerify(token, publicKey, {
+      algorithms: ['ES256'],
+      currentDate: new Date(scope.clock.now()),
+      requiredClaims: ['exp', 'appid', 'oid', 'tid'],
+      ...(audience === undefined ? {} : { audience: [...audience] }),
+    })
+    return payload
+  }
   return {
     publicJwk: { ...(await exportJWK(publicKey)), kid: signing.keyId, use: 'sig', alg: 'ES256' },
     issue(scope, { clientId, audience, origin }) {
@@ -67,6 +83,13 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
       if (application === undefined) return 'unknown'
       return hasPassword(scope, application, clientSecret) ? 'right' : 'wrong'
     },
+    async holderOf(scope, token, audiences) {
+      try {
+        return holderIn(await checked(scope, token, audiences))
+      } catch {
+        return undefined
+      }
+    },
     async verify(scope, authorization) {
       if (authorization === undefined || authorization === '') {
         throw new ArmError(401, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.")
@@ -79,21 +102,27 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
           "Authentication failed. The 'Authorization' header is provided in an invalid format.",
         )
       }
+      let payload: JWTPayload
       try {
-        const { payload } = await jwtVerify(token, publicKey, {
-          algorithms: ['ES256'],
-          currentDate: new Date(scope.clock.now()),
-          requiredClaims: ['exp', 'appid', 'oid', 'tid'],
-        })
-        return {
-          clientId: String(payload['appid']),
-          objectId: String(payload['oid']),
-          tenantId: String(payload['tid']),
-        }
+        payload = await checked(scope, token)
       } catch (error) {
         throw refusal(scope, error)
       }
+      if (!isForApiServers(payload.aud)) return holderIn(payload)
+      throw new ArmError(
+        401,
+        'InvalidAuthenticationTokenAudience',
+        `The access token has been obtained for wrong audience or resource '${aksServerId}'. It should exactly match with one of the allowed audiences of Azure Resource Manager.`,
+      )
     },
+  }
+}
+
+function holderIn(payload: JWTPayload): Caller {
+  return {
+    clientId: String(payload['appid']),
+    objectId: String(payload['oid']),
+    tenantId: String(payload['tid']),
   }
 }
 

@@ -10,6 +10,7 @@ import { isGuid } from '../../stable-guid.ts'
 import type { Stored } from '../../store-keyspace.ts'
 import { objectAt, readObject, textAt } from '../body.ts'
 import { principals } from '../directory/directory.ts'
+import { directoryGroups } from '../directory/directory-groups.ts'
 import { ownerRole } from './built-in-roles.ts'
 import {
   assignmentKey,
@@ -179,6 +180,8 @@ async function principalTypeOf(
       )
     return known
   }
+  const groups = await directoryGroups(hub.store)
+  if (groups.some(({ value }) => value.id.toLowerCase() === principalId.toLowerCase())) return 'Group'
   const all = await principals(hub.store, clients)
   if (all.some(({ objectId }) => objectId.toLowerCase() === principalId.toLowerCase())) return 'ServicePrincipal'
   throw new ArmError(

@@ -3,6 +3,7 @@
 import { groupId, groupOfId } from '../../resource-id.ts'
 import { stableGuid } from '../../stable-guid.ts'
 import { keys, type ResourceStore, type Stored } from '../../store-keyspace.ts'
+import { groupsOf } from '../directory/directory-groups.ts'
 import { builtInRoles, ownerRole } from './built-in-roles.ts'
 import { holdsAt, permits, type RoleDefinition, type WantedAction } from './role-definition.ts'
 
@@ -55,16 +56,28 @@ export async function roleOf(store: ResourceStore, name: string): Promise<RoleDe
   return builtIn ?? (await store.get<RoleDefinition>(keys.roleDefinition(name)))?.value
 }
 
-/** Everything that one principal was granted in a subscription. */
-export class Access {
-  readonly #granted: readonly { readonly scope: string; readonly role: RoleDefinition }[]
+export interface Granted {
+  readonly scope: string
+  readonly role: RoleDefinition
+  /** The name of the assignment. */
+  readonly assignment: string
+}
 
-  constructor(granted: readonly { readonly scope: string; readonly role: RoleDefinition }[]) {
+/** Everything that one principal was granted in a subscription, itself or as a member of a group. */
+export class Access {
+  readonly #granted: readonly Granted[]
+
+  constructor(granted: readonly Granted[]) {
     this.#granted = granted
   }
 
   may(wanted: WantedAction, scope: string): boolean {
-    return this.#granted.some((each) => holdsAt(each.scope, scope) && permits(each.role, wanted))
+    return this.grantOf(wanted, scope) !== undefined
+  }
+
+  /** The first assignment that permits it. */
+  grantOf(wanted: WantedAction, scope: string): Granted | undefined {
+    return this.#granted.find((each) => holdsAt(each.scope, scope) && permits(each.role, wanted))
   }
 
   /** Whether anything was granted at all. */
@@ -75,11 +88,13 @@ export class Access {
 
 export async function accessOf(store: ResourceStore, subscriptionId: string, principalId: string): Promise<Access> {
   const all = await store.list<RoleAssignment>(keys.roleAssignments(`/subscriptions/${subscriptionId}`))
-  const own = all.filter(({ value }) => value.principalId.toLowerCase() === principalId.toLowerCase())
+  const ids = [principalId, ...(await groupsOf(store, principalId))].map((id) => id.toLowerCase())
+  const own = all.filter(({ value }) => ids.includes(value.principalId.toLowerCase()))
   const granted = await Promise.all(
     own.map(async ({ value }) => {
       const role = await roleOf(store, value.role)
-      return role === undefined || !(await isThere(store, value.scope)) ? [] : [{ scope: value.scope, role }]
+      if (role === undefined || !(await isThere(store, value.scope))) return []
+      return [{ scope: value.scope, role, assignment: value.name }]
     }),
   )
   return new Access(granted.flat())

@@ -5,7 +5,7 @@ import { judgeAccess } from './api-access.ts'
 import { judgeApplicationRouting } from './application-routing.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlaps, parseRange, readAddress, readRange, type Range } from '@aksel/base/ipv4'
-import { isObject, objectAt, textAt } from '../body.ts'
+import { objectAt, textAt } from '../body.ts'
 import { readShape } from './shape.ts'
 import { clusterShape } from './cluster-shape.ts'
 import { resolveVersion, upgradesOf } from './kubernetes-versions.ts'
@@ -193,12 +193,6 @@ function judgeCluster(
   if (existing === undefined) {
     judgeDnsPrefix(properties.dnsPrefix)
     judgeNetwork(properties.networkProfile, ownNetwork === true)
-  }
-  if (properties['disableLocalAccounts'] === true && !isObject(properties['aadProfile'])) {
-    throw invalidParameter(
-      'disableLocalAccounts',
-      'Local accounts can only be disabled on clusters with an AAD profile',
-    )
   }
   const keys = objectAt(objectAt(properties as Json, 'linuxProfile'), 'ssh')['publicKeys']
   if (Array.isArray(keys) && keys.length !== 1) {

@@ -114,7 +114,10 @@ async function remove(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
 
 async function kubeconfig(hub: Hub, request: ArmRequest, role: 'admin' | 'user'): Promise<string> {
   const { value } = await readCluster(hub.store, clusterRef(request))
-  if (value.properties['disableLocalAccounts'] === true && role === 'admin') {
+  if (
+    value.properties['disableLocalAccounts'] === true &&
+    (role === 'admin' || !isObject(value.properties['aadProfile']))
+  ) {
     throw badRequest('Getting static credential is not allowed because this cluster is set to disable local accounts.')
   }
   if (hub.suppliers.engine.status(engineId(value)) === undefined) {

@@ -29,6 +29,7 @@ import {
 } from './cluster-properties.ts'
 import { clusterType, findCluster, judgeIdle, poolsOf, readCluster } from './cluster-store.ts'
 import { judgePoolName, readPool } from './pool-properties.ts'
+import { judgeEntra, withTenant } from './entra.ts'
 import { newSnapshot, putChange, writtenPool } from './pool-writes.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeSpotUpgrade } from './spot-properties.ts'
@@ -169,7 +170,9 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
   const { subnetId } = write
   const names = { cluster: ref.cluster, resourceGroup: write.group, location, ownNetwork: subnetId !== undefined }
   const sku = skuAfter(body['sku'], current)
-  const properties = nextCluster(askedOf(sku, given, current), current, names)
+  const { tenantId } = callerOf(request)
+  const properties = withTenant(nextCluster(askedOf(sku, given, current), current, names), tenantId)
+  judgeEntra(properties, current?.properties, tenantId)
   if (isAutomatic({ sku })) judgeAutomatic(properties, isObject(body['sku']) ? body['sku'] : {})
   judgeTier(sku, properties)
   const version = nextVersion(properties, current)
@@ -177,7 +180,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
   const uid = current?.uid ?? Buffer.from(scope.random.nextBytes(12)).toString('hex')
   const id = current?.id ?? clusterId({ ...ref, resourceGroup: write.group })
   const origin = current === undefined ? write.origin : current.origin
-  const identity = identityOf(body['identity'], current, id, callerOf(request).tenantId)
+  const identity = identityOf(body['identity'], current, id, tenantId)
   return {
     kind: 'cluster',
     ...(origin === undefined ? {} : { origin }),

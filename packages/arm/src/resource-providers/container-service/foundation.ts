@@ -14,6 +14,7 @@ import { ensureMadeResources } from './made-networks.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
 import { accessOf } from './api-access.ts'
 import { isFork } from './copies.ts'
+import { ensureAdmins, entraOf } from './entra.ts'
 import { engineId, subscriptionOf, type Pass } from './pass.ts'
 
 /** Every step is idempotent; resolves when the API server answers. */
@@ -22,7 +23,10 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const id = engineId(cluster)
   const running = engine.status(id)
   const isSound = running?.state === 'Running' && running.failure === undefined && pass.seen.prepared.has(id)
-  if (isSound && isWanted(running, cluster)) return running
+  if (isSound && isWanted(running, cluster)) {
+    await ensureAdmins(engine.client(id), cluster)
+    return running
+  }
   const network = networkOf(cluster, subscriptionOf(cluster.id))
   pass.tell(id, `Preparing the network of ${cluster.name}`)
   await ensureNodeGroup(pass, cluster, network)
@@ -40,9 +44,13 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })
   const withKeys = await ensureKeys(pass, cluster, await ensureVersion(pass, cluster, started))
-  const status = isDeepStrictEqual(withKeys.access, accessOf(cluster))
+  const restricted = isDeepStrictEqual(withKeys.access, accessOf(cluster))
     ? withKeys
     : await engine.restrictAccess(pass.scope, id, accessOf(cluster))
+  const entra = entraOf(cluster)
+  const status = isDeepStrictEqual(restricted.entra, entra)
+    ? restricted
+    : await engine.configureEntra(pass.scope, id, entra)
   pass.tell(id, `Installing what every cluster has in ${cluster.name}`)
   const networkPolicy = policyEngineOf(cluster)
   await pass.suppliers.prepareCluster(pass.scope, {
@@ -53,6 +61,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     dnsServiceIp: dnsServiceIP,
     virtualNetworkId: network.virtualNetworkId.toLowerCase(),
   })
+  await ensureAdmins(engine.client(id), cluster)
   await pass.store.update<ClusterRecord>(keys.resource(cluster.id), (current) =>
     current.kubeletIdentity === undefined
       ? { ...current, kubeletIdentity: kubeletIdentity(cluster, subscriptionOf(cluster.id)) }
@@ -63,7 +72,12 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
 }
 
 function isWanted(status: ControlPlaneStatus, cluster: ClusterRecord): boolean {
-  return isOfVersion(status, cluster) && hasKeys(status, cluster) && isDeepStrictEqual(status.access, accessOf(cluster))
+  return (
+    isOfVersion(status, cluster) &&
+    hasKeys(status, cluster) &&
+    isDeepStrictEqual(status.access, accessOf(cluster)) &&
+    isDeepStrictEqual(status.entra, entraOf(cluster))
+  )
 }
 
 function isOfVersion({ kubernetesVersion }: ControlPlaneStatus, { version, progress }: ClusterRecord): boolean {

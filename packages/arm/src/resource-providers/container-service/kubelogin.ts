@@ -1,7 +1,8 @@
 // User credentials of a cluster with an Entra profile: a kubeconfig that asks kubelogin for a token, as AKS writes it.
 
-/** The application id of AKS's API servers, and that of kubelogin. */
-const SERVER_ID = '6dae42f8-4368-4678-94ff-3960e28e3630'
+import { aksServerId } from '../../front-door/tokens.ts'
+
+/** The application id of kubelogin. */
 const CLIENT_ID = '80faf920-1908-4b52-b5ef-a8e7bedfc67a'
 
 /** The same clusters and contexts, and a user without any secret. */
@@ -14,7 +15,7 @@ export function withKubelogin(kubeconfig: string, tenantId: string): string {
     '--environment',
     'AzurePublicCloud',
     '--server-id',
-    SERVER_ID,
+    aksServerId,
     '--client-id',
     CLIENT_ID,
     '--tenant-id',

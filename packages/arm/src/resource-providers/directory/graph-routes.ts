@@ -57,19 +57,8 @@ export function graphRoutes(hub: Hub, clients: readonly ClientIdentity[]): reado
     row('POST', '/servicePrincipals', (request) => enable(hub, request)),
     row('GET', '/servicePrincipals/:id', (request) => principal(hub, clients, request)),
     row('DELETE', '/servicePrincipals/:id', (request) => disable(hub, request)),
-    row('POST', '/directoryObjects/getByIds', async (request) => {
-      const wanted = readObject(request.body)['ids']
-      const ids = Array.isArray(wanted) ? wanted.map((id) => String(id).toLowerCase()) : []
-      const known = (await principals(hub.store, clients)).filter(({ objectId }) =>
-        ids.includes(objectId.toLowerCase()),
-      )
-      return ok({
-        value: known.map((each) => ({ '@odata.type': '#microsoft.graph.servicePrincipal', ...principalBody(each) })),
-      })
-    }),
     // Nobody signs in as a person here.
     row('GET', '/users', (request) => list(request, [])),
-    row('GET', '/groups', (request) => list(request, [])),
     row('GET', '/organization', (request) =>
       list(request, [{ id: hub.tenantId, displayName: 'Aksel', verifiedDomains: [] }]),
     ),
@@ -80,7 +69,7 @@ export function graphRoutes(hub: Hub, clients: readonly ClientIdentity[]): reado
 }
 
 /** Only who may grant roles in a subscription may make those that are granted them. */
-async function judgeWriter(hub: Hub, request: ArmRequest): Promise<void> {
+export async function judgeWriter(hub: Hub, request: ArmRequest): Promise<void> {
   const { objectId } = callerOf(request)
   for (const { subscriptionId } of hub.subscriptions) {
     const access = await accessOf(hub.store, subscriptionId, objectId)
@@ -90,7 +79,7 @@ async function judgeWriter(hub: Hub, request: ArmRequest): Promise<void> {
   throw new ArmError(403, 'Authorization_RequestDenied', 'Insufficient privileges to complete the operation.')
 }
 
-const notFound = (id: string): ArmError =>
+export const graphNotFound = (id: string): ArmError =>
   new ArmError(
     404,
     'Request_ResourceNotFound',
@@ -101,7 +90,7 @@ const notFound = (id: string): ArmError =>
 async function find(hub: Hub, request: ArmRequest): Promise<Stored<ApplicationRecord>> {
   const id = param(request, 'id').toLowerCase()
   const found = (await applications(hub.store)).find(({ value }) => value.id === id || value.appId === id)
-  if (found === undefined) throw notFound(param(request, 'id'))
+  if (found === undefined) throw graphNotFound(param(request, 'id'))
   return found
 }
 
@@ -238,7 +227,7 @@ async function enable(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
 async function principal(hub: Hub, clients: readonly ClientIdentity[], request: ArmRequest): Promise<ArmResponse> {
   const id = param(request, 'id').toLowerCase()
   const found = (await principals(hub.store, clients)).find((each) => each.objectId.toLowerCase() === id)
-  if (found === undefined) throw notFound(param(request, 'id'))
+  if (found === undefined) throw graphNotFound(param(request, 'id'))
   return ok(principalBody(found))
 }
 
@@ -246,7 +235,7 @@ async function disable(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   await judgeWriter(hub, request)
   const id = param(request, 'id').toLowerCase()
   const found = (await applications(hub.store)).find(({ value }) => value.enabled && objectIdOf(value.appId) === id)
-  if (found === undefined) throw notFound(param(request, 'id'))
+  if (found === undefined) throw graphNotFound(param(request, 'id'))
   await hub.store.update<ApplicationRecord>(found.key, (value) => ({ ...value, enabled: false }))
   return { status: 204 }
 }
@@ -267,7 +256,7 @@ function applicationBody({ appId, id, displayName, createdDateTime, passwords }:
   }
 }
 
-function principalBody({ objectId, appId, displayName, kind }: Principal): Json {
+export function principalBody({ objectId, appId, displayName, kind }: Principal): Json {
   return {
     id: objectId,
     appId,
