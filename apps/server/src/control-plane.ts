@@ -3,6 +3,7 @@
 import type { Server } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import type { WorkloadIdentity } from '@aksel/apiserver/admission/workload-identity'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { Entrance } from '@aksel/apiserver/http/entrance'
 import type { NodeConnector } from '@aksel/apiserver/connect-handler'
@@ -51,6 +52,8 @@ export interface ControlPlaneParts {
   readonly onDeprecatedUse?: (record: ClusterRecord, use: DeprecatedUse) => void
   /** Whose tokens clusters may believe besides their own; absent: nobody's. */
   readonly entra?: EntraDirectory
+  /** Where a cluster's pods exchange tokens of its own for the directory's. */
+  readonly authorityHost?: (record: ClusterRecord) => string
   /** One line per request, for the audit log. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void
   /** Ended pods that are kept; 0 keeps all. Upstream's number when absent. */
@@ -207,6 +210,17 @@ function heapShare(): number {
   return used / limit
 }
 
+function workloadIdentityOf({
+  entra,
+  entraProfile,
+  authorityHost,
+  record,
+}: ControlPlaneOptions): WorkloadIdentity | undefined {
+  const where = authorityHost?.(record)
+  if (entra === undefined || where === undefined || entraProfile?.()?.workloadIdentity !== true) return undefined
+  return { tenantId: entra.tenantId, authorityHost: where }
+}
+
 async function openServer(
   scope: Scope,
   options: ControlPlaneOptions & { readonly debug: (path: string) => unknown },
@@ -244,6 +258,7 @@ async function openServer(
             audience: issuerOf(record),
             profile: options.entraProfile ?? (() => undefined),
           }),
+          workloadIdentity: () => workloadIdentityOf(options),
         }),
     nodeConnector: options.diskImages === undefined ? simulatedNodes : tunnel.connector,
     simulated: options.diskImages === undefined,

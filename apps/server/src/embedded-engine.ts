@@ -8,7 +8,7 @@ import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { ArchiveFacts, ClusterArchives, ForkOptions, WrittenArchive } from '@aksel/provider/cluster-archives'
-import { noRotations, openAccess } from '@aksel/provider/cluster-engine'
+import { openAccess } from '@aksel/provider/cluster-engine'
 import type {
   ApiAccess,
   ClusterEngine,
@@ -34,12 +34,13 @@ import {
   type ClusterRecords,
 } from './cluster-record.ts'
 import { issuerOf, type ControlPlane } from './control-plane.ts'
+import { statusOf } from './control-plane-status.ts'
 import { followRecords } from './followed-records.ts'
 import { DeprecatedUses } from './deprecated-uses.ts'
 import { BootstrapTokens } from './node-credentials.ts'
 import { OwnStores } from './own-stores.ts'
 import { Places, type PlaceOptions } from './places.ts'
-import { withRotatedKeys } from './rotate-keys.ts'
+import { tokenKeysOf, withRotatedKeys } from './rotate-keys.ts'
 import { RunningPlanes, tunnelSocketOf, type Keyspace, type PlaneOptions } from './running-planes.ts'
 
 const API_PORT = 443
@@ -161,9 +162,9 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     return record === undefined ? undefined : this.#statusOf(record)
   }
 
-  /** What it was made with. */
-  specOf(id: string): ControlPlaneSpec {
-    return this.#known(id).spec
+  /** What it was made with, its keys included: for those who set it up. */
+  recordOf(id: string): ClusterRecord {
+    return this.#known(id)
   }
 
   async stop(_scope: Scope, id: string): Promise<void> {
@@ -225,6 +226,10 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
     await this.#uses.forget(record.key)
     this.#records.delete(id)
     this.#places.free(record.index)
+  }
+
+  tokenKeys(id: string): readonly Readonly<Record<string, unknown>>[] {
+    return tokenKeysOf(this.#known(id), this.#scope.clock.now())
   }
 
   async kubeconfig(id: string, role: CredentialRole): Promise<string> {
@@ -383,19 +388,11 @@ export class EmbeddedEngine implements ClusterEngine, ClusterArchives, AsyncDisp
   }
 
   #statusOf(record: ClusterRecord): ControlPlaneStatus {
-    const failure = this.#planes.failureOf(record.spec.id)
-    return {
-      id: record.spec.id,
-      state: record.state,
-      ...(failure === undefined ? {} : { failure }),
-      kubernetesVersion: record.spec.kubernetesVersion,
-      rotations: record.rotations ?? noRotations,
-      access: record.access ?? openAccess,
-      ...(record.entra === undefined ? {} : { entra: record.entra }),
+    return statusOf(record, {
+      failure: this.#planes.failureOf(record.spec.id),
       localUrl: this.#localUrl(record),
       nodeUrl: this.#nodeUrl(record),
       tunnelSocket: tunnelSocketOf(this.#options.dataDir, record),
-      certificateAuthority: record.authority.certificatePem,
-    }
+    })
   }
 }

@@ -13,6 +13,7 @@ import { openEntraDirectory } from '@aksel/arm/resource-providers/directory/entr
 import { ResourceStore } from '@aksel/arm/store-keyspace'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { silentLog } from '@aksel/base/log'
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
@@ -24,6 +25,7 @@ import { firstPortOf } from './places.ts'
 const tenantId = 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee'
 const clientId = '99999999-8888-7777-6666-555555555555'
 const objectId = objectIdOf(clientId)
+const rest = { signIn: true, workloadIdentity: false }
 const id = '/subscriptions/s/resourcegroups/g/providers/microsoft.containerservice/managedclusters/one'
 const notInAzure = 'User does not have access to the resource in Azure. Update role assignment to allow access.'
 
@@ -56,6 +58,7 @@ async function open(): Promise<Opened> {
   const engine = await EmbeddedEngine.open(scope, {
     ...options,
     loops: false,
+    authorityHost: () => 'https://door/',
     entra: await openEntraDirectory(scope, store, tenant),
   })
   const spec = { kubernetesVersion: '1.35.7', serviceCidr: '10.0.0.0/16', dnsServiceIp: '10.0.0.10' }
@@ -113,7 +116,7 @@ test('role assignments of Azure open a namespace or the whole cluster, from the 
   await using opened = await open()
   const { engine, scope, ask, administer, grant } = opened
   assert.equal((await ask('GET', '/api/v1/nodes')).status, 401, 'without a profile the directory is not believed')
-  await engine.configureEntra(scope, id, { tenantId, azureRbac: true })
+  await engine.configureEntra(scope, id, { tenantId, azureRbac: true, ...rest })
   await administer('POST', '/api/v1/namespaces', { metadata: { name: 'web' } })
   const denied = await ask('GET', '/api/v1/nodes')
   assert.equal(denied.status, 403)
@@ -143,7 +146,7 @@ test('role assignments of Azure open a namespace or the whole cluster, from the 
 test('the cluster’s own roles permit besides; reviews say who it is and why not; switched off, Azure is not asked', async () => {
   await using opened = await open()
   const { engine, scope, ask, administer, grant } = opened
-  await engine.configureEntra(scope, id, { tenantId, azureRbac: true })
+  await engine.configureEntra(scope, id, { tenantId, azureRbac: true, ...rest })
   const rbac = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings'
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }
   const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: objectId }]
@@ -171,11 +174,82 @@ test('the cluster’s own roles permit besides; reviews say who it is and why no
   )
   await grant('Azure Kubernetes Service RBAC Cluster Admin', id)
   assert.equal((await ask('GET', '/api/v1/nodes')).status, 200)
-  await engine.configureEntra(scope, id, { tenantId, azureRbac: false })
+  await engine.configureEntra(scope, id, { tenantId, azureRbac: false, ...rest })
   const off = await ask('GET', '/api/v1/nodes')
   assert.equal(off.status, 403)
   assert.doesNotMatch(off.message, /Azure/)
   assert.equal((await ask('GET', '/api/v1/pods')).status, 200, 'who it is is still believed')
-  await engine.configureEntra(scope, id, { tenantId: 'another', azureRbac: true })
+  await engine.configureEntra(scope, id, { tenantId: 'another', azureRbac: true, ...rest })
   assert.equal((await ask('GET', '/api/v1/pods')).status, 401, 'a token of another tenant')
+})
+
+test('pods that ask for an identity of Azure get its environment and a token that the keys of the cluster check', async () => {
+  await using opened = await open()
+  const { engine, scope, administer } = opened
+  const inDefault = '/api/v1/namespaces/default'
+  await administer('POST', `${inDefault}/serviceaccounts`, {
+    metadata: { name: 'app', annotations: { 'azure.workload.identity/client-id': clientId } },
+  })
+  const pod = async (name: string, annotations: object = {}): Promise<Answer> =>
+    administer('POST', `${inDefault}/pods`, {
+      metadata: { name, labels: { 'azure.workload.identity/use': 'true' }, annotations },
+      spec: {
+        serviceAccountName: 'app',
+        containers: [
+          { name: 'main', image: 'x', env: [{ name: 'AZURE_TENANT_ID', value: 'own' }] },
+          { name: 'side', image: 'x' },
+        ],
+      },
+    })
+  interface Spec {
+    readonly containers: readonly {
+      readonly env?: readonly { readonly name: string; readonly value: string }[]
+      readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[]
+    }[]
+    readonly volumes: readonly { readonly name: string; readonly projected: unknown }[]
+  }
+  const specOf = ({ body }: Answer): Spec => body['spec'] as Spec
+  const envOf = (spec: Spec, index: number): object =>
+    Object.fromEntries((spec.containers[index]!.env ?? []).map(({ name, value }) => [name, value]))
+  assert.deepEqual(envOf(specOf(await pod('before')), 1), {}, 'not before it is switched on')
+  await engine.configureEntra(scope, id, { signIn: false, azureRbac: false, workloadIdentity: true })
+  const given = specOf(await pod('with', { 'azure.workload.identity/skip-containers': 'other' }))
+  const common = {
+    AZURE_CLIENT_ID: clientId,
+    AZURE_FEDERATED_TOKEN_FILE: '/var/run/secrets/azure/tokens/azure-identity-token',
+    AZURE_AUTHORITY_HOST: 'https://door/',
+  }
+  assert.deepEqual(envOf(given, 0), { ...common, AZURE_TENANT_ID: 'own' }, 'what it sets itself stays')
+  assert.deepEqual(envOf(given, 1), { ...common, AZURE_TENANT_ID: tenantId })
+  assert.deepEqual(given.volumes.find(({ name }) => name === 'azure-identity-token')?.projected, {
+    sources: [
+      {
+        serviceAccountToken: {
+          audience: 'api://AzureADTokenExchange',
+          expirationSeconds: 3_600,
+          path: 'azure-identity-token',
+        },
+      },
+    ],
+    defaultMode: 0o644,
+  })
+  assert.ok(given.containers[1]!.volumeMounts.some(({ mountPath }) => mountPath === '/var/run/secrets/azure/tokens'))
+  const skipped = specOf(await pod('skipped', { 'azure.workload.identity/skip-containers': 'main;side' }))
+  assert.deepEqual(envOf(skipped, 1), {})
+  const expiration = 'azure.workload.identity/service-account-token-expiration'
+  const refused = await pod('refused', { [expiration]: '60' })
+  assert.equal(refused.status, 403)
+  assert.match(refused.message, /mutation\.azure-workload-identity\.io.*between 3600 and 86400 seconds/)
+  const request = { spec: { audiences: ['api://AzureADTokenExchange'], expirationSeconds: 3_600 } }
+  const issued = await administer('POST', `${inDefault}/serviceaccounts/app/token`, request)
+  const { token } = issued.body['status'] as { readonly token: string }
+  const verified = await jwtVerify(token, createLocalJWKSet({ keys: engine.tokenKeys(id) } as unknown as JSONWebKeySet))
+  assert.equal(verified.payload.sub, 'system:serviceaccount:default:app')
+  assert.equal(verified.payload.iss, 'https://one.test')
+  await engine.rotateKeys(scope, id, { certificates: 0, signingKeys: 1 })
+  const both = createLocalJWKSet({ keys: engine.tokenKeys(id) } as unknown as JSONWebKeySet)
+  assert.equal((await jwtVerify(token, both)).payload.sub, verified.payload.sub, 'the key before is believed for a day')
+  await engine.rotateKeys(scope, id, { certificates: 1, signingKeys: 1 })
+  const fresh = createLocalJWKSet({ keys: engine.tokenKeys(id) } as unknown as JSONWebKeySet)
+  await assert.rejects(jwtVerify(token, fresh))
 })

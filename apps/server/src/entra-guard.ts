@@ -17,7 +17,7 @@ export function entraGuard(
       async userOf(token, audiences = [of.audience]) {
         const profile = of.profile()
         // These tokens are meant for API servers alone: who reviews one for an audience of its own is not told of it.
-        if (profile === undefined || !audiences.includes(of.audience)) return undefined
+        if (profile?.signIn !== true || !audiences.includes(of.audience)) return undefined
         const found = await directory.userOf(token, profile.tenantId)
         if (found === undefined) return undefined
         const { name, objectId, groups } = found

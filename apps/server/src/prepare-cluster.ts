@@ -61,7 +61,7 @@ export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, clus
 /** Other hosts read what is true now: keys are rotated. */
 async function prepareJoining(engine: EmbeddedEngine, { id, client, networkPolicy }: NewCluster): Promise<void> {
   const { nodeUrl, certificateAuthority: authority } = engine.status(id)!
-  const { fabricAddress, podCidr, serviceCidr, dnsServiceIp } = engine.specOf(id)
+  const { fabricAddress, podCidr, serviceCidr, dnsServiceIp } = engine.recordOf(id).spec
   const objects = joinObjects({
     nodeUrl,
     authority,

@@ -22,6 +22,7 @@ import { chosenStore, hostName, isShared, openStore } from './open-store.ts'
 import type { ServerOptions } from './options.ts'
 import { ensureApplicationRouting } from './application-routing.ts'
 import { bringCommandRuntime } from './command-runtime.ts'
+import { listenForPods, podAuthorityHost } from './pod-front-door.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { openSimulatedMachines } from '@aksel/compute/simulated/simulated-machines'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
@@ -49,6 +50,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
     ? frontDoorIdentity(scope, dataDir)
     : sharedFrontDoorIdentity(scope, { store, dataDir }))
   const { tenantId, clientId, clientSecret } = identity
+  let armUrl = ''
   const tenant = { tenantId, clients: [{ clientId, clientSecret }] }
   const engine = started.use(
     await EmbeddedEngine.open(scope, {
@@ -63,6 +65,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       catalogs: new Catalogs(),
       entrance: new Entrance(scope.clock),
       entra: await openEntraDirectory(scope, store, tenant),
+      authorityHost: (record) => podAuthorityHost(record) ?? `${armUrl}/`,
       machines: {
         providers: () => late.providers,
         ...(options.repairPeriods === undefined ? {} : { repairPeriods: options.repairPeriods }),
@@ -87,7 +90,6 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   late.providers = host === undefined ? [simulated] : [host.machines, simulated]
   const machines = (wantsSimulated: boolean): MachineProvider =>
     wantsSimulated || host === undefined ? simulated : host.machines
-  let armUrl = ''
   const desktop = openDesktop(scope, {
     engine,
     identity,
@@ -110,7 +112,10 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       throttling: options.throttling === 'azure' ? azureThrottling : localThrottling,
       mounts: [desktop],
       autoscale,
-      prepareCluster: (own, cluster) => prepareCluster(own, engine, cluster),
+      async prepareCluster(own, cluster) {
+        await prepareCluster(own, engine, cluster)
+        await listenForPods(await opened.promise, engine.recordOf(cluster.id))
+      },
       ...(host === undefined
         ? {}
         : { commandRuntime: (own, clusterId) => bringCommandRuntime(own, { host, options }, clusterId) }),

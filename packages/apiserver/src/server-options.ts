@@ -10,6 +10,7 @@ import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuditSink } from './audit/event.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
+import type { WorkloadIdentity } from './admission/workload-identity.ts'
 import type { Encryption } from './encryption/encryption.ts'
 import type { ReviewServices } from './authorization/configured-authorizer.ts'
 import type { TokenKeys } from './authentication/tokens.ts'
@@ -60,6 +61,8 @@ export interface ApiServerOptions {
   readonly reloads?: ReloadSources
   /** Identities that are kept outside the cluster; absent: there are none. */
   readonly directory?: IdentityDirectory
+  /** What pods that ask for an identity of Azure are given, as it is at the moment; absent: nothing ever. */
+  readonly workloadIdentity?: () => WorkloadIdentity | undefined
   /** Kinds that are sealed in the store. */
   readonly encryption?: Encryption
   /** Absent: log, exec, attach, port-forward and proxy answer 503. */

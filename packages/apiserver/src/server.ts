@@ -14,6 +14,7 @@ import { newFrontProxy } from './aggregation/front-proxy.ts'
 import { PolicyStatusLoop } from './admission/dynamic/policy-status-loop.ts'
 import { dynamicPlugins } from './admission/dynamic/plugins.ts'
 import { admissionPlugins } from './admission/plugins.ts'
+import { workloadIdentity } from './admission/workload-identity.ts'
 import { resourceQuota } from './admission/quota.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
@@ -275,7 +276,13 @@ function registryOf(
   dynamic: readonly AdmissionPlugin[],
   metrics: MetricsRegistry,
 ): Registry {
-  const plugins = [...admissionPlugins, rbacEscalation(auth.rbac, auth.authorizer), ...dynamic, resourceQuota()]
+  const plugins = [
+    ...admissionPlugins,
+    ...(options.workloadIdentity === undefined ? [] : [workloadIdentity(options.workloadIdentity)]),
+    rbacEscalation(auth.rbac, auth.authorizer),
+    ...dynamic,
+    resourceQuota(),
+  ]
   const { authorizer } = auth
   const { schemas } = catalog
   const { nodePorts = { from: 30_000, to: 32_767 } } = options

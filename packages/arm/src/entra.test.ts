@@ -43,7 +43,7 @@ test('Azure RBAC is switched on and off on a cluster that runs; the tenant is fi
   for (const enableAzureRBAC of [true, false, true]) {
     await write(door, { aadProfile: { managed: true, enableAzureRBAC } })
     await door.door.idle()
-    assert.deepEqual(entraOf(door), { tenantId, azureRbac: enableAzureRBAC })
+    assert.deepEqual(entraOf(door), { tenantId, signIn: true, azureRbac: enableAzureRBAC, workloadIdentity: false })
   }
   const read = (await door.call('GET', cluster)).body as unknown as {
     readonly properties: { readonly aadProfile: object; readonly aksel?: { readonly recorded?: readonly string[] } }

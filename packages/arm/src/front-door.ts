@@ -1,6 +1,7 @@
 // The whole of Resource Manager in one object: listen, answer, reconcile, take up again.
 
 import type { FastifyInstance } from 'fastify'
+import { isDeepStrictEqual } from 'node:util'
 import type { Scope } from '@aksel/base/scope'
 import type { ClusterArchives } from '@aksel/provider/cluster-archives'
 import type { ClusterEngine } from '@aksel/provider/cluster-engine'
@@ -38,6 +39,7 @@ import { withLocks } from './resource-providers/authorization/locks.ts'
 import { withLockDown } from './resource-providers/container-service/lock-down.ts'
 import { usageRoutes } from './resource-providers/container-service/usages.ts'
 import { spotRoutes } from './resource-providers/container-service/spot-routes.ts'
+import { issuerKeys } from './resource-providers/container-service/token-issuers.ts'
 import { snapshotRoutes } from './resource-providers/container-service/snapshots.ts'
 import { runCommandRoutes } from './resource-providers/container-service/run-command.ts'
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
@@ -48,6 +50,9 @@ import { poolRoutes } from './resource-providers/container-service/pool-routes.t
 import { deploymentRoutes } from './resource-providers/deployments/deployment-routes.ts'
 import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
 import { computeRoutes } from './resource-providers/compute/compute-routes.ts'
+import { federatedCredentialRoutes } from './resource-providers/neighbours/federated-credentials.ts'
+import { vaultSecretRoutes } from './resource-providers/neighbours/vault-secrets.ts'
+import { templateSpecRoutes } from './resource-providers/resources/template-spec-routes.ts'
 import { neighbourRoutes } from './resource-providers/neighbours/neighbour-routes.ts'
 import { loadBalancerRoutes } from './resource-providers/network/load-balancer-routes.ts'
 import { networkRoutes } from './resource-providers/network/network-routes.ts'
@@ -87,6 +92,8 @@ export interface FrontDoorOptions {
   readonly limits?: Partial<ReconcileLimits>
   /** Properties without effect are refused rather than recorded. */
   readonly strict?: boolean
+  /** How what lies elsewhere is asked for, OIDC issuers and linked templates; the system's own when absent. */
+  readonly fetch?: typeof fetch
   /** How many requests a caller has; absent: as many as it likes. */
   readonly throttling?: Throttling
   /** Set where other servers use the same store: then each resource is worked on by one of them. */
@@ -100,10 +107,12 @@ export interface ListenOptions {
   /** 0 picks a free port. */
   readonly port: number
   readonly tls: ServerTls
+  /** What else is mounted is not served there. */
+  readonly alone?: boolean
 }
 
 export interface FrontDoor extends AsyncDisposable {
-  /** Answers on one more address; returns its URL, `https://127.0.0.1:8443`. */
+  /** Answers on one more address; returns its URL, `https://127.0.0.1:8443`. On one where it does already the certificate is replaced. */
   listen(options: ListenOptions): Promise<string>
   /** Takes up unfinished operations and running clusters; call it once, when the suppliers are ready. */
   resume(): Promise<void>
@@ -153,6 +162,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     subscriptions: options.subscriptions,
     tenantId: options.identity.tenantId,
     region: options.region ?? 'eastus',
+    fetch: options.fetch ?? globalThis.fetch,
     strict: options.strict === true,
     ...(sharing === undefined ? {} : { sharing }),
     stepOf: (id) => steps.of(id),
@@ -161,7 +171,11 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   const dispatcher = new Dispatcher(scope)
   const runner = new DeploymentRunner(scope, { hub, dispatcher, ...(duty === undefined ? {} : { duty }) })
   const rows = [
-    ...signInRoutes(options.identity, tokens),
+    ...signInRoutes(options.identity, tokens, {
+      store,
+      clusterKeys: (issuer) => issuerKeys({ store, engine: options.engine }, issuer),
+      fetch: hub.fetch,
+    }),
     ...subscriptionRoutes(hub),
     ...groupRoutes(hub),
     ...clusterRoutes(hub),
@@ -181,6 +195,9 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...networkRoutes(hub),
     ...loadBalancerRoutes(hub),
     ...neighbourRoutes(hub),
+    ...federatedCredentialRoutes(hub),
+    ...vaultSecretRoutes(hub),
+    ...templateSpecRoutes(hub),
     ...computeRoutes(hub),
     ...networkWatcherRoutes(hub),
     ...virtualNetworkRoutes(hub),
@@ -201,7 +218,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
   const subscriptionIds = options.subscriptions.map(({ subscriptionId }) => subscriptionId.toLowerCase())
   const throttle = options.throttling === undefined ? {} : { throttle: new Throttle(options.throttling) }
   const autoUpgrades = new AutoUpgrades(scope, { hub, ask: dispatcher.ask })
-  const servers: FastifyInstance[] = []
+  const servers = new Map<string, { readonly tls: ServerTls; readonly server: FastifyInstance; readonly url: string }>()
   const resume = async (): Promise<void> => {
     await reconciler.resume()
     await runner.resume()
@@ -229,11 +246,16 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     })
   }
   return {
-    async listen({ host, port, tls }) {
-      const { identity, mounts = [] } = options
+    async listen({ host, port, tls, alone = false }) {
+      const { identity } = options
+      const mounts = alone ? [] : (options.mounts ?? [])
+      const known = servers.get(`${host}:${port}`)
+      if (known !== undefined && isDeepStrictEqual(known.tls, tls)) return known.url
+      await known?.server.close()
       const server = createHttpServer(scope, { routes, tokens, identity, subscriptionIds, mounts, ...throttle }, tls)
-      servers.push(server)
-      return (await server.listen({ host, port })).replace(/^http:/, 'https:')
+      const url = (await server.listen({ host, port })).replace(/^http:/, 'https:')
+      servers.set(port === 0 ? url : `${host}:${port}`, { tls, server, url })
+      return url
     },
     async resume() {
       if (duty !== undefined) await share(sharing!.name, duty)
@@ -248,7 +270,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     whileOnDuty: (own, id, work) => (duty === undefined ? work(own) : duty.whileOnDuty(own, id, work)),
     async [Symbol.asyncDispose]() {
       await standing
-      await Promise.all(servers.map((server) => server.close()))
+      await Promise.all([...servers.values()].map(({ server }) => server.close()))
     },
   }
 }

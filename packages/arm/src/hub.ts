@@ -72,6 +72,8 @@ export interface Hub {
   readonly tenantId: string
   /** The server's own location: listed first. */
   readonly region: string
+  /** How what lies elsewhere is asked for: linked templates. */
+  readonly fetch: typeof fetch
   /** Properties without effect are refused rather than recorded. */
   readonly strict: boolean
   /** Where several servers share the store: who this one is among them. */

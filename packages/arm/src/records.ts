@@ -265,6 +265,8 @@ export interface DeploymentRecord {
   readonly tags?: Tags
   readonly mode: 'Incremental' | 'Complete'
   readonly template: unknown
+  /** Where the template came from, where it was not sent itself. */
+  readonly templateLink?: Json
   /** As they were given, while the deployment runs; afterwards those that are no secrets. */
   readonly parameters: Json
   readonly correlationId: string

@@ -183,7 +183,7 @@ function lifetime(open: () => Promise<OpenedEngine>): void {
     const { id } = spec('c1')
     const before = await engine.create(scope, spec('c1'))
     assert.equal(before.entra, undefined)
-    const entra = { tenantId: 't', azureRbac: true }
+    const entra = { tenantId: 't', signIn: true, azureRbac: true, workloadIdentity: false }
     assert.deepEqual(await engine.configureEntra(scope, id, entra), { ...before, entra })
     assert.deepEqual(await engine.configureEntra(scope, id, entra), { ...before, entra })
     await engine.stop(scope, id)

@@ -56,7 +56,7 @@ export interface ControlPlaneStatus {
   readonly kubernetesVersion: string
   readonly rotations: KeyRotations
   readonly access: ApiAccess
-  /** Absent: no identity of the directory is believed. */
+  /** Absent: the directory means nothing to it. */
   readonly entra?: EntraProfile
   /** `https://127.7.0.1:443`: where clients on this host reach it. */
   readonly localUrl: string
@@ -104,12 +104,14 @@ export interface ClusterEngine {
   rotateKeys(scope: Scope, id: string, rotations: KeyRotations): Promise<ControlPlaneStatus>
   /** From now on and after every restart; connections that may no longer be are ended. Idempotent. */
   restrictAccess(scope: Scope, id: string, access: ApiAccess): Promise<ControlPlaneStatus>
-  /** Identities of the directory are believed, or no longer, from the next request on and after every restart. Idempotent. */
+  /** What the directory means to the cluster, from the next request on and after every restart. Idempotent. */
   configureEntra(scope: Scope, id: string, profile: EntraProfile | undefined): Promise<ControlPlaneStatus>
   /** What was written through API versions that a later minor no longer serves, and when last; remembered over restarts. */
   deprecatedUses(id: string): readonly DeprecatedUse[]
   /** Idempotent; data is gone afterwards. */
   delete(scope: Scope, id: string): Promise<void>
+  /** JSON web keys, each with its `kid`: what checks the tokens of the cluster's service accounts. Those that retired are among them while they are believed. */
+  tokenKeys(id: string): readonly Readonly<Record<string, unknown>>[]
   /** A kubeconfig in YAML. */
   kubeconfig(id: string, role: CredentialRole): Promise<string>
   nodeCredentials(

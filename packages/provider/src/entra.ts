@@ -1,8 +1,12 @@
 // The seam between API servers and the directory of Azure's identities: who a token is, and what Azure's role assignments
 // permit inside a cluster. The part that AKS's guard plays.
 
-/** How a cluster believes identities of the directory. */
+/** How a cluster uses the directory. */
 export interface EntraProfile {
+  /** Tokens of its identities are believed. */
+  readonly signIn: boolean
+  /** Pods that ask for it get what they need to be identities of it. */
+  readonly workloadIdentity: boolean
   /** Absent: the tenant of this server. */
   readonly tenantId?: string
   /** Role assignments of Azure permit what is asked of the API server, besides the cluster's own roles. */
@@ -37,6 +41,7 @@ export interface EntraVerdict {
 }
 
 export interface EntraDirectory {
+  readonly tenantId: string
   /** Undefined for a token that is none of the tenant's for AKS's API servers, or no longer is. */
   userOf(token: string, tenantId: string | undefined): Promise<EntraUser | undefined>
   /** What the role assignments at the cluster, above it and at its namespaces say. `clusterId` is the resource id. */

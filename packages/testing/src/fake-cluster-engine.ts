@@ -33,6 +33,8 @@ export class FakeClusterEngine implements ClusterEngine {
   readonly authentication = new Map<string, AuthenticationConfiguration>()
   /** Of every cluster, as a test sets it. */
   uses: readonly DeprecatedUse[] = []
+  /** Of every cluster, as a test sets them. */
+  keys: readonly Readonly<Record<string, unknown>>[] = []
   readonly #options: { readonly clock: Clock; readonly random: Random }
   readonly #interference: Interference
   #made = 0
@@ -123,6 +125,11 @@ export class FakeClusterEngine implements ClusterEngine {
 
   delete(_scope: Scope, id: string): Promise<void> {
     return interfered(this.#interference, 'engine.delete', () => void this.clusters.delete(id))
+  }
+
+  tokenKeys(id: string): readonly Readonly<Record<string, unknown>>[] {
+    this.#known(id)
+    return this.keys
   }
 
   async kubeconfig(id: string, role: CredentialRole): Promise<string> {

@@ -1,14 +1,15 @@
 // Where clients of Azure look before their first call: the cloud's description, OpenID documents, tokens.
 
 import { uuid } from '@aksel/base/ids'
+import { assertedClient, AssertionRefusedError, assertionType, type AssertionParts } from './client-assertions.ts'
 import { ok, param, type ArmRequest, type ArmResponse, type Route } from './route.ts'
 import { suffixes } from './suffixes.ts'
 import { tokenLifetimeSeconds, type Identity, type Tokens } from './tokens.ts'
 
 const tenantWords = ['common', 'organizations', 'adfs']
 
-export function signInRoutes(identity: Identity, tokens: Tokens): readonly Route[] {
-  const token = (request: ArmRequest): Promise<ArmResponse> => issueToken(request, identity, tokens)
+export function signInRoutes(identity: Identity, tokens: Tokens, assertions: AssertionParts): readonly Route[] {
+  const token = (request: ArmRequest): Promise<ArmResponse> => issueToken(request, { identity, tokens, assertions })
   const open = { open: true } as const
   const discovery = (request: ArmRequest): ArmResponse => openIdDocument(request, identity)
   const keySet = (): ArmResponse => ok({ keys: [tokens.publicJwk] })
@@ -84,7 +85,7 @@ function openIdDocument(request: ArmRequest, identity: Identity): ArmResponse {
     token_endpoint: `${base}/oauth2${version}/token`,
     device_authorization_endpoint: `${base}/oauth2${version}/devicecode`,
     jwks_uri: `${base}/discovery${version}/keys`,
-    token_endpoint_auth_methods_supported: ['client_secret_post'],
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt'],
     response_types_supported: ['token'],
     subject_types_supported: ['pairwise'],
     id_token_signing_alg_values_supported: ['ES256'],
@@ -92,7 +93,14 @@ function openIdDocument(request: ArmRequest, identity: Identity): ArmResponse {
   })
 }
 
-async function issueToken(request: ArmRequest, identity: Identity, tokens: Tokens): Promise<ArmResponse> {
+interface SignIn {
+  readonly identity: Identity
+  readonly tokens: Tokens
+  readonly assertions: AssertionParts
+}
+
+async function issueToken(request: ArmRequest, signIn: SignIn): Promise<ArmResponse> {
+  const { identity, tokens } = signIn
   const tenant = param(request, 'tenant')
   if (!isTenant(tenant, identity))
     return refused(request, 400, 'invalid_request', 90002, `Tenant '${tenant}' not found.`)
@@ -108,6 +116,7 @@ async function issueToken(request: ArmRequest, identity: Identity, tokens: Token
     )
   }
   const clientId = form.get('client_id') ?? ''
+  if (form.has('client_assertion')) return issueForAssertion(request, signIn, form)
   const found = await tokens.authenticate(request.scope, clientId, form.get('client_secret') ?? '')
   if (found === 'unknown') {
     return refused(
@@ -121,8 +130,39 @@ async function issueToken(request: ArmRequest, identity: Identity, tokens: Token
   if (found === 'wrong') {
     return refused(request, 401, 'invalid_client', 7000215, `Invalid client secret provided for app '${clientId}'.`)
   }
+  return issued(request, tokens, form, { clientId })
+}
+
+async function issueForAssertion(
+  request: ArmRequest,
+  { tokens, assertions }: SignIn,
+  form: URLSearchParams,
+): Promise<ArmResponse> {
+  if (form.get('client_assertion_type') !== assertionType) {
+    const text = `The request body must contain the following parameter: 'client_assertion_type' with value '${assertionType}'.`
+    return refused(request, 400, 'invalid_request', 900144, text)
+  }
+  const clientId = form.get('client_id') ?? ''
+  const assertion = form.get('client_assertion') ?? ''
+  try {
+    const asked = { clientId, assertion, tenant: param(request, 'tenant') }
+    const objectId = await assertedClient(request.scope, assertions, asked)
+    return await issued(request, tokens, form, { clientId, objectId })
+  } catch (error) {
+    if (!(error instanceof AssertionRefusedError)) throw error
+    const { status, error: code, number, message } = error
+    return refused(request, status, code, number, message)
+  }
+}
+
+async function issued(
+  request: ArmRequest,
+  tokens: Tokens,
+  form: URLSearchParams,
+  client: { readonly clientId: string; readonly objectId?: string },
+): Promise<ArmResponse> {
   const audience = (form.get('scope') ?? form.get('resource') ?? request.origin).replace(/\/*\.default$/, '')
-  const accessToken = await tokens.issue(request.scope, { clientId, audience, origin: request.origin })
+  const accessToken = await tokens.issue(request.scope, { ...client, audience, origin: request.origin })
   return ok({
     token_type: 'Bearer',
     expires_in: tokenLifetimeSeconds,

@@ -23,7 +23,13 @@ export interface Tokens {
   readonly publicJwk: Readonly<Record<string, unknown>>
   issue(
     scope: Scope,
-    request: { readonly clientId: string; readonly audience: string; readonly origin: string },
+    request: {
+      readonly clientId: string
+      readonly audience: string
+      readonly origin: string
+      /** Where it does not follow from the client's id: of managed identities. */
+      readonly objectId?: string
+    },
   ): Promise<string>
   /** Whether there is such a client, and the secret is its own. */
   authenticate(scope: Scope, clientId: string, clientSecret: string): Promise<'unknown' | 'wrong' | 'right'>
@@ -53,9 +59,8 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
   }
   return {
     publicJwk: { ...(await exportJWK(publicKey)), kid: signing.keyId, use: 'sig', alg: 'ES256' },
-    issue(scope, { clientId, audience, origin }) {
+    issue(scope, { clientId, audience, origin, objectId = objectIdOf(clientId) }) {
       const nowSeconds = Math.floor(scope.clock.now() / 1000)
-      const objectId = objectIdOf(clientId)
       return new SignJWT({
         appid: clientId,
         appidacr: '1',

@@ -99,9 +99,7 @@ function givenValue(name: string, given: Value | undefined): Value | undefined {
     const value = propertyOf(given, 'value')
     if (value !== undefined) return value
     if (propertyOf(given, 'reference') !== undefined) {
-      throw invalidTemplate(
-        `The parameter '${name}' refers to a secret of a key vault. Vaults hold no secrets here: give the value itself`,
-      )
+      throw invalidTemplate(`The parameter '${name}' refers to a secret of a key vault where only values may be given`)
     }
   }
   throw invalidTemplate(`The parameter '${name}' has neither 'value' nor 'reference'`)

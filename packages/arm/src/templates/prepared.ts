@@ -81,7 +81,11 @@ function nestedProperties(prepared: Prepared, { written, name }: DeclaredResourc
   const scope = isObjectValue(options) ? textOf(propertyOf(options, 'scope') ?? 'Outer') : 'Outer'
   const { template: _, parameters: __, expressionEvaluationOptions: ___, ...others } = properties
   const rest = evaluateDeep(others, frame) as ObjectValue
-  if (!isObjectValue(template)) return { ...rest, ...(template === undefined ? {} : { template }) }
+  if (!isObjectValue(template)) {
+    // By link: what it leads to is evaluated in a scope of its own.
+    const parameters = evaluateDeep(propertyOf(properties, 'parameters') ?? {}, frame)
+    return { ...rest, ...(template === undefined ? {} : { template }), parameters }
+  }
   if (scope.toLowerCase() === 'inner') {
     const parameters = evaluateDeep(propertyOf(properties, 'parameters') ?? {}, frame)
     return { ...rest, template, parameters }

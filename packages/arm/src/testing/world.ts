@@ -73,6 +73,7 @@ export class World {
       subscriptions: [],
       tenantId: 't',
       region: 'eastus',
+      fetch: globalThis.fetch,
       strict: false,
       stepOf: () => undefined,
       wake: () => {},

@@ -5,6 +5,8 @@ import { namesOf } from './api-access.ts'
 import { shownLocalDns } from './local-dns.ts'
 import { nodesStatus } from './virtual-machines-pool.ts'
 import type { ClusterRecord, Json, PoolRecord, Progress, Tags } from '../../records.ts'
+import { objectAt } from '../body.ts'
+import { isIssuer, issuerUrlOf } from './token-issuers.ts'
 
 /** Read by people and tools in the resource itself: hollow nodes stand behind it. */
 export const simulatedTag = 'aksel.simulated'
@@ -49,9 +51,10 @@ export function clusterBody(cluster: ClusterRecord, pools: readonly PoolRecord[]
 }
 
 /** Whom the tokens of the cluster's service accounts name as their issuer. */
-function issuerOf({ properties, fqdn }: ClusterRecord): Json {
-  const profile = properties['oidcIssuerProfile'] as Json | undefined
-  return profile?.['enabled'] === true ? { oidcIssuerProfile: { ...profile, issuerURL: `https://${fqdn}` } } : {}
+function issuerOf(cluster: ClusterRecord): Json {
+  const { properties } = cluster
+  if (!isIssuer(properties)) return {}
+  return { oidcIssuerProfile: { ...objectAt(properties, 'oidcIssuerProfile'), issuerURL: issuerUrlOf(cluster) } }
 }
 
 /** Nothing that was asked for is under way: what is shown is that it does not run, until it does again. */

@@ -8,7 +8,8 @@ import type { EntraProfile } from '@aksel/provider/entra'
 import { AksError, invalidParameter } from '../../azure-errors.ts'
 import type { ClusterRecord, Json } from '../../records.ts'
 import { isGuid } from '../../stable-guid.ts'
-import { isObject, textAt } from '../body.ts'
+import { isObject, objectAt, textAt } from '../body.ts'
+import { isIssuer } from './token-issuers.ts'
 
 /** As AKS names it. */
 const BINDING = 'aks-cluster-admin-binding-aad'
@@ -18,12 +19,15 @@ const profileOf = (properties: Json | undefined): Json | undefined => {
   return isObject(profile) ? profile : undefined
 }
 
-/** How the control plane believes the directory; undefined where the cluster has no profile that AKS manages. */
+/** What the directory means to the control plane; undefined for nothing. */
 export function entraOf({ properties }: Pick<ClusterRecord, 'properties'>): EntraProfile | undefined {
-  const profile = profileOf(properties)
-  if (profile?.['managed'] !== true) return undefined
+  const profile = profileOf(properties) ?? {}
+  const workloadIdentity = hasWorkloadIdentity(properties)
+  const signIn = profile['managed'] === true
+  if (!signIn && !workloadIdentity) return undefined
   const tenantId = textAt(profile, 'tenantID')
-  return { ...(tenantId === undefined ? {} : { tenantId }), azureRbac: profile['enableAzureRBAC'] === true }
+  const azureRbac = signIn && profile['enableAzureRBAC'] === true
+  return { ...(tenantId === undefined ? {} : { tenantId }), signIn, azureRbac, workloadIdentity }
 }
 
 /** The profile with the tenant that it is of, where its writer leaves that to the service. */
@@ -32,6 +36,9 @@ export function withTenant<T extends Json>(properties: T, tenantId: string): T {
   if (profile?.['managed'] !== true || (textAt(profile, 'tenantID') ?? '') !== '') return properties
   return { ...properties, aadProfile: { ...profile, tenantID: tenantId } }
 }
+
+const hasWorkloadIdentity = (properties: Json): boolean =>
+  objectAt(objectAt(properties, 'securityProfile'), 'workloadIdentity')['enabled'] === true
 
 const adminsOf = (properties: Json): readonly string[] => {
   const given = profileOf(properties)?.['adminGroupObjectIDs']
@@ -48,6 +55,15 @@ export function judgeEntra(next: Json, before: Json | undefined, tenantId: strin
       'BadRequest',
       'Disabling the managed Azure Active Directory integration of an existing cluster is not allowed.',
       { target: 'aadProfile' },
+    )
+  if (before !== undefined && isIssuer(before) && !isIssuer(next))
+    throw new AksError(400, 'BadRequest', 'OIDC issuer feature cannot be disabled once it is enabled.', {
+      target: 'oidcIssuerProfile.enabled',
+    })
+  if (hasWorkloadIdentity(next) && !isIssuer(next))
+    throw invalidParameter(
+      'securityProfile.workloadIdentity.enabled',
+      'workload identity needs the OIDC issuer: oidcIssuerProfile.enabled must be true',
     )
   if (next['disableLocalAccounts'] === true && profile === undefined)
     throw invalidParameter(

@@ -38,7 +38,7 @@ function providersOf({ resources }: Prepared): readonly Json[] {
 }
 
 export function deploymentBody(record: DeploymentRecord, nowMs: number): Json {
-  const { id, name, location, tags, mode, shown, outputs, outputResources, progress } = record
+  const { id, name, location, tags, mode, shown, templateLink, outputs, outputResources, progress } = record
   const { error, provisioningState } = progress
   return {
     id,
@@ -49,6 +49,7 @@ export function deploymentBody(record: DeploymentRecord, nowMs: number): Json {
     properties: {
       ...shown,
       mode,
+      ...(templateLink === undefined ? {} : { templateLink }),
       provisioningState,
       timestamp: new Date(record.endedMs ?? record.startedMs).toISOString(),
       duration: duration((record.endedMs ?? nowMs) - record.startedMs),

@@ -12,7 +12,7 @@ import { groupBody, readGroup } from '../resources/groups.ts'
 export type DeploymentWish = Pick<
   DeploymentRecord,
   'id' | 'name' | 'scopeId' | 'mode' | 'template' | 'parameters' | 'correlationId' | 'origin' | 'caller' | 'startedMs'
-> & { readonly location?: string }
+> & { readonly location?: string; readonly templateLink?: Json }
 
 /** Throws ResourceGroupNotFound. */
 export async function frameOptions(hub: Hub, wish: DeploymentWish): Promise<FrameOptions> {
@@ -56,11 +56,16 @@ function guidsOf(seed: string): () => string {
   }
 }
 
-function deploymentFacts({ name, location, mode, template }: DeploymentWish): ObjectValue {
+function deploymentFacts({ name, location, mode, template, templateLink }: DeploymentWish): ObjectValue {
   return {
     name,
     ...(location === undefined ? {} : { location }),
-    properties: { mode, template: template as ObjectValue, provisioningState: 'Accepted' },
+    properties: {
+      mode,
+      template: template as ObjectValue,
+      ...(templateLink === undefined ? {} : { templateLink: templateLink as ObjectValue }),
+      provisioningState: 'Accepted',
+    },
   }
 }
 

@@ -104,7 +104,7 @@ async function list(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
 
 async function put(parts: DeploymentParts, request: ArmRequest): Promise<ArmResponse> {
   const { hub, dispatcher, runner } = parts
-  const wish = await readWish(hub, request, refOf(request))
+  const wish = await readWish(parts, request, refOf(request))
   const ready = await prepared(hub, dispatcher, wish.wish)
   const { created, record, operation: begun } = await beginDeployment(hub, request, wish, ready)
   runner.start(record)
@@ -122,7 +122,7 @@ async function put(parts: DeploymentParts, request: ArmRequest): Promise<ArmResp
 async function validate(parts: DeploymentParts, request: ArmRequest): Promise<ArmResponse> {
   const { hub, dispatcher } = parts
   const ref: DeploymentRef = refOf(request)
-  const { wish } = await readWish(hub, request, ref)
+  const { wish } = await readWish(parts, request, ref)
   const ready = await prepared(hub, dispatcher, wish)
   const record: DeploymentRecord = {
     kind: 'deployment',

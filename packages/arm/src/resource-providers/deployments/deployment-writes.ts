@@ -16,7 +16,9 @@ import { readLiveGroup } from '../resources/groups.ts'
 import { readGroupLocation, readTags } from '../resources/names.ts'
 import { deploymentType, shownOf } from './deployment-bodies.ts'
 import { frameOptions, withoutSecrets, type DeploymentWish } from './deployment-facts.ts'
+import type { DeploymentParts } from './deployment-parts.ts'
 import type { Outcome } from './deployment-run.ts'
+import { linkedContent, linkedTemplate, resolvedParameters, type LinkParts } from './linked-content.ts'
 
 /** Azure keeps as many in a scope; the oldest go first. */
 const historyMax = 800
@@ -60,7 +62,11 @@ export interface Wish {
 }
 
 /** What a body asks for. Throws where it is no deployment. */
-export async function readWish(hub: Hub, request: ArmRequest, ref: DeploymentRef): Promise<Wish> {
+export async function readWish(
+  { hub, dispatcher }: Pick<DeploymentParts, 'hub' | 'dispatcher'>,
+  request: ArmRequest,
+  ref: DeploymentRef,
+): Promise<Wish> {
   if (!/^[-\w.()]{1,64}$/.test(ref.name)) {
     throw new ArmError(
       400,
@@ -75,14 +81,17 @@ export async function readWish(hub: Hub, request: ArmRequest, ref: DeploymentRef
   const location = locationOf(body, group === undefined, ref.name)
   const tags = readTags(body['tags'])
   const id = deploymentId({ scopeId, name: ref.name })
+  const links = { hub, ask: dispatcher.ask }
+  const { template, templateLink } = await templateOf(links, request, properties)
   const wish: DeploymentWish = {
     id,
     name: ref.name,
     scopeId,
     ...(location === undefined ? {} : { location }),
     mode: modeOf(properties, group === undefined),
-    template: templateOf(properties),
-    parameters: parametersOf(properties),
+    template,
+    ...(templateLink === undefined ? {} : { templateLink }),
+    parameters: await parametersOf(links, request, properties),
     correlationId: uuid(request.scope.random),
     origin: request.origin,
     caller: callerOf(request),
@@ -114,30 +123,29 @@ function modeOf(properties: Json, isWide: boolean): DeploymentRecord['mode'] {
   )
 }
 
-function templateOf(properties: Json): unknown {
-  const template = properties['template']
-  if (isObject(template)) return template
-  if (properties['templateLink'] !== undefined) {
-    throw new ArmError(
-      400,
-      'InvalidTemplateLink',
-      'Linked templates are not fetched here: send the template itself in the property template.',
-    )
-  }
-  throw new ArmError(400, 'InvalidTemplate', "The request content has no 'template'.")
+async function templateOf(
+  links: LinkParts,
+  request: ArmRequest,
+  properties: Json,
+): Promise<{ readonly template: unknown; readonly templateLink?: Json }> {
+  const { template, templateLink } = properties
+  if (isObject(template) && isObject(templateLink))
+    throw new ArmError(400, 'InvalidTemplate', "The request content has both 'template' and 'templateLink'.")
+  if (isObject(template)) return { template }
+  if (!isObject(templateLink)) throw new ArmError(400, 'InvalidTemplate', "The request content has no 'template'.")
+  const linked = await linkedTemplate(links, request, templateLink)
+  return { template: linked.content, templateLink: linked.link }
 }
 
-function parametersOf(properties: Json): Json {
-  if (properties['parametersLink'] !== undefined) {
-    throw new ArmError(
-      400,
-      'InvalidParametersLink',
-      'Linked parameters are not fetched here: send the parameters themselves.',
-    )
-  }
-  const given = objectAt(properties, 'parameters')
+async function parametersOf(links: LinkParts, request: ArmRequest, properties: Json): Promise<Json> {
+  const link = properties['parametersLink']
+  const written = objectAt(properties, 'parameters')
+  if (isObject(link) && Object.keys(written).length > 0)
+    throw new ArmError(400, 'InvalidParametersLink', "The request content has both 'parameters' and 'parametersLink'.")
+  const given = isObject(link) ? (await linkedContent(links, request, link, 'parameters')).content : written
   // A whole parameter file instead of its parameters, as people send it.
-  return isObject(given['parameters']) && given['contentVersion'] !== undefined ? given['parameters'] : given
+  const isFile = isObject(given['parameters']) && given['contentVersion'] !== undefined
+  return resolvedParameters(links.hub, request, isFile ? (given['parameters'] as Json) : given)
 }
 
 /** Prepares, and asks whether somebody answers for each resource. Throws InvalidTemplate, InvalidTemplateDeployment. */

@@ -17,7 +17,7 @@ import { changesOf } from './what-if-changes.ts'
 
 export async function whatIf(parts: DeploymentParts, request: ArmRequest): Promise<ArmResponse> {
   const { hub, dispatcher } = parts
-  const { wish } = await readWish(hub, request, refOf(request))
+  const { wish } = await readWish(parts, request, refOf(request))
   const ready = await prepared(hub, dispatcher, wish)
   const settings = objectAt(objectAt(readObject(request.body), 'properties'), 'whatIfSettings')
   const isWhole = (textAt(settings, 'resultFormat') ?? 'FullResourcePayloads').toLowerCase() !== 'resourceidonly'

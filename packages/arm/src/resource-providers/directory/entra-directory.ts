@@ -17,6 +17,7 @@ export async function openEntraDirectory(scope: Scope, store: Store, identity: I
   const resources = new ResourceStore(store)
   const tokens = await openTokens(resources, identity)
   return {
+    tenantId: identity.tenantId,
     async userOf(token, tenantId): Promise<EntraUser | undefined> {
       const holder = await tokens.holderOf(scope, token, [aksServerId])
       if (holder === undefined) return undefined

@@ -163,8 +163,12 @@ async function remove(hub: Hub, request: ArmRequest, type: NeighbourType): Promi
   return hub.store.decide(async () => {
     const stored = await hub.store.get<NeighbourRecord>(keyOf(request, type))
     if (stored === undefined) return { changes: [], result: { status: 204 } }
-    const { key, modRevision } = stored
-    return { changes: [{ kind: 'delete', key, expected: modRevision }], result: { status: 200 } }
+    const children = await hub.store.list(keys.below(stored.value.id))
+    const gone = [stored, ...children]
+    return {
+      changes: gone.map(({ key, modRevision }) => ({ kind: 'delete', key, expected: modRevision })),
+      result: { status: 200 },
+    }
   })
 }
 
