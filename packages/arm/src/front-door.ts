@@ -60,6 +60,9 @@ import { networkWatcherRoutes } from './resource-providers/network/network-watch
 import { virtualNetworkRoutes } from './resource-providers/network/virtual-network-routes.ts'
 import { groupRoutes } from './resource-providers/resources/group-routes.ts'
 import { moveRoutes } from './resource-providers/resources/move-routes.ts'
+import { ruleAssociationRoutes } from './resource-providers/neighbours/rule-associations.ts'
+import { exportRoutes } from './resource-providers/resources/export-routes.ts'
+import { tagNameRoutes } from './resource-providers/resources/tag-name-routes.ts'
 import { tagRoutes } from './resource-providers/resources/tag-routes.ts'
 import { subscriptionRoutes } from './resource-providers/resources/subscription-routes.ts'
 import { Duty, type Sharing } from './sharing/duty.ts'
@@ -209,6 +212,9 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...graphRoutes(hub, options.identity.clients),
     ...graphGroupRoutes(hub, options.identity.clients),
     ...tagRoutes(hub, dispatcher.ask),
+    ...tagNameRoutes(hub),
+    ...exportRoutes(hub, dispatcher.ask),
+    ...ruleAssociationRoutes(hub),
     ...moveRoutes(hub),
     ...deploymentRoutes({ hub, dispatcher, runner }),
   ]

@@ -160,3 +160,35 @@ test('a group goes with the record of a deployment that failed', { timeout: 60_0
   await door.door.idle()
   assert.equal((await door.call('GET', group)).status, 404)
 })
+
+test('tag names and values are made beforehand, counted as they are used, and not taken away while they are', async () => {
+  await using door = await opened()
+  const tags = `${subscription}/tagNames`
+  assert.equal((await door.call('PUT', `${tags}/season`)).status, 201)
+  assert.equal((await door.call('PUT', `${tags}/season`)).status, 200)
+  assert.equal((await door.call('PUT', `${tags}/season/tagValues/autumn`)).status, 201)
+  assert.deepEqual(refusalOf(await door.call('PUT', `${tags}/nothing/tagValues/x`)), [404, 'TagNameNotFound'])
+  interface Listed {
+    readonly tagName: string
+    readonly count: { readonly value: number }
+    readonly values: readonly { readonly tagValue: string; readonly count: { readonly value: number } }[]
+  }
+  const listed = async (): Promise<object> => {
+    const { value } = (await door.call('GET', tags)).body as unknown as { readonly value: readonly Listed[] }
+    const of = ({ count, values }: Listed): object => ({
+      all: count.value,
+      ...Object.fromEntries(values.map((one) => [one.tagValue, one.count.value])),
+    })
+    return Object.fromEntries(value.map((one) => [one.tagName, of(one)]))
+  }
+  assert.deepEqual(await listed(), {
+    cost: { all: 1, '1': 1 },
+    season: { all: 0, autumn: 0 },
+    team: { all: 1, blue: 1 },
+  })
+  assert.deepEqual(refusalOf(await door.call('DELETE', `${tags}/team`)), [409, 'TagInUse'])
+  assert.equal((await door.call('DELETE', `${tags}/season/tagValues/autumn`)).status, 200)
+  assert.equal((await door.call('DELETE', `${tags}/season/tagValues/autumn`)).status, 204)
+  assert.equal((await door.call('DELETE', `${tags}/season`)).status, 200)
+  assert.deepEqual(Object.keys(await listed()).toSorted(), ['cost', 'team'])
+})

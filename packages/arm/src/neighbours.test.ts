@@ -124,3 +124,76 @@ test('the providers say which types they have, and a group takes its neighbours 
   await door.call('PUT', group, { body: { location: 'eastus' } })
   assert.match((await door.call('GET', `${group}/resources`)).text, /"value":\[\]/)
 })
+
+test('names of registries and vaults are taken once, whatever the group, and told to be before', async () => {
+  await using opened = await openFrontDoor()
+  const [one, two] = ['rg', 'other'].map((name) => `/subscriptions/${subscriptionId}/resourceGroups/${name}`)
+  for (const id of [one!, two!]) await opened.call('PUT', id, { body: { location: 'eastus' } })
+  const registry = { location: 'eastus', sku: { name: 'Basic' } }
+  const vault = {
+    location: 'eastus',
+    properties: { tenantId, sku: { family: 'A', name: 'standard' }, enableRbacAuthorization: true },
+  }
+  for (const [kind, name, body, code] of [
+    ['Microsoft.ContainerRegistry/registries', 'images', registry, 'AlreadyInUse'],
+    ['Microsoft.KeyVault/vaults', 'secrets', vault, 'VaultAlreadyExists'],
+  ] as const) {
+    const check = async (asked: string): Promise<readonly unknown[]> => {
+      const path = `/subscriptions/${subscriptionId}/providers/${kind.split('/')[0]}/checkNameAvailability`
+      const answer = await opened.call('POST', path, { body: { name: asked, type: kind } })
+      const { nameAvailable, reason } = answer.body as unknown as { nameAvailable: boolean; reason?: string }
+      return [nameAvailable, reason]
+    }
+    assert.deepEqual(await check(name), [true, undefined])
+    assert.equal((await opened.call('PUT', `${one}/providers/${kind}/${name}`, { body })).status, 201)
+    assert.equal((await opened.call('PUT', `${one}/providers/${kind}/${name}`, { body })).status, 200)
+    assert.deepEqual(await check(name.toUpperCase()), [false, 'AlreadyExists'])
+    assert.deepEqual(await check('-'), [false, 'Invalid'])
+    const twin = await opened.call('PUT', `${two}/providers/${kind}/${name}`, { body })
+    assert.equal(twin.status, 409, twin.text)
+    assert.match(twin.text, new RegExp(code))
+  }
+})
+
+test('clusters are associated with data collection rules, and each side lists the other', async () => {
+  await using opened = await openFrontDoor()
+  const rg = `/subscriptions/${subscriptionId}/resourceGroups/rg`
+  await opened.call('PUT', rg, { body: { location: 'eastus' } })
+  const cluster = `${rg}/providers/Microsoft.ContainerService/managedClusters/c1`
+  const agentPoolProfiles = [{ name: 'system', mode: 'System', count: 1 }]
+  await opened.call('PUT', cluster, {
+    body: { location: 'eastus', properties: { dnsPrefix: 'c1', agentPoolProfiles } },
+  })
+  await opened.door.idle()
+  const rule = `${rg}/providers/Microsoft.Insights/dataCollectionRules/metrics`
+  await opened.call('PUT', rule, { body: { location: 'eastus', properties: {} } })
+  const all = `${cluster}/providers/Microsoft.Insights/dataCollectionRuleAssociations`
+  const put = (name: string, properties: object) => opened.call('PUT', `${all}/${name}`, { body: { properties } })
+  const made = await put('metrics', { dataCollectionRuleId: rule })
+  assert.equal(made.status, 201, made.text)
+  assert.match(String(made.headers['warning']), /recorded without effect/)
+  assert.equal((await put('metrics', { dataCollectionRuleId: rule })).status, 200)
+  for (const [name, properties] of [
+    ['none', {}],
+    ['gone', { dataCollectionRuleId: `${rule}2` }],
+    ['endpoint', { dataCollectionEndpointId: rule }],
+  ] as const)
+    assert.equal((await put(name, properties)).status, 400, name)
+  const idsOf = async (path: string): Promise<readonly string[]> =>
+    ((await opened.call('GET', path)).body as unknown as { value: readonly { id: string }[] }).value.map(({ id }) =>
+      id.toLowerCase(),
+    )
+  const expected = [`${all}/metrics`.toLowerCase()]
+  assert.deepEqual(await idsOf(all), expected)
+  assert.deepEqual(await idsOf(`${rule}/associations`), expected)
+  assert.equal((await opened.call('DELETE', `${all}/metrics`)).status, 200)
+  assert.deepEqual(await idsOf(`${rule}/associations`), [])
+  assert.equal(
+    (
+      await opened.call('PUT', `${cluster}2/providers/Microsoft.Insights/dataCollectionRuleAssociations/x`, {
+        body: { properties: { dataCollectionRuleId: rule } },
+      })
+    ).status,
+    404,
+  )
+})

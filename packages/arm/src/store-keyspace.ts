@@ -58,6 +58,9 @@ export const keys = {
   activities: `${root}activity/`,
   registration: (subscriptionId: string, namespace: string): string =>
     `${root}registrations/${subscriptionId.toLowerCase()}/${namespace.toLowerCase()}`,
+  tagName: (subscriptionId: string, name: string): string =>
+    `${root}tag-names/${subscriptionId.toLowerCase()}/${name.toLowerCase()}`,
+  tagNames: (subscriptionId: string): string => `${root}tag-names/${subscriptionId.toLowerCase()}/`,
   signingKey: `${root}identity/signing-key`,
   /** What one server asks of the one that works on it. */
   call: (id: string): string => `${root}calls${id.toLowerCase()}`,

@@ -7,10 +7,10 @@ import type { Hub } from '../../hub.ts'
 import type { DocumentRecord, Json } from '../../records.ts'
 import { groupId, type GroupRef } from '../../resource-id.ts'
 import { keys, type Stored } from '../../store-keyspace.ts'
-import { isObject, objectAt, readObject } from '../body.ts'
+import { isObject, objectAt, readObject, textAt } from '../body.ts'
 import { readGroup, readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
-import { invalidName, type NeighbourType } from './neighbour-type.ts'
+import { invalidName, NOTHING_BEHIND, type NeighbourType } from './neighbour-type.ts'
 import { neighbourTypes } from './neighbour-types.ts'
 
 type NeighbourRecord = DocumentRecord & { readonly envelope?: Json; readonly secrets?: Readonly<Record<string, Json>> }
@@ -39,12 +39,44 @@ function routesOf(hub: Hub, type: NeighbourType): readonly Route[] {
     { method: 'PUT', path: one, handle: (request) => put(hub, request, type) },
     { method: 'PATCH', path: one, handle: (request) => patch(hub, request, type) },
     { method: 'DELETE', path: one, handle: (request) => remove(hub, request, type) },
+    ...(type.taken === undefined
+      ? []
+      : [
+          {
+            method: 'POST' as const,
+            path: `${subscriptionPath}/providers/${type.namespace}/checkNameAvailability`,
+            handle: (request: ArmRequest) => availability(hub, request, type),
+          },
+        ]),
     ...Object.keys(type.secrets ?? {}).map((action): Route => ({
       method: 'POST',
       path: `${one}/${action}`,
       handle: async (request) => ok(await secretOf(hub, request, type, action)),
     })),
   ]
+}
+
+/** Names that stand in the world's DNS are taken once, whatever the group. */
+async function isTaken(hub: Hub, type: NeighbourType, name: string): Promise<boolean> {
+  const kind = `${type.namespace}/${type.path}`
+  const all = await hub.store.list<NeighbourRecord>(keys.below('/subscriptions'))
+  return all.some(
+    ({ value }) => value.kind === 'document' && value.type === kind && value.name.toLowerCase() === name.toLowerCase(),
+  )
+}
+
+async function judgeFree(hub: Hub, type: NeighbourType, name: string): Promise<void> {
+  if (type.taken === undefined || !(await isTaken(hub, type, name))) return
+  throw type.taken(name)
+}
+
+/** `checkNameAvailability`: why a name cannot be had, as Azure says it. */
+async function availability(hub: Hub, request: ArmRequest, type: NeighbourType): Promise<ArmResponse> {
+  const name = textAt(readObject(request.body), 'name') ?? ''
+  if (!type.nameForm.test(name))
+    return ok({ nameAvailable: false, reason: 'Invalid', message: invalidName(type, name).message })
+  if (!(await isTaken(hub, type, name))) return ok({ nameAvailable: true })
+  return ok({ nameAvailable: false, reason: 'AlreadyExists', message: type.taken!(name).message })
 }
 
 function refOf(request: ArmRequest): GroupRef {
@@ -97,6 +129,7 @@ async function put(hub: Hub, request: ArmRequest, type: NeighbourType): Promise<
     const key = keyOf(request, type)
     const before = await hub.store.get<NeighbourRecord>(key)
     const id = before?.value.id ?? `${group.id}/providers/${type.namespace}/${type.path}/${name}`
+    if (before === undefined) await judgeFree(hub, type, name)
     const made =
       before === undefined ? madeBy(hub, request, type, id, envelope) : keptOf(type, hub, request, before.value)
     const value: NeighbourRecord = {
@@ -117,9 +150,6 @@ async function put(hub: Hub, request: ArmRequest, type: NeighbourType): Promise<
     }
   })
 }
-
-/** As a `Warning` header says of properties without effect. */
-const NOTHING_BEHIND = { warning: '199 aksel "recorded without effect: nothing runs behind this resource"' }
 
 function madeBy(hub: Hub, request: ArmRequest, type: NeighbourType, id: string, envelope: Json): Json {
   const { scope } = request

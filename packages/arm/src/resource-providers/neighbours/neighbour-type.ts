@@ -28,9 +28,14 @@ export interface NeighbourType {
   readonly made: (context: MadeContext) => Json
   /** Secrets that only an action tells, by the action's name. */
   readonly secrets?: Readonly<Record<string, (scope: Scope) => Json>>
+  /** The refusal of a name that is taken, for names that are unique in the world. */
+  readonly taken?: (name: string) => ArmError
   /** Defaults of properties that the client may set. */
   readonly defaults?: Json
 }
+
+/** As a `Warning` header says of properties without effect. */
+export const NOTHING_BEHIND = { warning: '199 aksel "recorded without effect: nothing runs behind this resource"' }
 
 export function invalidName(type: NeighbourType, name: string): ArmError {
   return new ArmError(

@@ -1,5 +1,6 @@
 // Identities, registries, workspaces, vaults and the rest that AKS templates bring along, as Azure shows them.
 
+import { ArmError } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { suffixes } from '../../front-door/suffixes.ts'
@@ -33,6 +34,12 @@ const registries: NeighbourType = {
   nameWords: 'it has 5 to 50 letters and digits',
   envelope: ['sku', 'identity', 'zones'],
   judge: (_, envelope) => judgeSku(envelope, ['Basic', 'Standard', 'Premium']),
+  taken: (name) =>
+    new ArmError(
+      409,
+      'AlreadyInUse',
+      `The registry DNS name ${name.toLowerCase()}.${suffixes.registry} is already in use. You can check if the name is already claimed using following API: https://docs.microsoft.com/rest/api/containerregistry/registries/checknameavailability`,
+    ),
   made: (context) => ({
     loginServer: `${context.name.toLowerCase()}.${suffixes.registry}`,
     creationDate: now(context),
@@ -89,6 +96,12 @@ const vaults: NeighbourType = {
     if (!byRole && !Array.isArray(properties['accessPolicies']))
       throw invalidProperty('properties.accessPolicies', 'it is required unless enableRbacAuthorization is true')
   },
+  taken: (name) =>
+    new ArmError(
+      409,
+      'VaultAlreadyExists',
+      `The vault name '${name}' is already in use. Vault names are globally unique so it is possible that the name is already taken.`,
+    ),
   made: ({ name }) => ({
     vaultUri: `https://${name.toLowerCase()}.${suffixes.keyVault}/`,
     provisioningState: 'Succeeded',
