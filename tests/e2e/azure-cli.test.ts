@@ -115,6 +115,39 @@ test('templates are validated, foreseen and deployed, and what fails says of wha
   await refused(`deployment group create -g cli -f ${bad}`, /DeploymentFailed|InvalidAddressPrefix/)
 })
 
+test(
+  'the activity log, the directory, identities, tags, names and groups as templates',
+  { timeout: 400_000 },
+  async () => {
+    await az('group create -n parts -l westeurope')
+    const log = await az('monitor activity-log list -g parts --offset 1h --query [].operationName.value -o tsv')
+    assert.match(log, /^Microsoft\.Resources\/subscriptions\/resource[gG]roups\/write$/m)
+    await az('identity create -g parts -n app')
+    const federated = 'identity federated-credential'
+    const of = '-g parts --identity-name app'
+    await az(`${federated} create ${of} -n pod --issuer https://issuer.example --subject s --audiences a`)
+    assert.equal(await az(`${federated} list ${of} --query [].name -o tsv`), 'pod\n')
+    const types = await az('group export -n parts --query resources[].type -o tsv')
+    assert.match(types, /^Microsoft\.ManagedIdentity\/userAssignedIdentities\/federatedIdentityCredentials$/m)
+    await az('tag create -n season')
+    assert.match(await az('tag list --query [].tagName -o tsv'), /^season$/m)
+    assert.equal(await az('acr check-name -n images --query nameAvailable -o tsv'), 'true\n')
+    // What this package reads of the cloud's description has no place for Microsoft Graph.
+    await refused('ad group list', /microsoft_graph_resource_id/)
+    const { armUrl, clientId, clientSecret, tenantId } = connection
+    const file = join(folder, 'cloud.json')
+    await writeFile(file, JSON.stringify({ endpoints: { resourceManager: armUrl, microsoftGraphResourceId: armUrl } }))
+    await az(`cloud register -n WithGraph --cloud-config @${file}`)
+    await az('cloud set -n WithGraph')
+    await az(`login --service-principal -u ${clientId} -p ${clientSecret} --tenant ${tenantId}`)
+    assert.equal(await az('ad sp create-for-rbac -n developer --query displayName -o tsv'), 'developer\n')
+    await az('ad group create --display-name team --mail-nickname team')
+    assert.equal(await az('ad group list --query [].displayName -o tsv'), 'team\n')
+    await az('group delete -n parts --yes')
+    await az('cloud set -n Aksel')
+  },
+)
+
 test('what fails inside the package fails before it asks us', { timeout: 240_000 }, async () => {
   await refused(
     'aks nodepool upgrade -g cli --cluster-name c1 -n apps -k 1.36.3 --yes',
@@ -122,6 +155,7 @@ test('what fails inside the package fails before it asks us', { timeout: 240_000
   )
   await refused('network vnet list', /no attribute 'standard_medium'/)
   await refused('role definition list -n Reader', /no attribute 'config'/)
+  await refused('role assignment list --all', /no attribute 'config'/)
   await refused('vm list-sizes -l westeurope', /No module named 'azure\.mgmt\.compute/)
 })
 

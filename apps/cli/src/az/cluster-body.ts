@@ -3,11 +3,12 @@
 import type { Command } from 'commander'
 import { existsSync, readFileSync } from 'node:fs'
 import { AzError } from './az-error.ts'
+import { identityFlags, identityProperties, type IdentityFlags } from './identity-flags.ts'
 import { poolFlags, poolProperties, simulatedTag, type PoolFlags } from './pool-body.ts'
 import { parsePairs, present } from './resources.ts'
 import type { CommonFlags } from './session.ts'
 
-export interface CreateFlags extends CommonFlags, PoolFlags {
+export interface CreateFlags extends CommonFlags, PoolFlags, IdentityFlags {
   readonly resourceGroup: string
   readonly name: string
   readonly wait?: boolean
@@ -35,12 +36,10 @@ export interface CreateFlags extends CommonFlags, PoolFlags {
   readonly outboundType?: string
   readonly tier?: string
   readonly sku?: string
-  readonly enableOidcIssuer?: boolean
-  readonly enableWorkloadIdentity?: boolean
 }
 
 export function createFlags(command: Command): Command {
-  return poolFlags(command)
+  return identityFlags(poolFlags(command))
     .option('-l, --location <location>', "location; the resource group's when absent")
     .option('-k, --kubernetes-version <version>', 'Kubernetes version, such as 1.35 or 1.35.7')
     .option('-p, --dns-name-prefix <prefix>', 'prefix of the API server name')
@@ -67,8 +66,6 @@ export function createFlags(command: Command): Command {
     .option('--outbound-type <type>', 'loadBalancer')
     .option('--tier <tier>', 'free, standard or premium')
     .option('--sku <sku>', 'base or automatic')
-    .option('--enable-oidc-issuer', 'enable the OIDC issuer')
-    .option('--enable-workload-identity', 'enable workload identity')
     .option('-y, --yes', 'do not prompt for confirmation')
 }
 
@@ -104,8 +101,7 @@ export function clusterBody(
       addonProfiles: {},
       enableRBAC: true,
       networkProfile: networkProfile(flags),
-      oidcIssuerProfile: flags.enableOidcIssuer === true ? { enabled: true } : undefined,
-      securityProfile: flags.enableWorkloadIdentity === true ? { workloadIdentity: { enabled: true } } : undefined,
+      ...identityProperties(flags),
     }),
   })
 }

@@ -356,3 +356,29 @@ test('a cluster is updated by the flags of az: access, run command, lock-down, t
   assert.deepEqual((await update('--sku automatic'))['sku'], { name: 'Automatic', tier: 'Standard' })
   assert.equal((await bench.az('aks update -g rg -n c1')).code, 2)
 })
+
+test('who a cluster believes is said with the flags of az: Entra, Azure RBAC, local accounts, workload identity', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  const shown = async (query: string): Promise<unknown> =>
+    JSON.parse((await bench.az(`aks show -g rg -n c1 --query ${query}`)).out)
+  const wrong = await bench.az('aks create -g rg -n c1 -c 1 --enable-azure-rbac')
+  assert.notEqual(wrong.code, 0)
+  assert.match(wrong.error, /--enable-azure-rbac can only be used together with --enable-aad/)
+  const group = 'bbbbbbbb-0000-4000-8000-000000000001'
+  const made = await bench.az(
+    `aks create -g rg -n c1 -c 1 --enable-aad --enable-azure-rbac --aad-admin-group-object-ids ${group} --enable-oidc-issuer`,
+  )
+  assert.equal(made.code, 0, made.error)
+  const entra = (await shown('aadProfile')) as Readonly<Record<string, unknown>>
+  assert.deepEqual([entra['managed'], entra['enableAzureRBAC'], entra['adminGroupObjectIDs']], [true, true, [group]])
+  const updated = await bench.az(
+    'aks update -g rg -n c1 --disable-azure-rbac --disable-local-accounts --enable-workload-identity',
+  )
+  assert.equal(updated.code, 0, updated.error)
+  assert.equal(await shown('aadProfile.enableAzureRBAC'), false)
+  assert.deepEqual(await shown('aadProfile.adminGroupObjectIDs'), [group], 'what was not spoken of stays')
+  assert.equal(await shown('disableLocalAccounts'), true)
+  assert.equal(await shown('securityProfile.workloadIdentity.enabled'), true)
+  assert.match((await bench.az('aks get-credentials -g rg -n c1 --admin')).error, /Getting static credential/)
+})

@@ -4,10 +4,11 @@ import { Option, type Command } from 'commander'
 import { AzError } from './az-error.ts'
 import { clusterPath, named, type ClusterFlags } from './cluster-path.ts'
 import { addLeaf } from './command.ts'
+import { identityProperties, identityUpdateFlags, type IdentityFlags } from './identity-flags.ts'
 import { flatten, parsePairs, present, type ArmResource } from './resources.ts'
 import { follow, get, type Session } from './session.ts'
 
-interface UpdateFlags extends ClusterFlags {
+interface UpdateFlags extends ClusterFlags, IdentityFlags {
   readonly sku?: string
   readonly tier?: string
   readonly k8sSupportPlan?: string
@@ -25,7 +26,7 @@ export function addUpdate(aks: Command, session: Session): void {
   addLeaf<UpdateFlags>(aks, session, 'update', {
     description: 'Update a managed Kubernetes cluster.',
     flags: (command) =>
-      named(command)
+      identityUpdateFlags(named(command))
         .addOption(new Option('--sku <sku>', 'base or automatic').choices(['base', 'automatic']))
         .addOption(new Option('--tier <tier>', 'free, standard or premium').choices(['free', 'standard', 'premium']))
         .option('--k8s-support-plan <plan>', 'KubernetesOfficial or AKSLongTermSupport')
@@ -88,6 +89,7 @@ function changesOf(
   const ranges = flags.apiServerAuthorizedIpRanges
   const isDisabled = flags.disableRunCommand === true ? true : flags.enableRunCommand === true ? false : undefined
   return present({
+    ...identityProperties(flags, properties),
     supportPlan: flags.k8sSupportPlan,
     apiServerAccessProfile: section('apiServerAccessProfile', {
       authorizedIPRanges:
