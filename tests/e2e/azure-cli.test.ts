@@ -139,12 +139,15 @@ test(
     await writeFile(file, JSON.stringify({ endpoints: { resourceManager: armUrl, microsoftGraphResourceId: armUrl } }))
     await az(`cloud register -n WithGraph --cloud-config @${file}`)
     await az('cloud set -n WithGraph')
-    await az(`login --service-principal -u ${clientId} -p ${clientSecret} --tenant ${tenantId}`)
+    const login = `login --service-principal -u ${clientId} -p ${clientSecret} --tenant ${tenantId}`
+    await az(login)
     assert.equal(await az('ad sp create-for-rbac -n developer --query displayName -o tsv'), 'developer\n')
     await az('ad group create --display-name team --mail-nickname team')
     assert.equal(await az('ad group list --query [].displayName -o tsv'), 'team\n')
     await az('group delete -n parts --yes')
+    // Who is signed in, is so in one cloud at a time.
     await az('cloud set -n Aksel')
+    await az(login)
   },
 )
 
