@@ -122,6 +122,7 @@ test(
         ...range(2370, 2390),
         ...range(6440, 6450),
         ...range(8000, 8200),
+        8443,
         ...range(9200, 10_300),
         ...range(30_000, 30_100),
       ],
@@ -144,7 +145,7 @@ test(
       '169.254.169.254:80',
       // kube-proxy's health is told at every address of the node.
       '169.254.169.254:10256',
-      ...apiServers.flatMap((address) => [`${address}:443`, `${address}:8132`]),
+      ...apiServers.flatMap((address) => [`${address}:443`, `${address}:8132`, `${address}:8443`]),
     ]
     assert.deepEqual(found.toSorted(), documented.toSorted())
   },

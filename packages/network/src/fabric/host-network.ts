@@ -10,8 +10,8 @@ import type { FabricRanges } from './allocate.ts'
 
 const FORWARD = 'net.ipv4.ip_forward'
 export const HOST_OWNER = 'fabric/host'
-/** API servers listen here, and for agents of other hosts at konnectivity's port. */
-const API_PORTS = [443, 8132] as const
+/** API servers listen here, for agents of other hosts at konnectivity's port, and the token endpoint for pods that are identities of Azure. */
+const API_PORTS = [443, 8132, 8443] as const
 /** Machines use the host's resolvers, and one may be the host itself. */
 const DNS_PORT = 53
 
