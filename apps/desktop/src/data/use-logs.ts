@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'react'
 import { lineSplitter } from '../model/list-watch.ts'
 import { LogBuffer, type LogLine } from '../model/log-lines.ts'
-import { logSources, type LogSource, type WithContainers } from '../model/log-sources.ts'
+import { logSources, waitsToStart, type LogSource, type WithContainers } from '../model/log-sources.ts'
 import { selectorOf } from '../model/pod-selector.ts'
 import { apiPath } from '../model/resources.ts'
 import { callJson, clusterCall, socketUrl } from './api.ts'
@@ -96,6 +96,11 @@ export function useLogs(namespace: string, sources: readonly LogSource[], previo
       streams.set(run, stop)
       const name = nameOf(source)
       problems.delete(name)
+      // Asked for now, its log would be read twice if it began meanwhile: once more when its first run is seen.
+      if (waitsToStart(source)) {
+        problems.set(name, `${name}: container "${source.container}" in pod "${source.pod}" is waiting to start`)
+        continue
+      }
       follow(socketUrl(cluster.key, logPath(namespace, source, previous)), stop.signal, (lines) => {
         buffer.add(lines, name)
         picture()

@@ -7,6 +7,8 @@ export interface LogSource {
   readonly run: string
 }
 
+const NO_RUN = 'none'
+
 interface ContainerState {
   readonly name: string
   readonly restartCount?: number
@@ -38,10 +40,15 @@ export function logSources(pods: readonly WithContainers[], withInit: boolean): 
   })
 }
 
+/** Whether it has no run yet whose log could be followed. */
+export function waitsToStart({ run }: LogSource): boolean {
+  return run.endsWith(` ${NO_RUN}`)
+}
+
 function runOf(state: ContainerState | undefined): string {
   const count = state?.restartCount ?? 0
   // One that waits to be started again still has the log of its last run, which is followed already.
   const hasRun = count > 0 || state?.lastState?.terminated !== undefined
   const waits = state === undefined || state.state?.waiting !== undefined
-  return waits && !hasRun ? 'none' : String(count)
+  return waits && !hasRun ? NO_RUN : String(count)
 }
