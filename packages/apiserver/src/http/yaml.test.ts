@@ -72,9 +72,9 @@ describe('YAML', () => {
   })
 
   test('that is large is read and written in another thread, with the same result', async () => {
-    const object = { items: Array.from({ length: 2000 }, (_, at) => ({ name: `n${at}`, yes: 'yes', port: at })) }
+    const object = { items: Array.from({ length: 500 }, (_, at) => ({ name: `n${at}`, yes: 'yes', port: at })) }
     const written = await writeYamlBody(Buffer.from(JSON.stringify(object)))
-    assert.ok(written.length > 50_000)
+    assert.ok(written.length > 16_000)
     assert.deepEqual(await read(Buffer.from(written).toString()), object)
   })
 })
