@@ -12,7 +12,7 @@ import type { Transport } from '@aksel/client/transport'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { testSize } from '@aksel/testing/test-size'
 import { admin, clientCertificate, listenForTest, startTestServer, type TestServer } from '../test-server.ts'
-import { bombs, type Bomb } from './bombs.ts'
+import { bombRequest, bombs, type Bomb } from './bombs.ts'
 import { definitionBombs } from './definition-bombs.ts'
 
 interface Outcome {
@@ -47,17 +47,9 @@ async function outcome(transport: Transport, bomb: Bomb): Promise<Outcome> {
   const startMs = performance.now()
   const startCpu = process.cpuUsage()
   const before = process.memoryUsage.rss()
-  const { method, path, type, headers, body } = bomb
-  const timeout = AbortSignal.timeout(HANGS_MS)
   let [status, text] = [0, '']
   try {
-    const response = await transport.send({
-      method,
-      path,
-      headers: { ...(type === undefined ? {} : { 'content-type': type }), ...headers },
-      ...(body === undefined ? {} : { body: Buffer.from(body as string) }),
-      signal: timeout,
-    })
+    const response = await transport.send(bombRequest(bomb, AbortSignal.timeout(HANGS_MS)))
     status = response.status
     text = Buffer.from(await readBody(response.body)).toString('utf8')
   } catch {

@@ -2,6 +2,7 @@
 // that parsers disagree about. Each is one request.
 
 import { gzipSync } from 'node:zlib'
+import type { ApiRequest } from '@aksel/client/transport'
 
 export interface Bomb {
   readonly what: string
@@ -16,6 +17,17 @@ export interface Bomb {
   readonly mayFail?: boolean
   /** No request can be made of it: the stream ends without an answer. */
   readonly mayBreakOff?: boolean
+}
+
+/** A bomb as a transport sends it. */
+export function bombRequest({ method, path, type, headers, body }: Bomb, signal: AbortSignal): ApiRequest {
+  return {
+    method,
+    path,
+    headers: { ...(type === undefined ? {} : { 'content-type': type }), ...headers },
+    ...(body === undefined ? {} : { body: Buffer.from(body as string) }),
+    signal,
+  }
 }
 
 const core = '/api/v1/namespaces/default'

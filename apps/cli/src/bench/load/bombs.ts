@@ -1,6 +1,6 @@
 // Inputs that are made to cost a server far more than their sender, one after the other for as long as is asked.
 
-import { bombs } from '@aksel/apiserver/fuzz/bombs'
+import { bombRequest, bombs } from '@aksel/apiserver/fuzz/bombs'
 import { definitionBombs } from '@aksel/apiserver/fuzz/definition-bombs'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
@@ -33,24 +33,18 @@ export async function throwBombs({ access, durationMs }: BombLoad): Promise<Bomb
   let [sent, slowestMs, slowest] = [0, 0, '']
   const endMs = performance.now() + durationMs
   for (; performance.now() < endMs; sent += 1) {
-    const { what, method, path, type, headers, body } = all[(sent * STRIDE) % all.length]!
+    const bomb = all[(sent * STRIDE) % all.length]!
     const beganMs = performance.now()
     let status = 0
     try {
-      const response = await transport.send({
-        method,
-        path,
-        headers: { ...(type === undefined ? {} : { 'content-type': type }), ...headers },
-        ...(body === undefined ? {} : { body: Buffer.from(body as string) }),
-        signal: AbortSignal.timeout(HANGS_MS),
-      })
+      const response = await transport.send(bombRequest(bomb, AbortSignal.timeout(HANGS_MS)))
       status = response.status
       await readBody(response.body)
     } catch {
       // Ended in the middle: a refusal, too.
     }
     const ms = performance.now() - beganMs
-    if (ms > slowestMs) [slowestMs, slowest] = [ms, what]
+    if (ms > slowestMs) [slowestMs, slowest] = [ms, bomb.what]
     const digit = String(Math.floor(status / 100))
     byClass[digit] = (byClass[digit] ?? 0) + 1
   }
