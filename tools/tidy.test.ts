@@ -22,6 +22,11 @@ const banned: readonly { readonly pattern: RegExp; readonly instead: string; rea
     where: /^packages\/(?!base\/src\/(clock|ids)\.ts|testing\/)/,
   },
   {
+    pattern: /\bAbortSignal\.any\b/,
+    instead: 'anySignal, which misses no abort',
+    where: /^(?!packages\/base\/src\/any-signal)/,
+  },
+  {
     pattern: /\bprocess\.env\b/,
     instead: 'options.ts, which reads the environment once',
     where: /^packages\/(?!testing\/src\/test-size\.ts)/,

@@ -1,5 +1,6 @@
 // A pod that serves over TLS behind a service, with a certificate for the service's name, for tests of what the API server calls.
 
+import { anySignal } from '@aksel/base/any-signal'
 import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { logTo } from '@aksel/base/log'
@@ -26,7 +27,7 @@ const files = '/server.local.config/certificates'
 /** Resolves when the pod is ready and its service leads to it: with the bundle to believe, in base64. */
 export async function servingPod(cluster: ConformanceCluster, wish: ServingPodWish): Promise<string> {
   const { namespace, service, command, portFlag, port, serviceAccountName = 'default' } = wish
-  const scope = { clock: systemClock(), random: systemRandom(), log: logTo(() => {}), signal: AbortSignal.any([]) }
+  const scope = { clock: systemClock(), random: systemRandom(), log: logTo(() => {}), signal: anySignal([]) }
   const authority = await createAuthority(scope, { commonName: 'e2e-server-cert-ca', years: 1 })
   const dnsNames = [`${service}.${namespace}.svc`]
   const serving = await issue(scope, authority, { commonName: service, dnsNames, usages: ['server'], days: 1 })

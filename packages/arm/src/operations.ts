@@ -1,5 +1,6 @@
 // Long-running operations: a status document that outlives its resource, and the two addresses clients poll.
 
+import { anySignal } from '@aksel/base/any-signal'
 import { uuid } from '@aksel/base/ids'
 import type { ArmErrorBody } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
@@ -99,7 +100,7 @@ export async function heldOperation(
   await store.changed(
     key,
     async () => (await read())?.value.status !== 'InProgress',
-    AbortSignal.any([scope.signal, hold.signal]),
+    anySignal([scope.signal, hold.signal]),
   )
   timer[Symbol.dispose]()
   return (await read())?.value

@@ -1,5 +1,6 @@
 // Drives every cluster and group from what was written to what is: one pass per resource at a time, again after failures.
 
+import { anySignal } from '@aksel/base/any-signal'
 import { ArmError, type ArmErrorBody } from '@aksel/base/errors'
 import { sleep } from '@aksel/base/clock'
 import { childScope, type Scope } from '@aksel/base/scope'
@@ -167,7 +168,7 @@ export class Reconciler {
       const interrupt = worker.interrupt.signal
       const pass: Pass = {
         scope: this.#scope,
-        signal: signal === undefined ? interrupt : AbortSignal.any([interrupt, signal]),
+        signal: signal === undefined ? interrupt : anySignal([interrupt, signal]),
         store,
         suppliers,
         limits: this.#limits,
@@ -235,7 +236,7 @@ export class Reconciler {
     if (final && isClusterId(id) && (await this.#giveUp(pass, id, error))) return
     const waitMs = Math.min(this.#limits.firstRetryMs * 2 ** (worker.failures - 1), slowestRetryMs)
     worker.news = true
-    const signal = AbortSignal.any([this.#scope.signal, pass.signal])
+    const signal = anySignal([this.#scope.signal, pass.signal])
     await sleep(this.#scope.clock, final ? slowestRetryMs : waitMs, signal).catch(() => {})
     if (pass.signal.aborted) worker.failures = 0
   }

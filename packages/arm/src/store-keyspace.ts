@@ -1,5 +1,6 @@
 // Azure's resources in the hub's part of the store: JSON values below `hub/`, changed only under a guard.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { Delete, KeyValue, Put, Store, ValueGuard } from '@aksel/store/store'
 
 /** A value and the revision it was read at: what a guarded change must name. */
@@ -184,7 +185,7 @@ export class ResourceStore {
     const afterRevision = this.#store.revision
     if (signal.aborted || (await satisfied())) return
     const stop = new AbortController()
-    const either = AbortSignal.any([signal, stop.signal])
+    const either = anySignal([signal, stop.signal])
     await new Promise<void>((resolve) => {
       either.addEventListener('abort', () => resolve(), { once: true })
       if (either.aborted) return resolve()

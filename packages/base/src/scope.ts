@@ -1,5 +1,6 @@
 // What anything that may wait is handed first: the time, chance, a way to be told to stop, and a log.
 
+import { anySignal } from './any-signal.ts'
 import type { Clock } from './clock.ts'
 import type { Log, LogFields } from './log.ts'
 import type { Random } from './ids.ts'
@@ -17,6 +18,6 @@ export function childScope(scope: Scope, fields: LogFields, signal?: AbortSignal
   return {
     ...scope,
     log: scope.log.child(fields),
-    signal: signal === undefined ? scope.signal : AbortSignal.any([scope.signal, signal]),
+    signal: signal === undefined ? scope.signal : anySignal([scope.signal, signal]),
   }
 }

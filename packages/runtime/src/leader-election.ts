@@ -2,6 +2,7 @@
 
 import { leases } from '@aksel/api/resources'
 import type { Lease } from '@aksel/api/types/coordination-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { formatMicroTime, sleep } from '@aksel/base/clock'
 import { ApiError, isReason } from '@aksel/base/errors'
 import { fraction } from '@aksel/base/ids'
@@ -136,7 +137,7 @@ class Elector {
   /** Resolves when the lease could not be renewed in time or is another's, or when either signal aborts. */
   async renewUntilLost(stop: AbortSignal): Promise<void> {
     const { clock } = this.#scope
-    const signal = AbortSignal.any([stop, this.#scope.signal])
+    const signal = anySignal([stop, this.#scope.signal])
     let renewedMs = clock.monotonicMs()
     while (true) {
       await sleep(clock, this.#retryPeriodMs, signal).catch(() => {})
@@ -171,7 +172,7 @@ class Elector {
   async #tryHoldBefore(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#scope
     const answered = new AbortController()
-    const late = sleep(clock, deadlineMs - clock.monotonicMs(), AbortSignal.any([answered.signal, signal])).then(
+    const late = sleep(clock, deadlineMs - clock.monotonicMs(), anySignal([answered.signal, signal])).then(
       () => false,
       () => false,
     )

@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { isIP } from 'node:net'
 import { nodes } from '@aksel/api/resources'
 import type { Node } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import { ignoreReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
@@ -75,7 +76,7 @@ export async function nodeWhen(
   },
 ): Promise<Node> {
   const deadline = AbortSignal.timeout(wish.withinMs)
-  const signal = AbortSignal.any([scope.signal, deadline])
+  const signal = anySignal([scope.signal, deadline])
   try {
     while (true) {
       const found = await ignoreReason('NotFound', client.get(nodes, { name: wish.name }))

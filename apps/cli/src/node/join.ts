@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { configMaps, nodes } from '@aksel/api/resources'
+import { anySignal } from '@aksel/base/any-signal'
 import { systemClock } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import { systemRandom } from '@aksel/base/ids'
@@ -216,7 +217,7 @@ async function certificateOf(scope: Scope, host: JoinedHost, client: Client, nam
     makeRequest: (_scope, wanted) => createRequest(wanted),
   })
   try {
-    return await manager.obtain({ ...scope, signal: AbortSignal.any([scope.signal, deadline]) })
+    return await manager.obtain({ ...scope, signal: anySignal([scope.signal, deadline]) })
   } catch (error) {
     if (!deadline.aborted) throw error
     throw new CommandError(

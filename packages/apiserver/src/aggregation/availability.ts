@@ -5,6 +5,7 @@ import { compareVersions, type GroupVersionPriority } from '@aksel/api/group-pri
 import type { ServedGroupVersion } from '@aksel/api/discovery'
 import { endpointSlices, services } from '@aksel/api/resources'
 import type { APIService } from '@aksel/api/types/apiregistration-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { formatTime, type Timer } from '@aksel/base/clock'
 import { draftOf } from '@aksel/base/draft'
 import { ApiError, isReason } from '@aksel/base/errors'
@@ -165,7 +166,7 @@ export class Availability implements ApiSource {
     const missing = await this.#missing(service)
     if (missing !== undefined) return { status: 'False', ...missing }
     try {
-      const signal = AbortSignal.any([AbortSignal.timeout(CHECK_TIMEOUT_MS), this.#registry.scope.signal])
+      const signal = anySignal([AbortSignal.timeout(CHECK_TIMEOUT_MS), this.#registry.scope.signal])
       this.#documents.set(service.metadata.name, await readRemote(this.#caller, service, signal))
       this.#generation += 1
       return { status: 'True', reason: 'Passed', message: 'all checks passed' }

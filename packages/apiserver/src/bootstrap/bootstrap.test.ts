@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { anySignal } from '@aksel/base/any-signal'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { priorityLevelConfigurations, flowSchemas } from '@aksel/api/resources'
 import { startTestServer } from '../test-server.ts'
@@ -49,7 +50,7 @@ void suite('a new cluster', () => {
     const stop = new AbortController()
     const first = await client.get(flowSchemas, { name: 'catch-all' })
     const watch = client.watch(flowSchemas, {
-      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]),
+      signal: anySignal([stop.signal, AbortSignal.timeout(10_000)]),
       resourceVersion: first.metadata.resourceVersion!,
     })
     await server.ask(`${group}/flowschemas/catch-all`, { method: 'DELETE' })

@@ -7,6 +7,7 @@ import { deepEqual } from '@aksel/api/deep-equal'
 import { cleanupFinalizer } from '@aksel/api/kinds/custom-resource-definition'
 import type { CustomResourceDefinition } from '@aksel/api/types/apiextensions-v1'
 import { caBundleErrors } from '@aksel/api/validation/webhooks'
+import { anySignal } from '@aksel/base/any-signal'
 import { formatTime } from '@aksel/base/clock'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { ApiError, isReason } from '@aksel/base/errors'
@@ -137,7 +138,7 @@ export class DefinitionLoop {
   #watchInstances(name: string, served: ServedDefinition): void {
     if (this.#watched.has(name)) return
     const stop = new AbortController()
-    const signal = AbortSignal.any([stop.signal, this.#registry.scope.signal])
+    const signal = anySignal([stop.signal, this.#registry.scope.signal])
     this.#watched.set(name, stop)
     this.#registry.records.onChange(served.storageRow(), signal, (changes) => {
       if (changes.some(({ type }) => type === 'DELETED')) this.#queue.add(name)

@@ -2,6 +2,7 @@
 // up; at once, unless a key management service must be asked. What was opened is kept with the value that it came from, so that all who read one revision share it.
 
 import type { KindRow } from '@aksel/api/kind-row'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep, type Clock } from '@aksel/base/clock'
 import { ApiError } from '@aksel/base/errors'
 import type { Random } from '@aksel/base/ids'
@@ -119,7 +120,7 @@ export class SealedStore implements Store {
 
   watch(options: WatchOptions): void {
     const over = new AbortController()
-    const signal = AbortSignal.any([options.signal, over.signal])
+    const signal = anySignal([options.signal, over.signal])
     const end = (error: unknown): void => {
       if (signal.aborted) return
       over.abort()

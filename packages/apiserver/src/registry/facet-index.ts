@@ -2,6 +2,7 @@
 // looking at little. An index is begun by the first selector that asks for its label or field among many objects, and kept by a
 // watch that hears of changes in the step in which they become visible.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { KeyValue, RangeResult, Store, StoreEvent } from '@aksel/store/store'
 
 /** What objects can be found by: the key of a label, or a field that the kind offers to selectors. */
@@ -66,7 +67,7 @@ export class FacetIndex {
     store.watch({
       prefix,
       afterRevision,
-      signal: AbortSignal.any([signal, this.#stop.signal]),
+      signal: anySignal([signal, this.#stop.signal]),
       deliver: ({ revision, events }) => {
         for (const event of events) this.#change(event)
         // From here on changes are delivered as they become visible: what was not delivered does not lie below the prefix.

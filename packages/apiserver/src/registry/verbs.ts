@@ -3,6 +3,7 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { patchSchemaOf } from '@aksel/api/patch/patch-schema'
+import { anySignal } from '@aksel/base/any-signal'
 import type { Draft } from '@aksel/base/draft'
 import { fraction } from '@aksel/base/ids'
 import { ApiError } from '@aksel/base/errors'
@@ -159,7 +160,7 @@ export async function watchVerb(tools: VerbTools, context: ResourceCall): Promis
     bookmarks: allowBookmarks,
     timeoutMs: (timeoutSeconds > 0 ? timeoutSeconds : WATCH_MIN_SECONDS * (1 + fraction(scope.random))) * 1000,
     // The watch of a custom kind ends when its definition changes, so that the client reads again what it means now.
-    signal: row.custom === undefined ? call.signal : AbortSignal.any([call.signal, row.custom.retired]),
+    signal: row.custom === undefined ? call.signal : anySignal([call.signal, row.custom.retired]),
     measure: tools.registry.metrics.watches.of(row),
     encoder: presentEvents(row, how, () => scope.clock.now(), tools.encoder),
     isWholeJson: isWholeJson(how),

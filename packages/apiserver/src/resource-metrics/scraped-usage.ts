@@ -2,6 +2,7 @@
 
 import { text } from 'node:stream/consumers'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { NodeConnector } from '../connect-handler.ts'
@@ -107,7 +108,7 @@ export class ScrapedUsage implements ResourceUsage {
   async #sample(name: string, watched: Watched): Promise<void> {
     const { clock, signal, log } = this.#scope
     try {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
+      const deadline = anySignal([signal, AbortSignal.timeout(TIMEOUT_MS)])
       const request = { method: 'GET', path: '/metrics/resource', signal: deadline }
       const { status, stream } = await this.#nodes.open(name, request)
       stream.end()

@@ -6,6 +6,7 @@ import { Agent as PlainAgent, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls, rootCertificates } from 'node:tls'
+import { anySignal } from '@aksel/base/any-signal'
 import { parseJson } from '@aksel/base/json'
 import type { Scope } from '@aksel/base/scope'
 import type { ClientMetrics } from '../client-metrics.ts'
@@ -131,7 +132,7 @@ async function post(tools: Tools, call: WebhookCall): Promise<unknown> {
   if (call.timeoutMs <= 0) throw deadlineExceeded()
   const late = new AbortController()
   using _timer = scope.clock.after(call.timeoutMs, () => late.abort())
-  const signal = AbortSignal.any([late.signal, scope.signal, ...(call.signal === undefined ? [] : [call.signal])])
+  const signal = anySignal([late.signal, scope.signal, ...(call.signal === undefined ? [] : [call.signal])])
   const done = tools.metrics?.begin({ method: 'POST', host: address.host, requestBytes: call.body.length })
   let isCounted = false
   try {

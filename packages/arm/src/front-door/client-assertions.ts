@@ -11,6 +11,7 @@ import {
   type JSONWebKeySet,
 } from 'jose'
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 import type { DocumentRecord, Json } from '../records.ts'
 import { applicationOf } from '../resource-providers/directory/directory.ts'
@@ -149,7 +150,7 @@ async function keysOf(scope: Scope, parts: AssertionParts, issuer: string): Prom
   try {
     const own = await parts.clusterKeys(issuer)
     if (own !== undefined) return createLocalJWKSet(own as unknown as JSONWebKeySet)
-    const signal = AbortSignal.any([scope.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
+    const signal = anySignal([scope.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
     const answer = await parts.fetch(where, { signal, redirect: 'error' })
     if (!answer.ok) throw new Error(`${where} answered ${answer.status}`)
     const document = (await answer.json()) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }

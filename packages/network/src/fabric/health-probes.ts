@@ -1,6 +1,7 @@
 // Asks the backends of load balancers whether they live, as Azure does: at an interval, with so many failures in a row to be
 // out and one answer to be in again.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { Timer } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { HealthProbe } from '@aksel/provider/fabric'
@@ -98,7 +99,7 @@ export class HealthProbes implements Disposable {
 
   async #round(watched: Watched): Promise<void> {
     const { target, stopped } = watched
-    const scope: Scope = { ...this.#scope, signal: AbortSignal.any([this.#scope.signal, stopped.signal]) }
+    const scope: Scope = { ...this.#scope, signal: anySignal([this.#scope.signal, stopped.signal]) }
     const why = await this.#ask(scope, this.#placeOf(target)).catch((error: unknown) => (error as Error).message)
     if (scope.signal.aborted) return
     const intervalMs = target.probe.intervalSeconds * 1000

@@ -3,6 +3,7 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { anySignal } from '@aksel/base/any-signal'
 import { formatTime, sleep } from '@aksel/base/clock'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
@@ -135,7 +136,7 @@ export class FlowLog {
 
   async #capture(scope: Scope): Promise<void> {
     const stop = new AbortController()
-    const signal = AbortSignal.any([scope.signal, stop.signal])
+    const signal = anySignal([scope.signal, stop.signal])
     try {
       this.#directory ??= directoryOf(this.#options.caches, this.#options)
       await this.#directory.synced(scope.signal)

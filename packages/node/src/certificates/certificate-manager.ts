@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { certificateSigningRequests } from '@aksel/api/resources'
 import type { CertificateSigningRequest } from '@aksel/api/types/certificates-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import { fraction } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
@@ -132,7 +133,7 @@ async function issued(scope: Scope, client: Client, created: CertificateSigningR
   using _timer = scope.clock.after(APPROVAL_MS, () =>
     late.abort(new Error(`request "${name}" was not approved within ${APPROVAL_MS / 60_000} minutes`)),
   )
-  const signal = AbortSignal.any([scope.signal, late.signal])
+  const signal = anySignal([scope.signal, late.signal])
   let known = created
   while (true) {
     const given = certificateIn(known)

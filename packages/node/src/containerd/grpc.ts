@@ -3,6 +3,7 @@
 
 import type * as Grpc from '@grpc/grpc-js'
 import type * as Protobuf from 'protobufjs'
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 
 export interface GrpcClientOptions {
@@ -184,7 +185,7 @@ class SocketClient implements GrpcClient {
   }
 
   #signal(options: CallOptions): AbortSignal {
-    return options.signal === undefined ? this.#scope.signal : AbortSignal.any([this.#scope.signal, options.signal])
+    return options.signal === undefined ? this.#scope.signal : anySignal([this.#scope.signal, options.signal])
   }
 
   #callOptions(options: CallOptions): Grpc.CallOptions {

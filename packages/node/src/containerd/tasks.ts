@@ -2,6 +2,7 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { anySignal } from '@aksel/base/any-signal'
 import { uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import { containerdProto } from './containerd-proto.ts'
@@ -264,7 +265,7 @@ async function ignoreGone(call: Promise<unknown>): Promise<void> {
 /** containerd deletes a task after it has drained the task's pipes, so the deletion is what to wait for. */
 async function ended(scope: Scope, clients: Clients, namespace: string, containerId: string): Promise<void> {
   const controller = new AbortController()
-  const signal = AbortSignal.any([scope.signal, controller.signal])
+  const signal = anySignal([scope.signal, controller.signal])
   const deleted = (async () => {
     for await (const event of taskEvents(clients.events, { namespace, kinds: ['delete'], signal })) {
       if (event.kind !== 'delete' || event.containerId !== containerId) continue

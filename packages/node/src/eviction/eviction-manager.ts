@@ -2,6 +2,7 @@
 // what nobody needs, and evicts one pod after the other. What to do is judged by pure parts; time and world are handed in.
 
 import type { Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import { isCriticalPod } from '../pod/critical.ts'
@@ -184,7 +185,7 @@ export class EvictionManager<P extends EvictablePod> {
     const { clock, signal, log } = this.#scope
     log.info('evicting a pod', { pod: candidate.pod.metadata.name, message: order.message })
     const patience = new AbortController()
-    const tooLate = sleep(clock, CLEANUP_MS_MAX + order.graceSeconds * 1000, AbortSignal.any([signal, patience.signal]))
+    const tooLate = sleep(clock, CLEANUP_MS_MAX + order.graceSeconds * 1000, anySignal([signal, patience.signal]))
     await Promise.race([candidate.evict(order), tooLate.catch(() => {})])
     patience.abort()
   }

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { anySignal } from '@aksel/base/any-signal'
 import { ApiError } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import type { TunnelCall, TunnelHandler } from '@aksel/runtime/tunnel'
@@ -78,7 +79,7 @@ async function answer(
 ): Promise<void> {
   const controller = new AbortController()
   response.once('close', () => controller.abort(new Error('the client is gone')))
-  const inner = { ...scope, signal: AbortSignal.any([scope.signal, controller.signal]) }
+  const inner = { ...scope, signal: anySignal([scope.signal, controller.signal]) }
   try {
     const url = await admit(options, request)
     const path = streamPathOf(url.pathname)

@@ -2,6 +2,7 @@
 // kubelet. Each becomes a call of the handler that answers the tunnel, so that both ways end in the same place.
 
 import { duplexPair, type Duplex } from 'node:stream'
+import { anySignal } from '@aksel/base/any-signal'
 import { ApiError } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import { channels, readFrames } from '@aksel/runtime/stream-frames'
@@ -117,7 +118,7 @@ function callInside(
     signal,
     respond: () => resolve(near),
   }
-  const inner = { ...scope, signal: AbortSignal.any([scope.signal, signal]) }
+  const inner = { ...scope, signal: anySignal([scope.signal, signal]) }
   handler(inner, call).then(
     () => far.end(),
     (error: unknown) => {

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { leases, nodes } from '@aksel/api/resources'
 import type { Lease } from '@aksel/api/types/coordination-v1'
 import type { Node, NodeStatus } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { formatMicroTime, sleep } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
@@ -74,7 +75,7 @@ export class NodeRegistration {
   async keep(): Promise<void> {
     const { clock, signal, log } = this.#scope
     while (!signal.aborted) {
-      await sleep(clock, RENEW_MS, AbortSignal.any([signal, this.#poked.signal])).catch(() => {})
+      await sleep(clock, RENEW_MS, anySignal([signal, this.#poked.signal])).catch(() => {})
       if (signal.aborted) return
       this.#poked = new AbortController()
       // The lease first: it alone says that the node is alive.

@@ -1,6 +1,7 @@
 // A node that is told to shut down says so, takes no more pods, and ends those it has, group by group.
 
 import type { Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Refusal } from '../pod/admission.ts'
@@ -71,7 +72,7 @@ export class NodeShutdown {
 
   async #within(ms: number, work: Promise<unknown>): Promise<void> {
     const done = new AbortController()
-    const over = sleep(this.#scope.clock, ms, AbortSignal.any([this.#scope.signal, done.signal])).catch(() => {})
+    const over = sleep(this.#scope.clock, ms, anySignal([this.#scope.signal, done.signal])).catch(() => {})
     await Promise.race([work.catch(() => {}), over])
     done.abort()
   }

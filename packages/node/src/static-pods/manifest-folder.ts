@@ -4,6 +4,7 @@ import { watch } from 'node:fs'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { formatTime, sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import { parseManifest } from './manifest.ts'
@@ -43,7 +44,7 @@ async function follow(
   watcher.on('error', () => changed.abort())
   try {
     while (!signal.aborted) {
-      await sleep(clock, folder.periodMs, AbortSignal.any([signal, changed.signal])).catch(() => {})
+      await sleep(clock, folder.periodMs, anySignal([signal, changed.signal])).catch(() => {})
       if (changed.signal.aborted) await sleep(clock, SETTLE_MS, signal).catch(() => {})
       changed = new AbortController()
       if (signal.aborted) return

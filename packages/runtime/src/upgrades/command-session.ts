@@ -1,6 +1,7 @@
 // Exec and attach: frames between the client's session, over WebSocket or SPDY, and whoever runs the command.
 
 import type { Duplex } from 'node:stream'
+import { anySignal } from '@aksel/base/any-signal'
 import { ApiError } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import { channels, readFrames, writeFrame } from '../stream-frames.ts'
@@ -24,7 +25,7 @@ export async function serveCommand(
     throw new ApiError('BadRequest', 'Upgrade request required')
   }
   const controller = new AbortController()
-  const signal = AbortSignal.any([call.signal, scope.signal, controller.signal])
+  const signal = anySignal([call.signal, scope.signal, controller.signal])
   try {
     const command = await open(signal)
     const client = isWebSocket(call) ? await webSocketSession(call, options) : await spdySession(scope, call, options)

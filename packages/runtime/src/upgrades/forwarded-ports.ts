@@ -3,6 +3,7 @@
 
 import { Duplex, PassThrough, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { anySignal } from '@aksel/base/any-signal'
 import { ApiError } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
 import { SpdySession } from '../spdy/session.ts'
@@ -74,7 +75,7 @@ async function serveChannels(call: UpgradeCall, options: ForwardOptions): Promis
   const isBase64 = protocol.includes('base64')
   const inputs = ports.map(() => new PassThrough())
   const controller = new AbortController()
-  const signal = AbortSignal.any([call.signal, controller.signal])
+  const signal = anySignal([call.signal, controller.signal])
   const read = (async () => {
     for await (const { channel, payload } of framesOf(socket, isBase64)) {
       const input = channel % 2 === 0 ? inputs[channel / 2] : undefined
@@ -115,7 +116,7 @@ interface Connection {
 /** Never rejects: what goes wrong is written on the connection's error stream. kubectl waits for that stream's end. */
 async function forward(options: ForwardOptions, { port, data, error, signal: ended }: Connection): Promise<void> {
   const controller = new AbortController()
-  const signal = AbortSignal.any([ended, controller.signal])
+  const signal = anySignal([ended, controller.signal])
   // A client that resets the connection ends it on the node.
   data.once('close', () => controller.abort(new Error('the connection was closed')))
   try {

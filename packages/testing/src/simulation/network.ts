@@ -1,5 +1,6 @@
 // The network between the processes of a simulated cluster and its server: it delays, loses, repeats and parts, by seed.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { Clock } from '@aksel/base/clock'
 import { sleep } from '@aksel/base/clock'
 import { fraction, type Random } from '@aksel/base/ids'
@@ -95,7 +96,7 @@ export class SimulatedNetwork {
 
   async #watch(process: string, server: () => Transport, request: ApiRequest): Promise<ApiResponse> {
     const stop = new AbortController()
-    const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal])
+    const signal = request.signal === undefined ? stop.signal : anySignal([request.signal, stop.signal])
     const response = await server().send({ ...request, signal })
     this.#watches.set(stop, process)
     const { events } = response

@@ -1,6 +1,7 @@
 // Group `arm`: what users of the Azure front door wait for: a cluster with a real node, another node, a thousand simulated ones, an
 // upgrade, lists of many clusters, many clusters made side by side.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 import { createClient } from '@aksel/client/typed-client'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
@@ -30,7 +31,7 @@ export async function armGroup(outer: Scope, request: BenchRequest): Promise<rea
   const size = request.full || request.tenth ? sizes.full : sizes.look
   say('arm: a server with one real node')
   await using instance = await startInstance(options, { nodes: 1 })
-  const scope = { ...outer, signal: AbortSignal.any([outer.signal, instance.failed]) }
+  const scope = { ...outer, signal: anySignal([outer.signal, instance.failed]) }
   const access = await apiAnswers(scope, instance)
   await instance.upEnded
   await using admin = createHttpsTransport(access)

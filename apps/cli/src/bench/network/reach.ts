@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { pods, services } from '@aksel/api/resources'
 import type { Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 import { CommandError } from '../../command-error.ts'
 import { benchNamespace as namespace } from '../bench-user.ts'
@@ -88,7 +89,7 @@ async function ready(scope: Scope, { client }: NodeRig, name: string): Promise<S
   const { metadata } = await client.list(pods, { namespace, limit: 1 })
   const known = await client.get(pods, { namespace, name })
   const stop = new AbortController()
-  const signal = AbortSignal.any([scope.signal, stop.signal])
+  const signal = anySignal([scope.signal, stop.signal])
   const now = (): number => performance.timeOrigin + performance.now()
   if (isReady(known)) return { object: known, atMs: now() }
   try {

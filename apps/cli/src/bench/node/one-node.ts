@@ -1,5 +1,6 @@
 // An instance with one real node, for benchmarks of what happens on it: its rig, and the proof that requests pass everything.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 import { createClient } from '@aksel/client/typed-client'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
@@ -29,7 +30,7 @@ export async function openOneNode(outer: Scope, { options, say }: BenchRequest, 
   say(`${group}: one real node`)
   await using made = new AsyncDisposableStack()
   const instance = made.use(await startInstance(options, { nodes: 1 }))
-  const scope = { ...outer, signal: AbortSignal.any([outer.signal, instance.failed]) }
+  const scope = { ...outer, signal: anySignal([outer.signal, instance.failed]) }
   const access = await apiAnswers(scope, instance)
   await instance.upEnded
   await using admin = createHttpsTransport(access)

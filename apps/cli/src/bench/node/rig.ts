@@ -4,6 +4,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pods } from '@aksel/api/resources'
 import type { Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { createCriClient } from '@aksel/node/cri/cri-client'
@@ -73,7 +74,7 @@ export async function timePods(scope: Scope, { client }: NodeRig, names: readonl
   const open = new Set(names)
   const beganMs = performance.now()
   const stop = new AbortController()
-  const signal = AbortSignal.any([scope.signal, stop.signal])
+  const signal = anySignal([scope.signal, stop.signal])
   const watch = client.watch(pods, { namespace: benchNamespace, resourceVersion: metadata.resourceVersion!, signal })
   const seen = (async () => {
     for await (const { object } of watch) {

@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { nodes, pods, services } from '@aksel/api/resources'
 import type { Node, Pod } from '@aksel/api/types/core-v1'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import { anySignal } from '@aksel/base/any-signal'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { openFleet } from '@aksel/compute/simulated/fleet'
@@ -167,7 +168,7 @@ async function countOf<T extends KubernetesObject>(
   const within = namespace === undefined ? {} : { namespace }
   const { metadata } = await client.list(type, { ...within, limit: 1 })
   const seen = new Set<string>()
-  const signal = until === undefined ? stop.signal : AbortSignal.any([stop.signal, until])
+  const signal = until === undefined ? stop.signal : anySignal([stop.signal, until])
   const query = { ...within, resourceVersion: metadata.resourceVersion!, signal }
   try {
     for await (const { type: change, object } of client.watch(type, query)) {

@@ -3,6 +3,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { pods } from '@aksel/api/resources'
 import type { Pod } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import { isReason } from '@aksel/base/errors'
 import { nameSuffix } from '@aksel/base/ids'
@@ -41,7 +42,7 @@ const DNS_ANSWERED = 'dns-answered'
 export async function timedUp(outer: Scope, options: CliOptions, request: { readonly nodes?: number }): Promise<UpRun> {
   await using instance = await startInstance(options, request)
   const deadline = AbortSignal.timeout(DEADLINE_MS)
-  const scope = childScope(outer, {}, AbortSignal.any([instance.failed, deadline]))
+  const scope = childScope(outer, {}, anySignal([instance.failed, deadline]))
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   const milestones: Record<string, number> = {}

@@ -1,6 +1,7 @@
 // One request to an identity provider: over TLS, without following redirects, bounded in time and in size.
 
 import { request } from 'node:https'
+import { anySignal } from '@aksel/base/any-signal'
 
 export interface FetchOptions {
   /** PEM; the system's authorities when absent. */
@@ -26,7 +27,7 @@ export const fetchText: FetchText = (
   { caPem, bearerToken, accept = '*/*', signal, timeoutMs = FETCH_TIMEOUT_MS },
 ) =>
   new Promise((resolve, reject) => {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const limited = anySignal([signal, AbortSignal.timeout(timeoutMs)])
     const options = {
       signal: limited,
       headers: { accept, ...(bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` }) },

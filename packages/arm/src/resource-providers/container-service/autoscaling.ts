@@ -1,6 +1,7 @@
 // Which clusters have an autoscaler running: those that run and have a pool that is scaled by it.
 
 import type { Client } from '@aksel/client/client'
+import { anySignal } from '@aksel/base/any-signal'
 import { childScope, type Scope } from '@aksel/base/scope'
 import type { NodeGroups } from '@aksel/provider/node-groups'
 import type { ClusterRecord, Json } from '../../records.ts'
@@ -73,11 +74,7 @@ export class Autoscalers {
     const running: Running = { stop: new AbortController(), profile }
     this.#running.set(id, running)
     const stop = running.stop.signal
-    const scope = childScope(
-      this.#scope,
-      { cluster: id },
-      signal === undefined ? stop : AbortSignal.any([stop, signal]),
-    )
+    const scope = childScope(this.#scope, { cluster: id }, signal === undefined ? stop : anySignal([stop, signal]))
     const groups = nodeGroupsOf(scope, { store, clusterId: id, wake })
     autoscale(scope, { id, client: client(id), groups, profile: () => running.profile })
       .catch((error: unknown) => {

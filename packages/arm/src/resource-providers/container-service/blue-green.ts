@@ -1,6 +1,7 @@
 // Blue-green upgrades: a second set of nodes beside the first, the first drained in batches, and taken away only after it has
 // soaked. Until then the old pair of versions brings everything back.
 
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import { keys } from '../../store-keyspace.ts'
 import type { MachineRecord, PoolRecord } from '../../records.ts'
@@ -67,7 +68,7 @@ async function finalSoak(pass: Pass, run: UpgradeRun, soakMs: number): Promise<v
 }
 
 async function wait(pass: Pass, ms: number): Promise<void> {
-  if (ms > 0) await sleep(pass.scope.clock, ms, AbortSignal.any([pass.scope.signal, pass.signal]))
+  if (ms > 0) await sleep(pass.scope.clock, ms, anySignal([pass.scope.signal, pass.signal]))
 }
 
 async function removeBlue(pass: Pass, run: UpgradeRun): Promise<void> {

@@ -1,5 +1,6 @@
 // One machine of a pool: brought up, awaited, drained and let go.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
 import { SubnetFullError } from '@aksel/provider/fabric'
@@ -85,7 +86,7 @@ export async function awaitNodes(
     names,
     // Nodes without a network plugin wait for the one that their user brings.
     registered: modelOf(cluster.properties.networkProfile) === 'none',
-    signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
+    signal: anySignal([pass.scope.signal, pass.signal, late.signal]),
     missing: (still: readonly string[]) => {
       missing = still
       pass.tell(
@@ -142,7 +143,7 @@ export async function drainInTime(
   try {
     await drain(pass.scope, pass.suppliers.engine.client(engineId(cluster)), {
       node: machine.name,
-      signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
+      signal: anySignal([pass.scope.signal, pass.signal, late.signal]),
       leaveMs: leaveMs(pool),
       ignoreDisruptionBudgets: pool.ignoreDisruptionBudgets === true,
     })

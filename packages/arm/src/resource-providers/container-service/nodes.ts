@@ -2,6 +2,7 @@
 
 import { nodes, pods } from '@aksel/api/resources'
 import type { Node, Pod, Taint } from '@aksel/api/types/core-v1'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
 import type { Scope } from '@aksel/base/scope'
@@ -125,7 +126,7 @@ async function evicted(scope: Scope, client: Client, options: DrainOptions): Pro
       await waitUntil<Pod>(scope, client, {
         type: pods,
         list: { fieldSelector: `spec.nodeName=${options.node}` },
-        signal: AbortSignal.any([options.signal, again.signal]),
+        signal: anySignal([options.signal, again.signal]),
         satisfied: (known) => ![...known.values()].some(mustLeave),
       })
       return

@@ -1,6 +1,7 @@
 // Waiting for objects of a cluster to be as wished: one list, then a watch, again where the watch breaks.
 
 import { keyOf, type KubernetesObject, type ResourceType } from '@aksel/api/resource'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Client, ListOptions } from '@aksel/client/client'
@@ -36,7 +37,7 @@ export async function waitUntil<T extends KubernetesObject>(
 /** True when satisfied, false when the watch ended first. */
 async function follow<T extends KubernetesObject>(client: Client, wait: Wait<T>): Promise<boolean> {
   const stop = new AbortController()
-  const signal = AbortSignal.any([wait.signal, stop.signal])
+  const signal = anySignal([wait.signal, stop.signal])
   const { metadata, items } = await client.list(wait.type, { ...wait.list, signal })
   const objects = new Map(items.map((item) => [keyOf(item), item]))
   if (wait.satisfied(objects)) return true

@@ -1,6 +1,7 @@
 // A pool's nodes are brought to its versions, one after the other: drained, soaked, made anew. Every step is written down before
 // it is taken, so that whoever comes next goes on there.
 
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import { AksError } from '../../azure-errors.ts'
 import { keys } from '../../store-keyspace.ts'
@@ -129,7 +130,7 @@ async function soak(pass: Pass, run: UpgradeRun, machine: MachineRecord): Promis
     reason: 'Upgrade',
     message: `Soak duration ${minutes}m0s after draining node: ${machine.name}`,
   })
-  await sleep(pass.scope.clock, leftMs, AbortSignal.any([pass.scope.signal, pass.signal]))
+  await sleep(pass.scope.clock, leftMs, anySignal([pass.scope.signal, pass.signal]))
 }
 
 /** A node that could not be drained: it goes on as it was, or it is shut off for people to look at. */

@@ -1,6 +1,7 @@
 // A spot machine that is evicted: thirty seconds of notice, as Azure gives, then it ends without a drain.
 
 import { createHash } from 'node:crypto'
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep } from '@aksel/base/clock'
 import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
 import { noticeMs } from '../../spot.ts'
@@ -29,7 +30,7 @@ export async function giveNotice(
   pass.tell(cluster.id, `Node ${machine.name} is evicted`)
   await announce(pass, cluster, pool, machine)
   const leftMs = eviction.sinceMs + noticeMs - pass.scope.clock.now()
-  if (leftMs > 0) await sleep(pass.scope.clock, leftMs, AbortSignal.any([pass.scope.signal, pass.signal]))
+  if (leftMs > 0) await sleep(pass.scope.clock, leftMs, anySignal([pass.scope.signal, pass.signal]))
 }
 
 /** A GUID, the same for one eviction whoever tells it. */

@@ -1,5 +1,6 @@
 // What rolling and blue-green upgrades have in common: a node's steps, written down before they are taken, and its drain.
 
+import { anySignal } from '@aksel/base/any-signal'
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { AksError } from '../../azure-errors.ts'
 import { keys } from '../../store-keyspace.ts'
@@ -48,7 +49,7 @@ export async function drainForUpgrade(
   try {
     await drain(pass.scope, client, {
       node: machine.name,
-      signal: AbortSignal.any([pass.scope.signal, pass.signal, late.signal]),
+      signal: anySignal([pass.scope.signal, pass.signal, late.signal]),
       leaveMs: leaveMs(run.pool),
       ignoreDisruptionBudgets: !gently,
       refused: (pod, why) => {

@@ -2,6 +2,7 @@
 // vaults. All of it is fetched once, when the deployment is accepted, and kept with it.
 
 import JSON5 from 'json5'
+import { anySignal } from '@aksel/base/any-signal'
 import { ArmError } from '@aksel/base/errors'
 import type { Ask } from '../../front-door/dispatcher.ts'
 import { callerOf, type ArmRequest } from '../../front-door/route.ts'
@@ -92,7 +93,7 @@ function invalidLink(request: ArmRequest, message: string): ArmError {
 async function download(hub: Hub, request: ArmRequest, uri: string): Promise<string> {
   const failed = (why: string): ArmError =>
     invalidLink(request, `Unable to download deployment content from '${uri.split('?')[0]}': ${why}.`)
-  const signal = AbortSignal.any([request.scope.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
+  const signal = anySignal([request.scope.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
   let answer: Response
   try {
     answer = await hub.fetch(uri, { signal })
