@@ -21,6 +21,7 @@ type Program = Child<PacketOrders>
 
 /** A node between two pods, as the CNI plugin `ptp` makes them, and beside it two ends of one link. */
 const SETUP = `
+mkdir -p /run/netns
 mount -t tmpfs tmpfs /run/netns
 ip link set lo up
 echo 1 > /proc/sys/net/ipv4/ip_forward
