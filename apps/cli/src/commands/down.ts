@@ -12,6 +12,7 @@ import { CommandError } from '../command-error.ts'
 import { runningServer, serverFile, startTicksOf } from '../files.ts'
 import type { CliOptions } from '../options.ts'
 import { terminalProgress } from '../progress.ts'
+import { removeData } from '../remove-data.ts'
 
 const STOP_PATIENCE_MS = 15_000
 const LOOK_AGAIN_MS = 20
@@ -35,7 +36,7 @@ export async function down(options: CliOptions, request: { readonly purge: boole
   await rm(serverFile(options.dataDir), { force: true })
   if (request.purge) {
     progress.step('Removing data')
-    await rm(options.dataDir, { recursive: true, force: true })
+    await removeData(options.dataDir)
   }
   progress.done()
   process.stdout.write(

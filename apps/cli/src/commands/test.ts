@@ -41,8 +41,8 @@ const FILE_TIMEOUT_MS = { gate: 400_000, full: 3_600_000 }
 const parts = ['check', 'unit', 'trust', 'sim', 'host', 'conformance', 'e2e', 'all'] as const
 /** Parts that make real nodes. */
 const hostParts: ReadonlySet<string> = new Set(['host', 'conformance', 'e2e', 'all'])
-/** Parts that start an etcd, or build an image with programs of their own. */
-const testPackageParts: ReadonlySet<string> = new Set(['trust', 'conformance', 'e2e', 'all'])
+/** Parts that start an etcd or a registry, or build an image with programs of their own. */
+const testPackageParts: ReadonlySet<string> = new Set(['trust', 'host', 'conformance', 'e2e', 'all'])
 type Part = (typeof parts)[number]
 
 export async function runTests(options: CliOptions, args: readonly string[]): Promise<number> {

@@ -1,7 +1,7 @@
 // `aksel node leave`: takes back what `join` and the node made on this host. The Node object stays: a node may not delete itself.
 
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Scope } from '@aksel/base/scope'
 import { ignoreMissing, readJson } from '@aksel/host/durable-file'
@@ -12,6 +12,7 @@ import { undoHost } from '../commands/down.ts'
 import { readJsonFile } from '../files.ts'
 import type { CliOptions } from '../options.ts'
 import type { Progress } from '../progress.ts'
+import { removeData } from '../remove-data.ts'
 import { hostScope, refuseServersFolder } from './join.ts'
 import { joinedFile, openJoinedHost, type JoinedRecord } from './joined-host.ts'
 
@@ -28,7 +29,7 @@ export async function leaveCluster(options: CliOptions, progress: Progress): Pro
   }
   progress.step('Removing what was made on this host')
   await undoHost(scope, dataDir, { purge: true })
-  await rm(dataDir, { recursive: true, force: true })
+  await removeData(dataDir)
   return record
 }
 

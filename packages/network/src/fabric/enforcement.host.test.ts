@@ -146,6 +146,9 @@ async function outside(bench: HostBench): Promise<string> {
   await bench.inside(name, ['ip', 'link', 'set', 'eth0', 'up'])
   await bench.inside(name, ['ip', 'route', 'add', 'default', 'via', '192.0.2.1'])
   await bench.listen(name, '0.0.0.0', 8080, 'outside')
+  // The kernel takes up to a second to let packets through a link that has just come up.
+  for (let tries = 0; (await bench.ask('192.0.2.2', 8080)) === ''; tries += 1)
+    assert.ok(tries < 10, 'the host itself reaches what is outside')
   return '192.0.2.2'
 }
 
