@@ -227,6 +227,43 @@ test('the newest node image is a pool upgrade of its own, over HTTP', async () =
   assert.deepEqual([wrong.status, /is not offered/.test(wrong.text)], [400, true], wrong.text)
 })
 
+test("a pool is offered nothing newer than its control plane, in its own upgrade profile and in the cluster's", async () => {
+  await using opened = await openFrontDoor()
+  const group = `/subscriptions/${subscriptionId}/resourcegroups/rg`
+  const cluster = `${group}/providers/Microsoft.ContainerService/managedClusters/c1`
+  await opened.call('PUT', group, { body: { location: 'eastus' } })
+  const agentPoolProfiles = [
+    { name: 'old', mode: 'System', count: 1, orchestratorVersion: '1.34' },
+    { name: 'level', count: 1, orchestratorVersion: '1.35' },
+  ]
+  const made = await opened.call('PUT', cluster, {
+    body: { location: 'eastus', properties: { dnsPrefix: 'c1', kubernetesVersion: '1.35', agentPoolProfiles } },
+  })
+  assert.equal(made.status, 201, made.text)
+  await opened.door.idle()
+  interface Profile {
+    readonly name?: string
+    readonly upgrades: readonly { readonly kubernetesVersion: string }[]
+  }
+  const read = async (path: string): Promise<unknown> =>
+    ((await opened.call('GET', `${path}/upgradeProfiles/default`)).body as unknown as { properties: unknown })
+      .properties
+  const versions = ({ upgrades }: Profile): readonly string[] =>
+    upgrades.map(({ kubernetesVersion }) => kubernetesVersion)
+  for (const [pool, offered] of [
+    ['old', ['1.35.7']],
+    ['level', []],
+  ] as const) {
+    assert.deepEqual(versions((await read(`${cluster}/agentPools/${pool}`)) as Profile), offered, pool)
+  }
+  const whole = (await read(cluster)) as { controlPlaneProfile: Profile; agentPoolProfiles: readonly Profile[] }
+  assert.deepEqual(versions(whole.controlPlaneProfile), ['1.36.3'])
+  assert.deepEqual(Object.fromEntries(whole.agentPoolProfiles.map((each) => [each.name, versions(each)])), {
+    old: ['1.35.7'],
+    level: [],
+  })
+})
+
 function mondayBefore(day: string): string {
   const at = new Date(day)
   at.setUTCDate(at.getUTCDate() - ((at.getUTCDay() + 6) % 7))

@@ -173,7 +173,7 @@ export class Reconciler {
         suppliers,
         limits: this.#limits,
         seen: signal === undefined ? this.#seen : this.#seenInTerm,
-        tell: (clusterId, step) => this.#parts.steps?.set(clusterId, step),
+        tell: (resourceId, step) => this.#parts.steps?.set(resourceId, step),
       }
       try {
         const outcome = await this.#pass(pass, id, turn)

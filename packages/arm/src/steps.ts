@@ -1,18 +1,38 @@
-// What the reconciler is doing for a cluster right now, in words: shown while an operation runs, kept nowhere.
+// What the reconciler is doing for a cluster and for each of its pools right now, in words: shown while an operation runs, kept nowhere.
+
+interface Told {
+  /** Of the cluster or any of its pools. */
+  readonly latest: string
+  readonly ofPools: ReadonlyMap<string, string>
+}
 
 export class Steps {
-  readonly #steps = new Map<string, string>()
+  readonly #clusters = new Map<string, Told>()
 
-  set(clusterId: string, step: string): void {
-    this.#steps.set(clusterId.toLowerCase(), step)
+  /** Of a cluster or a pool. */
+  set(resourceId: string, step: string): void {
+    const { cluster, pool } = idsOf(resourceId)
+    const ofPools = this.#clusters.get(cluster)?.ofPools ?? new Map<string, string>()
+    this.#clusters.set(cluster, {
+      latest: step,
+      ofPools: pool === undefined ? ofPools : new Map(ofPools).set(pool, step),
+    })
   }
 
   clear(clusterId: string): void {
-    this.#steps.delete(clusterId.toLowerCase())
+    this.#clusters.delete(clusterId.toLowerCase())
   }
 
-  /** Of a cluster, or of the cluster that a pool belongs to. */
+  /** A pool's own; of a cluster, and of a pool for which nothing was done yet, what was told last. */
   of(resourceId: string): string | undefined {
-    return this.#steps.get(resourceId.toLowerCase().replace(/\/agentpools\/[^/]+$/, ''))
+    const { cluster, pool } = idsOf(resourceId)
+    const told = this.#clusters.get(cluster)
+    return (pool === undefined ? undefined : told?.ofPools.get(pool)) ?? told?.latest
   }
+}
+
+function idsOf(resourceId: string): { readonly cluster: string; readonly pool: string | undefined } {
+  const id = resourceId.toLowerCase()
+  const cluster = id.replace(/\/agentpools\/[^/]+$/, '')
+  return { cluster, pool: cluster === id ? undefined : id }
 }

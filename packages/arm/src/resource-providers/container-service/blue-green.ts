@@ -25,7 +25,7 @@ export async function replaceByGreen(pass: Pass, run: UpgradeRun): Promise<void>
   await shift(pass, run, machines)
   const plan = planBlueGreen(run.pool, machines)
   for (const [at, batch] of plan.batches.entries()) {
-    pass.tell(run.cluster.id, `Draining batch ${at + 1} of ${plan.batches.length} of pool ${run.pool.name}`)
+    pass.tell(run.pool.id, `Draining batch ${at + 1} of ${plan.batches.length} of pool ${run.pool.name}`)
     await inParallel(batch, batch.length, (machine) => drainBlue(pass, run, machine))
     await wait(pass, plan.batchSoakMs)
   }
@@ -62,7 +62,7 @@ async function finalSoak(pass: Pass, run: UpgradeRun, soakMs: number): Promise<v
       ? undefined
       : { ...current, upgrade: { ...current.upgrade, finalSoakSinceMs: now } },
   )
-  pass.tell(run.cluster.id, `Pool ${run.pool.name} soaks before its old nodes are removed`)
+  pass.tell(run.pool.id, `Pool ${run.pool.name} soaks before its old nodes are removed`)
   // 0 where somebody ended the soak.
   await wait(pass, (pool?.upgrade?.finalSoakSinceMs ?? now) + soakMs - now)
 }

@@ -40,3 +40,12 @@ export function upgradesOf(version: string): readonly string[] {
     return itsMajor === major && newer ? [offered.version] : []
   })
 }
+
+/** Of those, what a pool may have: nothing newer than its control plane. */
+export function poolUpgradesOf(version: string, controlPlane: string): readonly string[] {
+  const [, minor = 0, patch = 0] = controlPlane.split('.').map(Number)
+  return upgradesOf(version).filter((text) => {
+    const [, itsMinor = 0, itsPatch = 0] = text.split('.').map(Number)
+    return itsMinor < minor || (itsMinor === minor && itsPatch <= patch)
+  })
+}

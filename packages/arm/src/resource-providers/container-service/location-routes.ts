@@ -11,7 +11,7 @@ import { clusterBody, poolBody } from './bodies.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { poolsOf, readCluster } from './cluster-store.ts'
 import { engineId } from './pass.ts'
-import { minorOf, offeredVersions, upgradesOf } from './kubernetes-versions.ts'
+import { minorOf, offeredVersions, poolUpgradesOf, upgradesOf } from './kubernetes-versions.ts'
 
 const location = '/subscriptions/:subscription/providers/Microsoft.ContainerService/locations/:location'
 
@@ -116,7 +116,7 @@ export async function operationResult(hub: Hub, request: ArmRequest): Promise<Ar
 
 async function upgradeProfile(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   const { value } = await readCluster(hub.store, clusterRef(request))
-  const upgrades = (version: string): unknown => upgradesOf(version).map((kubernetesVersion) => ({ kubernetesVersion }))
+  const offered = (versions: readonly string[]): unknown => versions.map((kubernetesVersion) => ({ kubernetesVersion }))
   const pools = await poolsOf(hub.store, value.id)
   if (pools.length === 0) throw resourceNotFound(`upgradeProfiles of ${value.name}`, clusterRef(request).resourceGroup)
   return ok({
@@ -124,12 +124,16 @@ async function upgradeProfile(hub: Hub, request: ArmRequest): Promise<ArmRespons
     name: 'default',
     type: 'Microsoft.ContainerService/managedClusters/upgradeprofiles',
     properties: {
-      controlPlaneProfile: { kubernetesVersion: value.version, osType: 'Linux', upgrades: upgrades(value.version) },
+      controlPlaneProfile: {
+        kubernetesVersion: value.version,
+        osType: 'Linux',
+        upgrades: offered(upgradesOf(value.version)),
+      },
       agentPoolProfiles: pools.map(({ value: pool }) => ({
         kubernetesVersion: pool.version,
         name: pool.name,
         osType: pool.properties.osType,
-        upgrades: upgrades(pool.version),
+        upgrades: offered(poolUpgradesOf(pool.version, value.version)),
       })),
     },
   })

@@ -90,7 +90,7 @@ export async function awaitNodes(
     missing: (still: readonly string[]) => {
       missing = still
       pass.tell(
-        cluster.id,
+        pool.id,
         `Waiting for nodes of pool ${pool.name}: ${names.length - still.length} of ${names.length} Ready`,
       )
     },

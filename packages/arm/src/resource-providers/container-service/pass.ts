@@ -16,8 +16,8 @@ export interface Pass {
   readonly limits: ReconcileLimits
   /** What this process has already seen to; starts empty with every start of the server. */
   readonly seen: Seen
-  /** Tells people what is being done for the cluster. */
-  readonly tell: (clusterId: string, step: string) => void
+  /** Tells people what is being done for a cluster or a pool. */
+  readonly tell: (resourceId: string, step: string) => void
 }
 
 export interface ReconcileLimits {

@@ -110,7 +110,7 @@ export async function reconcilePool(
   const leaving = machines.filter(({ value }) => value.leavingSinceMs !== undefined)
   const scoped: Pass = { ...pass, scope: childScope(pass.scope, { pool: pool.name }) }
   const limit = machinesAtOnce(pass, pool)
-  pass.tell(cluster.id, `Starting machines of pool ${pool.name} (${staying.length})`)
+  pass.tell(pool.id, `Starting machines of pool ${pool.name} (${staying.length})`)
   if (!isUpgrading(pool)) await putInOrder(scoped, { cluster, pool, controlPlane })
   const whole = staying.filter(({ value }) => value.step?.kind !== 'Reimaging')
   await inParallel(whole, limit, ({ value }) => bringUp(scoped, cluster, pool, value, controlPlane))
@@ -123,7 +123,7 @@ export async function reconcilePool(
       staying.flatMap(({ value }) => (isCurrent(value, pool) && value.eviction === undefined ? [value.name] : [])),
     )
   }
-  if (leaving.length > 0) pass.tell(cluster.id, `Draining ${leaving.length} nodes of pool ${pool.name}`)
+  if (leaving.length > 0) pass.tell(pool.id, `Draining ${leaving.length} nodes of pool ${pool.name}`)
   await inParallel(leaving, limit, ({ value }) => letGo(scoped, cluster, pool, value))
 }
 

@@ -8,7 +8,7 @@ import type { PoolRef } from '../../resource-id.ts'
 import { poolBody, recordedHeaders } from './bodies.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { machinesOf, poolsOf, readParent, readPoolRecord } from './cluster-store.ts'
-import { offeredVersions, upgradesOf } from './kubernetes-versions.ts'
+import { offeredVersions, poolUpgradesOf } from './kubernetes-versions.ts'
 import { nodeImageOf } from './node-images.ts'
 import { engineId } from './pass.ts'
 import { beginPoolDelete, putPool } from './pool-writes.ts'
@@ -74,6 +74,7 @@ async function remove(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
 }
 
 async function upgradeProfile(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
+  const parent = await readParent(hub.store, clusterRef(request), 'read')
   const { value } = await readPoolRecord(hub.store, poolRef(request))
   return ok({
     id: `${value.id}/upgradeProfiles/default`,
@@ -82,7 +83,7 @@ async function upgradeProfile(hub: Hub, request: ArmRequest): Promise<ArmRespons
     properties: {
       kubernetesVersion: value.version,
       osType: value.properties.osType,
-      upgrades: upgradesOf(value.version).map((kubernetesVersion) => ({ kubernetesVersion })),
+      upgrades: poolUpgradesOf(value.version, parent.value.version).map((kubernetesVersion) => ({ kubernetesVersion })),
       latestNodeImageVersion: nodeImageOf(value.properties.osSKU, value.version, request.scope.clock.now()),
       ...(value.recentlyUsed === undefined
         ? {}

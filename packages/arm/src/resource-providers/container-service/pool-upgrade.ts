@@ -53,7 +53,7 @@ async function rollOn(pass: Pass, run: UpgradeRun): Promise<void> {
       try {
         await replace(pass, run, machine)
         done += 1
-        pass.tell(run.cluster.id, `Upgrading pool ${run.pool.name}: ${done} of ${plan.queue.length} nodes`)
+        pass.tell(run.pool.id, `Upgrading pool ${run.pool.name}: ${done} of ${plan.queue.length} nodes`)
       } catch (error) {
         failed = true
         throw error
@@ -73,7 +73,7 @@ async function releaseSurge(pass: Pass, run: UpgradeRun): Promise<void> {
   const kept = machines.filter(({ quarantinedBy }) => quarantinedBy !== undefined).length
   const surge = machines.filter((machine) => machine.surge === true)
   const leaving = surge.slice(Math.min(kept, surge.length))
-  if (leaving.length > 0) pass.tell(run.cluster.id, `Removing the extra nodes of pool ${run.pool.name}`)
+  if (leaving.length > 0) pass.tell(run.pool.id, `Removing the extra nodes of pool ${run.pool.name}`)
   await inParallel(leaving, machinesAtOnce(pass, run.pool), async (machine) => {
     const told = await change(pass, run, machine, (current) => ({
       ...current,
@@ -124,7 +124,7 @@ async function soak(pass: Pass, run: UpgradeRun, machine: MachineRecord): Promis
   const minutes = Number(run.pool.properties.upgradeSettings?.['nodeSoakDurationInMinutes'] ?? 0)
   const leftMs = (machine.step?.sinceMs ?? 0) + minutes * MINUTE_MS - pass.scope.clock.now()
   if (leftMs <= 0) return
-  pass.tell(run.cluster.id, `Node ${machine.name} is drained and soaks for ${minutes} minutes`)
+  pass.tell(run.pool.id, `Node ${machine.name} is drained and soaks for ${minutes} minutes`)
   await tellNode(pass.scope, pass.suppliers.engine.client(engineId(run.cluster)), {
     node: machine.name,
     reason: 'Upgrade',

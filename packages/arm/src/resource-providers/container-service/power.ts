@@ -47,7 +47,7 @@ async function removeBarePods(pass: Pass, cluster: ClusterRecord): Promise<void>
 export async function stopPool(pass: Pass, cluster: ClusterRecord, pool: PoolRecord): Promise<void> {
   const machines = (await machinesOf(pass.store, cluster.id)).map(({ value }) => value)
   const own = machines.filter((machine) => machine.pool === pool.name)
-  pass.tell(cluster.id, `Stopping pool ${pool.name} (${own.length})`)
+  pass.tell(pool.id, `Stopping pool ${pool.name} (${own.length})`)
   await inParallel(own, machinesAtOnce(pass, pool), async (machine) => {
     if (machineOf(pass, cluster, pool, machine)?.state === 'Running') {
       const sinceMs = machine.step?.sinceMs ?? pass.scope.clock.now()
