@@ -572,14 +572,13 @@ function knock(url: string): Promise<number | undefined> {
 }
 
 test(
-  'a private cluster is reached from its own network alone, and says its private name',
-  { timeout: 120_000 },
+  'a private cluster is reached from its own network alone, there by its private and its public name',
+  { timeout: 180_000 },
   async () => {
     const own = [group, 'hidden'] as const
     const created = await client.managedClusters.createOrUpdate(...own, {
       location: 'westeurope',
       dnsPrefix: 'hidden',
-      tags: { 'aksel.simulated': 'true' },
       apiServerAccessProfile: { enablePrivateCluster: true },
       agentPoolProfiles: [{ name: 'system', mode: 'System', count: 1, vmSize: 'Standard_D2s_v5' }],
     })
@@ -593,6 +592,15 @@ test(
     const { index } = indexes.find(({ spec }) => spec.name === 'hidden')!
     for (const url of [inside, `https://127.7.0.${index + 1}`])
       await assert.rejects(knock(url), { code: 'ECONNRESET' }, `${url} lets this host in`)
+    for (const known of [created.privateFqdn!, created.fqdn!]) {
+      const command = `kubectl --server=https://${known} get nodes -o name`
+      const { exitCode, logs } = await client.managedClusters.runCommand(...own, { command })
+      assert.deepEqual(
+        [exitCode, /^node\/aks-system-\d{8}-vmss\w{6}\s*$/.test(logs ?? '')],
+        [0, true],
+        `${known}: ${logs}`,
+      )
+    }
     await client.managedClusters.delete(...own)
   },
 )

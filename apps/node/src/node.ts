@@ -279,6 +279,7 @@ async function dns(
     caches,
     clusterDomain,
     address,
+    hosts: options.hosts,
     custom: { configMaps: custom, tell },
     namespaceOf: (client) => agent.namespaceOf(client),
     nodeSearches: parseSearch(resolvConf),

@@ -7,6 +7,7 @@ import type { InstanceFacts } from '@aksel/provider/instance-metadata'
 import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { HandedSockets } from '@aksel/network/dns/listen'
+import type { HostsEntry } from '@aksel/network/dns/plugins/hosts'
 import { readKubeletConfig } from '@aksel/node/kubelet-config'
 import type { KubeletConfig, NodeSettings } from '@aksel/node/kubelet-config'
 import type { TunnelAddress } from '@aksel/runtime/tunnel'
@@ -26,6 +27,8 @@ export interface NodeOptions {
   readonly tunnelSocket: string | TunnelAddress
   readonly clusterDns: string
   readonly clusterDomain: string
+  /** Names beside the cluster's that its DNS answers itself. */
+  readonly hosts: readonly HostsEntry[]
   /** The node's range for pods; empty where they have addresses of a subnet. */
   readonly podCidr: string
   /** What its pods may have, as nftables writes it: a range, or a set of addresses. */
@@ -113,6 +116,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     tunnelSocket: tunnelOf(read),
     clusterDns: read.text('clusterDns'),
     clusterDomain: read.text('clusterDomain'),
+    hosts: (read.field('hosts') ?? []) as readonly HostsEntry[],
     podCidr,
     podSource: podSourceOf(podCidr, read.texts('podAddresses')),
     nonMasqueradeCidrs: read.texts('nonMasqueradeCidrs') ?? [surrounding(podCidr)],

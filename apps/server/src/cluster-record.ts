@@ -102,6 +102,7 @@ export async function newKeys(scope: Scope, spec: ControlPlaneSpec, index: numbe
     'kubernetes.default.svc',
     'kubernetes.default.svc.cluster.local',
     spec.fqdn,
+    ...(spec.aliases ?? []),
     'localhost',
   ]
   const [serving, admin, signingKey, frontProxy] = await Promise.all([

@@ -4,6 +4,7 @@ import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
 import { documentId, groupOfId } from './resource-id.ts'
+import { namesInside } from './resource-providers/container-service/api-access.ts'
 import { podNetworkOf } from './resource-providers/container-service/network-model.ts'
 import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
@@ -72,6 +73,7 @@ export function machineSpec(parts: {
   if (size === undefined) throw new Error(`Pool "${pool.id}" has the unknown VM size "${vmSize}"`)
   const versions = versionsOf(machine, pool)
   const localDns = localDnsOf(pool.properties)
+  const names = namesInside(cluster)
   const kubelet = kubeletOf(pool.properties['kubeletConfig'])
   return {
     name: machine.name,
@@ -96,6 +98,7 @@ export function machineSpec(parts: {
     boot: {
       kubernetesVersion: versions.kubernetes,
       nodeUrl: controlPlane.nodeUrl,
+      ...(names.length === 0 ? {} : { apiServerNames: names }),
       tunnelSocket: controlPlane.tunnelSocket,
       clusterDns: cluster.properties.networkProfile.dnsServiceIP,
       clusterDomain: 'cluster.local',

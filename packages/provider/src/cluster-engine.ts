@@ -23,6 +23,8 @@ export interface ControlPlaneSpec {
   readonly secondaryPodCidr?: string
   /** Host name of the API server in its certificate, besides the addresses. */
   readonly fqdn: string
+  /** Further names of it in its certificate. */
+  readonly aliases?: readonly string[]
   /** Address on the fabric that nodes and pods reach the API server at, if there is a fabric. */
   readonly fabricAddress?: string
 }

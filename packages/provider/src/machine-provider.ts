@@ -61,6 +61,8 @@ export type PodNetwork =
 export interface BootData {
   readonly kubernetesVersion: string
   readonly nodeUrl: string
+  /** Names that mean the API server's address to whoever asks on the machine; nobody outside the network knows them. */
+  readonly apiServerNames?: readonly string[]
   readonly tunnelSocket: string
   /** `100.65.0.1:8132`: the tunnel's end for machines on other hosts. Absent: the socket. */
   readonly tunnelAddress?: string

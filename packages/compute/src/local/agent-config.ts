@@ -22,6 +22,8 @@ export interface AgentConfig {
   readonly pkiDir: string
   readonly clusterDns: string
   readonly clusterDomain: string
+  /** Names beside the cluster's that its DNS answers itself; absent where there are none. */
+  readonly hosts?: readonly { readonly address: string; readonly names: readonly string[] }[]
   readonly serviceCidr: string
   readonly nodeAddress: string
   readonly podCidr: string
@@ -112,6 +114,7 @@ export function agentConfig(request: {
     pkiDir: paths.pki,
     clusterDns: spec.boot.clusterDns,
     clusterDomain: spec.boot.clusterDomain,
+    ...hostsOf(spec),
     serviceCidr: spec.boot.serviceCidr,
     nodeAddress: attachment.address,
     podCidr: spec.boot.podCidr,
@@ -135,4 +138,8 @@ export function agentConfig(request: {
     simulated: false,
     kubelet: { ...(paths.hasDisk ? {} : onSharedDisk), staticPodPath: paths.manifests, ...spec.kubelet },
   }
+}
+
+function hostsOf({ boot: { apiServerNames: names, nodeUrl } }: MachineSpec): Pick<AgentConfig, 'hosts'> {
+  return names === undefined ? {} : { hosts: [{ address: new URL(nodeUrl).hostname, names }] }
 }

@@ -111,6 +111,23 @@ test('names outside the cluster, and what external names lead to, come from the 
     assert.equal(answer.id, 4711)
   }))
 
+test("the names of a private cluster's API server are answered here, in every case of letters, and nobody else is asked", () =>
+  withServer(
+    async ({ caches, udp, tcp }) => {
+      const name = 'c1-12345678.00000000.privatelink.westeurope.azmk8s.io'
+      for (const ask of [udp, tcp]) assert.deepEqual(dataOf(await ask(query(name))), ['100.65.0.9'])
+      assert.deepEqual(dataOf(await udp(query(name.toUpperCase()))), ['100.65.0.9'])
+      const v6 = await udp(query(name, 'AAAA'))
+      assert.deepEqual([rcodeOf(v6), dataOf(v6)], [0, []], 'the name is there, without such an address')
+      assert.deepEqual(dataOf(await udp(query(`other.${name}`))), ['192.0.2.1'])
+      caches.of(services).put(service('api', { type: 'ExternalName', externalName: name }))
+      assert.deepEqual(dataOf(await udp(query('api.default.svc.cluster.local'))), [name, '100.65.0.9'])
+    },
+    {
+      hosts: [{ address: '100.65.0.9', names: ['c1-12345678.00000000.privatelink.westeurope.azmk8s.io'] }],
+    },
+  ))
+
 test('an external name that leads to itself ends in a failure, not in a circle', () =>
   withServer(async ({ caches, udp }) => {
     caches.of(services).put(service('loop', { type: 'ExternalName', externalName: 'loop.default.svc.cluster.local' }))

@@ -12,7 +12,8 @@ import { followCustom, type CustomOptions } from './custom-servers.ts'
 import { listen, type HandedSockets } from './listen.ts'
 import { cache } from './plugins/cache.ts'
 import { forward } from './plugins/forward.ts'
-import { reply } from './query.ts'
+import { hosts, type HostsEntry } from './plugins/hosts.ts'
+import { reply, type Answering } from './query.ts'
 import { readUpstreamServers, type Server } from './upstream.ts'
 import { rcodes } from './wire.ts'
 
@@ -24,6 +25,8 @@ export interface DnsOptions {
   readonly address: string
   /** Servers for all other names; those of the node's resolv.conf when absent. */
   readonly upstream?: readonly Server[]
+  /** Names that are known here and nowhere else: those of a private cluster's API server. */
+  readonly hosts?: readonly HostsEntry[]
   /** 53 when absent. */
   readonly port?: number
   /** Bound already, by whoever watches over the node's programs. */
@@ -42,6 +45,8 @@ export interface DnsOptions {
 /** What the AKS Corefile says: of records, and of answers from elsewhere. */
 const TTL_SECONDS = 30
 const CACHE_SECONDS = 30
+/** Of a private endpoint's records in Azure's zones. */
+const HOST_TTL_SECONDS = 10
 const CACHE_ENTRIES = 9984
 const PORT = 53
 
@@ -54,7 +59,12 @@ export async function runDns(scope: Scope, options: DnsOptions): Promise<void> {
   const view = viewOfCaches(options.caches)
   const nodeServers = options.upstream ?? (await readUpstreamServers())
   const server = new ClusterServer(
-    clusterNames({ ...options, ...zoneOptions(options), view, elsewhere: outside(nodeServers) }),
+    clusterNames({
+      ...options,
+      ...zoneOptions(options),
+      view,
+      elsewhere: withHosts(options.hosts ?? [], outside(nodeServers)),
+    }),
   )
   using _objects = view.onChange(() => server.forget())
   using _custom =
@@ -89,6 +99,11 @@ export async function runDns(scope: Scope, options: DnsOptions): Promise<void> {
 
 function zoneOptions({ clusterDomain, address, ttlSeconds = TTL_SECONDS }: DnsOptions) {
   return { clusterDomain, address, ttlSeconds }
+}
+
+function withHosts(entries: readonly HostsEntry[], next: Answering): Answering {
+  if (entries.length === 0) return next
+  return hosts({ zones: ['.'], entries, ttlSeconds: HOST_TTL_SECONDS, hasReverse: false, fallthrough: ['.'] }, next)
 }
 
 /** Other servers' answers, kept for as long as the AKS Corefile says. */

@@ -1,7 +1,7 @@
 // A managed cluster's properties: defaults as the service fills them in, and what may be.
 
 import { judgeAutoscalerProfile } from './autoscaler-profile.ts'
-import { judgeAccess } from './api-access.ts'
+import { judgeAccess, judgeZone } from './api-access.ts'
 import { judgeApplicationRouting } from './application-routing.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlaps, parseRange, readAddress, readRange, type Range } from '@aksel/base/ipv4'
@@ -185,13 +185,16 @@ function judgeChange(existing: ClusterRecord, next: ClusterProperties): void {
 function judgeCluster(
   properties: ClusterProperties,
   existing: ClusterRecord | undefined,
-  { ownNetwork }: ClusterNames,
+  { ownNetwork, location }: ClusterNames,
 ): void {
   judgeApplicationRouting(properties)
   judgeAutoscalerProfile(properties['autoScalerProfile'])
   judgeAccess(properties, existing?.properties)
+  judgeZone({ next: properties, before: existing?.properties, location })
   if (existing === undefined) {
-    judgeDnsPrefix(properties.dnsPrefix)
+    // Whoever names a subdomain of a zone of their own gives no prefix.
+    if (!(typeof properties['fqdnSubdomain'] === 'string' && !properties.dnsPrefix))
+      judgeDnsPrefix(properties.dnsPrefix)
     judgeNetwork(properties.networkProfile, ownNetwork === true)
   }
   const keys = objectAt(objectAt(properties as Json, 'linuxProfile'), 'ssh')['publicKeys']

@@ -197,7 +197,9 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     systemData: systemData(request, current?.systemData),
     eTag: uuid(scope.random),
     uid,
-    fqdn: current?.fqdn ?? `${properties.dnsPrefix}-${uid.slice(0, 8)}.hcp.${location}.azmk8s.io`.toLowerCase(),
+    fqdn:
+      current?.fqdn ??
+      `${properties.dnsPrefix || String(properties['fqdnSubdomain'])}-${uid.slice(0, 8)}.hcp.${location}.azmk8s.io`.toLowerCase(),
     version,
     ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
     ...(current?.rotations === undefined ? {} : { rotations: current.rotations }),

@@ -12,7 +12,7 @@ import { readWorld } from '../network/network-world.ts'
 import { groupType } from '../resources/groups.ts'
 import { ensureMadeResources } from './made-networks.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
-import { accessOf } from './api-access.ts'
+import { accessOf, privateNameOf } from './api-access.ts'
 import { isFork } from './copies.ts'
 import { ensureAdmins, entraOf } from './entra.ts'
 import { engineId, subscriptionOf, type Pass } from './pass.ts'
@@ -33,6 +33,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   const fabricAddress = isFork(cluster) ? undefined : await ensureNetwork(pass, cluster, network)
   pass.tell(id, `Starting the control plane of ${cluster.name}`)
   const { dnsServiceIP, serviceCidr, podCidr } = cluster.properties.networkProfile
+  const privateName = privateNameOf(cluster)
   const started = await ensureControlPlane(pass, cluster, {
     id,
     name: cluster.name,
@@ -41,6 +42,7 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     dnsServiceIp: dnsServiceIP,
     ...(podCidr === undefined ? {} : { podCidr }),
     fqdn: cluster.fqdn,
+    ...(privateName === undefined ? {} : { aliases: [privateName] }),
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
   })
   const withKeys = await ensureKeys(pass, cluster, await ensureVersion(pass, cluster, started))

@@ -19,6 +19,7 @@ export type Effects = Readonly<Record<string, Effect>>
 export const clusterEffects: Effects = {
   kubernetesVersion: true,
   dnsPrefix: true,
+  fqdnSubdomain: true,
   nodeResourceGroup: true,
   'networkProfile.networkPlugin': ['azure', 'kubenet', 'none'],
   'networkProfile.networkPluginMode': ['overlay'],
@@ -51,6 +52,8 @@ export const clusterEffects: Effects = {
   'apiServerAccessProfile.authorizedIPRanges': true,
   'apiServerAccessProfile.enablePrivateCluster': true,
   'apiServerAccessProfile.enablePrivateClusterPublicFQDN': true,
+  // Of a zone of one's own the names are answered, but no records are written into it.
+  'apiServerAccessProfile.privateDNSZone': ['system', 'none'],
   enableRBAC: [true],
   'servicePrincipalProfile.clientId': ['msi'],
   'oidcIssuerProfile.enabled': true,

@@ -6,9 +6,15 @@ import { reverseAddress } from '../reverse.ts'
 import { liesIn, reply, type Answering } from '../query.ts'
 import { bytesOfIpv6, rcodes } from '../wire.ts'
 
+export interface HostsEntry {
+  readonly address: string
+  /** In small letters. */
+  readonly names: readonly string[]
+}
+
 export interface HostsOptions {
   readonly zones: readonly string[]
-  readonly entries: readonly { readonly address: string; readonly names: readonly string[] }[]
+  readonly entries: readonly HostsEntry[]
   readonly ttlSeconds: number
   readonly hasReverse: boolean
   /** Zones in which a name that is not here is looked for further on. */
