@@ -2,7 +2,7 @@
 // Azure's own libraries and kubectl. One real node.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -73,6 +73,7 @@ test(
     await aksel.ok(as('-n', 'team', 'create', 'configmap', 'mine', '--from-literal=a=b'))
     assert.match(await aksel.fails(as('get', 'configmaps')), /in the namespace "default": User does not have access/)
     assert.match(await aksel.ok(as('auth', 'can-i', 'delete', 'pods', '-n', 'team')), /^yes/)
+    await asPlugIn(made)
     await az('role', 'assignment', 'delete', ...role)
     assert.match(await aksel.fails(as('-n', 'team', 'get', 'configmaps')), /User does not have access/)
     await client.managedClusters.createOrUpdate(group, name, {
@@ -89,6 +90,36 @@ test(
     })
   },
 )
+
+/** With the kubeconfig that Azure writes, and the plug-in in kubelogin's place: as a service principal, and as whom the command line is. */
+async function asPlugIn(principal: { readonly appId: string; readonly password: string }): Promise<void> {
+  const { group, name } = place
+  const kubeconfig = join(folder, 'entra')
+  const text = await az('aks', 'get-credentials', '-g', group, '-n', name, '--file', '-', '--format', 'exec')
+  assert.match(text, /command: kubelogin/)
+  await writeFile(kubeconfig, text, { mode: 0o600 })
+  await mkdir(join(folder, 'bin'))
+  const shim = `#!/bin/sh\nexec ${join(repositoryRoot, 'aksel')} kubelogin "$@"\n`
+  await writeFile(join(folder, 'bin', 'kubelogin'), shim, { mode: 0o755 })
+  const whoami = ['kubectl', '--kubeconfig', kubeconfig, 'auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}']
+  const PATH = `${join(folder, 'bin')}:${process.env['PATH']}`
+  const spn = {
+    PATH,
+    AAD_LOGIN_METHOD: 'spn',
+    AAD_SERVICE_PRINCIPAL_CLIENT_ID: principal.appId,
+    AAD_SERVICE_PRINCIPAL_CLIENT_SECRET: principal.password,
+  }
+  await aksel.ok(['kubectl', '--kubeconfig', kubeconfig, '-n', 'team', 'get', 'configmap', 'mine'], {
+    environment: spn,
+  })
+  const developer = await aksel.ok(whoami, { environment: spn })
+  const own = await aksel.ok(whoami, { environment: { PATH, AAD_LOGIN_METHOD: 'azurecli' } })
+  assert.match(developer, /^[0-9a-f-]{36}$/)
+  assert.match(own, /^[0-9a-f-]{36}$/)
+  assert.notEqual(developer, own)
+  const asked = await aksel.run(whoami, { environment: { PATH } })
+  assert.match(asked.stderr, /Login method "devicecode" asks a person, and this directory has none/)
+}
 
 /** Flags of kubectl that lead to the cluster without any credential. */
 async function apiServer(): Promise<readonly string[]> {

@@ -9,6 +9,7 @@ import type { TourFlags } from './commands/tour.ts'
 import type { McpFlags } from './commands/mcp.ts'
 import type { DesktopFlags } from './commands/desktop.ts'
 import type { DiagnoseFlags } from './commands/diagnose.ts'
+import { addKubelogin } from './commands/kubelogin.ts'
 import { addNode } from './commands/node.ts'
 import { addEvict, addSpot } from './commands/spot.ts'
 import { readOptions } from './options.ts'
@@ -48,6 +49,7 @@ Other commands:
   addSpot(program, environment)
   addNode(program, environment)
   addFlows(program, environment)
+  addKubelogin(program, environment)
   addDiagnose(program, environment, ends)
   addMcp(program, environment)
   addDesktop(program, environment)

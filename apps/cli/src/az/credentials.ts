@@ -1,6 +1,6 @@
 // `az aks get-credentials`: a cluster's kubeconfig, merged into the user's.
 
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { currentFile, readJsonFile, type CurrentFile } from '../files.ts'
@@ -13,6 +13,7 @@ import type { Session } from './session.ts'
 interface CredentialFlags extends ClusterFlags {
   readonly admin?: boolean
   readonly file?: string
+  readonly format?: string
   readonly overwriteExisting?: boolean
   readonly context?: string
 }
@@ -24,6 +25,9 @@ export function addCredentials(aks: Command, session: Session): void {
       named(command)
         .option('-a, --admin', 'get the cluster administrator credentials')
         .option('-f, --file <path>', 'kubeconfig file to merge into; "-" prints instead')
+        .addOption(
+          new Option('--format <format>', 'of the user credentials of clusters with Entra').choices(['azure', 'exec']),
+        )
         .option('--overwrite-existing', 'replace entries of the same name')
         .option('--context <name>', 'name of the context instead of the default one'),
     run: (_, flags) => getCredentials(session, flags),
@@ -41,7 +45,8 @@ export function forgetCurrent({ options }: Session, cluster: ClusterFlags): void
 
 async function getCredentials(session: Session, flags: CredentialFlags): Promise<undefined> {
   const action = flags.admin === true ? 'listClusterAdminCredential' : 'listClusterUserCredential'
-  const path = `${clusterPath(session, flags)}/${action}`
+  const format = flags.format === undefined || flags.admin === true ? '' : `?format=${flags.format}`
+  const path = `${clusterPath(session, flags)}/${action}${format}`
   const { body } = await session
     .arm()
     .send<{ readonly kubeconfigs: readonly { readonly value: string }[] }>({ method: 'POST', path })
