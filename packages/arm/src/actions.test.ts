@@ -183,6 +183,81 @@ async function upgrade(world: World): Promise<void> {
   await putCluster(world.hub(), world.request('PUT', request), ref)
 }
 
+interface Abortable {
+  readonly what: string
+  readonly begin: (world: World) => Promise<void>
+  /** The pool that is aborted; the cluster where absent. */
+  readonly pool?: string
+  /** What brings it to an end afterwards; the upgrade of everything where absent. */
+  readonly goOn?: (world: World) => Promise<void>
+}
+
+const abortables: readonly Abortable[] = [
+  { what: 'stop', begin: (world) => order(world, 'stop'), goOn: (world) => order(world, 'start') },
+  {
+    what: 'start',
+    begin: async (world) => {
+      await order(world, 'stop')
+      await world.settle(forever)
+      await order(world, 'start')
+    },
+    goOn: async (world) => {
+      await order(world, 'stop')
+      await world.settle(forever)
+      await order(world, 'start')
+    },
+  },
+  { what: 'rotateClusterCertificates', begin: (world) => order(world, 'rotateClusterCertificates') },
+  { what: 'rotateServiceAccountSigningKeys', begin: (world) => order(world, 'rotateServiceAccountSigningKeys') },
+  { what: 'an upgrade', begin: (world) => upgrade(world) },
+  { what: 'a new pool', begin: (world) => changePool(world, 'c', { count: 2 }), pool: 'c' },
+  { what: 'a scale down', begin: (world) => changePool(world, 'a', { mode: 'System', count: 1 }), pool: 'a' },
+  {
+    what: 'the stop of a pool',
+    begin: (world) => changePool(world, 'b', { powerState: { code: 'Stopped' } }),
+    pool: 'b',
+    goOn: (world) => changePool(world, 'b', { powerState: { code: 'Running' } }),
+  },
+]
+
+test('every operation can be aborted, and the next write is done whole', async () => {
+  let aborted = 0
+  for (const { what, begin, pool, goOn = upgrade } of abortables) {
+    for (const seconds of [0, 1]) {
+      const said = `${what}, after ${seconds} s`
+      const world = await runningWorld()
+      await begin(world)
+      if (seconds > 0) await world.runFor(seconds * 1000)
+      const running =
+        pool === undefined ? (await world.cluster())! : (await world.pools()).find(({ name }) => name === pool)!
+      if (running.progress.operationId === undefined) {
+        await assert.rejects(order(world, 'abort', pool), /There is no operation in progress/, said)
+        continue
+      }
+      await order(world, 'abort', pool)
+      aborted += 1
+      await world.settle(forever)
+      const after =
+        pool === undefined ? (await world.cluster())! : (await world.pools()).find(({ name }) => name === pool)!
+      assert.deepEqual(after.progress, { provisioningState: 'Canceled' }, said)
+      const ended = await world.operations()
+      assert.ok(
+        ended.every((status) => status !== 'InProgress'),
+        `${said}: ${ended.join()}`,
+      )
+      assert.equal(ended.filter((status) => status === 'Canceled').length, 1, said)
+      await goOn(world)
+      await world.settle(forever)
+      const whole = [(await world.cluster())!, ...(await world.pools())]
+      const own = whole.filter(({ progress }) => progress.operationId !== undefined)
+      assert.deepEqual(own, [], `${said}: the next write ended`)
+      const last = pool === undefined || goOn === upgrade ? whole[0]! : whole.find(({ name }) => name === pool)!
+      assert.deepEqual(last.progress, { provisioningState: 'Succeeded' }, said)
+    }
+  }
+  assert.ok(aborted >= abortables.length, `only ${aborted} were aborted: the others had ended`)
+})
+
 test('an aborted scale keeps the machines that are there', async () => {
   const world = await runningWorld()
   await changePool(world, 'b', { count: 5 })
