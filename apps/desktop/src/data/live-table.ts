@@ -1,7 +1,9 @@
 // A live list as React sees it: a picture that is replaced, and the wishes of the one who looks at it.
 
 import { useEffect, useMemo, useSyncExternalStore } from 'react'
-import type { Sort, View } from '../model/table-store.ts'
+import type { Sort } from '../model/row-order.ts'
+import { sameRows } from '../model/same-rows.ts'
+import type { View } from '../model/table-store.ts'
 import type { FromWorker, TableUpdate, ToWorker } from '../worker/protocol.ts'
 import { clusterCall, socketUrl } from './api.ts'
 
@@ -57,7 +59,7 @@ export class LiveTable {
     this.#view = view
     this.#id = theHub().open((message) => {
       if (message.kind === 'keys') return this.#asked.get(message.ask)?.(message.keys)
-      this.#update = message
+      this.#update = sameRows(this.#update, message)
       for (const each of this.#watchers) each()
     })
     theHub().send({

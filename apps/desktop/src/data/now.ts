@@ -1,6 +1,7 @@
 // The time for ages, once a second for everybody, so that a page of rows does not set a page of timers.
 
 import { useSyncExternalStore } from 'react'
+import { ageText } from '../model/kube-table.ts'
 
 const watchers = new Set<() => void>()
 let nowMs = Date.now()
@@ -23,4 +24,9 @@ function subscribe(watcher: () => void): () => void {
 /** Milliseconds since 1970, new every second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => nowMs)
+}
+
+/** Drawn anew only when the text changes: most ages on a page are minutes, hours or days. */
+export function useAgeText(sinceMs: number): string {
+  return useSyncExternalStore(subscribe, () => ageText(nowMs - sinceMs))
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { columnsOf, internPool, rowOf, type Row, type WireTable } from './kube-table.ts'
-import { compareValues, TableStore } from './table-store.ts'
+import { compareValues } from './row-order.ts'
+import { TableStore } from './table-store.ts'
 
 const table: WireTable = {
   kind: 'Table',
@@ -151,6 +152,43 @@ test('of 100,000 rows a window is what a plain filter and sort would show, befor
   for (let at = 0; at < 500; at++) put((at * 7919) % 100_200, at % 2 === 0 ? 'Pending' : 'Running')
   assert.deepEqual(shown(), expected())
   assert.equal(store.total, plain.size)
+})
+
+test('a picture after changes is the picture of a store that had them from the beginning, in any view', () => {
+  let seed = 7
+  const chance = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below
+  const some = (): Row =>
+    pod(`ns${chance(3)}`, `p${chance(60)}`, {
+      status: ['Running', 'Pending', 'Failed'][chance(3)]!,
+      restarts: ['0', '3 (5m ago)', '12'][chance(3)]!,
+      ageS: chance(5),
+    })
+  const views = ['', 'p1', '-running', 'status:pending'].flatMap((filter) =>
+    [undefined, 'Name', 'Namespace', 'Status', 'Restarts', 'Age'].flatMap((column) =>
+      [false, true].map((descending) => ({ filter, sort: column === undefined ? undefined : { column, descending } })),
+    ),
+  )
+  for (const view of views) {
+    const rows = new Map(Array.from({ length: 80 }, some).map((row) => [row.key, row]))
+    const store = storeOf(...rows.values())
+    store.setView(view)
+    store.snapshot(0, 1000)
+    for (let round = 0; round < 20; round++) {
+      for (let change = chance(6); change >= 0; change--) {
+        const row = some()
+        if (chance(3) === 0) {
+          store.remove(row.key)
+          rows.delete(row.key)
+        } else {
+          store.put(row)
+          rows.set(row.key, row)
+        }
+      }
+      const anew = storeOf(...rows.values())
+      anew.setView(view)
+      assert.deepEqual(store.snapshot(0, 1000).rows, anew.snapshot(0, 1000).rows, JSON.stringify(view))
+    }
+  }
 })
 
 test('compareValues() puts numbers at the beginning of a text in order', () => {

@@ -2,15 +2,15 @@
 
 import { Button, Input, Tooltip } from '@fluentui/react-components'
 import { AddRegular, DismissRegular, SearchRegular, TableSettingsRegular } from '@fluentui/react-icons'
-import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { lazy, memo, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { useCluster } from '../data/cluster.tsx'
 import { useLiveTable } from '../data/live-table.ts'
 import { go, note } from '../data/navigate.ts'
-import { useNow } from '../data/now.ts'
+import { useAgeText } from '../data/now.ts'
 import { shownColumns, type ShownColumn } from '../model/columns.ts'
-import { ageText, timeColumns, toneOf, type Row } from '../model/kube-table.ts'
+import { timeColumns, toneOf, type Row } from '../model/kube-table.ts'
 import { resourceId, titleOf, type ApiResource } from '../model/resources.ts'
-import type { Sort } from '../model/table-store.ts'
+import type { Sort } from '../model/row-order.ts'
 import { Link } from '../parts/link.tsx'
 import { LiveState } from '../parts/live-state.tsx'
 import { Empty, Failure, Loading } from '../parts/states.tsx'
@@ -58,10 +58,22 @@ function List({ resource, filter: asked }: { readonly resource: ApiResource; rea
   const view = useMemo(() => ({ filter, sort }), [filter, sort])
   const { table, update } = useLiveTable(cluster.places(resource), [], view)
   const withNamespace = resource.namespaced && cluster.scope.length !== 1
-  const columns = shownColumns(update?.columns ?? [], { resource: id, withNamespace, wide })
+  const served = update?.columns
+  const columns = useMemo(
+    () => shownColumns(served ?? [], { resource: id, withNamespace, wide }),
+    [served, id, withNamespace, wide],
+  )
   const title = titleOf(resource)
-  const open = (row: Row): void =>
-    go({ page: 'object', cluster: cluster.key, resource: id, namespace: row.namespace, name: row.name, tab: 'details' })
+  const { key } = cluster
+  const open = useCallback(
+    (row: Row): void =>
+      go({ page: 'object', cluster: key, resource: id, namespace: row.namespace, name: row.name, tab: 'details' }),
+    [key, id],
+  )
+  const cell = useCallback(
+    (row: Row, column: ShownColumn): ReactNode => <Cell row={row} column={column} cluster={key} resource={id} />,
+    [key, id],
+  )
   const mayCreate = cluster.may({ verb: 'create', group: resource.group, resource: resource.resource })
   return (
     <>
@@ -72,23 +84,11 @@ function List({ resource, filter: asked }: { readonly resource: ApiResource; rea
         <span className="sub">{update === undefined ? '' : countText(update.shown, update.total, filter)}</span>
         <span className="grow" />
         {update !== undefined && <LiveState state={update.state} complete={update.complete} />}
-        {mayCreate && (
-          <Button appearance="primary" size="small" icon={<AddRegular />} onClick={() => setCreating(true)}>
-            Create
-          </Button>
-        )}
+        {mayCreate && <CreateButton onCreating={setCreating} />}
       </div>
       <div className="tools">
         <FilterBox value={filter} onChange={setFilter} what={title.toLowerCase()} />
-        <Tooltip content={wide ? 'Fewer columns' : 'All columns'} relationship="label">
-          <Button
-            appearance={wide ? 'primary' : 'subtle'}
-            size="small"
-            icon={<TableSettingsRegular />}
-            aria-pressed={wide}
-            onClick={() => setWide(!wide)}
-          />
-        </Tooltip>
+        <WideToggle wide={wide} onChange={setWide} />
         <span className="grow" />
         {marked.size > 0 && (
           <Suspense fallback={null}>
@@ -104,7 +104,7 @@ function List({ resource, filter: asked }: { readonly resource: ApiResource; rea
               table={table}
               update={update}
               columns={columns}
-              cell={(row, column) => <Cell row={row} column={column} resource={id} />}
+              cell={cell}
               sort={sort}
               onSort={setSort}
               onOpen={open}
@@ -157,8 +157,38 @@ function countText(shown: number, total: number, filter: string): string {
   return filter.trim() === '' || shown === total ? text : `${shown.toLocaleString('en')} of ${text}`
 }
 
+// A list that lives draws its table four times a second; what stands around it is drawn when it changes.
+
+const WideToggle = memo(function WideToggle({
+  wide,
+  onChange,
+}: {
+  readonly wide: boolean
+  readonly onChange: (wide: boolean) => void
+}) {
+  return (
+    <Tooltip content={wide ? 'Fewer columns' : 'All columns'} relationship="label">
+      <Button
+        appearance={wide ? 'primary' : 'subtle'}
+        size="small"
+        icon={<TableSettingsRegular />}
+        aria-pressed={wide}
+        onClick={() => onChange(!wide)}
+      />
+    </Tooltip>
+  )
+})
+
+const CreateButton = memo(function CreateButton({ onCreating }: { readonly onCreating: (creating: boolean) => void }) {
+  return (
+    <Button appearance="primary" size="small" icon={<AddRegular />} onClick={() => onCreating(true)}>
+      Create
+    </Button>
+  )
+})
+
 /** `/` goes to it from anywhere on the page. */
-export function FilterBox({
+export const FilterBox = memo(function FilterBox({
   value,
   onChange,
   what,
@@ -207,18 +237,19 @@ export function FilterBox({
       />
     </div>
   )
-}
+})
 
 function Cell({
   row,
   column,
+  cluster,
   resource,
 }: {
   readonly row: Row
   readonly column: ShownColumn
+  readonly cluster: string
   readonly resource: string
 }) {
-  const cluster = useCluster()
   if (column.kind === 'age') return <Age createdMs={row.createdMs} />
   if (column.kind === 'namespace') return <span className="dim">{row.namespace}</span>
   if (column.kind === 'name')
@@ -226,7 +257,7 @@ function Cell({
       <Link
         to={{
           page: 'object',
-          cluster: cluster.key,
+          cluster,
           resource,
           namespace: row.namespace,
           name: row.name,
@@ -250,6 +281,6 @@ function Cell({
 }
 
 function Age({ createdMs }: { readonly createdMs: number }) {
-  const nowMs = useNow()
-  return <span className="dim">{createdMs === 0 ? '–' : ageText(nowMs - createdMs)}</span>
+  const age = useAgeText(createdMs)
+  return <span className="dim">{createdMs === 0 ? '–' : age}</span>
 }

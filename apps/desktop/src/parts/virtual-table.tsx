@@ -1,11 +1,20 @@
 // A table of any number of rows: only what is on the screen is in the document. Keys move, open and mark.
 
 import { ArrowDownRegular, ArrowUpRegular } from '@fluentui/react-icons'
-import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
+import {
+  memo,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactNode,
+} from 'react'
 import type { LiveTable } from '../data/live-table.ts'
 import { gridWidths, longest, type ShownColumn } from '../model/columns.ts'
 import type { Row } from '../model/kube-table.ts'
-import type { Sort } from '../model/table-store.ts'
+import type { Sort } from '../model/row-order.ts'
 import type { TableUpdate } from '../worker/protocol.ts'
 
 const ROW = 32
@@ -25,7 +34,7 @@ export interface VirtualTableProps {
   readonly onMark: (keys: ReadonlySet<string>) => void
 }
 
-export function VirtualTable(props: VirtualTableProps) {
+export const VirtualTable = memo(function VirtualTable(props: VirtualTableProps) {
   const { table, update, columns, marked, onMark } = props
   const box = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: 0, height: 600 })
@@ -54,11 +63,13 @@ export function VirtualTable(props: VirtualTableProps) {
     else if ((at + 1) * ROW + HEAD > element.scrollTop + element.clientHeight)
       element.scrollTop = (at + 1) * ROW + HEAD - element.clientHeight
   }
-  const mark = (row: Row): void => {
-    const next = new Set(marked)
+  const latest = useRef({ marked, onMark })
+  latest.current = { marked, onMark }
+  const toggle = useCallback((row: Row): void => {
+    const next = new Set(latest.current.marked)
     if (!next.delete(row.key)) next.add(row.key)
-    onMark(next)
-  }
+    latest.current.onMark(next)
+  }, [])
   const page = Math.max(1, Math.floor(view.height / ROW) - 2)
   const moves: Readonly<Record<string, () => void>> = {
     ArrowDown: () => moveTo(active + 1),
@@ -68,7 +79,7 @@ export function VirtualTable(props: VirtualTableProps) {
     Home: () => moveTo(0),
     End: () => moveTo(update.shown - 1),
     Enter: () => rowAt(active) !== undefined && props.onOpen(rowAt(active)!),
-    ' ': () => rowAt(active) !== undefined && mark(rowAt(active)!),
+    ' ': () => rowAt(active) !== undefined && toggle(rowAt(active)!),
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     const move = event.target === box.current ? moves[event.key] : undefined
@@ -77,37 +88,24 @@ export function VirtualTable(props: VirtualTableProps) {
     move()
   }
 
+  const slots = Math.ceil(view.height / ROW) + 10
   const rows: ReactNode[] = []
   for (let index = first; index < last; index++) {
     const row = rowAt(index)
     rows.push(
-      <div
-        key={row?.key ?? index}
-        id={`row-${index}`}
-        role="row"
-        aria-rowindex={index + 2}
-        aria-selected={row !== undefined && marked.has(row.key)}
-        className={`vt-row${index === active ? ' active' : ''}${row?.deleting === true ? ' deleting' : ''}`}
-        style={{ top: index * ROW, minWidth: '100%', ...grid }}
-        onDoubleClick={() => row !== undefined && props.onOpen(row)}
-      >
-        <div role="gridcell">
-          {row !== undefined && (
-            <input
-              type="checkbox"
-              tabIndex={-1}
-              aria-label={`Mark ${row.name}`}
-              checked={marked.has(row.key)}
-              onChange={() => mark(row)}
-            />
-          )}
-        </div>
-        {columns.map((column) => (
-          <div role="gridcell" key={column.title} className={column.numeric ? 'num' : ''}>
-            {row === undefined ? <div className="skeleton" /> : props.cell(row, column)}
-          </div>
-        ))}
-      </div>,
+      <TableRow
+        // A place on the screen keeps its elements when other rows come to stand there: a filter changes texts instead of building anew.
+        key={index % slots}
+        index={index}
+        row={row}
+        columns={columns}
+        template={grid.gridTemplateColumns}
+        active={index === active}
+        marked={row !== undefined && marked.has(row.key)}
+        cell={props.cell}
+        onOpen={props.onOpen}
+        onMark={toggle}
+      />,
     )
   }
   const allMarked = marked.size > 0 && marked.size >= update.shown
@@ -144,7 +142,50 @@ export function VirtualTable(props: VirtualTableProps) {
       </div>
     </div>
   )
-}
+})
+
+/** Drawn anew only when something of it changed: most of a live list is as it was a moment ago. */
+const TableRow = memo(function TableRow(props: {
+  readonly index: number
+  readonly row: Row | undefined
+  readonly columns: readonly ShownColumn[]
+  readonly template: string
+  readonly active: boolean
+  readonly marked: boolean
+  readonly cell: (row: Row, column: ShownColumn) => ReactNode
+  readonly onOpen: (row: Row) => void
+  readonly onMark: (row: Row) => void
+}) {
+  const { index, row, marked } = props
+  return (
+    <div
+      id={`row-${index}`}
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={marked}
+      className={`vt-row${props.active ? ' active' : ''}${row?.deleting === true ? ' deleting' : ''}`}
+      style={{ top: index * ROW, minWidth: '100%', gridTemplateColumns: props.template }}
+      onDoubleClick={() => row !== undefined && props.onOpen(row)}
+    >
+      <div role="gridcell">
+        {row !== undefined && (
+          <input
+            type="checkbox"
+            tabIndex={-1}
+            aria-label={`Mark ${row.name}`}
+            checked={marked}
+            onChange={() => props.onMark(row)}
+          />
+        )}
+      </div>
+      {props.columns.map((column) => (
+        <div role="gridcell" key={column.title} className={column.numeric ? 'num' : ''}>
+          {row === undefined ? <div className="skeleton" /> : props.cell(row, column)}
+        </div>
+      ))}
+    </div>
+  )
+})
 
 function HeadCell({
   column,
