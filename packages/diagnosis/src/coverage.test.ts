@@ -29,7 +29,18 @@ const judged: readonly (readonly [string, string, string, string])[] = [
     'a pod that gets no address, and a pool whose subnet is full',
     'what would not fit is refused before a machine is made',
   ],
+  ...noRegistry([
+    ['an image or a tag that the registry does not have', 'containers/image-not-found'],
+    ['a registry that wants a password, and a pod without a pull secret', 'containers/image-secret'],
+  ]),
 ]
+
+function noRegistry(
+  rows: readonly (readonly [name: string, id: string])[],
+): readonly (readonly [string, string, string, string])[] {
+  const title = 'what a registry answers is told as its cause: no such image, no password, a wrong one, nobody there'
+  return rows.map(([name, id]) => [name, id, title, 'the machines of the tests reach no registry'])
+}
 
 /** Faults that are caused in other stories: name, finding, file, title of the test. */
 const elsewhere: readonly (readonly [string, string, string, string])[] = [
@@ -121,7 +132,7 @@ function rendered(): string {
     '',
     '`aksel diagnose` over each fault. `caused`: the fault is made in a cluster of real containers and found there',
     '(`tests/e2e/diagnosis.test.ts`), beside a cluster that is well, in which nothing is found. `judged`: shown on made-up objects',
-    '(`diagnose.test.ts`, `around.test.ts` in `packages/diagnosis/src`). A login that is over, refused or of another issuer is caused as well.',
+    '(`diagnose.test.ts`, `around.test.ts`, `log-causes.test.ts` in `packages/diagnosis/src`). A login that is over, refused or of another issuer is caused as well.',
     '',
     'Of the analyzers of k8sgpt those that need an add-on whose kinds no cluster has by itself (Gateway API, Operator Lifecycle Manager) are',
     'not there; those that tell what is no fault (`security`, `tidiness`) are asked for by name. What a schedule or a deadline of a CronJob',
@@ -147,7 +158,7 @@ void test('docs/coverage/diagnosis.md is what the scenarios and tests say', () =
 })
 
 void test('each test that the table names exists, and each finding of a scenario is one that a detector can make', () => {
-  const tests = ['diagnose.test.ts', 'around.test.ts']
+  const tests = ['diagnose.test.ts', 'around.test.ts', 'log-causes.test.ts']
     .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
     .join('\n')
   for (const [, , title] of judged) assert.ok(tests.includes(`'${title}'`), title)

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { imageCause } from './detectors/images.ts'
 import { causeInLog } from './detectors/log-causes.ts'
 import { judgeLogin } from './login.ts'
+import { emptyPicture } from './picture.ts'
 import { parseSubject } from './subjects.ts'
 import { editDistance, nearest } from './words.ts'
 
@@ -21,6 +23,12 @@ const lines: readonly (readonly [string, string, RegExp])[] = [
     /not valid/,
   ],
   ['x509: certificate signed by unknown authority', 'access/untrusted-certificate', /does not trust/],
+  [
+    'curl: (60) SSL certificate problem: unable to get local issuer certificate',
+    'access/untrusted-certificate',
+    /does not trust/,
+  ],
+  ['Error: unable to verify the first certificate', 'access/untrusted-certificate', /does not trust/],
   ['write /data/x: no space left on device', 'storage/volume-full', /full/],
   ['Error: environment variable DATABASE_URL is not set', 'containers/missing-setting', /DATABASE_URL/],
   ["sh: can't create /x: Permission denied", 'containers/permission-denied', /user, capabilities/],
@@ -46,6 +54,37 @@ void test('the fix for a refusal is the command that allows it', () => {
     causeInLog([line])?.fix,
     'Allow it: kubectl create clusterrole web-list-deployments --verb=list --resource=deployments.apps && kubectl create clusterrolebinding web-list-deployments --clusterrole=web-list-deployments --serviceaccount=shop:web',
   )
+})
+
+void test('what a registry answers is told as its cause: no such image, no password, a wrong one, nobody there', () => {
+  const told = (message: string, ...secrets: readonly string[]): readonly [string, string] => {
+    const { id, cause } = imageCause(
+      'shop.example/web:2',
+      message,
+      {
+        ...emptyPicture(0),
+        secrets: [{ apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'shop', name: 'kept' } }],
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { namespace: 'shop', name: 'web' },
+        spec: { containers: [], imagePullSecrets: secrets.map((name) => ({ name })) },
+      },
+    )
+    return [id, cause]
+  }
+  const missing = told('failed to resolve reference "shop.example/web:2": shop.example/web:2: not found')
+  assert.deepEqual(missing, [
+    'image-not-found',
+    'The registry has no "shop.example/web:2": the name or the tag is wrong.',
+  ])
+  const [id, cause] = told('pull access denied: authorization failed: no basic auth credentials')
+  assert.equal(id, 'image-secret')
+  assert.match(cause, /the pod has no pull secret/)
+  assert.match(told('401 Unauthorized', 'lost')[1], /pull secret "lost" does not exist/)
+  assert.match(told('401 Unauthorized', 'kept')[1], /refuses the password in "kept"/)
+  assert.equal(told('dial tcp: lookup shop.example: no such host')[0], 'registry-unreachable')
 })
 
 void test('ordinary lines say nothing', () => {

@@ -39,7 +39,8 @@ const patterns: readonly Pattern[] = [
   },
   {
     id: 'access/untrusted-certificate',
-    pattern: /x509: certificate signed by unknown authority|self.signed certificate|UNABLE_TO_VERIFY_LEAF_SIGNATURE/i,
+    pattern:
+      /x509: certificate signed by unknown authority|self.signed certificate|unable to get (?:local )?issuer certificate|unable to verify the first certificate|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT/i,
     cause: () => 'It meets a certificate of an authority that it does not trust.',
     fix: () => 'Give the container the authority, or use a certificate of one that it knows.',
   },
