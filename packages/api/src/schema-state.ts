@@ -1,5 +1,8 @@
 // Where a decode stands: the path for messages, and what was met that the message does not know.
 
+/** Unknown and doubled fields of a body that upstream's strict reader names before it stops to look. */
+export const complaintsMax = 100
+
 /** A value that does not fit its field; the message is Go's. */
 export class DecodeFailure extends Error {
   constructor(message: string) {
@@ -41,9 +44,13 @@ export class DecodeState {
     return this.mismatch(value, typeName)
   }
 
+  /** No more of one object than an answer names of all. */
   reportUnknown(input: object, known: ReadonlySet<string>): void {
+    const before = this.unknownFields.length
     for (const key of Object.keys(input)) {
-      if (!known.has(key)) this.unknownFields.push(joinPath([...this.path, key]))
+      if (known.has(key)) continue
+      if (this.unknownFields.length - before >= complaintsMax) return
+      this.unknownFields.push(joinPath([...this.path, key]))
     }
   }
 }

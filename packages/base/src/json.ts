@@ -138,14 +138,13 @@ export interface KeyPlace {
 }
 
 function findDuplicates(text: string): readonly string[] {
-  return keysOf(text)
-    .filter(({ again }) => again)
-    .map(({ path }) => path)
+  const found: string[] = []
+  for (const { path, again } of keysOf(text)) if (again) found.push(path)
+  return found
 }
 
 /** Every key of valid JSON text in the order in which it stands there. Slow: for complaints, not for every body. */
-export function keysOf(text: string): readonly KeyPlace[] {
-  const found: KeyPlace[] = []
+export function* keysOf(text: string): Generator<KeyPlace, void> {
   const levels: Level[] = []
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
@@ -154,7 +153,7 @@ export function keysOf(text: string): readonly KeyPlace[] {
       const end = endOfString(text, at)
       if (level?.keys !== undefined && isKey(text, end)) {
         level.key = JSON.parse(text.slice(at, end + 1)) as string
-        found.push({ path: join(level), again: level.keys.has(level.key) })
+        yield { path: join(level), again: level.keys.has(level.key) }
         level.keys.add(level.key)
       }
       at = end
@@ -165,7 +164,6 @@ export function keysOf(text: string): readonly KeyPlace[] {
     else if (code === 0x7d || code === 0x5d) levels.pop()
     else if (code === 0x2c && level !== undefined && level.keys === undefined) level.index += 1
   }
-  return found
 }
 
 function isKey(text: string, endOfText: number): boolean {

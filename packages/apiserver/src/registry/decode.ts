@@ -3,7 +3,7 @@
 import type { KindRow } from '@aksel/api/kind-row'
 import { groupVersionOf, type KubernetesObject } from '@aksel/api/resource'
 import { decodeError, type Schema, type Schemas } from '@aksel/api/schema'
-import { DecodeFailure } from '@aksel/api/schema-state'
+import { complaintsMax, DecodeFailure } from '@aksel/api/schema-state'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { keysOf, stringifyJson } from '@aksel/base/json'
@@ -46,7 +46,7 @@ export function decodeBody(settings: DecodeSettings, type: BodyType, body: Parse
   if (type.schema !== undefined) requireType(value as Readonly<Record<string, unknown>>, type)
   checkType(value as Readonly<Record<string, unknown>>, type)
   const { decoded, unknownFields } = decode(settings, type, value)
-  const complaints = complaintsOf(unknownFields, body)
+  const complaints = settings.fieldValidation === 'Ignore' ? [] : complaintsOf(unknownFields, body)
   if (complaints.length > 0 && settings.fieldValidation === 'Strict') {
     const text = `strict decoding error: ${complaints.join(', ')}`
     throw settings.refuse?.(text) ?? new ApiError('BadRequest', `${cannotBeHandled(type)}: ${text}`)
@@ -71,17 +71,35 @@ function cannotBeHandled(type: BodyType): string {
   return `${type.kind} in version "${versionOf(type)}" cannot be handled as a ${type.kind}`
 }
 
-/** In the order of the text, as a reader that goes through it once would complain; a YAML reader's complaints come first. */
+/** A YAML reader's complaints come first. */
 function complaintsOf(unknownFields: readonly string[], body: ParsedBody): readonly string[] {
   const { duplicates, complaints = [], text } = body
-  const unknown = unknownFields.map((field) => `unknown field "${field}"`)
-  const twice = duplicates.map((field) => `duplicate field "${field}"`)
-  // What did not come as JSON was turned into it with sorted keys.
-  if (text === undefined) return [...complaints, ...unknown.toSorted(), ...twice]
-  if (unknown.length + twice.length < 2) return [...complaints, ...unknown, ...twice]
-  const all = new Set([...unknown, ...twice])
-  const inOrder = keysOf(text).map(({ path, again }) => `${again ? 'duplicate' : 'unknown'} field "${path}"`)
-  return [...complaints, ...new Set([...inOrder.filter((one) => all.has(one)), ...all])]
+  const named = text === undefined ? sorted(unknownFields, duplicates) : inOrderOf(text, unknownFields, duplicates)
+  return [...complaints, ...named]
+}
+
+const unknown = (field: string): string => `unknown field "${field}"`
+const twice = (field: string): string => `duplicate field "${field}"`
+
+/** What did not come as JSON was turned into it with sorted keys. */
+function sorted(unknownFields: readonly string[], duplicates: readonly string[]): readonly string[] {
+  return [...unknownFields.map(unknown).toSorted(), ...duplicates.map(twice)].slice(0, complaintsMax)
+}
+
+/** As a reader that goes through the text once would complain, and would have enough in the end. */
+function inOrderOf(text: string, unknownFields: readonly string[], duplicates: readonly string[]): readonly string[] {
+  const said = new Set<string>()
+  const say = (complaint: string): unknown => said.size < complaintsMax && said.add(complaint)
+  if (unknownFields.length + duplicates.length > 1) {
+    const [areUnknown, areTwice] = [new Set(unknownFields), new Set(duplicates)]
+    for (const { path, again } of keysOf(text)) {
+      if (said.size >= complaintsMax) break
+      if ((again ? areTwice : areUnknown).has(path)) say((again ? twice : unknown)(path))
+    }
+  }
+  for (const field of unknownFields) say(unknown(field))
+  for (const field of duplicates) say(twice(field))
+  return [...said]
 }
 
 /** An empty list asks for the entries to be forgotten; a decoder leaves empty lists out. */

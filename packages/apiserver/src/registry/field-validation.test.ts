@@ -289,3 +289,20 @@ void suite('a patch', async () => {
     })
   }
 })
+
+void suite('a body with more faults than anybody reads', () => {
+  const maps = '/api/v1/namespaces/default/configmaps'
+  const fields = Array.from({ length: 5000 }, (_, at) => `"f${at}":1`).join()
+  const named = Array.from({ length: 100 }, (_, at) => `unknown field "f${at}"`)
+
+  void test('is told of the first hundred, as upstream’s strict reader has enough then', async () => {
+    await using server = await startTestServer()
+    const body = `{"metadata":{"name":"wide"},${fields}}`
+    const refused = await server.ask(`${maps}?fieldValidation=Strict`, { body })
+    assert.equal(refused.status, 400)
+    assert.match(String(refused.json['message']), /strict decoding error: unknown field "f0", unknown field "f1", /)
+    assert.equal(String(refused.json['message']).split('strict decoding error: ')[1], named.join(', '))
+    const warned = await server.ask(`${maps}?fieldValidation=Warn`, { body })
+    assert.equal(warned.status, 201)
+  })
+})

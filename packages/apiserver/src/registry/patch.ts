@@ -8,6 +8,7 @@ import { jsonPatch } from '@aksel/api/patch/json-patch'
 import { isPlainObject, mergePatch } from '@aksel/api/patch/merge-patch'
 import type { PatchSchema } from '@aksel/api/patch/patch-schema'
 import { strategicMergePatch } from '@aksel/api/patch/strategic-merge-patch'
+import { complaintsMax } from '@aksel/api/schema-state'
 import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { duplicateKeys, JsonSyntaxError, parseJson, stringifyJson } from '@aksel/base/json'
@@ -69,9 +70,14 @@ export function readPatch(type: PlainPatchType, bytes: Buffer): ReadPatch {
     patch = {}
   }
   const twice = duplicateKeys(text, patch).map((path) => `duplicate field "${path}"`)
-  if (!isList) return { type, patch, complaints: twice }
-  const complaints = [...unknownInOperations(patch), ...twice]
+  const complaints = firstOf(isList ? [...unknownInOperations(patch), ...twice] : twice)
+  if (!isList) return { type, patch, complaints }
   return { type, patch, complaints: complaints.map((one) => `json patch ${one}`) }
+}
+
+/** As many as upstream's strict reader names, each once. */
+function firstOf(complaints: readonly string[]): readonly string[] {
+  return [...new Set(complaints)].slice(0, complaintsMax)
 }
 
 const operationFields: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value'])

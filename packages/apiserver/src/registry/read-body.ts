@@ -14,6 +14,9 @@ import type { WriteOptions } from './write-options.ts'
 /** Of a body that cannot be read, as upstream. */
 const SHOWN_BYTES = 30
 
+/** A body from here on is parsed, decoded and handed on in rounds of the event loop of its own: each takes milliseconds, or a hundred. */
+const LARGE_BYTES = 64 * 1024
+
 interface Tools {
   readonly registry: Registry
 }
@@ -46,11 +49,17 @@ export async function bodyReader(
   const bytes = await readRequestBody(context.call.body)
   const reading = { decoder: registry.protobuf, message: type.message }
   const contentType = context.call.headers['content-type']
+  const { turns } = registry.records
+  const isLarge = bytes.length > LARGE_BYTES
   return async () => {
+    if (isLarge) await turns.take()
     const body = await parseBody(bytes, contentType, reading).catch((error: unknown) => {
       throw unreadable(error, type, bytes)
     })
-    return decodeBody(settings, type, body)
+    if (isLarge) await turns.take()
+    const object = decodeBody(settings, type, body)
+    if (isLarge) await turns.take()
+    return object
   }
 }
 
