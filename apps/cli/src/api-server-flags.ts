@@ -20,7 +20,39 @@ const flags: readonly ApiServerFlag[] = [
     value: '<file>',
     description: 'kubeconfig of a service that gets audit events too',
   },
+  {
+    name: 'audit-webhook-initial-backoff',
+    value: '<time>',
+    description: 'before that service is tried again, half as long again each time, five times in all (10s)',
+  },
+  {
+    name: 'audit-webhook-batch-buffer-size',
+    value: '<count>',
+    description: 'events that wait for it; what comes then is lost, and counted (10000)',
+  },
+  { name: 'audit-webhook-batch-max-size', value: '<count>', description: 'events that it is sent at once (400)' },
+  { name: 'audit-webhook-batch-max-wait', value: '<time>', description: 'for which an event waits for others (30s)' },
+  {
+    name: 'audit-webhook-batch-throttle-qps',
+    value: '<count>',
+    description: 'batches a second, on average (10)',
+  },
+  {
+    name: 'audit-webhook-batch-throttle-burst',
+    value: '<count>',
+    description: 'batches at once, if there were none for a while (15)',
+  },
   { name: 'audit-webhook-truncate-enabled', value: '', description: 'cut events that are too large for the service' },
+  {
+    name: 'audit-webhook-truncate-max-event-size',
+    value: '<bytes>',
+    description: 'of one event, where they are cut (102400)',
+  },
+  {
+    name: 'audit-webhook-truncate-max-batch-size',
+    value: '<bytes>',
+    description: 'of one batch, where they are cut (10485760)',
+  },
   {
     name: 'authentication-config',
     value: '<file>',

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
-import { AuditBatches, defaultAuditBatches, defaultTruncation, type SendAudit } from '@aksel/apiserver/audit/batches'
+import type { AuditBatchOptions } from '@aksel/apiserver/audit/batches'
 import { readAuditPolicy } from '@aksel/apiserver/audit/policy'
 import type { AuditSink } from '@aksel/apiserver/audit/event'
 import { readAuthenticationConfiguration } from '@aksel/apiserver/authentication/structured/read-configuration'
@@ -14,10 +14,12 @@ import type { ReviewServices } from '@aksel/apiserver/authorization/configured-a
 import type { AskReview } from '@aksel/apiserver/authorization/webhook-authorizer'
 import type { Encryption } from '@aksel/apiserver/encryption/encryption'
 import { defaultSeatLimits, type SeatLimits } from '@aksel/apiserver/in-flight'
+import { Counter } from '@aksel/apiserver/metrics'
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { parseKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
+import { auditWebhookFlags, openAuditWebhook, pathOf } from './audit-webhook.ts'
 import { followEncryption } from './encryption-file.ts'
 import { followFile, type FollowedFile } from './followed-file.ts'
 
@@ -25,7 +27,8 @@ import { followFile, type FollowedFile } from './followed-file.ts'
 export interface ApiServerFlags {
   readonly auditPolicyFile?: string
   readonly auditWebhookConfigFile?: string
-  readonly auditWebhookTruncate?: boolean
+  /** Upstream's defaults when absent. */
+  readonly auditWebhookBatches?: AuditBatchOptions
   readonly authenticationConfig?: string
   readonly authorizationConfig?: string
   readonly encryptionProviderConfig?: string
@@ -35,8 +38,7 @@ export interface ApiServerFlags {
 
 export const apiServerFlags = {
   'audit-policy-file': { type: 'string' },
-  'audit-webhook-config-file': { type: 'string' },
-  'audit-webhook-truncate-enabled': { type: 'boolean' },
+  ...auditWebhookFlags,
   'authentication-config': { type: 'string' },
   'authorization-config': { type: 'string' },
   'encryption-provider-config': { type: 'string' },
@@ -53,6 +55,8 @@ export interface ApiServerFiles extends AsyncDisposable {
   readonly auditPolicy?: AuditPolicy
   /** Sends on what the audit log is given too. */
   readonly auditWebhook?: AuditSink
+  /** Events that were lost, by who lost them: the webhook's part, or the log. */
+  readonly auditErrors?: Counter
   /** Who is believed beside the issuers of each cluster. Read again when the file changes, as those below. */
   readonly authentication?: FollowedFile<AuthenticationConfiguration>
   readonly authorization?: FollowedFile<Authorization>
@@ -61,9 +65,14 @@ export interface ApiServerFiles extends AsyncDisposable {
   readonly seats?: SeatLimits
 }
 
+export interface OpenedFiles extends ApiServerFiles {
+  readonly auditErrors: Counter
+}
+
 /** Rejects with the flag's name and what is wrong with its file. */
-export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): Promise<ApiServerFiles> {
+export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): Promise<OpenedFiles> {
   await using opened = new AsyncDisposableStack()
+  const auditErrors = new Counter()
   const read = <T>(
     flag: string,
     path: string | undefined,
@@ -73,7 +82,7 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
     readAuditPolicy(await text(path)),
   )
   const webhook = await read('audit-webhook-config-file', flags.auditWebhookConfigFile, (path) =>
-    openAuditWebhook(scope, path, flags.auditWebhookTruncate === true),
+    openAuditWebhook(scope, path, { options: flags.auditWebhookBatches, lost: auditErrors }),
   )
   if (webhook !== undefined) {
     opened.use(webhook.transport)
@@ -93,6 +102,7 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
   if (encryption !== undefined) opened.use(encryption)
   const resources = opened.move()
   return {
+    auditErrors,
     ...(auditPolicy === undefined ? {} : { auditPolicy }),
     ...(webhook === undefined ? {} : { auditWebhook: webhook.batches.add }),
     ...(authentication === undefined ? {} : { authentication }),
@@ -126,34 +136,6 @@ function reviewService(access: ClusterAccess): AskReview {
     const answer = Buffer.from(await readBody(response.body)).toString()
     return { code: response.status, body: response.status < 300 ? (JSON.parse(answer) as unknown) : undefined }
   }
-}
-
-function pathOf({ server }: ClusterAccess): string {
-  const { pathname, search } = new URL(server)
-  return `${pathname}${search}`
-}
-
-async function openAuditWebhook(
-  scope: Scope,
-  file: string,
-  truncates: boolean,
-): Promise<{ readonly batches: AuditBatches; readonly transport: AsyncDisposable }> {
-  const access = await parseKubeconfig(await text(file))
-  const transport = createHttpsTransport(access)
-  const path = pathOf(access)
-  const send: SendAudit = async (body) => {
-    try {
-      const headers = { 'content-type': 'application/json' }
-      const { status, body: answer } = await transport.send({ method: 'POST', path, headers, body })
-      await readBody(answer)
-      if (status < 300) return 'sent'
-      return status === 429 || status >= 500 ? 'may repeat' : 'refused'
-    } catch {
-      return 'may repeat'
-    }
-  }
-  const options = { ...defaultAuditBatches, ...(truncates ? { truncate: defaultTruncation } : {}) }
-  return { batches: new AuditBatches({ clock: scope.clock, log: scope.log, send, options }), transport }
 }
 
 function text(path: string): Promise<string> {

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { logTo, silentLog, type Log, type LogLine } from '@aksel/base/log'
 import { systemClock, shiftedClock, type Clock } from '@aksel/base/clock'
-import { openAuditLog } from './audit-log.ts'
+import { Counter } from '@aksel/apiserver/metrics'
+import { defaultAuditLogLimits, openAuditLog } from './audit-log.ts'
 
 test('entries stand in the audit log in their order, whatever was being written when they came', async () => {
   await using directory = await temporary()
@@ -25,14 +26,16 @@ test('entries stand in the audit log in their order, whatever was being written 
   )
 })
 
-test('a disk that is full is complained of once, and writing an entry does not throw', async () => {
+test('a disk that is full is complained of once, what it did not take is counted, and writing an entry does not throw', async () => {
   const lines: LogLine[] = []
-  const log = await openAuditLog(own(logTo((line) => void lines.push(line))), '/dev/full')
+  const lost = new Counter()
+  const log = await openAuditLog(own(logTo((line) => void lines.push(line))), '/dev/full', defaultAuditLogLimits, lost)
   log.write({ number: 1 })
   await new Promise((resolve) => setImmediate(resolve))
   log.write({ number: 2 })
   await log[Symbol.asyncDispose]()
   assert.equal(lines.length, 1)
+  assert.deepEqual(lost.lines('lost'), ['lost{plugin="log"} 2'])
   assert.match(JSON.stringify(lines[0]), /audit entries could not be written/)
 })
 

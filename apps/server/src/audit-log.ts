@@ -3,6 +3,7 @@
 
 import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
+import type { Counter } from '@aksel/apiserver/metrics'
 import { stringifyJson } from '@aksel/base/json'
 import type { Clock } from '@aksel/base/clock'
 import type { Log } from '@aksel/base/log'
@@ -25,13 +26,14 @@ export const defaultAuditLogLimits: AuditLogLimits = {
   ageMaxDays: 30,
 }
 
-/** What a full disk does not take is gone: the server's own log says so, once until it takes lines again. */
+/** What a full disk does not take is gone: the server's own log says so, once until it takes lines again, and `lost` counts it. */
 export async function openAuditLog(
   scope: { readonly log: Log; readonly clock: Clock },
   path: string,
   limits: AuditLogLimits = defaultAuditLogLimits,
+  lost?: Counter,
 ): Promise<AuditLog> {
-  const appender = await Appender.open(scope, path, limits)
+  const appender = await Appender.open(scope, path, limits, lost)
   return {
     write: (entry) => appender.add(`${stringifyJson(entry)}\n`),
     [Symbol.asyncDispose]: () => appender.close(),
@@ -47,9 +49,11 @@ class Appender {
   readonly #scope: { readonly log: Log; readonly clock: Clock }
   readonly #path: string
   readonly #limits: AuditLogLimits
+  readonly #lost: Counter | undefined
   #file: FileHandle
   #bytes: number
   #waiting = ''
+  #waitingLines = 0
   #writing: Promise<void> | undefined
   #hasFailed = false
   #isClosing = false
@@ -61,21 +65,29 @@ class Appender {
     limits: AuditLogLimits,
     file: FileHandle,
     bytes: number,
+    lost: Counter | undefined,
   ) {
     this.#scope = scope
     this.#path = path
     this.#limits = limits
     this.#file = file
     this.#bytes = bytes
+    this.#lost = lost
   }
 
-  static async open(scope: { log: Log; clock: Clock }, path: string, limits: AuditLogLimits): Promise<Appender> {
+  static async open(
+    scope: { log: Log; clock: Clock },
+    path: string,
+    limits: AuditLogLimits,
+    lost: Counter | undefined,
+  ): Promise<Appender> {
     const file = await open(path, 'a', 0o600)
-    return new Appender(scope, path, limits, file, (await file.stat()).size)
+    return new Appender(scope, path, limits, file, (await file.stat()).size, lost)
   }
 
   add(line: string): void {
     this.#waiting += line
+    this.#waitingLines += 1
     if (this.#waiting.length >= GATHER_CHARS) this.#enough()
     this.#writing ??= this.#write()
   }
@@ -84,7 +96,9 @@ class Appender {
     while (this.#waiting !== '') {
       await this.#gather()
       const bytes = Buffer.from(this.#waiting)
+      const lines = this.#waitingLines
       this.#waiting = ''
+      this.#waitingLines = 0
       try {
         const { fileMaxBytes } = this.#limits
         if (fileMaxBytes > 0 && this.#bytes > 0 && this.#bytes + bytes.length > fileMaxBytes) await this.#rotate()
@@ -94,6 +108,7 @@ class Appender {
       } catch (error) {
         if (!this.#hasFailed) this.#scope.log.error('audit entries could not be written', { error })
         this.#hasFailed = true
+        this.#lost?.add('plugin="log"', lines)
       }
     }
     this.#writing = undefined

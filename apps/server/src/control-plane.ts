@@ -182,6 +182,7 @@ function userAgentOf(user: User): string {
 }
 
 function guardsOf({
+  auditErrors,
   auditPolicy,
   authentication,
   authorization,
@@ -189,7 +190,7 @@ function guardsOf({
   seats,
 }: NonNullable<ControlPlaneParts['files']>): Pick<
   ApiServerOptions,
-  'auditPolicy' | 'authorization' | 'encryption' | 'reloads' | 'seats'
+  'auditErrors' | 'auditPolicy' | 'authorization' | 'encryption' | 'reloads' | 'seats'
 > {
   return {
     reloads: {
@@ -198,6 +199,7 @@ function guardsOf({
       ...(encryption === undefined ? {} : { encryption: () => encryption.reloads }),
     },
     ...(seats === undefined ? {} : { seats }),
+    ...(auditErrors === undefined ? {} : { auditErrors }),
     ...(auditPolicy === undefined ? {} : { auditPolicy }),
     ...(authorization === undefined ? {} : { authorization: authorization.current }),
     ...(encryption === undefined ? {} : { encryption: encryption.current }),

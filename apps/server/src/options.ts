@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { apiServerFlags, type ApiServerFlags } from './api-server-files.ts'
 import { defaultAuditLogLimits, type AuditLogLimits } from './audit-log.ts'
+import { readAuditBatches } from './audit-webhook.ts'
 import { parseSwitches, type ApiSwitches } from './api-switches.ts'
 import { checkStoreName } from './open-store.ts'
 
@@ -88,7 +89,7 @@ export function readServerOptions(
       ...path('encryptionProviderConfig', values['encryption-provider-config']),
       ...count('requestsMax', 'max-requests-inflight', values),
       ...count('mutatingRequestsMax', 'max-mutating-requests-inflight', values),
-      ...(values['audit-webhook-truncate-enabled'] === true ? { auditWebhookTruncate: true } : {}),
+      auditWebhookBatches: readAuditBatches(values),
     },
     auditLog: auditLogOf(values),
     ...countOrNone('terminatedPodsMax', 'terminated-pod-gc-threshold', values),

@@ -41,7 +41,9 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const chosen = await chosenStore(dataDir, options.store, (await new FileRecords(dataDir).readAll()).length > 0)
   const store = started.use(await openStore(scope, { store: chosen, dataDir, historyMs: options.historyMs }))
   const files = started.use(await openApiServerFiles(scope, options.apiServer))
-  const log = started.use(await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog))
+  const log = started.use(
+    await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog, files.auditErrors),
+  )
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const late: { providers: readonly MachineProvider[]; frontDoor?: FrontDoor } = { providers: [] }
   const opened = Promise.withResolvers<FrontDoor>()

@@ -114,7 +114,7 @@ export class MetricsRegistry {
 
   counter(name: string, help: string): Counter {
     const counter = new Counter()
-    this.#declare({ name, help, type: 'counter', lines: () => counter.lines(name) })
+    this.counterOf(name, help, counter)
     return counter
   }
 
@@ -122,6 +122,11 @@ export class MetricsRegistry {
     const histogram = new Histogram(bounds)
     this.#declare({ name, help, type: 'histogram', lines: () => histogram.lines(name) })
     return histogram
+  }
+
+  /** A counter that others keep, for several servers. */
+  counterOf(name: string, help: string, counter: Counter): void {
+    this.#declare({ name, help, type: 'counter', lines: () => counter.lines(name) })
   }
 
   /** Histograms that others keep, as one family; `read` is asked when the metrics are. */

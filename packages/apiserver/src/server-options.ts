@@ -8,6 +8,7 @@ import type { ObservedDeprecation } from './deprecation.ts'
 import type { IdentityDirectory } from './authorities.ts'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuditSink } from './audit/event.ts'
+import type { Counter } from './metrics.ts'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
 import type { WorkloadIdentity } from './admission/workload-identity.ts'
@@ -76,6 +77,8 @@ export interface ApiServerOptions {
   readonly audit?: AuditSink
   /** Told of every write through an API version that a later minor no longer serves. */
   readonly onDeprecatedUse?: (use: ObservedDeprecation) => void
+  /** Events that whoever keeps them has lost, by `plugin`: of all servers that share it. */
+  readonly auditErrors?: Counter
   /** What of it is recorded; upstream's Metadata for every request when absent. */
   readonly auditPolicy?: AuditPolicy
   /** Other parts of the control plane, for componentstatuses. */

@@ -131,6 +131,7 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
             clock: scope.clock,
             policy: options.auditPolicy ?? defaultAuditPolicy,
             sink: options.audit,
+            errors: options.auditErrors,
             forms: { decoder: registry.protobuf, encoder: registry.protobufEncoder },
             metrics,
           }),

@@ -21,6 +21,8 @@ export interface AuditorParts {
   readonly sink: AuditSink
   readonly forms: BodyForms
   readonly metrics: MetricsRegistry
+  /** Events that the sink has lost, by `plugin`. */
+  readonly errors?: Counter | undefined
 }
 
 /** The request as the trail sees it, found when it came. */
@@ -48,6 +50,12 @@ export class Auditor {
       'apiserver_audit_event_total',
       'Counter of audit events generated and sent to the audit backend.',
     )
+    if (parts.errors !== undefined)
+      parts.metrics.counterOf(
+        'apiserver_audit_error_total',
+        'Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.',
+        parts.errors,
+      )
     this.#levels = parts.metrics.counter(
       'apiserver_audit_level_total',
       'Counter of policy levels for audit events (1 per request).',

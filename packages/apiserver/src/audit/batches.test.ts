@@ -49,7 +49,7 @@ function rig(options: Partial<AuditBatchOptions>, answers: Awaited<ReturnType<Se
     batches,
     bodies,
     clock,
-    lostCount: () => Number(lost.lines('lost')[0]?.split(' ').at(-1) ?? 0),
+    lostCount: () => lost.lines('lost').reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0),
     [Symbol.asyncDispose]: () => batches[Symbol.asyncDispose](),
   }
 }
@@ -107,4 +107,51 @@ test('batches keep to their pace', async () => {
   assert.equal(one.bodies.length, 5)
   assert.ok(one.clock.waitedMs >= 2000, String(one.clock.waitedMs))
   await one[Symbol.asyncDispose]()
+})
+
+test('a webhook that hangs is given up after half a minute, and others’ batches go meanwhile', async () => {
+  const clock = hastyClock()
+  const sent: string[] = []
+  const gaveUpAtMs: number[] = []
+  const batches = new AuditBatches({
+    clock,
+    log: logTo(() => {}),
+    options: { ...defaultAuditBatches, batchMaxSize: 1, initialBackoffMs: 1 },
+    send: (body, signal) => {
+      const text = Buffer.from(body).toString()
+      if (!text.includes('"hangs"') || gaveUpAtMs.length > 0) {
+        sent.push(text)
+        return Promise.resolve('sent')
+      }
+      return new Promise((resolve) =>
+        signal.addEventListener('abort', () => {
+          gaveUpAtMs.push(clock.waitedMs)
+          resolve('may repeat')
+        }),
+      )
+    },
+  })
+  batches.add({ what: 'hangs' })
+  batches.add({ what: 'goes' })
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  await batches[Symbol.asyncDispose]()
+  assert.equal(gaveUpAtMs.length, 1)
+  assert.ok(gaveUpAtMs[0]! >= 30_000, String(gaveUpAtMs[0]))
+  assert.deepEqual([sent.length, sent[0]!.includes('goes')], [2, true])
+})
+
+test('the end does not wait for a webhook that hangs: what it was to get is counted as lost', async () => {
+  const clock = hastyClock()
+  const lost = new Counter()
+  const batches = new AuditBatches({
+    clock: { ...clock, after: (delayMs, fire) => clock.after(delayMs, delayMs === 5_000 ? fire : () => {}) },
+    log: logTo(() => {}),
+    options: { ...defaultAuditBatches, batchMaxSize: 2 },
+    lost,
+    send: (_body, signal) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve('may repeat'), { once: true })),
+  })
+  for (let at = 0; at < 101; at++) batches.add({ at })
+  await batches[Symbol.asyncDispose]()
+  assert.deepEqual(lost.lines('lost'), ['lost{plugin="webhook"} 101'])
 })

@@ -1,10 +1,11 @@
-// Sends audit events to a webhook as upstream does: in batches, at a bounded pace, tried again when the other side cannot take
-// them, and cut where they are too large. What does not fit in the buffer is dropped and counted.
+// Sends audit events to a webhook as upstream does: in batches, several at once, at a bounded pace, tried again when the other side
+// cannot take them, and cut where they are too large. What does not fit in the buffer is dropped and counted.
 
+import { anySignal } from '@aksel/base/any-signal'
 import { sleep, type Clock } from '@aksel/base/clock'
 import type { Log } from '@aksel/base/log'
 import { stringifyJson } from '@aksel/base/json'
-import type { Counter } from '../metrics.ts'
+import { labelText, type Counter } from '../metrics.ts'
 import type { AuditEvent } from './event.ts'
 
 /** Names and defaults of upstream's `--audit-webhook-batch-*` and `--audit-webhook-truncate-*`. */
@@ -30,24 +31,36 @@ export const defaultAuditBatches: AuditBatchOptions = {
 
 export const defaultTruncation = { eventMaxBytes: 102_400, batchMaxBytes: 10_485_760 }
 
-/** `may repeat`: the other side was not reached, is overloaded or has a fault of its own. */
-export type SendAudit = (body: Uint8Array) => Promise<'sent' | 'may repeat' | 'refused'>
+/** `may repeat`: the other side was not reached, is overloaded or has a fault of its own. Never rejects, and ends when the signal does. */
+export type SendAudit = (body: Uint8Array, signal: AbortSignal) => Promise<'sent' | 'may repeat' | 'refused'>
 
 export interface AuditBatchParts {
   readonly clock: Clock
   readonly log: Log
   readonly send: SendAudit
   readonly options: AuditBatchOptions
-  /** Counts events that were lost. */
+  /** Counts events that were lost, under upstream's names of who lost them. */
   readonly lost?: Counter
 }
 
 const TRIES = 5
 const BACKOFF_FACTOR = 1.5
+/** Upstream's bound of a call to any webhook: one that never answers would keep its batch for ever. */
+const CALL_MAX_MS = 30_000
+/** Batches under way: upstream has no bound, and a webhook that is dead fills the memory. */
+const IN_FLIGHT_MAX = 15
+/** Whoever ends does not wait for a webhook that hangs. */
+const LAST_MS = 5_000
+
+type Loser = 'buffered' | 'truncate' | 'webhook'
 
 export class AuditBatches implements AsyncDisposable {
   readonly #parts: AuditBatchParts
+  /** Nothing is waited for any more. */
   readonly #stop = new AbortController()
+  /** Nothing is sent any more. */
+  readonly #end = new AbortController()
+  readonly #inFlight = new Set<Promise<void>>()
   #waiting: string[] = []
   #timer: Disposable | undefined
   #sending: Promise<void> | undefined
@@ -65,12 +78,10 @@ export class AuditBatches implements AsyncDisposable {
     const { options, clock, log } = this.#parts
     const text = fitting(event, options.truncate)
     if (text === undefined || this.#waiting.length >= options.bufferSize) {
-      if (!this.#wasFull)
-        log.error('audit events for the webhook are lost', {
-          why: text === undefined ? 'too large' : 'the buffer is full',
-        })
+      const why = text === undefined ? 'too large' : 'the buffer is full'
+      if (!this.#wasFull) log.error('audit events for the webhook are lost', { why })
       this.#wasFull = true
-      this.#parts.lost?.add('plugin="webhook"')
+      this.#lose(text === undefined ? 'truncate' : 'buffered', 1)
       return
     }
     this.#wasFull = false
@@ -87,12 +98,10 @@ export class AuditBatches implements AsyncDisposable {
 
   async #sendAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#nextBatch()
+      while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight)
       await this.#pace()
-      if (!(await this.#delivered(batch))) {
-        this.#parts.log.error('audit events could not be sent to the webhook', { events: batch.length })
-        for (const _ of batch) this.#parts.lost?.add('plugin="webhook"')
-      }
+      const sent: Promise<void> = this.#deliver(this.#nextBatch()).finally(() => this.#inFlight.delete(sent))
+      this.#inFlight.add(sent)
       // A part of a batch waits for its time, unless this is the end.
       if (this.#waiting.length < this.#parts.options.batchMaxSize && !this.#stop.signal.aborted) break
     }
@@ -123,14 +132,25 @@ export class AuditBatches implements AsyncDisposable {
       await sleep(clock, (-this.#tokens / options.throttleQps) * 1000, this.#stop.signal).catch(() => {})
   }
 
-  async #delivered(batch: readonly string[]): Promise<boolean> {
-    const { clock, send, options } = this.#parts
+  async #deliver(batch: readonly string[]): Promise<void> {
+    if (await this.#isDelivered(batch)) return
+    this.#parts.log.error('audit events could not be sent to the webhook', { events: batch.length })
+    this.#lose('webhook', batch.length)
+  }
+
+  #lose(plugin: Loser, count: number): void {
+    this.#parts.lost?.add(labelText({ plugin }), count)
+  }
+
+  async #isDelivered(batch: readonly string[]): Promise<boolean> {
+    const { options, clock } = this.#parts
     const body = Buffer.from(
       `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[${batch.join(',')}]}`,
     )
     let waitMs = options.initialBackoffMs
     for (let attempt = 1; attempt <= TRIES; attempt++) {
-      const outcome = await send(body)
+      if (this.#end.signal.aborted) return false
+      const outcome = await this.#call(body)
       if (outcome !== 'may repeat') return outcome === 'sent'
       if (attempt === TRIES || this.#stop.signal.aborted) return false
       await sleep(clock, waitMs, this.#stop.signal).catch(() => {})
@@ -139,12 +159,21 @@ export class AuditBatches implements AsyncDisposable {
     return false
   }
 
-  /** Sends what waits, once, and resolves when that is over. */
+  async #call(body: Uint8Array): ReturnType<SendAudit> {
+    const { clock, send } = this.#parts
+    const late = new AbortController()
+    using _deadline = clock.after(CALL_MAX_MS, () => late.abort())
+    return await send(body, anySignal([late.signal, this.#end.signal]))
+  }
+
+  /** Sends what waits, once, and resolves when that is over; a webhook that hangs is not waited for to its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     this.#timer?.[Symbol.dispose]()
+    using _last = this.#parts.clock.after(LAST_MS, () => this.#end.abort())
     await this.#sending
     await this.#sendAll()
+    await Promise.all(this.#inFlight)
   }
 }
 
