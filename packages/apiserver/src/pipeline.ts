@@ -11,6 +11,7 @@ import { attributesOf, type Attributes, type Authorizer } from './authorization/
 import type { AuthorizationMetrics } from './authorization/authorization-metrics.ts'
 import { deniedError } from './authorization/authorize.ts'
 import { actingAs } from './authorization/constrained-impersonation.ts'
+import type { ImpersonationMetrics } from './authorization/impersonation-metrics.ts'
 import { impersonated } from './authorization/impersonation.ts'
 import { inWantedForm } from './http/answer-form.ts'
 import { compressed, errorAnswer, headerText, textAnswer, withHeaders, withWarnings } from './http/answer.ts'
@@ -36,8 +37,8 @@ export interface PipelineOptions {
   readonly authentication: AuthenticationMetrics
   readonly authorizer: Authorizer
   readonly decisions: AuthorizationMetrics
-  /** Whether acting for another may be allowed for some verbs alone: upstream's ConstrainedImpersonation. */
-  readonly constrainsImpersonation: boolean
+  /** Where acting for another may be allowed for some verbs alone, upstream's ConstrainedImpersonation: what counts it. */
+  readonly impersonation: ImpersonationMetrics | undefined
   readonly flow: FlowControl
   readonly inFlight: InFlight
   readonly metrics: RequestMetrics
@@ -138,9 +139,11 @@ export class Pipeline {
     progress.trail = trail
     trail?.received()
     const call = trail?.followed(first) ?? first
-    const { user, constraint } = this.#options.constrainsImpersonation
-      ? await actingAs(authorizer, asked, call)
-      : { user: await impersonated(authorizer, actor, call), constraint: undefined }
+    const { impersonation: metrics } = this.#options
+    const { user, constraint } =
+      metrics === undefined
+        ? { user: await impersonated(authorizer, actor, call), constraint: undefined }
+        : await actingAs(authorizer, asked, { call, metrics })
     if (trail !== undefined && user !== actor) trail.impersonated = { user, constraint }
     const seat = isConnect(info) ? undefined : await this.#seated(user, call, info, progress)
     let outcome: Outcome | undefined

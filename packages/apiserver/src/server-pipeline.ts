@@ -8,6 +8,7 @@ import type { Aggregation } from './aggregation/aggregation.ts'
 import type { FlowControl } from './flow-control/flow-control.ts'
 import { dumpOf } from './flow-control/dumps.ts'
 import { clientName, type FrontProxy } from './aggregation/front-proxy.ts'
+import { ImpersonationMetrics } from './authorization/impersonation-metrics.ts'
 import { Auditor } from './audit/auditor.ts'
 import { defaultAuditPolicy } from './audit/policy.ts'
 import { AuthenticationMetrics } from './authentication/authentication-metrics.ts'
@@ -120,7 +121,9 @@ export function pipelineOf(options: ApiServerOptions, parts: PipelineParts): Pip
     authentication: new AuthenticationMetrics(scope.clock, metrics),
     authorizer: auth.authorizer,
     decisions: auth.decisions,
-    constrainsImpersonation: featureGatesOf(catalog.minor, options.featureGates)('ConstrainedImpersonation'),
+    impersonation: featureGatesOf(catalog.minor, options.featureGates)('ConstrainedImpersonation')
+      ? new ImpersonationMetrics(scope.clock, metrics)
+      : undefined,
     flow,
     inFlight,
     metrics: requests,

@@ -150,6 +150,37 @@ void suite('acting as someone else within bounds', () => {
     assert.equal((await as(on('n1'), { ...n1, 'impersonate-group': 'system:nodes' }, whoAmI, 'POST'))[0], 403)
   })
 
+  test('who acted as whom, by which mode, and who was refused is counted under upstream’s names', async () => {
+    const dora = await grant('dora', [
+      pod('impersonate-on:user-info:list'),
+      { verbs: ['impersonate:user-info'], resources: ['users'], names: ['carl'] },
+    ])
+    const plain = await grant('plain', [{ verbs: ['impersonate'], resources: ['users'], group: '' }])
+    const counts = async (): Promise<ReadonlyMap<string, number>> => {
+      const { text } = await api.ask('/metrics')
+      const lines = text.matchAll(/^apiserver_impersonation_(\w+(?:_total|_count)\{.*\}) (\d+)$/gm)
+      return new Map(lines.map(([, key, value]) => [key!, Number(value)]))
+    }
+    const before = await counts()
+    const carl = { 'impersonate-user': 'carl' }
+    assert.equal((await as(dora, carl))[0], 200)
+    assert.equal((await as(plain, carl))[0], 200)
+    assert.equal((await as({ name: 'nobody', groups: [] }, carl))[0], 403)
+    const added = [...(await counts())]
+      .map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const)
+      .filter(([, count]) => count > 0)
+    assert.deepEqual(Object.fromEntries(added.filter(([key]) => key.includes('_total'))), {
+      'attempts_total{decision="allowed",mode="user-info"}': 1,
+      'attempts_total{decision="allowed",mode="legacy"}': 1,
+      'attempts_total{decision="denied",mode=""}': 1,
+      'authorization_attempts_total{decision="allowed",mode="user-info"}': 2,
+      'authorization_attempts_total{decision="denied",mode="user-info"}': 2,
+      'authorization_attempts_total{decision="allowed",mode="legacy"}': 1,
+      'authorization_attempts_total{decision="denied",mode="legacy"}': 1,
+    })
+    assert.equal(added.filter(([key]) => key.includes('_duration_seconds_count')).length, 7)
+  })
+
   test('the plain right to impersonate holds as before, and a minor without the bounds knows no others', async () => {
     const old = await grant('old', [{ verbs: ['impersonate'], resources: ['users', 'groups'], group: '' }])
     const carl = { 'impersonate-user': 'carl' }

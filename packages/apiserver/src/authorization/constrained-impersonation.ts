@@ -9,6 +9,7 @@ import { masters, type UserInfo } from '../authentication/user-info.ts'
 import { headerValues, type IncomingCall } from '../http/message.ts'
 import type { Attributes, Authorizer } from './attributes.ts'
 import { deniedError } from './authorize.ts'
+import type { ImpersonationMetrics } from './impersonation-metrics.ts'
 import { accountOf, extraPrefix, impersonated, withEveryone } from './impersonation.ts'
 
 export interface Acting {
@@ -32,6 +33,9 @@ interface Mode {
 }
 
 const group = 'authentication.k8s.io'
+const prefix = 'impersonate:'
+/** Upstream's name for the plain right, in its metrics. */
+const LEGACY = 'legacy'
 const nodeNameKey = 'authentication.kubernetes.io/node-name'
 const associatedKeys = 'authentication.kubernetes.io/associated-node-keys'
 /** So many groups or extra values are asked for at once first, by `*`. */
@@ -59,24 +63,42 @@ const modes: readonly Mode[] = [
 ]
 
 /** The user to go on with. Throws Forbidden with what the first mode that fits lacks, where all fail. */
-export async function actingAs(authorizer: Authorizer, asked: Attributes, call: IncomingCall): Promise<Acting> {
+export async function actingAs(
+  authorizer: Authorizer,
+  asked: Attributes,
+  { call, metrics }: { readonly call: IncomingCall; readonly metrics: ImpersonationMetrics },
+): Promise<Acting> {
   const wanted = wantedOf(call)
   if (wanted.name === '') {
     if (wanted.uid === '' && wanted.groups.length === 0 && Object.keys(wanted.extra).length === 0)
       return { user: asked.user }
     throw new ApiError('BadRequest', `requested ${shown(wanted)} without impersonating a user name`)
   }
+  const modeOf = ({ constraint }: Acting): string => constraint?.slice(prefix.length) ?? LEGACY
+  return metrics.attempt(() => firstOf(authorizer, asked, { call, metrics, wanted }), modeOf)
+}
+
+/** The first mode that lets him; the plain right to impersonate comes last. */
+async function firstOf(
+  authorizer: Authorizer,
+  asked: Attributes,
+  {
+    call,
+    metrics,
+    wanted,
+  }: { readonly call: IncomingCall; readonly metrics: ImpersonationMetrics; readonly wanted: Wanted },
+): Promise<Acting> {
   let first: ApiError | undefined
   for (const mode of modes.filter((one) => one.fits(wanted, asked.user))) {
     try {
-      return await within(mode, authorizer, asked, wanted)
+      return await within(mode, metrics.within(authorizer, mode.name), asked, wanted)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       first ??= error
     }
   }
   try {
-    return { user: await impersonated(authorizer, asked.user, call) }
+    return { user: await impersonated(metrics.within(authorizer, LEGACY), asked.user, call) }
   } catch (error) {
     throw first ?? error
   }
@@ -85,7 +107,7 @@ export async function actingAs(authorizer: Authorizer, asked: Attributes, call: 
 async function within(mode: Mode, authorizer: Authorizer, asked: Attributes, wanted: Wanted): Promise<Acting> {
   const user = mode.isAssociated === true ? associated(asked.user) : asked.user
   const check = (attributes: Attributes): Promise<void> => assertAllowedOrForbidden(authorizer, attributes)
-  const constraint = `impersonate:${mode.name}`
+  const constraint = `${prefix}${mode.name}`
   await check({ ...asked, user, verb: `impersonate-on:${mode.name}:${asked.verb}` })
   const part = (resource: string, name: string, more: Partial<Attributes> = {}): Attributes => ({
     user,
