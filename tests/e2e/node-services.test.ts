@@ -218,7 +218,18 @@ test(
     }
     assert.match(await aksel.fails(ask('inside', 'instance?api-version=2021-02-01')), /400 Bad Request/)
     const token = 'identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/'
-    assert.match(await aksel.fails(ask('inside', token, ...told)), /400 Bad Request/)
+    const cluster = await aksel.ok(['az', 'aks', 'show', '-g', 'aksel', '-n', 'demo', '-o', 'json'])
+    const { identityProfile } = JSON.parse(cluster) as { identityProfile: { kubeletidentity: { clientId: string } } }
+    for (const pod of ['inside', 'beside']) {
+      const got = JSON.parse(await aksel.ok(ask(pod, token, ...told))) as Readonly<Record<string, string>>
+      assert.deepEqual([got['token_type'], got['resource']], ['Bearer', 'https://management.azure.com/'])
+      assert.equal(got['client_id'], identityProfile.kubeletidentity.clientId)
+    }
+    assert.match(
+      await aksel.fails(ask('inside', `${token}&client_id=${crypto.randomUUID()}`, ...told)),
+      /400 Bad Request/,
+    )
+    assert.match(await aksel.fails(ask('inside', token)), /400 Bad Request/)
     const events = JSON.parse(
       await aksel.ok(ask('inside', 'scheduledevents?api-version=2020-07-01', ...told)),
     ) as object

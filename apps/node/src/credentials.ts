@@ -14,6 +14,8 @@ import type { NodeOptions } from './options.ts'
 
 export interface NodeIdentity extends AsyncDisposable {
   readonly client: Client
+  /** The API server's URL. */
+  readonly server: string
   /** The certificate of now, and the authority to judge the server by. */
   readonly tls: () => Certificate & { readonly caPem: string }
   /** Renews until the scope aborts. */
@@ -50,6 +52,7 @@ export async function openIdentity(scope: Scope, options: NodeOptions): Promise<
   late.client = client
   return {
     client,
+    server: place.server,
     tls: () => ({ ...manager.current!, caPem: place.caPem }),
     run: (own) => manager.run(own),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),

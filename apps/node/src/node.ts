@@ -39,6 +39,7 @@ import { METADATA_ADDRESS, METADATA_PORT } from '@aksel/provider/instance-metada
 import { localDnsAddresses } from '@aksel/provider/local-dns'
 import { openIdentity, type NodeIdentity } from './credentials.ts'
 import { jsonLog } from './json-log.ts'
+import { askIdentities } from './machine-identities.ts'
 import { unlessPartitioned } from './partition-tunnel.ts'
 import type { NodeOptions } from './options.ts'
 import { serveKubelet } from './kubelet-server.ts'
@@ -99,7 +100,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
     guarding,
     identity.run(childScope(scope, { part: 'certificates' })),
     flows?.run(childScope(scope, { part: 'flow-log' })),
-    metadata(scope, options),
+    metadata(scope, options, identity),
     serveKubelet(childScope(scope, { part: 'kubelet-server' }), options, identity, { agent, handler }),
   ])
   scope.log.info('the agent has ended; containers go on')
@@ -229,7 +230,7 @@ function proxy(
 const METADATA_RETRY_MS = 5_000
 
 /** Absent where the machine is in no cloud. */
-async function metadata(scope: Scope, options: NodeOptions): Promise<void> {
+async function metadata(scope: Scope, options: NodeOptions, identity: NodeIdentity): Promise<void> {
   const { instance, nodeAddress, nodeName: computerName, nodeImage } = options
   if (instance === undefined) return
   const socket = options.sockets.get(`${METADATA_ADDRESS}:${METADATA_PORT}`)
@@ -241,6 +242,7 @@ async function metadata(scope: Scope, options: NodeOptions): Promise<void> {
         ...instance,
         instance: { ...instance, computerName, nodeImage, diskBytes },
         nodeAddress,
+        identities: askIdentities(identity),
         ...(socket === undefined ? {} : { fd: socket.tcp }),
       })
     } catch (error) {

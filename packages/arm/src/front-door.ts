@@ -50,6 +50,7 @@ import { poolRoutes } from './resource-providers/container-service/pool-routes.t
 import { deploymentRoutes } from './resource-providers/deployments/deployment-routes.ts'
 import { DeploymentRunner } from './resource-providers/deployments/deployment-runner.ts'
 import { computeRoutes } from './resource-providers/compute/compute-routes.ts'
+import { machineIdentityRoutes } from './resource-providers/compute/machine-identities.ts'
 import { federatedCredentialRoutes } from './resource-providers/neighbours/federated-credentials.ts'
 import { vaultSecretRoutes } from './resource-providers/neighbours/vault-secrets.ts'
 import { templateSpecRoutes } from './resource-providers/resources/template-spec-routes.ts'
@@ -202,6 +203,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...vaultSecretRoutes(hub),
     ...templateSpecRoutes(hub),
     ...computeRoutes(hub),
+    ...machineIdentityRoutes({ store, tokens, tenantId: options.identity.tenantId }),
     ...networkWatcherRoutes(hub),
     ...virtualNetworkRoutes(hub),
     ...usageRoutes(hub),

@@ -157,6 +157,8 @@ export interface PoolRecord {
   readonly power?: 'Stopped'
   /** The number of the next machine; numbers are never used twice. */
   readonly nextInstance: number
+  /** User-assigned identities that its scale set was given besides the kubelet's. */
+  readonly identities?: readonly string[]
   /** A delete was asked to go ahead in spite of disruption budgets. */
   readonly ignoreDisruptionBudgets?: boolean
   readonly recorded: readonly string[]

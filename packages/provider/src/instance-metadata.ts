@@ -3,6 +3,9 @@
 export const METADATA_ADDRESS = '169.254.169.254'
 export const METADATA_PORT = 80
 
+/** Where the front door answers machines and pods, at the address of their API server: beside its 443 and the tunnel's 8132. */
+export const FRONT_DOOR_PORT = 8443
+
 /** What a machine is told at its boot, to tell it there. */
 export interface InstanceFacts {
   readonly resourceId: string

@@ -10,6 +10,13 @@ export interface Caller {
   readonly isService?: true
 }
 
+/** A machine that showed its node's certificate. */
+export interface MachineCaller {
+  /** In lower case. */
+  readonly clusterId: string
+  readonly nodeName: string
+}
+
 export interface ArmRequest {
   readonly scope: Scope
   readonly method: string
@@ -25,6 +32,8 @@ export interface ArmRequest {
   /** Path and query as they came. */
   readonly url: string
   readonly caller: Caller | undefined
+  /** Set on listeners that know machines, for one that proved itself. */
+  readonly machine?: MachineCaller
   /** What this request and all that it leads to go by in logs: the caller's own, or one made for it. */
   readonly correlationId: string
 }

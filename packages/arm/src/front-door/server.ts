@@ -1,7 +1,7 @@
 // HTTP around the rows: tokens, api-versions, headers and error bodies, the same for every operation.
 
 import type { RequestListener } from 'node:http'
-import { createServer, type Server } from 'node:https'
+import { createServer, type Server, type ServerOptions } from 'node:https'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ArmError } from '@aksel/base/errors'
 import { uuid } from '@aksel/base/ids'
@@ -12,6 +12,7 @@ import { judgeApiVersion, providers } from './api-versions.ts'
 import type { Mount } from './mount.ts'
 import { targetOf } from './request-target.ts'
 import { throttledKind, type Throttle, type Verdict } from './throttle.ts'
+import { machineOf } from './machine-caller.ts'
 import type { ArmRequest, ArmResponse, Caller, Route } from './route.ts'
 import { parseLooseJson } from '../templates/template.ts'
 import type { Identity, Tokens } from './tokens.ts'
@@ -20,6 +21,8 @@ export interface ServerTls {
   /** PEM. */
   readonly cert: string
   readonly key: string
+  /** Whose nodes are believed by their certificates there; nobody is asked for one where it is absent. */
+  readonly machines?: { readonly clusterId: string; readonly authorityPem: string }
 }
 
 export interface ServerParts {
@@ -30,6 +33,8 @@ export interface ServerParts {
   readonly mounts: readonly Mount[]
   /** Absent: nobody is held up. */
   readonly throttle?: Throttle
+  /** Of the listener. */
+  readonly machines?: ServerTls['machines']
 }
 
 const bodyBytesMax = 4 * 1024 * 1024
@@ -45,7 +50,8 @@ const fixedHeaders = {
 /** A connection without a request is kept so long: a client that comes back sooner must not meet its end. Node's own 5 s are too few. */
 const idleMs = 72_000
 
-export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTls): FastifyInstance {
+export function createHttpServer(scope: Scope, all: Omit<ServerParts, 'machines'>, tls: ServerTls): FastifyInstance {
+  const parts: ServerParts = tls.machines === undefined ? all : { ...all, machines: tls.machines }
   const app = fastify({
     bodyLimit: bodyBytesMax,
     // The id of a request is its correlation id, everywhere.
@@ -58,7 +64,7 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
       maxParamLength: 512,
     },
     serverFactory: (handler) =>
-      withMounts(createServer({ cert: tls.cert, key: tls.key, keepAliveTimeout: idleMs }), parts.mounts, handler),
+      withMounts(createServer({ ...serverOptions(tls), keepAliveTimeout: idleMs }), parts.mounts, handler),
   })
   readBodies(app)
   for (const route of parts.routes) {
@@ -75,6 +81,12 @@ export function createHttpServer(scope: Scope, parts: ServerParts, tls: ServerTl
     throw notServed(request)
   })
   return app
+}
+
+/** Whoever has no certificate is let in all the same: pods have tokens. */
+function serverOptions({ cert, key, machines }: ServerTls): ServerOptions {
+  if (machines === undefined) return { cert, key }
+  return { cert, key, ca: machines.authorityPem, requestCert: true, rejectUnauthorized: false }
 }
 
 /** What a mount serves never reaches the rows; a browser that asks for nothing in particular is led to the first. */
@@ -138,7 +150,7 @@ async function answer(
   reply: FastifyReply,
 ): Promise<unknown> {
   const caller = route.open === true ? undefined : await authorize(scope, parts, request)
-  const armRequest = requestOf(scope, request, caller)
+  const armRequest = requestOf(scope, parts, request, caller)
   if (route.open !== true) {
     if (route.versionless !== true) judgeApiVersion(armRequest.query['api-version'], request.url)
     judgeSubscription(armRequest.params['subscription'], parts.subscriptionIds)
@@ -188,7 +200,13 @@ function judgeSubscription(subscription: string | undefined, known: readonly str
   throw new ArmError(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`)
 }
 
-function requestOf(scope: Scope, request: FastifyRequest, caller: Caller | undefined): ArmRequest {
+function requestOf(
+  scope: Scope,
+  { machines }: ServerParts,
+  request: FastifyRequest,
+  caller: Caller | undefined,
+): ArmRequest {
+  const machine = machineOf(request.raw.socket, machines)
   const url = new URL(request.url, originOf(request))
   const query: Record<string, string> = {}
   for (const [name, value] of url.searchParams) query[name.toLowerCase()] = value
@@ -202,6 +220,7 @@ function requestOf(scope: Scope, request: FastifyRequest, caller: Caller | undef
     origin: originOf(request),
     url: request.url,
     caller,
+    ...(machine === undefined ? {} : { machine }),
     correlationId: request.id,
   }
 }

@@ -29,6 +29,8 @@ export interface Tokens {
       readonly origin: string
       /** Where it does not follow from the client's id: of managed identities. */
       readonly objectId?: string
+      /** The resource of a managed identity: its id goes with the token. */
+      readonly resourceId?: string
     },
   ): Promise<string>
   /** Whether there is such a client, and the secret is its own. */
@@ -59,7 +61,7 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
   }
   return {
     publicJwk: { ...(await exportJWK(publicKey)), kid: signing.keyId, use: 'sig', alg: 'ES256' },
-    issue(scope, { clientId, audience, origin, objectId = objectIdOf(clientId) }) {
+    issue(scope, { clientId, audience, origin, objectId = objectIdOf(clientId), resourceId }) {
       const nowSeconds = Math.floor(scope.clock.now() / 1000)
       return new SignJWT({
         appid: clientId,
@@ -69,6 +71,7 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
         tid: identity.tenantId,
         uti: uuid(scope.random),
         ver: '1.0',
+        ...(resourceId === undefined ? {} : { xms_mirid: resourceId }),
       })
         .setProtectedHeader({ alg: 'ES256', kid: signing.keyId, typ: 'JWT' })
         .setIssuer(`${origin}/${identity.tenantId}/`)

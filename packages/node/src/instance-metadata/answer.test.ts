@@ -170,6 +170,16 @@ test('a machine without an identity gives no tokens, in Azure’s words', () => 
   )
 })
 
+test('a question for a token goes on with what names resource and identity, and nothing else', () => {
+  const asked = ask(
+    '/metadata/identity/oauth2/token/?api-version=2018-02-01&resource=https%3A%2F%2Fa%2F&client_id=x&bypass_cache=true',
+  )
+  assert.equal(asked.passedOn, '/metadata/identity/oauth2/token?resource=https%3A%2F%2Fa%2F&client_id=x')
+  assert.equal(ask('/metadata/identity/info?api-version=2018-02-01').passedOn, '/metadata/identity/info?')
+  const unasked = ask('/metadata/identity/oauth2/token?api-version=2018-02-01&resource=a', { headers: {} })
+  assert.deepEqual([unasked.status, unasked.passedOn], [400, undefined])
+})
+
 test('scheduled events are told by version, and start once they are agreed to', () => {
   const event = {
     id: '602D9444-D2CD-49C7-8624-8643E7171297',

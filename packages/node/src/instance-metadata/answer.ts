@@ -18,6 +18,8 @@ export interface MetadataAnswer {
   readonly body: string
   /** Events that the asker agrees to. */
   readonly approved?: readonly string[]
+  /** The question goes on to whoever keeps the machine's identities: path and query. */
+  readonly passedOn?: string
 }
 
 export interface MetadataFacts {
@@ -28,6 +30,8 @@ export interface MetadataFacts {
 }
 
 const NEWEST = 3
+/** Which identity, and for whom. */
+const identityFields = ['resource', 'client_id', 'object_id', 'msi_res_id', 'mi_res_id']
 
 export function answerMetadata(facts: MetadataFacts, question: MetadataQuestion): MetadataAnswer {
   const url = URL.parse(question.target, 'http://169.254.169.254')
@@ -41,7 +45,8 @@ export function answerMetadata(facts: MetadataFacts, question: MetadataQuestion)
     return isIdentity ? identityRefusal('bad_request_102', what) : refusal(400, `Bad request. ${what}`)
   }
   if (path === '/metadata/versions') return only('GET', question, () => json(200, { apiVersions: instanceVersions }))
-  if (isIdentity) return only('GET', question, () => identity(url.searchParams))
+  if (isIdentity || path === '/metadata/identity/info')
+    return only('GET', question, () => identity(path, url.searchParams))
   if (path === '/metadata/scheduledevents') return scheduledEvents(facts, question, url.searchParams)
   if (path === '/metadata/instance' || path.startsWith('/metadata/instance/'))
     return only('GET', question, () => instance(facts, path.split('/').slice(3), url.searchParams))
@@ -70,14 +75,18 @@ function instance(facts: MetadataFacts, steps: readonly string[], query: URLSear
   return { status: 200, contentType: 'text/plain; charset=utf-8', body: lines.join('\n') }
 }
 
-/** Machines have no identity whose tokens anybody would take: Azure's answer for one without. */
-function identity(query: URLSearchParams): MetadataAnswer {
+/** What stands if there is nobody to ask: Azure's answer for a machine without an identity. */
+function identity(path: string, query: URLSearchParams): MetadataAnswer {
   const version = versionOf(query, instanceVersions)
   if (version === undefined || version < FIRST_IDENTITY_VERSION)
     return identityRefusal('bad_request', 'api-version is invalid or was not specified in the request')
-  if ((query.get('resource') ?? '') === '')
+  const isToken = path.endsWith('/token')
+  if (isToken && (query.get('resource') ?? '') === '')
     return identityRefusal('invalid_request', 'Required audience parameter not specified')
-  return identityRefusal('invalid_request', 'Identity not found')
+  const known = new URLSearchParams()
+  for (const name of identityFields) if (query.has(name)) known.set(name, query.get(name)!)
+  const passedOn = `${path}?${known}`
+  return { ...identityRefusal('invalid_request', 'Identity not found'), passedOn }
 }
 
 function scheduledEvents(facts: MetadataFacts, question: MetadataQuestion, query: URLSearchParams): MetadataAnswer {

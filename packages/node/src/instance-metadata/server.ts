@@ -23,6 +23,8 @@ export interface InstanceMetadataOptions {
   readonly fd?: number
   /** Another place to listen, for tests. */
   readonly place?: { readonly host: string; readonly port: number }
+  /** Asks whoever keeps the machine's identities, by path and query; absent where it has none. */
+  readonly identities?: (scope: Scope, target: string) => Promise<{ readonly status: number; readonly body: string }>
   readonly run?: CommandRunner
   readonly onListening?: (port: number) => void
 }
@@ -40,7 +42,7 @@ export async function serveInstanceMetadata(scope: Scope, options: InstanceMetad
   }
   const approved = new Set<string>()
   const server = createServer({ requestTimeout: QUESTION_MS, headersTimeout: QUESTION_MS }, (request, response) => {
-    answer(options, approved, request).then(
+    answer(scope, options, approved, request).then(
       ({ status, contentType, body }) => respond(response, { status, contentType, body }),
       (error: unknown) => {
         scope.log.debug('a question about the machine was not answered', { error })
@@ -71,6 +73,7 @@ function respond(response: ServerResponse, { status, contentType, body }: Metada
 }
 
 async function answer(
+  scope: Scope,
   options: InstanceMetadataOptions,
   approved: Set<string>,
   request: IncomingMessage,
@@ -83,7 +86,24 @@ async function answer(
     { method: request.method ?? '', target: request.url ?? '/', headers: request.headers, body },
   )
   for (const id of found.approved ?? []) approved.add(id)
-  return found
+  if (found.passedOn === undefined || options.identities === undefined) return found
+  return identityAnswer(scope, options.identities, found.passedOn)
+}
+
+async function identityAnswer(
+  scope: Scope,
+  ask: NonNullable<InstanceMetadataOptions['identities']>,
+  target: string,
+): Promise<MetadataAnswer> {
+  const contentType = 'application/json; charset=utf-8'
+  try {
+    return { contentType, ...(await ask(scope, target)) }
+  } catch (error) {
+    scope.log.warn('no token of an identity of the machine was got', { error })
+    const error_description =
+      'Failed to retrieve token from the Active directory. For details see the logs of the node agent'
+    return { status: 500, contentType, body: JSON.stringify({ error: 'unknown', error_description }) }
+  }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

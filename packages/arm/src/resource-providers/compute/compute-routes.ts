@@ -1,15 +1,18 @@
-// The part of Azure's compute provider that clients of AKS read: sizes by region, and the scale sets of node resource groups.
+// The part of Azure's compute provider that clients of AKS use: sizes by region, and the scale sets of node resource groups, which are
+// read and given identities.
 
 import { resourceNotFound } from '../../azure-errors.ts'
 import { page } from '../../front-door/pages.ts'
 import { ok, param, type ArmRequest, type ArmResponse, type Route } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
-import type { ClusterRecord, MachineRecord, PoolRecord } from '../../records.ts'
+import type { ClusterRecord, Json, MachineRecord, PoolRecord } from '../../records.ts'
 import { regions } from '../../regions.ts'
 import { normalLocation } from '../../resource-id.ts'
 import { keys } from '../../store-keyspace.ts'
 import { vmSizes } from '../container-service/vm-sizes.ts'
 import { readGroup } from '../resources/groups.ts'
+import { identityNotFound, readAssignment } from './identity-assignment.ts'
+import { assignedIdentity, scaleSetIdentities } from './machine-identities.ts'
 import { instanceBody, scaleSetBody, scaleSetName, sizeBody, skuBody, type ScaleSet } from './compute-views.ts'
 
 const subscription = '/subscriptions/:subscription'
@@ -35,6 +38,7 @@ export function computeRoutes(hub: Hub): readonly Route[] {
       handle: async (request) => page(request, (await scaleSetsOfGroup(hub, request)).map(scaleSetBody)),
     },
     { method: 'GET', path: `${sets}/:set`, handle: async (request) => ok(scaleSetBody(await scaleSet(hub, request))) },
+    { method: 'PATCH', path: `${sets}/:set`, handle: async (request) => ok(await assign(hub, request)) },
     {
       method: 'GET',
       path: `${sets}/:set/virtualMachines`,
@@ -71,7 +75,8 @@ async function scaleSets(hub: Hub, request: ArmRequest): Promise<readonly ScaleS
       if (cluster === undefined || scaleSetName({ cluster, pool }) === undefined) return []
       const machines = await hub.store.list<MachineRecord>(keys.machines(cluster.id))
       const own = machines.map(({ value }) => value).filter((machine) => machine.pool === pool.name)
-      return [{ cluster, pool, machines: own.toSorted((a, b) => a.instance - b.instance) }]
+      const identities = await scaleSetIdentities(hub.store, { cluster, pool })
+      return [{ cluster, pool, identities, machines: own.toSorted((a, b) => a.instance - b.instance) }]
     }),
   )
   return sets.flat()
@@ -91,6 +96,22 @@ async function scaleSet(hub: Hub, request: ArmRequest): Promise<ScaleSet> {
   )
   if (found !== undefined) return found
   throw resourceNotFound(`Microsoft.Compute/virtualMachineScaleSets/${name}`, param(request, 'group'))
+}
+
+/** Identities alone: everything else of a scale set is its pool's. */
+async function assign(hub: Hub, request: ArmRequest): Promise<Json> {
+  const { pool } = await scaleSet(hub, request)
+  const assigned = readAssignment(request.body)
+  const given = assigned.filter(({ isKept }) => isKept)
+  for (const { id } of given) {
+    if ((await assignedIdentity(hub.store, id)).length === 0) throw identityNotFound(request.url.split('?')[0]!, id)
+  }
+  const names = new Set(assigned.map(({ id }) => id.toLowerCase()))
+  await hub.store.update<PoolRecord>(keys.resource(pool.id), (current) => {
+    const others = (current.identities ?? []).filter((id) => !names.has(id.toLowerCase()))
+    return { ...current, identities: [...others, ...given.map(({ id }) => id)] }
+  })
+  return scaleSetBody(await scaleSet(hub, request))
 }
 
 async function instance(hub: Hub, request: ArmRequest): Promise<ArmResponse> {

@@ -1,10 +1,11 @@
-// Sizes and scale sets as Azure's compute provider shows them: views of what is kept of clusters, never written.
+// Sizes and scale sets as Azure's compute provider shows them: views of what is kept of clusters.
 
 import type { ClusterRecord, Json, MachineRecord, PoolRecord } from '../../records.ts'
 import { documentId, groupOfId } from '../../resource-id.ts'
 import { isOfVirtualMachines } from '../container-service/virtual-machines-pool.ts'
 import type { VmSize } from '../container-service/vm-sizes.ts'
 import { scaleSetInstanceId } from '../../machine-spec.ts'
+import type { MachineIdentity } from './machine-identities.ts'
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
@@ -56,6 +57,7 @@ export interface ScaleSet {
   readonly cluster: ClusterRecord
   readonly pool: PoolRecord
   readonly machines: readonly MachineRecord[]
+  readonly identities: readonly MachineIdentity[]
 }
 
 /** Undefined for pools whose machines stand by themselves. */
@@ -66,7 +68,7 @@ export function scaleSetName({ cluster, pool }: Pick<ScaleSet, 'cluster' | 'pool
 }
 
 export function scaleSetBody(set: ScaleSet): Json {
-  const { cluster, pool, machines } = set
+  const { cluster, pool, machines, identities } = set
   const name = scaleSetName(set)!
   return {
     id: scaleSetId(cluster, name),
@@ -75,6 +77,7 @@ export function scaleSetBody(set: ScaleSet): Json {
     location: cluster.location,
     sku: { name: pool.properties.vmSize, tier: 'Standard', capacity: machines.length },
     ...(pool.properties.availabilityZones === undefined ? {} : { zones: pool.properties.availabilityZones }),
+    ...(identities.length === 0 ? {} : { identity: identityBody(identities) }),
     tags: { ...pool.tags, 'aks-managed-poolName': pool.name, 'aks-managed-orchestrator': `Kubernetes:${pool.version}` },
     properties: {
       provisioningState: pool.progress.provisioningState === 'Failed' ? 'Failed' : 'Succeeded',
@@ -90,6 +93,11 @@ export function scaleSetBody(set: ScaleSet): Json {
       },
     },
   }
+}
+
+function identityBody(identities: readonly MachineIdentity[]): Json {
+  const all = identities.map(({ resourceId, clientId, objectId }) => [resourceId, { principalId: objectId, clientId }])
+  return { type: 'UserAssigned', userAssignedIdentities: Object.fromEntries(all) }
 }
 
 export function instanceBody(set: ScaleSet, machine: MachineRecord): Json {

@@ -93,6 +93,7 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
     ...(upgrade === undefined ? {} : { upgrade }),
     ...(existing?.recentlyUsed === undefined ? {} : { recentlyUsed: existing.recentlyUsed }),
     nextInstance: existing?.nextInstance ?? 0,
+    ...(existing?.identities === undefined ? {} : { identities: existing.identities }),
     recorded: recordedOfPool(properties, poolDefaults(context)),
     progress: { provisioningState: stateOf(existing, { properties, upgrade, power }), operationId: write.operationId },
   }
