@@ -6,6 +6,7 @@ import type { Scope } from '@aksel/base/scope'
 import { extraArchives } from '@aksel/compute/local/extra-archives'
 import { openLocalMachines } from '@aksel/compute/local/local-machines'
 import { createMachinePrograms } from '@aksel/compute/local/machine-programs'
+import { agentProgram } from '@aksel/compute/local/agent-program'
 import { makeCgroup } from '@aksel/host/cgroups'
 import { openFileLedger } from '@aksel/host/file-ledger'
 import type { Ledger } from '@aksel/host/ledger'
@@ -37,16 +38,11 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
   const images = buildImages(scope, { outDir: imagesDirectory, busyboxPath: BUSYBOX })
   images.catch((error: unknown) => scope.log.error('building the images failed', { error }))
   const fabric = await openFabric(scope, { ledger, stateDir: join(dataDir, 'fabric') })
+  const agent = agentProgram(options.repositoryRoot, options.environment)
   const programs = createMachinePrograms({
     ledger,
-    agentArgv: [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      // An agent makes little garbage at a time: a small young generation saves a third of its memory.
-      '--max-semi-space-size=1',
-      join(options.repositoryRoot, 'apps', 'node', 'src', 'main.ts'),
-    ],
-    agentEnvironment: agentEnvironment(options),
+    agentArgv: agent.argv,
+    agentEnvironment: agent.environment,
     sandboxImage: pauseReference,
     imageArchives: async () => [...(await images), ...(await extraArchives(join(imagesDirectory, 'extra')))],
     disksDirectory,
@@ -72,11 +68,6 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
       await ledger[Symbol.asyncDispose]()
     },
   }
-}
-
-function agentEnvironment(options: ServerOptions): Readonly<Record<string, string>> {
-  const cache = options.environment['NODE_COMPILE_CACHE']
-  return cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }
 }
 
 async function undoLedger(scope: Scope, directory: string): Promise<void> {
