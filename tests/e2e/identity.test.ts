@@ -211,7 +211,9 @@ test(
   },
 )
 
+/** Where there is a token to exchange, the library would take that way. */
 const asTheMachine = `
+delete process.env.AZURE_FEDERATED_TOKEN_FILE
 const { ManagedIdentityCredential } = require('@azure/identity')
 const credential = new ManagedIdentityCredential({ clientId: process.argv[1], retryOptions: { maxRetries: 0 } })
 void credential.getToken('https://management.azure.com/.default').then(({ token }) => {

@@ -255,6 +255,44 @@ test(
   },
 )
 
+/** For `sh -c`: serves its name, and what takes more than one packet. */
+const page = (name: string): string =>
+  `mkdir /tmp/w; echo -n ${name} > /tmp/w/index.html; dd if=/dev/zero of=/tmp/w/big bs=1k count=500 2>/dev/null; exec httpd -f -p 8080 -h /tmp/w`
+
+/** A pod of a machine in the VNet and the pod on the other host, by their addresses and by a service that both are behind. */
+async function reachEachOther(host: SecondHost): Promise<void> {
+  const run = ['run', 'here', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec: { nodeName: first } })]
+  await aksel.kubectl([...run, '--', 'sh', '-c', page('here')])
+  await aksel.kubectl('wait pod/here --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
+  const addressOf = (pod: string): Promise<string> =>
+    aksel.kubectl(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'])
+  const [here, there] = [await addressOf('here'), await addressOf('there')]
+  const from = (pod: string, command: string): Promise<string> =>
+    aksel.kubectl(['exec', pod, '--', 'sh', '-c', command], { timeoutMs: 60_000 })
+  for (const [pod, other, name] of [
+    ['here', there, 'there'],
+    ['there', here, 'here'],
+  ] as const) {
+    assert.equal(await from(pod, `timeout 20 wget -qO- http://${other}:8080/`), name)
+    assert.equal((await from(pod, `timeout 30 wget -qO- http://${other}:8080/big | wc -c`)).trim(), '512000')
+  }
+  await aksel.kubectl('label pod here there app=both --overwrite')
+  await aksel.kubectl('create service clusterip both --tcp=80:8080')
+  const sliced = '--for=jsonpath={.endpoints[1].addresses[0]}'
+  await aksel.kubectl(['wait', 'endpointslice', '-l', 'kubernetes.io/service-name=both', sliced, '--timeout=60s'])
+  for (const pod of ['here', 'there']) {
+    // A connection each time: both answer within forty of them, or one of them cannot.
+    const all = await from(pod, 'for n in $(seq 40); do timeout 20 wget -qO- http://both/ || echo lost; echo; done')
+    assert.deepEqual([...new Set(all.trim().split('\n'))].toSorted(), ['here', 'there'], `by the service, from ${pod}`)
+  }
+  const { attachment } = JSON.parse(await readFile(join(await machineFolder(first), 'machine.json'), 'utf8')) as Placed
+  const enter = ['nsenter', `--net=/run/netns/${attachment.networkNamespace}`]
+  const curl = (address: string): readonly string[] => ['curl', '-s', '--max-time', '20', `http://${address}:8080/`]
+  assert.equal((await runProgram([...enter, ...curl(there)])).stdout, 'there', 'from the machine itself')
+  assert.equal((await host.run(curl(here))).stdout, 'here', 'from the other host itself')
+  assert.match(await from('there', `nc -w 20 ${attachment.address} 10250 -e true && echo reached`), /reached/)
+}
+
 test(
   'another host joins by a token, runs pods like the others, and leaves without a trace; wrong tokens and hashes are refused',
   { timeout: 500_000 },
@@ -291,17 +329,20 @@ test(
     assert.ok(JSON.stringify(node).includes(host.address))
     const spec = { nodeSelector: { rack: 'two' } }
     const run = ['run', 'there', '--image=busybox:1.36', '--overrides', JSON.stringify({ spec }), '--', 'sh', '-c']
-    await aksel.kubectl([...run, 'echo hello from there; exec sleep 10000'])
+    await aksel.kubectl([...run, `echo hello from there; ${page('there')}`])
     await aksel.kubectl('wait pod/there --for=condition=Ready --timeout=90s', { timeoutMs: 110_000 })
     assert.equal(await aksel.kubectl('logs there'), 'hello from there\n')
     const asked =
       'nslookup kubernetes.default.svc.cluster.local && nc -w 20 kubernetes.default.svc.cluster.local 443 -e true && echo reached'
     assert.match(await aksel.kubectl(['exec', 'there', '--', 'sh', '-c', asked]), /reached/)
 
+    await reachEachOther(host)
+
     assert.match(await host.ok('node', 'leave'), /has left .*kubectl delete node second/)
     assert.equal(await host.state(), untouched, 'who left leaves nothing')
     await aksel.kubectl('delete node second')
-    await aksel.kubectl('delete pod there --grace-period=0 --force --ignore-not-found')
+    await aksel.kubectl('delete pod there here --grace-period=0 --force --ignore-not-found')
+    await aksel.kubectl('delete service both')
     await aksel.ok(['node', 'token', 'delete', token])
     assert.match(await host.fails(...join({})), /is invalid for this cluster or it has expired/)
   },

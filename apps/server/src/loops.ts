@@ -20,6 +20,7 @@ import { servedTaintRules } from './device-taint-rules.ts'
 import type { ControlPlaneOptions, User } from './control-plane.ts'
 import { tellDrops, type DropParts } from './dropped-packets.ts'
 import { fabricLoadBalancers } from './fabric-load-balancers.ts'
+import { leadToJoinedHosts } from './joined-hosts.ts'
 
 export interface LoopOptions extends ControlPlaneOptions {
   /** A `fence` binds what the client writes to a leader's term. */
@@ -77,6 +78,7 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
   await Promise.all([
     makeAccounts(scope, client, caches),
     ...droppedPackets(scope, options, { client: clientOf('node-controller'), caches }),
+    ...joinedHosts(scope, options, caches),
     ends(scope, 'controllers', runControllers(scope, { controllers, caches })),
   ])
 }
@@ -84,6 +86,16 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
 function droppedPackets(scope: Scope, options: LoopOptions, parts: DropParts): readonly Promise<void>[] {
   const { fabric, virtualNetworkId } = options
   return fabric === undefined ? [] : [tellDrops(scope, { ...parts, fabric, virtualNetworkId })]
+}
+
+function joinedHosts(
+  scope: Scope,
+  { fabric, virtualNetworkId, record }: LoopOptions,
+  caches: Caches,
+): readonly Promise<void>[] {
+  const { fabricAddress: hostAddress } = record.spec
+  if (fabric === undefined || hostAddress === undefined || record.fork !== undefined) return []
+  return [leadToJoinedHosts(scope, { caches, fabric, virtualNetworkId, hostAddress })]
 }
 
 /** The scheduler, until the scope's signal. Rejects where its profiles cannot be read. */

@@ -20,6 +20,7 @@ import { kubeDnsObjects } from '@aksel/network/dns/kube-dns'
 import { builtInCsiDrivers, builtInStorageClasses } from '@aksel/storage/storage-classes'
 import { flowLogAccess, flowLogDefinitions } from '@aksel/network/flows/objects'
 import { policyAgentObjects } from '@aksel/network/policy/policy-agent'
+import type { Fabric } from '@aksel/provider/fabric'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { TUNNEL_PORT } from './control-plane.ts'
 import type { EmbeddedEngine } from './embedded-engine.ts'
@@ -35,9 +36,14 @@ export interface NewCluster {
 }
 
 /** Idempotent: what is there already, changed by its owner or not, is left as it is. */
-export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, cluster: NewCluster): Promise<void> {
+export async function prepareCluster(
+  _scope: Scope,
+  engine: EmbeddedEngine,
+  cluster: NewCluster,
+  fabric?: Pick<Fabric, 'overlayOf'>,
+): Promise<void> {
   await engine.useVirtualNetwork(cluster.id, cluster.virtualNetworkId)
-  await prepareJoining(engine, cluster)
+  await prepareJoining(engine, cluster, fabric)
   const kubernetesVersion = engine.status(cluster.id)!.kubernetesVersion
   const dns = kubeDnsObjects({ address: cluster.dnsServiceIp, clusterDomain: 'cluster.local' })
   const agent = cluster.networkPolicy === undefined ? undefined : policyAgentObjects(cluster.networkPolicy)
@@ -59,9 +65,15 @@ export async function prepareCluster(_scope: Scope, engine: EmbeddedEngine, clus
 }
 
 /** Other hosts read what is true now: keys are rotated. */
-async function prepareJoining(engine: EmbeddedEngine, { id, client, networkPolicy }: NewCluster): Promise<void> {
+async function prepareJoining(
+  engine: EmbeddedEngine,
+  { id, client, networkPolicy, virtualNetworkId }: NewCluster,
+  fabric: Pick<Fabric, 'overlayOf'> | undefined,
+): Promise<void> {
   const { nodeUrl, certificateAuthority: authority } = engine.status(id)!
   const { fabricAddress, podCidr, serviceCidr, dnsServiceIp } = engine.recordOf(id).spec
+  const overlay =
+    fabricAddress === undefined ? undefined : fabric?.overlayOf({ virtualNetworkId, hostAddress: fabricAddress })
   const objects = joinObjects({
     nodeUrl,
     authority,
@@ -71,6 +83,7 @@ async function prepareJoining(engine: EmbeddedEngine, { id, client, networkPolic
     serviceCidr,
     ...(podCidr === undefined ? {} : { podCidr }),
     ...(networkPolicy === undefined ? {} : { networkPolicy }),
+    ...(overlay === undefined ? {} : { overlay }),
   })
   await Promise.all([
     ...objects.roles.map((object) => create(client, roles, object)),

@@ -115,7 +115,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       mounts: [desktop],
       autoscale,
       async prepareCluster(own, cluster) {
-        await prepareCluster(own, engine, cluster)
+        await prepareCluster(own, engine, cluster, host?.fabric)
         await listenForPods(await opened.promise, engine.recordOf(cluster.id))
       },
       ...(host === undefined

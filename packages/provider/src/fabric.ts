@@ -1,6 +1,7 @@
 // The seam between the resource providers and the network they order: VNets, addresses on them, load balancers.
 
 import type { Scope } from '@aksel/base/scope'
+import type { Overlay, OverlayHost } from './overlay.ts'
 
 export const securityProtocols = ['*', 'Tcp', 'Udp', 'Icmp', 'Esp', 'Ah'] as const
 
@@ -228,6 +229,17 @@ export interface Fabric {
   hostAddress(scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<string>
   /** Gives the address back; nothing where there is none of that name. */
   releaseHostAddress(scope: Scope, request: { readonly virtualNetworkId: string; readonly name: string }): Promise<void>
+  /** How hosts that join the cluster whose API server has this address find the VNet's pods; undefined where there is no such VNet. */
+  overlayOf(request: { readonly virtualNetworkId: string; readonly hostAddress: string }): Overlay | undefined
+  /** Leads packets of the VNet to the pods of these hosts and theirs into it; replaces those that were named before. Idempotent. */
+  joinHosts(
+    scope: Scope,
+    request: {
+      readonly virtualNetworkId: string
+      readonly hostAddress: string
+      readonly hosts: readonly OverlayHost[]
+    },
+  ): Promise<void>
   /** Makes the machine's namespace and its link with an address of the subnet; idempotent by machine. The address survives restarts. */
   attach(
     scope: Scope,

@@ -10,6 +10,7 @@ import type {
   StandingLoadBalancer,
   VirtualNetwork,
 } from '@aksel/provider/fabric'
+import { overlayNumber, type Overlay, type OverlayHost } from '@aksel/provider/overlay'
 import { interfered, type Interference } from './interference.ts'
 
 export class FakeFabric implements Fabric {
@@ -19,6 +20,8 @@ export class FakeFabric implements Fabric {
   /** Addresses whose probes fail. */
   readonly lostBackends = new Set<string>()
   readonly publicRanges = new Map<string, string>()
+  /** Hosts that joined, by the address of their API server. */
+  readonly joined = new Map<string, readonly OverlayHost[]>()
   #reserved = 0
   readonly #hostAddresses = new Map<string, string>()
   readonly #listeners = new Set<(news: ProbeNews) => void>()
@@ -63,6 +66,16 @@ export class FakeFabric implements Fabric {
       this.networks.delete(id)
       for (const key of this.#hostAddresses.keys()) if (key.startsWith(`${id}/`)) this.#hostAddresses.delete(key)
     })
+  }
+
+  overlayOf({ virtualNetworkId, hostAddress }: Parameters<Fabric['overlayOf']>[0]): Overlay | undefined {
+    const network = this.networks.get(virtualNetworkId)
+    if (network === undefined) return undefined
+    return { number: overlayNumber(hostAddress), prefixes: [network.addressPrefix, ...(network.otherPrefixes ?? [])] }
+  }
+
+  joinHosts(_scope: Scope, { hostAddress, hosts }: Parameters<Fabric['joinHosts']>[1]): Promise<void> {
+    return interfered(this.#interference, 'fabric.joinHosts', () => void this.joined.set(hostAddress, hosts))
   }
 
   rangeOf(id: string): string | undefined {

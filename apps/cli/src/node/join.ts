@@ -17,7 +17,7 @@ import { createClient } from '@aksel/client/typed-client'
 import { writeDurableFile } from '@aksel/host/durable-file'
 import { CertificateManager, type Certificate } from '@aksel/node/certificates/certificate-manager'
 import { labelsOf } from '@aksel/node/node/node-object'
-import { joinSettingsName, type JoinSettings } from '@aksel/provider/join-settings'
+import { JOINED_LABEL, joinSettingsName, type JoinSettings } from '@aksel/provider/join-settings'
 import { createRequest } from '@aksel/runtime/certificate-requests'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { renderKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
@@ -32,6 +32,8 @@ import {
   addressTowards,
   holdNetwork,
   joinedFile,
+  joinOverlay,
+  judgeOverlay,
   machineSpec,
   openJoinedHost,
   preparedMachine,
@@ -76,12 +78,16 @@ export async function joinNode(options: CliOptions, request: JoinRequest, progre
   progress.step('Reading how its nodes are set up')
   const settings = await settingsOf(asToken)
   await refuseLivingNode(asToken, name)
+  const { overlay } = settings
+  const obstacle = overlay === undefined ? undefined : await judgeOverlay(scope, settings)
+  if (obstacle !== undefined)
+    throw new CommandError(`The pods of this cluster cannot be reached from here: ${obstacle}.`)
   progress.step('Getting a certificate')
   const kubernetesVersion = await versionOf(asToken)
   const certificate = await certificateOf(scope, host, asToken, name)
   await using own = createHttpsTransport({ ...access, ...certificate })
   const asNode = createClient(own, { userAgent: `kubelet/v${kubernetesVersion}` })
-  const labels = { 'aksel.dev/joined': 'true', ...request.nodeLabels }
+  const labels = { [JOINED_LABEL]: 'true', ...request.nodeLabels }
   progress.step('Becoming a node')
   const podCidr = await registered(scope, asNode, { name, labels })
   const node = { name, server: access.server, kubernetesVersion, podCidr, maxPods: request.maxPods ?? 110, labels }
@@ -89,10 +95,12 @@ export async function joinNode(options: CliOptions, request: JoinRequest, progre
     server: access.server,
     machine: { spec: machineSpec(settings, node), address: await addressTowards(scope, server.hostname) },
     ...(request.via === undefined ? {} : { via: request.via }),
+    ...(overlay === undefined ? {} : { overlay: { overlay, clusterCidr: settings.podCidr! } }),
   }
   const names = { cluster: 'default-cluster', user: `system:node:${name}`, context: 'default' }
   await writeDurableFile(host.paths.kubeconfig, renderKubeconfig({ ...access, ...certificate }, names))
   await holdNetwork(host.ledger, settings)
+  await joinOverlay(scope, host.ledger, record)
   await writeDurableFile(joinedFile(options.dataDir), `${JSON.stringify(record, undefined, 1)}\n`)
   progress.step('Starting containerd and the node agent')
   const bootstrap = renderKubeconfig(
@@ -118,6 +126,7 @@ export async function startJoined(options: CliOptions): Promise<JoinedRecord> {
   if (via !== undefined) await routeTo(scope, host.ledger, new URL(server).hostname, via)
   const { clusterDns, clusterDomain, serviceCidr } = machine.spec.boot
   await holdNetwork(host.ledger, { clusterDns, clusterDomain, serviceCidr })
+  await joinOverlay(scope, host.ledger, record)
   await host.programs.start(scope, preparedMachine(host, record))
   return record
 }

@@ -10,15 +10,18 @@ import {
   type MachinePrograms,
   type PreparedMachine,
 } from '@aksel/compute/local/machine-programs'
+import { agentProgram } from '@aksel/compute/local/agent-program'
 import { makeCgroup } from '@aksel/host/cgroups'
 import { run } from '@aksel/host/command'
 import { openFileLedger } from '@aksel/host/file-ledger'
 import type { HostObject, Ledger } from '@aksel/host/ledger'
 import { holdSysctl } from '@aksel/host/sysctl'
 import { undoAll } from '@aksel/host/undo'
+import { layOverlay, overlayObjects, routeTo as routeStanding } from '@aksel/network/fabric/overlay-end'
 import { buildImages, pauseReference } from '@aksel/node/images/builder'
 import { extraArchives } from '@aksel/compute/local/extra-archives'
 import type { JoinSettings } from '@aksel/provider/join-settings'
+import type { Overlay } from '@aksel/provider/overlay'
 import { POLICY_TABLE, PROXY_TABLE } from '@aksel/provider/node-tables'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import type { CliOptions } from '../options.ts'
@@ -31,6 +34,8 @@ export interface JoinedRecord {
   readonly machine: { readonly spec: MachineSpec; readonly address: string }
   /** The server's host, through which its API is reached where no route leads there by itself. */
   readonly via?: string
+  /** How the cluster's other pods are found; absent where they are not. */
+  readonly overlay?: { readonly overlay: Overlay; readonly clusterCidr: string }
 }
 
 export interface JoinedHost extends AsyncDisposable {
@@ -48,15 +53,11 @@ export async function openJoinedHost(scope: Scope, options: CliOptions, nodeName
   const cgroup = `/aksel-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`
   await makeCgroup({ ledger, owner: OWNER, path: cgroup })
   const images = join(dataDir, 'images')
+  const agent = agentProgram(options.repositoryRoot, options.environment)
   const programs = createMachinePrograms({
     ledger,
-    agentArgv: [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      '--max-semi-space-size=1',
-      join(options.repositoryRoot, 'apps', 'node', 'src', 'main.ts'),
-    ],
-    agentEnvironment: environmentOf(options),
+    agentArgv: agent.argv,
+    agentEnvironment: agent.environment,
     sandboxImage: pauseReference,
     imageArchives: async () => [
       ...(await buildImages(scope, { outDir: images, busyboxPath: BUSYBOX })),
@@ -77,17 +78,30 @@ export async function openJoinedHost(scope: Scope, options: CliOptions, nodeName
   }
 }
 
-function environmentOf({ environment }: CliOptions): Readonly<Record<string, string>> {
-  const cache = environment['NODE_COMPILE_CACHE']
-  return cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }
-}
-
 /** What the agent will make in this host's own network stands in the ledger before it runs. */
 export async function holdNetwork(ledger: Ledger, { clusterDns }: JoinSettings): Promise<void> {
   const tables = [PROXY_TABLE, POLICY_TABLE].map((table) => table.split(' ') as ['ip', string])
   for (const [family, name] of tables) await recordOnce(ledger, { kind: 'nft-table', family, name })
   await recordOnce(ledger, { kind: 'address', address: `${clusterDns}/32`, device: 'lo' })
   await holdSysctl({ ledger, owner: OWNER, name: 'net.ipv4.ip_forward', value: '1', holder: 'joined' })
+}
+
+/** What stands in the way of this host reaching the cluster's pods elsewhere; undefined where nothing does. */
+export async function judgeOverlay(scope: Scope, { podCidr = '' }: JoinSettings): Promise<string | undefined> {
+  const route = await routeStanding(scope, run, podCidr)
+  return route === undefined ? undefined : `this host routes ${podCidr} already ("${route}")`
+}
+
+/** The way to the cluster's pods and machines, through the host of its API server. */
+export async function joinOverlay(
+  scope: Scope,
+  ledger: Ledger,
+  { server, machine, overlay }: JoinedRecord,
+): Promise<void> {
+  if (overlay === undefined) return
+  for (const object of overlayObjects) await recordOnce(ledger, object)
+  const { podCidr } = machine.spec.boot
+  await layOverlay(scope, run, { ...overlay, podCidr, hostAddress: new URL(server).hostname })
 }
 
 /** The way to an API server that only its own host reaches. */
@@ -120,7 +134,7 @@ export function machineSpec(
     readonly labels: Readonly<Record<string, string>>
   },
 ): MachineSpec {
-  const { tunnelAddress, clusterDns, clusterDomain, serviceCidr, podCidr, networkPolicy } = settings
+  const { tunnelAddress, clusterDns, clusterDomain, serviceCidr, podCidr, networkPolicy, overlay } = settings
   return {
     name: node.name,
     clusterId: node.server,
@@ -141,7 +155,8 @@ export function machineSpec(
       clusterDomain,
       serviceCidr,
       podCidr: node.podCidr,
-      ...(podCidr === undefined ? {} : { nonMasqueradeCidrs: [podCidr] }),
+      // Pods keep their addresses wherever the way back leads through the overlay, as to the cluster's machines.
+      ...(podCidr === undefined ? {} : { nonMasqueradeCidrs: [podCidr, ...(overlay?.prefixes ?? [])] }),
       ...(networkPolicy === undefined ? {} : { networkPolicy: networkPolicy as 'azure' | 'calico' | 'cilium' }),
     },
   }

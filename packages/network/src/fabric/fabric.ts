@@ -35,6 +35,7 @@ import { Listeners } from './listeners.ts'
 import { settleAll, type FabricHost } from './host-commands.ts'
 import { ensureHostNetwork, HOST_OWNER } from './host-network.ts'
 import { readHostUse } from './host-use.ts'
+import { overlayOf } from './joined-hosts.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Enforcement } from './enforcement.ts'
 import { addPods, podsOf } from './machine-pods.ts'
@@ -122,19 +123,9 @@ class HostFabric implements LocalFabric {
       judgeChange(network, spec)
       const former = egressAddresses(network)
       await settleAll([this.#ensureHost(scope), this.#routers.ensure(scope, network, spec)])
-      await this.#followEgress(scope, network, former)
+      await this.#routers.followEgress(scope, network, former)
     })
     await this.#enforce(scope, spec.id)
-  }
-
-  /** Ways back to the public addresses that the VNet's machines leave with. */
-  async #followEgress(scope: Scope, network: NetworkState, former: readonly string[]): Promise<void> {
-    const now = egressAddresses(network)
-    for (const address of now) await this.#routers.expose(scope, network, { kind: 'public', address })
-    const balanced = new Set(Object.values(network.loadBalancers).map(({ address }) => address))
-    for (const address of former.filter((each) => !now.includes(each) && !balanced.has(each))) {
-      await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${address}/32`])
-    }
   }
 
   /** Rules, routes and peerings as the VNet has them now, and those of the VNets that it is or was peered with. */
@@ -178,9 +169,8 @@ class HostFabric implements LocalFabric {
     await this.#locks.with(id, async () => {
       const network = this.#state.networks[id]
       if (network === undefined) return
-      for (const [name, machine] of Object.entries(network.machines)) {
+      for (const [name, machine] of Object.entries(network.machines))
         await removeMachine(scope, this.#host, { network, name, machine })
-      }
       await this.#routers.remove(scope, network)
       delete this.#state.networks[id]
       await this.#file.save()
@@ -205,8 +195,7 @@ class HostFabric implements LocalFabric {
       const network = this.#network(request.virtualNetworkId)
       let address = network.hostAddresses[request.name]
       if (address === undefined) {
-        const inUse = await readHostUse()
-        address = allocateHostAddress(this.#state, this.#host.ranges, inUse)
+        address = allocateHostAddress(this.#state, this.#host.ranges, await readHostUse())
         network.hostAddresses[request.name] = address
         await this.#file.save()
       }
@@ -227,9 +216,22 @@ class HostFabric implements LocalFabric {
       const link = plumbing.routerOf(network)
       await succeeds(this.#host.run, scope, ['ip', 'addr', 'delete', `${address}/32`, 'dev', link])
       delete network.hostAddresses[name]
+      if (network.ready) await this.#routers.joinHosts(scope, network, { hostAddress: address, hosts: [] })
       if (network.ready) await this.#enforcement.apply(scope, this.#state, network)
       await this.#file.save()
     })
+  }
+
+  overlayOf({ virtualNetworkId, hostAddress }: Parameters<Fabric['overlayOf']>[0]): ReturnType<Fabric['overlayOf']> {
+    const network = this.#state.networks[virtualNetworkId]
+    return network === undefined ? undefined : overlayOf(network, hostAddress)
+  }
+
+  async joinHosts(
+    scope: Scope,
+    { virtualNetworkId: id, ...joined }: Parameters<Fabric['joinHosts']>[1],
+  ): Promise<void> {
+    await this.#locks.with(id, () => this.#routers.joinHosts(scope, this.#network(id), joined))
   }
 
   async attach(scope: Scope, request: AttachRequest): Promise<Attachment> {
@@ -388,9 +390,8 @@ class HostFabric implements LocalFabric {
       }
       return machine
     }
-    if (known.subnetId !== request.subnetId) {
+    if (known.subnetId !== request.subnetId)
       throw new Error(`Cannot attach "${request.machine}" to ${request.subnetId}: it is attached to ${known.subnetId}`)
-    }
     if (request.podCidr === undefined) delete known.podCidr
     else known.podCidr = request.podCidr
     addPods(network, known, request)

@@ -6,6 +6,7 @@ import { succeeds } from '@aksel/host/command'
 import { undoAll } from '@aksel/host/undo'
 import type { Scope } from '@aksel/base/scope'
 import type { VirtualNetwork } from '@aksel/provider/fabric'
+import type { OverlayHost } from '@aksel/provider/overlay'
 import { linkAddresses } from './allocate.ts'
 import type { Balancing } from './balancing.ts'
 import {
@@ -18,6 +19,7 @@ import {
   settleAll,
   type FabricHost,
 } from './host-commands.ts'
+import { leadToJoined } from './joined-hosts.ts'
 import * as plumbing from './plumbing.ts'
 import { nextSlots, slotsOf, type Slots } from './slots.ts'
 import type { LoadBalancerState, NetworkState, StateFile } from './state.ts'
@@ -95,6 +97,34 @@ export class Routers {
     await succeeds(this.#host.run, scope, [...inside, 'route', 'delete', `${address}/32`, 'dev', 'lo'])
   }
 
+  /** Ways back to the public addresses that the VNet's machines leave with. */
+  async followEgress(scope: Scope, network: NetworkState, former: readonly string[]): Promise<void> {
+    const now = egressAddresses(network)
+    for (const address of now) await this.expose(scope, network, { kind: 'public', address })
+    const balanced = new Set(Object.values(network.loadBalancers).map(({ address }) => address))
+    for (const address of former.filter((each) => !now.includes(each) && !balanced.has(each))) {
+      await succeeds(this.#host.run, scope, ['ip', 'route', 'delete', `${address}/32`])
+    }
+  }
+
+  /** Written down first, so that a router that is made anew leads there as well. */
+  async joinHosts(
+    scope: Scope,
+    network: NetworkState,
+    { hostAddress, hosts }: { readonly hostAddress: string; readonly hosts: readonly OverlayHost[] },
+  ): Promise<void> {
+    const former = network.joined?.[hostAddress]
+    if (former === undefined && hosts.length === 0) return
+    network.joined = { ...network.joined, [hostAddress]: hosts }
+    await this.#file.save()
+    await leadToJoined(scope, this.#host, networkOwner(network.spec.id), { network, hostAddress, former })
+  }
+
+  async #leadToAllJoined(scope: Scope, network: NetworkState): Promise<void> {
+    for (const hostAddress of Object.keys(network.joined ?? {}))
+      await leadToJoined(scope, this.#host, networkOwner(network.spec.id), { network, hostAddress })
+  }
+
   async #exposeAll(scope: Scope, network: NetworkState): Promise<void> {
     const balancers = Object.values(network.loadBalancers)
     await ipBatch(scope, this.#host, undefined, [
@@ -140,6 +170,7 @@ export class Routers {
     await this.#bridge(scope, network, network.slots)
     await this.#balancing.balance(scope, network)
     await this.#exposeAll(scope, network)
+    await this.#leadToAllJoined(scope, network)
     network.ready = true
     await this.#file.save()
   }
@@ -194,6 +225,7 @@ export class Routers {
     )
     // An earlier process may have ended between writing an address down and putting it in force.
     await this.#exposeAll(scope, network)
+    await this.#leadToAllJoined(scope, network)
     await this.#balancing.balance(scope, network)
   }
 }

@@ -4,6 +4,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { LoadBalancerOwner, LoadBalancerRule, VirtualNetwork } from '@aksel/provider/fabric'
+import type { OverlayHost } from '@aksel/provider/overlay'
 
 export interface MachineState {
   /** Six hexadecimal digits: its namespace is `aksel-KEY`, its port in the router `m-KEY`. */
@@ -38,6 +39,8 @@ export interface NetworkState {
   ready: boolean
   /** Name → address of the host. */
   readonly hostAddresses: Record<string, string>
+  /** Hosts elsewhere whose pods are led to, by the address of their cluster's API server. */
+  joined?: Record<string, readonly OverlayHost[]>
   readonly machines: Record<string, MachineState>
   readonly loadBalancers: Record<string, LoadBalancerState>
 }
