@@ -6,6 +6,7 @@ import type { HorizontalPodAutoscaler } from './types/autoscaling-v2.ts'
 import type { APIService } from './types/apiregistration-v1.ts'
 import type { CustomResourceDefinition } from './types/apiextensions-v1.ts'
 import type { CertificateSigningRequest } from './types/certificates-v1.ts'
+import type { ClusterTrustBundle } from './types/certificates-v1beta1.ts'
 import type { Lease } from './types/coordination-v1.ts'
 import type { CronJob, Job } from './types/batch-v1.ts'
 import type {
@@ -122,6 +123,13 @@ export const certificateSigningRequests = resource<CertificateSigningRequest>(
   'certificates.k8s.io/v1',
   'CertificateSigningRequest',
   'certificatesigningrequests',
+  'Cluster',
+)
+/** Served where the version is switched on. */
+export const clusterTrustBundles = resource<ClusterTrustBundle>(
+  'certificates.k8s.io/v1beta1',
+  'ClusterTrustBundle',
+  'clustertrustbundles',
   'Cluster',
 )
 export const apiServices = resource<APIService>('apiregistration.k8s.io/v1', 'APIService', 'apiservices', 'Cluster')

@@ -1,5 +1,6 @@
 // Who is believed and what they may do: the authenticators and authorizers of one server.
 
+import { featureGatesOf } from '@aksel/api/feature-gates'
 import type { Catalog } from '@aksel/api/catalog'
 import type { KindRow } from '@aksel/api/kind-row'
 import type { Scope } from '@aksel/base/scope'
@@ -23,6 +24,7 @@ import type { RecordStore } from './registry/record-store.ts'
 export interface AuthorityOptions {
   readonly serviceAccounts: TokenKeys & { readonly issuer: string }
   readonly directory?: IdentityDirectory
+  readonly featureGates?: Readonly<Record<string, boolean>>
 }
 
 /** Identities that are kept outside the cluster, and what they may do in it. */
@@ -51,6 +53,7 @@ export function authorities(
   metrics: MetricsRegistry,
 ): Authorities {
   const core = (plural: string): KindRow => rowOf(catalog, '', plural)
+  const gates = featureGatesOf(catalog.minor, options.featureGates)
   const rbacRow = (plural: string): KindRow => rowOf(catalog, 'rbac.authorization.k8s.io', plural)
   const { issuer } = options.serviceAccounts
   const tokens = new TokenAuthority({ clock: scope.clock, random: scope.random, ...options.serviceAccounts })
@@ -77,7 +80,7 @@ export function authorities(
     volumeAttachments: catalog.row('storage.k8s.io', 'v1', 'volumeattachments'),
     resourceSlices: catalog.row('resource.k8s.io', 'v1', 'resourceslices'),
   }
-  const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules())
+  const nodes = new NodeAuthorizer(new NodeGraph(records, graphRows, scope.signal), nodeRules(gates))
   const decisions = new AuthorizationMetrics(scope.clock, metrics)
   const external = new JwtAuthenticator(scope, { ownIssuer: issuer })
   return {

@@ -1,5 +1,6 @@
 // The API server of one cluster: wires the stages together. No state outside this object; an idle one holds little.
 
+import { featureGatesOf } from '@aksel/api/feature-gates'
 import { catalogOf, type Catalog } from '@aksel/api/catalog'
 import { formatIp, parseRange } from '@aksel/base/ip-range'
 import { childScope, type Scope } from '@aksel/base/scope'
@@ -103,7 +104,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = registryOf(options, scope, records, catalog, auth, kinds, dynamic, metrics)
   const serviceIp = firstAddress(options.serviceCidr)
   const { advertiseAddress, advertisePort } = options
-  const addresses = { serviceCidrs: serviceCidrsOf(options), serviceIp, advertiseAddress, advertisePort }
+  const gates = featureGatesOf(catalog.minor, options.featureGates)
+  const addresses = { serviceCidrs: serviceCidrsOf(options), serviceIp, advertiseAddress, advertisePort, gates }
   await bootstrap(registry, addresses, hooks)
   await new DefinitionLoop(registry, kinds, hooks).start()
   await new PolicyStatusLoop(registry, kinds).start()

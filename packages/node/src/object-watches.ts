@@ -1,13 +1,15 @@
 // The ConfigMaps and Secrets that pods of this node refer to, each kept current by a watch of its own: a node may read
 // what its pods name and nothing else.
 
-import { configMaps, secrets } from '@aksel/api/resources'
+import { clusterTrustBundles, configMaps, secrets } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
+import type { ClusterTrustBundle } from '@aksel/api/types/certificates-v1beta1'
 import type { ConfigMap, Pod, Secret } from '@aksel/api/types/core-v1'
+import { sleep } from '@aksel/base/clock'
 import { childScope } from '@aksel/base/scope'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
-import { Informer } from '@aksel/runtime/informer'
+import { Informer, type Selection } from '@aksel/runtime/informer'
 import { allContainers } from './pod/names.ts'
 
 export interface PodObjects extends Disposable {
@@ -15,6 +17,8 @@ export interface PodObjects extends Disposable {
   synced(signal: AbortSignal): Promise<void>
   configMap(name: string): ConfigMap | undefined
   secret(name: string): Secret | undefined
+  /** Undefined where they could not be read yet. Of pods that refer to some. */
+  trustBundles(): readonly ClusterTrustBundle[] | undefined
 }
 
 interface Watched {
@@ -22,6 +26,14 @@ interface Watched {
   readonly stop: AbortController
   readonly users: Set<() => void>
 }
+
+interface Held {
+  readonly key: string
+  readonly watched: Watched
+}
+
+/** So long a pod waits for them before it says what is missing. */
+const BUNDLES_MS = 3_000
 
 export class ObjectWatches {
   readonly #scope: Scope
@@ -37,18 +49,33 @@ export class ObjectWatches {
   forPod(pod: Pod, onChange: () => void): PodObjects {
     const namespace = pod.metadata.namespace ?? 'default'
     const names = referencesOf(pod)
+    const { clock } = this.#scope
     const held = [
       ...names.configMaps.map((name) => this.#hold(configMaps, namespace, name, onChange)),
       ...names.secrets.map((name) => this.#hold(secrets, namespace, name, onChange)),
     ]
+    const bundles = names.trustBundles ? this.#holdAll(clusterTrustBundles, onChange) : undefined
+    let hasBundles = false
+    void bundles?.watched.informer.synced(this.#scope.signal).then(
+      () => (hasBundles = true),
+      () => {},
+    )
     const get = <T extends KubernetesObject>(type: ResourceType<T>, name: string): T | undefined =>
       this.#watched.get(`${type.plural}/${namespace}/${name}`)?.informer.get(`${namespace}/${name}`) as T | undefined
     return {
-      synced: async (signal) => void (await Promise.all(held.map(({ watched }) => watched.informer.synced(signal)))),
+      async synced(signal) {
+        await Promise.all(held.map(({ watched }) => watched.informer.synced(signal)))
+        // Their version may be switched off: whoever mounts them says so.
+        const known = bundles?.watched.informer.synced(signal)
+        if (known !== undefined) await Promise.race([known, sleep(clock, BUNDLES_MS, signal)])
+      },
       configMap: (name) => get(configMaps, name),
       secret: (name) => get(secrets, name),
+      trustBundles: () =>
+        hasBundles ? (bundles!.watched.informer.list() as readonly ClusterTrustBundle[]) : undefined,
       [Symbol.dispose]: () => {
-        for (const { key, watched } of held) this.#release(key, watched, onChange)
+        for (const { key, watched } of bundles === undefined ? held : [...held, bundles])
+          this.#release(key, watched, onChange)
       },
     }
   }
@@ -58,15 +85,27 @@ export class ObjectWatches {
     namespace: string,
     name: string,
     onChange: () => void,
-  ): { readonly key: string; readonly watched: Watched } {
-    const key = `${type.plural}/${namespace}/${name}`
+  ): Held {
+    const selection = { namespace, fieldSelector: `metadata.name=${name}` }
+    return this.#watch(type, `${type.plural}/${namespace}/${name}`, selection, onChange)
+  }
+
+  #holdAll<T extends KubernetesObject>(type: ResourceType<T>, onChange: () => void): Held {
+    return this.#watch(type, type.plural, {}, onChange)
+  }
+
+  #watch<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    key: string,
+    selection: Selection,
+    onChange: () => void,
+  ): Held {
     const known = this.#watched.get(key)
     if (known !== undefined) {
       known.users.add(onChange)
       return { key, watched: known }
     }
     const stop = new AbortController()
-    const selection = { namespace, fieldSelector: `metadata.name=${name}` }
     const informer = new Informer(childScope(this.#scope, {}, stop.signal), this.#client, type, selection)
     const watched: Watched = {
       informer: informer as unknown as Informer<KubernetesObject>,
@@ -93,6 +132,8 @@ export class ObjectWatches {
 export function referencesOf(pod: Pod): {
   readonly configMaps: readonly string[]
   readonly secrets: readonly string[]
+  /** Whether it refers to any. */
+  readonly trustBundles: boolean
 } {
   const maps = new Set<string>()
   const secretNames = new Set<string>()
@@ -118,5 +159,7 @@ export function referencesOf(pod: Pod): {
     }
   }
   for (const { name } of pod.spec.imagePullSecrets ?? []) add(secretNames, name)
-  return { configMaps: [...maps], secrets: [...secretNames] }
+  const projected = (pod.spec.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? [])
+  const trustBundles = projected.some(({ clusterTrustBundle }) => clusterTrustBundle !== undefined)
+  return { configMaps: [...maps], secrets: [...secretNames], trustBundles }
 }

@@ -107,3 +107,25 @@ void suite('a new cluster', () => {
     assert.equal(missing.status, 404)
   })
 })
+
+void suite('with ClusterTrustBundles switched on', () => {
+  const path = '/apis/certificates.k8s.io/v1beta1/clustertrustbundles'
+  const node = { name: 'system:node:n1', groups: ['system:nodes'] }
+
+  void test('nodes read them, for the pods that project them, and write none', async () => {
+    const runtimeConfig = { 'certificates.k8s.io/v1beta1': true }
+    await using server = await startTestServer({ featureGates: { ClusterTrustBundle: true }, runtimeConfig })
+    assert.equal((await server.ask(path, { user: node })).status, 200)
+    const body = { metadata: { name: 'anchors' }, spec: { trustBundle: '' } }
+    assert.equal((await server.ask(path, { user: node, method: 'POST', body })).status, 403)
+    const role = await server.ask('/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node')
+    assert.match(JSON.stringify(role.json), /clustertrustbundles/)
+  })
+
+  void test('without, no rule speaks of them', async () => {
+    await using server = await startTestServer()
+    assert.equal((await server.ask(path, { user: node })).status, 403)
+    const role = await server.ask('/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node')
+    assert.doesNotMatch(JSON.stringify(role.json), /clustertrustbundles/)
+  })
+})

@@ -2,6 +2,7 @@
 // service addresses and the `kubernetes` service.
 // Run at every start: what is missing is made, what the owner changed is left alone.
 
+import type { FeatureGates } from '@aksel/api/feature-gates'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { draftOf, type Draft } from '@aksel/base/draft'
 import { formatTime } from '@aksel/base/clock'
@@ -23,6 +24,7 @@ export interface BootstrapOptions {
   readonly serviceCidrs: readonly string[]
   /** The first address of the service range: where pods find the API. */
   readonly serviceIp: string
+  readonly gates: FeatureGates
   /** Where the API server itself is reached by nodes and pods. */
   readonly advertiseAddress: string
   readonly advertisePort: number
@@ -42,7 +44,7 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions, h
   // Side by side: each waits for the disk, and none for another.
   await Promise.all([
     hooks.run('start-legacy-token-tracking-controller', () => ensure(registry, tokenTracking(registry))),
-    hooks.run('rbac/bootstrap-roles', () => all(rbacObjects())),
+    hooks.run('rbac/bootstrap-roles', () => all(rbacObjects(options.gates))),
     hooks.run('scheduling/bootstrap-system-priority-classes', () =>
       all([
         priorityClass('system-node-critical', 2_000_001_000),

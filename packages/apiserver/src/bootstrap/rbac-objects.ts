@@ -1,5 +1,6 @@
 // The bootstrap policy as objects: roles and bindings that are there from a cluster's first start.
 
+import type { FeatureGates } from '@aksel/api/feature-gates'
 import type { KubernetesObject } from '@aksel/api/resource'
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '@aksel/api/types/rbac-v1'
 import { clusterRoles } from './cluster-roles.ts'
@@ -130,12 +131,23 @@ const namespacedPolicies: readonly NamespacedPolicy[] = [
 ]
 
 /** The rules that the node authorizer gives every node. */
-export function nodeRules(): readonly PolicyRule[] {
-  return clusterRoles['system:node']!.rules.map(parseRule)
+export function nodeRules(gates: FeatureGates): readonly PolicyRule[] {
+  return nodeRole(gates).rules.map(parseRule)
 }
 
-export function rbacObjects(): readonly KubernetesObject[] {
-  const roles: KubernetesObject[] = Object.entries(clusterRoles).map(([name, role]) => clusterRole(name, role))
+/** As upstream: some rules come with the features that need them. */
+function nodeRole(gates: FeatureGates): PolicyRole {
+  const role = clusterRoles[NODE_ROLE]!
+  if (!gates('ClusterTrustBundle')) return role
+  return { ...role, rules: [...role.rules, 'read: certificates.k8s.io: clustertrustbundles'] }
+}
+
+const NODE_ROLE = 'system:node'
+
+export function rbacObjects(gates: FeatureGates): readonly KubernetesObject[] {
+  const roles: KubernetesObject[] = Object.entries(clusterRoles).map(([name, role]) =>
+    clusterRole(name, name === NODE_ROLE ? nodeRole(gates) : role),
+  )
   const bindings: KubernetesObject[] = clusterBindings.map(([name, subjects, role]) =>
     clusterBinding(name, role ?? name, subjects),
   )

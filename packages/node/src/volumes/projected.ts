@@ -7,6 +7,7 @@ import type { Scope } from '@aksel/base/scope'
 import { writeAtomically } from './atomic-files.ts'
 import type { ProjectedFile } from './atomic-files.ts'
 import { configMapFiles, defaultMode, downwardFiles, secretFiles } from './projections.ts'
+import { trustAnchors } from './trust-bundle.ts'
 import { requestPodToken } from './service-account-token.ts'
 import type { MountVolume, VolumeHost, VolumeRequest } from './volume.ts'
 
@@ -35,7 +36,7 @@ function plainFiles(
   source: VolumeProjection,
   mode: number,
 ): ReadonlyMap<string, ProjectedFile> {
-  const { configMap, secret, downwardAPI } = source
+  const { configMap, secret, downwardAPI, clusterTrustBundle } = source
   if (configMap !== undefined) {
     return configMapFiles(configMap.name ?? '', objects.configMap(configMap.name ?? ''), configMap, mode)
   }
@@ -43,6 +44,10 @@ function plainFiles(
   if (downwardAPI !== undefined) {
     const facts = { addresses: addresses(), allocatable: host.allocatable }
     return downwardFiles(pod, downwardAPI.items ?? [], facts, mode)
+  }
+  if (clusterTrustBundle !== undefined) {
+    const data = Buffer.from(trustAnchors(objects.trustBundles(), clusterTrustBundle))
+    return new Map([[clusterTrustBundle.path, { data, ...tokenRights(pod, mode) }]])
   }
   throw new Error(`this node does not know the projected source "${Object.keys(source).join(', ')}"`)
 }
