@@ -104,7 +104,7 @@ async function ask(path: string, own?: KeyPair): Promise<Told> {
 }
 
 const tokenPath = (query: Readonly<Record<string, string>> = {}): string =>
-  `/metadata/identity/oauth2/token?${new URLSearchParams({ resource, ...query })}`
+  `/metadata/identity/oauth2/token?${new URLSearchParams({ resource, ...query }).toString()}`
 
 const claimsOf = (token: string): Readonly<Record<string, unknown>> =>
   JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Readonly<Record<string, unknown>>
@@ -184,7 +184,7 @@ test('@azure/identity gets a token through the metadata service, by the identity
   // What the metadata service on the machine does with a question for a token.
   await using service = createServer((incoming, response) => {
     const query = new URL(incoming.url!, 'http://localhost').searchParams
-    void ask(`/metadata/identity/oauth2/token?${query}`, own).then(({ status, body }) =>
+    void ask(`/metadata/identity/oauth2/token?${query.toString()}`, own).then(({ status, body }) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
     )
   })

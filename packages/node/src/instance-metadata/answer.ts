@@ -85,7 +85,7 @@ function identity(path: string, query: URLSearchParams): MetadataAnswer {
     return identityRefusal('invalid_request', 'Required audience parameter not specified')
   const known = new URLSearchParams()
   for (const name of identityFields) if (query.has(name)) known.set(name, query.get(name)!)
-  const passedOn = `${path}?${known}`
+  const passedOn = `${path}?${known.toString()}`
   return { ...identityRefusal('invalid_request', 'Identity not found'), passedOn }
 }
 
