@@ -31,7 +31,8 @@ export function readAssignment(body: unknown): readonly Assignment[] {
 }
 
 export function identityNotFound(scaleSetId: string, id: string): ArmError {
-  const inner = JSON.stringify({ error: { code: 'BadRequest', message: `Resource '${id}' was not found.` } })
+  // Told by another service, and handed on as text.
+  const inner = `{"error":{"code":"BadRequest","message":"Resource '${id}' was not found."}}`
   return new ArmError(
     400,
     'FailedIdentityOperation',
