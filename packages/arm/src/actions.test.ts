@@ -7,6 +7,7 @@ import type { Route } from './front-door/route.ts'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { putCluster } from './resource-providers/container-service/cluster-writes.ts'
+import { poolUpgradesOf } from './resource-providers/container-service/kubernetes-versions.ts'
 import { putPool } from './resource-providers/container-service/pool-writes.ts'
 import { assertConverged, body, ref, runningWorld, type World } from './testing/world.ts'
 import { openFrontDoor, subscriptionId } from './testing/opened-front-door.ts'
@@ -337,6 +338,11 @@ test("a pool is offered nothing newer than its control plane, in its own upgrade
     old: ['1.35.7'],
     level: [],
   })
+})
+
+test('a pool that lags two minors is offered both, since it may skip one', () => {
+  assert.deepEqual(poolUpgradesOf('1.34.10', '1.36.3'), ['1.35.7', '1.36.3'])
+  assert.deepEqual(poolUpgradesOf('1.36.3', '1.36.3'), [])
 })
 
 function mondayBefore(day: string): string {

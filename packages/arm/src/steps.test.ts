@@ -24,3 +24,10 @@ test('a pool for which nothing was done yet shows what is done for its cluster, 
   steps.clear(cluster)
   assert.deepEqual([steps.of(cluster), steps.of(`${cluster}/agentPools/one`)], [undefined, undefined])
 })
+
+test('what was told of a pool is over when the whole cluster is worked on again', () => {
+  const steps = new Steps()
+  steps.set(`${cluster}/agentPools/one`, 'Waiting for nodes of pool one: 3 of 3 Ready')
+  steps.set(cluster, 'Upgrading the control plane from 1.35.7 to 1.36.3')
+  assert.equal(steps.of(`${cluster}/agentPools/one`), 'Upgrading the control plane from 1.35.7 to 1.36.3')
+})

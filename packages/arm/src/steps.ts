@@ -15,7 +15,8 @@ export class Steps {
     const ofPools = this.#clusters.get(cluster)?.ofPools ?? new Map<string, string>()
     this.#clusters.set(cluster, {
       latest: step,
-      ofPools: pool === undefined ? ofPools : new Map(ofPools).set(pool, step),
+      // What was told of a pool is over when the cluster as a whole is worked on: it may be of an operation before.
+      ofPools: pool === undefined ? new Map() : new Map(ofPools).set(pool, step),
     })
   }
 

@@ -41,11 +41,16 @@ export function upgradesOf(version: string): readonly string[] {
   })
 }
 
-/** Of those, what a pool may have: nothing newer than its control plane. */
+/** Versions that a pool's nodes may be upgraded to: whatever is newer than theirs, minors that its control plane went through
+ * included, and nothing newer than that. */
 export function poolUpgradesOf(version: string, controlPlane: string): readonly string[] {
-  const [, minor = 0, patch = 0] = controlPlane.split('.').map(Number)
-  return upgradesOf(version).filter((text) => {
-    const [, itsMinor = 0, itsPatch = 0] = text.split('.').map(Number)
-    return itsMinor < minor || (itsMinor === minor && itsPatch <= patch)
-  })
+  return offeredVersions
+    .map((offered) => offered.version)
+    .filter((offered) => compareVersions(offered, version) > 0 && compareVersions(offered, controlPlane) <= 0)
+}
+
+export function compareVersions(left: string, right: string): number {
+  const [one, other] = [left, right].map((text) => text.split('.').map(Number)) as [number[], number[]]
+  const at = one.findIndex((part, index) => part !== other[index])
+  return at < 0 ? 0 : one[at]! - other[at]!
 }

@@ -3,7 +3,7 @@
 import { invalidParameter, notAllowed } from '../../azure-errors.ts'
 import type { NodeVersions, PoolProperties, PoolRecord, PoolUpgrade } from '../../records.ts'
 import { goalOf } from '../../upgrade-plan.ts'
-import { resolveVersion } from './kubernetes-versions.ts'
+import { compareVersions, resolveVersion } from './kubernetes-versions.ts'
 import { isOfferedImage, nodeImageOf } from './node-images.ts'
 
 /** Seven days: how long a pair of versions can be gone back to. */
@@ -85,10 +85,4 @@ export function upgradeAfter(existing: PoolRecord | undefined, goal: NodeVersion
   if (goal.kubernetes === existing.version && goal.image === existing.nodeImageVersion) return upgrade
   // Gone back half-way: machines of both pairs may be there.
   return { from: upgrade?.from ?? goalOf(existing) }
-}
-
-export function compareVersions(left: string, right: string): number {
-  const [one, other] = [left, right].map((text) => text.split('.').map(Number)) as [number[], number[]]
-  const at = one.findIndex((part, index) => part !== other[index])
-  return at < 0 ? 0 : one[at]! - other[at]!
 }

@@ -27,7 +27,7 @@ export async function giveNotice(
     warning: true,
     once: String(eviction.sinceMs),
   })
-  pass.tell(cluster.id, `Node ${machine.name} is evicted`)
+  pass.tell(pool.id, `Node ${machine.name} is evicted`)
   await announce(pass, cluster, pool, machine)
   const leftMs = eviction.sinceMs + noticeMs - pass.scope.clock.now()
   if (leftMs > 0) await sleep(pass.scope.clock, leftMs, anySignal([pass.scope.signal, pass.signal]))
