@@ -1,5 +1,6 @@
 // A network in memory: it remembers what it was asked for, and hands out addresses.
 
+import { formatAddress, parseAddress } from '@aksel/base/ipv4'
 import type { Scope } from '@aksel/base/scope'
 import type {
   Attachment,
@@ -51,7 +52,7 @@ export class FakeFabric implements Fabric {
     { id, prefixLength }: { readonly id: string; readonly prefixLength: number },
   ): Promise<string> {
     return interfered(this.#interference, 'fabric.reservePublicRange', () => {
-      const range = this.publicRanges.get(id) ?? `20.1.${this.#reserved++}.16/${prefixLength}`
+      const range = this.publicRanges.get(id) ?? `${addressFrom('20.1.0.16', 256 * this.#reserved++)}/${prefixLength}`
       this.publicRanges.set(id, range)
       return range
     })
@@ -90,7 +91,7 @@ export class FakeFabric implements Fabric {
     return interfered(this.#interference, 'fabric.hostAddress', () => {
       this.#network(request.virtualNetworkId)
       const key = `${request.virtualNetworkId}/${request.name}`
-      const address = this.#hostAddresses.get(key) ?? `100.64.0.${10 + this.#hostAddresses.size}`
+      const address = this.#hostAddresses.get(key) ?? addressFrom('100.64.0.10', this.#hostAddresses.size)
       this.#hostAddresses.set(key, address)
       return address
     })
@@ -111,7 +112,7 @@ export class FakeFabric implements Fabric {
       const key = `${request.virtualNetworkId}/${request.machine}`
       const attachment = this.attachments.get(key) ?? {
         networkNamespace: `fake-${request.machine}`,
-        address: `10.224.0.${4 + this.attachments.size}`,
+        address: addressFrom('10.224.0.4', this.attachments.size),
         prefixLength: 16,
         gateway: '10.224.0.1',
       }
@@ -129,7 +130,7 @@ export class FakeFabric implements Fabric {
   ensureLoadBalancer(_scope: Scope, spec: LoadBalancerSpec): Promise<{ readonly address: string }> {
     return interfered(this.#interference, 'fabric.ensureLoadBalancer', () => {
       const known = this.loadBalancers.get(spec.id)
-      const address = spec.address ?? known?.address ?? `20.0.0.${4 + this.loadBalancers.size}`
+      const address = spec.address ?? known?.address ?? addressFrom('20.0.0.4', this.loadBalancers.size)
       this.loadBalancers.set(spec.id, { ...spec, address })
       return { address }
     })
@@ -179,6 +180,10 @@ export class FakeFabric implements Fabric {
     if (network === undefined) throw new Error(`There is no virtual network "${id}"`)
     return network
   }
+}
+
+function addressFrom(first: string, offset: number): string {
+  return formatAddress(parseAddress(first) + offset)
 }
 
 function standingSubnet(

@@ -3,6 +3,7 @@
 import { nodes, pods } from '@aksel/api/resources'
 import { keyOf } from '@aksel/api/resource'
 import { formatTime } from '@aksel/base/clock'
+import { formatAddress, parseAddress } from '@aksel/base/ipv4'
 import type { Scope } from '@aksel/base/scope'
 import { holdsDown, type MachineOrder } from '@aksel/provider/machine-orders'
 import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
@@ -39,7 +40,7 @@ export class FakeMachines implements MachineProvider {
       const known = this.#machines.get(key)
       if (known !== undefined) return this.#run(scope, key, spec, known)
       this.#addresses += 1
-      const address = `10.224.0.${this.#addresses}`
+      const address = formatAddress(parseAddress('10.224.0.0') + this.#addresses)
       await credentialsFor({ name: spec.name, addresses: [address] })
       const { clusterId, name } = spec
       const fresh: Machine = { name, clusterId, state: 'Creating', address, simulated: this.kind === 'simulated' }

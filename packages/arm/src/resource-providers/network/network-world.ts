@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { formatAddress, parseAddress } from '@aksel/base/ipv4'
 import type { SubnetEgress } from '@aksel/provider/fabric'
+import type { Machine } from '@aksel/provider/machine-provider'
 import type { Hub } from '../../hub.ts'
 import { networkOf, subnetOf } from '../../machine-spec.ts'
 import type { ClusterRecord, DocumentRecord, PoolRecord, Resource } from '../../records.ts'
@@ -59,6 +60,8 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
   const wanted = new Map<string, { readonly pool: string; readonly count: number }[]>()
   const egress = new Map<string, SubnetEgress>()
   const nodes = new Map<string, TakenAddress[]>()
+  // Asked for once of each kind: providers look through all that they have, whosever it is.
+  const machines = [false, true].map((simulated) => byCluster(hub.suppliers.machines(simulated).list()))
   for (const pool of pools) {
     const cluster = clusters.get(pool.clusterId.toLowerCase())
     if (cluster === undefined) continue
@@ -73,8 +76,8 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
     if (forPods > 0) add(wanted, podSubnetId, { pool: pool.id, count: count * forPods })
     const way = egressOf(cluster, documents)
     if (way !== undefined) egress.set(subnetId, way)
-    const machines = hub.suppliers.machines(pool.simulated).list(cluster.id.toLowerCase())
-    const own = machines.filter(({ name, address }) => address !== '' && name.startsWith(`aks-${pool.name}-`))
+    const ofCluster = machines[pool.simulated ? 1 : 0]!.get(cluster.id.toLowerCase()) ?? []
+    const own = ofCluster.filter(({ name, address }) => address !== '' && name.startsWith(`aks-${pool.name}-`))
     for (const { name, address } of own) {
       const one = { address: parseAddress(address), owner: configurationOf(cluster, name) }
       add(taken, subnetId, one)
@@ -87,27 +90,41 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
     const id = networkOf(cluster, subscriptionId).virtualNetworkId.toLowerCase()
     if (podCidr !== undefined) add(podPrefixes, id, { cluster: cluster.id, prefix: podCidr })
   }
-  const balanced = balancedClusters(hub, { clusters: [...clusters.values()], documents, nodes })
-  for (const { cluster, standing } of balanced) {
-    for (const each of standing) {
+  const standing = [...clusters.values()].map((cluster) => ({ cluster, standing: standingOf(hub, cluster) }))
+  for (const { cluster, standing: own } of standing) {
+    for (const each of own) {
       if (each.internal === undefined) continue
       const one = { address: parseAddress(each.address), owner: frontendId(cluster, each) }
       add(taken, each.internal.subnetId.toLowerCase(), one)
     }
   }
   let shown: ShownBalancers | undefined
-  const balancers = (): ShownBalancers => (shown ??= shownBalancers(balanced))
+  const balancers = (): ShownBalancers => (shown ??= shownBalancers(balancedClusters(standing, { documents, nodes })))
   return { documents, taken, claims, wanted, podPrefixes, egress, balancers }
 }
 
-function balancedClusters(
+function byCluster(machines: readonly Machine[]): ReadonlyMap<string, readonly Machine[]> {
+  const found = new Map<string, Machine[]>()
+  for (const machine of machines) add(found, machine.clusterId, machine)
+  return found
+}
+
+function standingOf(
   { suppliers: { fabric } }: Pick<Hub, 'suppliers'>,
+  cluster: ClusterRecord,
+): BalancedCluster['standing'] {
+  if (fabric === undefined) return []
+  const id = cluster.id.toLowerCase()
+  const network = networkOf(cluster, cluster.id.split('/')[2]!).virtualNetworkId.toLowerCase()
+  return fabric.loadBalancersOf(network).filter(({ owner }) => owner?.clusterId === id)
+}
+
+function balancedClusters(
+  clusters: readonly Pick<BalancedCluster, 'cluster' | 'standing'>[],
   {
-    clusters,
     documents,
     nodes,
   }: {
-    readonly clusters: readonly ClusterRecord[]
     readonly documents: ReadonlyMap<string, Stored<DocumentRecord>>
     readonly nodes: ReadonlyMap<string, readonly TakenAddress[]>
   },
@@ -122,14 +139,12 @@ function balancedClusters(
       subnets.set(id.toLowerCase(), id)
     }
   }
-  return clusters.map((cluster) => {
-    const id = cluster.id.toLowerCase()
-    const network = networkOf(cluster, cluster.id.split('/')[2]!).virtualNetworkId.toLowerCase()
+  return clusters.map(({ cluster, standing }) => {
     const isBalanced = cluster.properties.networkProfile['outboundType'] === 'loadBalancer'
     return {
       cluster,
-      standing: (fabric?.loadBalancersOf(network) ?? []).filter(({ owner }) => owner?.clusterId === id),
-      nodes: (nodes.get(id) ?? []).map(({ address, owner }) => ({
+      standing,
+      nodes: (nodes.get(cluster.id.toLowerCase()) ?? []).map(({ address, owner }) => ({
         address: formatAddress(address),
         configuration: owner,
       })),
