@@ -128,6 +128,33 @@ test('a token for API servers is none for Resource Manager', async () => {
   assert.match(answer.text, /InvalidAuthenticationTokenAudience/)
 })
 
+test('kubelogin’s own request for a service principal gets a token for API servers, its scopes of sign-in beside', async () => {
+  await using door = await openFrontDoor()
+  // As azidentity sends it for `kubelogin get-token --login spn`.
+  const form = new URLSearchParams({
+    client_id: clientId,
+    client_info: '1',
+    client_secret: clientSecret,
+    grant_type: 'client_credentials',
+    scope: `${aksServerId}/.default openid offline_access profile`,
+  })
+  const headers = {
+    'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
+    'x-client-sku': 'MSAL.Go',
+    'x-client-ver': '1.2.0',
+  }
+  for (const scope of [form.get('scope')!, `openid ${aksServerId}/.default`]) {
+    form.set('scope', scope)
+    const issued = await door.call('POST', `/${tenantId}/oauth2/v2.0/token`, { body: form, headers, token: null })
+    assert.equal(issued.status, 200, issued.text)
+    const token = (issued.body as unknown as { readonly access_token: string }).access_token
+    const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Readonly<
+      Record<string, unknown>
+    >
+    assert.deepEqual([claims['aud'], claims['appid'], claims['tid']], [aksServerId, clientId, tenantId])
+  }
+})
+
 test('groups are made in Graph; who is in one is granted what it is granted, in groups of groups too', async () => {
   await using door = await openFrontDoor()
   await door.call('PUT', group, { body: { location: 'eastus' } })

@@ -161,7 +161,7 @@ async function issued(
   form: URLSearchParams,
   client: { readonly clientId: string; readonly objectId?: string },
 ): Promise<ArmResponse> {
-  const audience = (form.get('scope') ?? form.get('resource') ?? request.origin).replace(/\/*\.default$/, '')
+  const audience = audienceOf(form) ?? request.origin
   const accessToken = await tokens.issue(request.scope, { ...client, audience, origin: request.origin })
   return ok({
     token_type: 'Bearer',
@@ -169,6 +169,15 @@ async function issued(
     ext_expires_in: tokenLifetimeSeconds,
     access_token: accessToken,
   })
+}
+
+/** Scopes about who signs in: Go's client library, and kubelogin with it, names them beside the one that a token is for. */
+const SIGN_IN_SCOPES = ['openid', 'offline_access', 'profile', 'email']
+
+function audienceOf(form: URLSearchParams): string | undefined {
+  const scopes = (form.get('scope') ?? '').split(' ').filter((scope) => scope !== '')
+  const scope = scopes.find((one) => !SIGN_IN_SCOPES.includes(one.toLowerCase()))
+  return (scope ?? form.get('resource') ?? undefined)?.replace(/\/*\.default$/, '')
 }
 
 function isTenant(tenant: string, identity: Identity): boolean {
