@@ -3,7 +3,7 @@
 import { firstFreePart } from '@aksel/base/ipv4'
 import type { MachineRecord, PoolRecord } from './records.ts'
 import { isOfVirtualMachines, sizesOf } from './resource-providers/container-service/virtual-machines-pool.ts'
-import { goalOf, isBlueGreen, isCurrent } from './upgrade-plan.ts'
+import { bootOf, goalOf, isBlueGreen, isCurrent } from './upgrade-plan.ts'
 
 /** What is known of a machine beyond its record, for choosing whom to let go. */
 export interface MachineFacts {
@@ -126,6 +126,7 @@ function withAdditions(
       labels: pool.properties.nodeLabels ?? {},
       taints: pool.properties.nodeTaints ?? [],
       versions: goalOf(pool),
+      boot: bootOf(pool),
       ...(facts.certificates === undefined || facts.certificates === 0 ? {} : { certificates: facts.certificates }),
       ...(wish.isSurge ? { surge: true } : {}),
     }

@@ -133,6 +133,8 @@ export interface NodeVersions {
 /** Machines are being brought from one pair of versions to another, or were until that failed or was aborted. */
 export interface PoolUpgrade {
   readonly from: NodeVersions
+  /** What machines were made with besides, as `bootOf` tells; absent in records from before that could change. */
+  readonly fromBoot?: string
   /** Blue-green: when the last batch of old nodes was drained, milliseconds since 1970. */
   readonly finalSoakSinceMs?: number
 }
@@ -227,6 +229,8 @@ export interface MachineRecord {
   readonly taints: readonly string[]
   /** What it was made with; absent in records that are older than upgrades. */
   readonly versions?: NodeVersions
+  /** What it was made with besides, as `bootOf` tells; absent: what its pool had before its upgrade. */
+  readonly boot?: string
   /** Rotations of the cluster's certificates that it was made after; absent: none. */
   readonly certificates?: number
   /** It is there for the time of an upgrade only. */

@@ -1,7 +1,9 @@
 // Decisions of a pool's upgrade: how many more nodes it may have meanwhile, who is next, how many at once. Nothing here waits or
 // writes.
 
+import { createHash } from 'node:crypto'
 import type { MachineRecord, NodeVersions, PoolProperties, PoolRecord } from './records.ts'
+import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 
 type Upgraded = Pick<
   PoolRecord,
@@ -21,12 +23,21 @@ export function goalOf(pool: Pick<PoolRecord, 'version' | 'nodeImageVersion'>): 
   return { kubernetes: pool.version, image: pool.nodeImageVersion }
 }
 
+/** What a machine is made with besides its versions, and gets anew only when it is made anew: the rules of LocalDNS. */
+export function bootOf({ properties }: Pick<PoolRecord, 'properties'>): string {
+  const rules = localDnsOf(properties)
+  if (rules === undefined) return 'none'
+  return createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 16)
+}
+
 export function isCurrent(
-  machine: Pick<MachineRecord, 'versions'>,
-  pool: Pick<PoolRecord, 'version' | 'nodeImageVersion' | 'upgrade'>,
+  machine: Pick<MachineRecord, 'versions' | 'boot'>,
+  pool: Pick<PoolRecord, 'version' | 'nodeImageVersion' | 'upgrade' | 'properties'>,
 ): boolean {
   const { kubernetes, image } = versionsOf(machine, pool)
-  return kubernetes === pool.version && image === pool.nodeImageVersion
+  if (kubernetes !== pool.version || image !== pool.nodeImageVersion) return false
+  const goal = bootOf(pool)
+  return (machine.boot ?? pool.upgrade?.fromBoot ?? goal) === goal
 }
 
 /** `5` or `33%` of a count, rounded up; undefined for what is neither. */

@@ -76,6 +76,56 @@ test('a cluster and its pools are upgraded wherever the server is killed', async
   }
 })
 
+test('a change of LocalDNS makes the nodes of a pool anew, one after the other, wherever the server is killed', async () => {
+  const begin = async (): Promise<World> => {
+    const world = await runningWorld()
+    await changePool(world, 'c', { vmSize: 'Standard_D4s_v5', count: 2 })
+    await world.settle(forever)
+    await changePool(world, 'c', { localDNSProfile: { mode: 'Required' } })
+    return world
+  }
+  const told = (world: World, pool: string): readonly boolean[] =>
+    [...world.machines.specs.values()]
+      .filter(({ labels }) => labels['agentpool'] === pool)
+      .map(({ localDns }) => localDns !== undefined)
+  const calm = await begin()
+  assert.equal((await calm.pools()).find(({ name }) => name === 'c')!.progress.provisioningState, 'Upgrading')
+  assert.equal(await calm.settle(forever), 0)
+  // Every third call: the steps are those of an upgrade, which is killed at every one of them.
+  for (let at = 1; at <= calm.calls; at += 3) {
+    const world = await begin()
+    assert.ok((await world.settle(at)) > 0)
+    await assertConverged(world, { a: 2, b: 1, c: 2 })
+    assert.deepEqual(
+      [told(world, 'a'), told(world, 'c')],
+      [
+        [false, false],
+        [true, true],
+      ],
+    )
+  }
+  // The rules, their end, and the same again: what changes nothing on the nodes makes none anew.
+  const names = (await calm.machineRecords()).map(({ name }) => name)
+  const spec = (): unknown => [...calm.machines.specs.values()].find(({ labels }) => labels['agentpool'] === 'c')
+  const before = spec()
+  await changePool(calm, 'c', {
+    localDNSProfile: { mode: 'Required', kubeDNSOverrides: { '.': { maxConcurrent: 1000 } } },
+  })
+  await calm.settle(forever)
+  assert.equal(spec(), before)
+  await changePool(calm, 'c', { localDNSProfile: { mode: 'Disabled' } })
+  await calm.settle(forever)
+  await assertConverged(calm, { a: 2, b: 1, c: 2 })
+  assert.deepEqual(told(calm, 'c'), [false, false])
+  assert.deepEqual(
+    (await calm.machineRecords()).map(({ name }) => name),
+    names,
+  )
+  assert.ok(
+    (await calm.pools()).every(({ upgrade, recentlyUsed }) => upgrade === undefined && recentlyUsed === undefined),
+  )
+})
+
 test('a pool that cannot be drained is given back as it was, says who stood in the way, and goes on with the next write', async () => {
   const world = await runningWorld()
   const [first] = (await world.machineRecords()).filter(({ pool }) => pool === 'a')

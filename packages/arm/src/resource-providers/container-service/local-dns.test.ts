@@ -106,13 +106,3 @@ test('nodes get both zones of both listeners, with what AKS fills in', () => {
     serveStale: 'Immediate',
   })
 })
-
-test('a change that nodes would have to be made anew for is refused while there are nodes', () => {
-  const before = pool({ mode: 'Required' }, { count: 2 })
-  assert.throws(
-    () => pool({ mode: 'Disabled' }, {}, before),
-    /Changing what localDNSProfile does on the nodes .* nothing was changed/,
-  )
-  assert.equal(pool({ mode: 'Required', kubeDNSOverrides: { '.': { maxConcurrent: 1000 } } }, {}, before).count, 2)
-  assert.equal(pool({ mode: 'Disabled' }, {}, { ...before, count: 0 })['localDNSProfile'] !== undefined, true)
-})

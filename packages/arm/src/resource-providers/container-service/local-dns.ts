@@ -1,7 +1,7 @@
 // `localDNSProfile` of an agent pool: what may be asked, what AKS fills in, and how the nodes are told. Pure.
 
 import { localDnsChoices, type LocalDnsConfig, type LocalDnsZone } from '@aksel/provider/local-dns'
-import { invalidParameter, notAllowed } from '../../azure-errors.ts'
+import { invalidParameter } from '../../azure-errors.ts'
 import { isObject } from '../body.ts'
 import { minorOf } from './kubernetes-versions.ts'
 import { findVmSize } from './vm-sizes.ts'
@@ -22,8 +22,8 @@ const usual = {
   serveStale: 'Immediate',
 } as const
 
-/** Throws InvalidParameter for what AKS refuses, and for a change that would need new nodes. */
-export function judgeLocalDns(pool: PoolProperties, existing: PoolProperties | undefined): void {
+/** Throws InvalidParameter for what AKS refuses. What a change does to the nodes it does by making them anew, as a pool's upgrade does. */
+export function judgeLocalDns(pool: PoolProperties): void {
   const profile = profileOf(pool)
   if (profile === undefined) return
   oneOf('mode', profile['mode'] ?? 'Preferred', modes)
@@ -35,7 +35,6 @@ export function judgeLocalDns(pool: PoolProperties, existing: PoolProperties | u
     }
   }
   if (isRequired(pool)) judgeNodes(pool)
-  if (existing !== undefined && existing.count > 0) judgeChange(pool, existing)
 }
 
 /** What nodes run; undefined where they run no LocalDNS: `Preferred` is checked and not installed, as on AKS today. */
@@ -113,15 +112,6 @@ function judgeNodes(pool: PoolProperties): void {
   if (Number(minorOf(pool.orchestratorVersion).split('.')[1]) < 31) {
     needs(`Kubernetes 1.31 or later, found ${pool.orchestratorVersion}`)
   }
-}
-
-/** On AKS such a change reimages the pool; nodes that run cannot be given another boot here. */
-function judgeChange(pool: PoolProperties, existing: PoolProperties): void {
-  const [before, after] = [localDnsOf(existing), localDnsOf(pool)].map((each) => JSON.stringify(each))
-  if (before === after) return
-  throw notAllowed(
-    'Changing what localDNSProfile does on the nodes of an agent pool is not available in this release: nothing was changed. Scale the pool to 0, or add another one.',
-  )
 }
 
 function oneOf(name: string, value: unknown, allowed: readonly string[]): void {

@@ -99,7 +99,7 @@ function newestImage(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
     judgeIdle(cluster.value, [pool.value])
     const { version: kubernetes, properties } = pool.value
     const image = nodeImageOf(properties.osSKU, kubernetes, request.scope.clock.now())
-    const upgrade = upgradeAfter(pool.value, { kubernetes, image })
+    const upgrade = upgradeAfter(pool.value, { kubernetes, image }, properties)
     const provisioningState = upgrade === undefined ? 'Updating' : 'UpgradingNodeImageVersion'
     return {
       pool: {

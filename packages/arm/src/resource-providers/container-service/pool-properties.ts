@@ -134,7 +134,7 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
   if (existing?.vmSize !== pool.vmSize) judgeVmSize(pool, context.location)
   judgeDisk(pool)
   judgeKubeletConfig(pool['kubeletConfig'])
-  judgeLocalDns(pool, existing)
+  judgeLocalDns(pool)
   judgeVersion(pool, context)
   judgeLabels(pool)
   judgeTaints(pool.nodeTaints ?? [])

@@ -6,7 +6,7 @@ import { sleep } from '@aksel/base/clock'
 import { AksError } from '../../azure-errors.ts'
 import { keys } from '../../store-keyspace.ts'
 import type { MachineRecord, PoolRecord } from '../../records.ts'
-import { goalOf, isBlueGreen, planRolling } from '../../upgrade-plan.ts'
+import { bootOf, goalOf, isBlueGreen, planRolling } from '../../upgrade-plan.ts'
 import { replaceByGreen } from './blue-green.ts'
 import { awaitNodes, bringUp, letGo, machinesAtOnce } from './machine-passes.ts'
 import { setCordon, setQuarantine, tellNode } from './node-marks.ts'
@@ -31,9 +31,11 @@ export async function upgradePool(pass: Pass, run: UpgradeRun): Promise<void> {
   else await rollOn(pass, run)
   await pass.store.update<PoolRecord>(keys.resource(run.pool.id), (current) => {
     if (current.upgrade === undefined || current.version !== run.pool.version) return undefined
-    if (current.nodeImageVersion !== run.pool.nodeImageVersion) return undefined
+    if (current.nodeImageVersion !== run.pool.nodeImageVersion || bootOf(current) !== bootOf(run.pool)) return undefined
     const { upgrade, ...done } = current
     const { from } = upgrade
+    // Made anew for another reason than a version: there is nothing to go back to.
+    if (from.kubernetes === current.version && from.image === current.nodeImageVersion) return done
     const older = (current.recentlyUsed ?? []).filter(
       ({ kubernetes, image }) => kubernetes !== from.kubernetes || image !== from.image,
     )
@@ -159,6 +161,7 @@ async function reimage(pass: Pass, run: UpgradeRun, machine: MachineRecord): Pro
   const fresh = await change(pass, run, machine, (current) => ({
     ...withoutQuarantine(withoutStep(current)),
     versions: goalOf(pool),
+    boot: bootOf(pool),
     labels: pool.properties.nodeLabels ?? {},
     taints: pool.properties.nodeTaints ?? [],
   }))

@@ -2,7 +2,7 @@
 
 import { invalidParameter, notAllowed } from '../../azure-errors.ts'
 import type { NodeVersions, PoolProperties, PoolRecord, PoolUpgrade } from '../../records.ts'
-import { goalOf } from '../../upgrade-plan.ts'
+import { bootOf, goalOf } from '../../upgrade-plan.ts'
 import { compareVersions, resolveVersion } from './kubernetes-versions.ts'
 import { isOfferedImage, nodeImageOf } from './node-images.ts'
 
@@ -78,11 +78,16 @@ function earlierPair(
   return found === undefined ? undefined : { kubernetes: found.kubernetes, image: found.image }
 }
 
-/** What is left to be done after the write: nothing where every machine has the pair already. */
-export function upgradeAfter(existing: PoolRecord | undefined, goal: NodeVersions): PoolUpgrade | undefined {
+/** What is left to be done after the write: nothing where every machine is made as it is to be already. */
+export function upgradeAfter(
+  existing: PoolRecord | undefined,
+  goal: NodeVersions,
+  properties: PoolProperties,
+): PoolUpgrade | undefined {
   if (existing === undefined) return undefined
   const { upgrade } = existing
-  if (goal.kubernetes === existing.version && goal.image === existing.nodeImageVersion) return upgrade
-  // Gone back half-way: machines of both pairs may be there.
-  return { from: upgrade?.from ?? goalOf(existing) }
+  const isSamePair = goal.kubernetes === existing.version && goal.image === existing.nodeImageVersion
+  if (isSamePair && bootOf(existing) === bootOf({ properties })) return upgrade
+  // Gone back half-way: machines of both kinds may be there.
+  return { from: upgrade?.from ?? goalOf(existing), fromBoot: upgrade?.fromBoot ?? bootOf(existing) }
 }

@@ -77,7 +77,7 @@ export function writtenPool(scope: Scope, write: PoolWrite): PoolRecord {
   const power = powerAfter(powerState, existing, properties)
   const nowMs = scope.clock.now()
   const goal = nextVersions({ properties, asked: asked ?? write.snapshot?.versions.image, existing, nowMs })
-  const upgrade = upgradeAfter(existing, goal)
+  const upgrade = upgradeAfter(existing, goal, properties)
   return {
     kind: 'pool',
     id: existing?.id ?? poolId(ref),
