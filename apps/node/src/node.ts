@@ -24,6 +24,7 @@ import { createTasks } from '@aksel/node/containerd/tasks'
 import type { Tasks } from '@aksel/node/containerd/tasks'
 import { createCriClient } from '@aksel/node/cri/cri-client'
 import type { ContainerRuntime } from '@aksel/node/cri/types'
+import { keepNetworkPlugins } from '@aksel/node/plugins/network-plugins'
 import { presentPods } from '@aksel/node/pod/present-pods'
 import { createAttachUrls } from '@aksel/node/streams/attach'
 import { serveInstanceMetadata } from '@aksel/node/instance-metadata/server'
@@ -101,6 +102,7 @@ export async function runNode(options: NodeOptions, { signal, powerOff }: NodeSi
     identity.run(childScope(scope, { part: 'certificates' })),
     flows?.run(childScope(scope, { part: 'flow-log' })),
     metadata(scope, options, identity),
+    networkPlugins(scope, options),
     serveKubelet(childScope(scope, { part: 'kubelet-server' }), options, identity, { agent, handler }),
   ])
   scope.log.info('the agent has ended; containers go on')
@@ -225,6 +227,13 @@ function proxy(
     servesHealth: true,
     onSynced,
   })
+}
+
+/** Of users who bring their own; nothing where the node has one. */
+async function networkPlugins(scope: Scope, options: NodeOptions): Promise<void> {
+  const { networkPluginsDir: wrappersDirectory, rootDir: rootDirectory } = options
+  if (wrappersDirectory === undefined) return
+  await keepNetworkPlugins(childScope(scope, { part: 'network-plugins' }), { rootDirectory, wrappersDirectory })
 }
 
 const METADATA_RETRY_MS = 5_000

@@ -62,6 +62,8 @@ export interface NodeOptions {
   readonly disksDir: string
   /** A folder of the host's file system that the machine's own disk is an image on; absent where they are one. */
   readonly hostDir?: string
+  /** Where containerd looks for the network plug-ins of the user; absent where the node has one of its own. */
+  readonly networkPluginsDir?: string
   readonly ledgerDir: string
   readonly machineKey: string
   readonly logLevel: string
@@ -138,6 +140,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     ...instanceOf(read),
     disksDir: read.text('disksDir'),
     ...(read.field('hostDir') === undefined ? {} : { hostDir: read.text('hostDir') }),
+    ...(read.field('networkPluginsDir') === undefined ? {} : { networkPluginsDir: read.text('networkPluginsDir') }),
     ledgerDir: read.text('ledgerDir'),
     machineKey: read.text('machineKey'),
     logLevel,

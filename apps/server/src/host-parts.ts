@@ -50,6 +50,7 @@ export async function openHost(scope: Scope, options: ServerOptions): Promise<Ho
     undoAgentLedger: (own, directory) => undoLedger(own, directory),
   })
   const machines = await openLocalMachines({
+    scope,
     ledger,
     fabric,
     machinesDirectory: join(dataDir, 'machines'),

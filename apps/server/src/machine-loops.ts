@@ -1,5 +1,6 @@
 // The loops of the server that has a cluster's machines: they say what a machine is, and whether it is on, and repair it.
 
+import { nodes } from '@aksel/api/resources'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { servingApprover, servingApprovingController } from '@aksel/controllers/certificates/serving'
@@ -10,6 +11,7 @@ import type { RepairPeriods } from '@aksel/controllers/node-repair/judge'
 import { systemAccount } from '@aksel/controllers/identities'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import type { Caches } from '@aksel/runtime/controller'
+import { recordEvent, referenceTo } from '@aksel/runtime/event-recorder'
 import { runControllers } from '@aksel/runtime/runner'
 import type { ClusterRecord } from './cluster-record.ts'
 import type { User } from './control-plane.ts'
@@ -53,7 +55,29 @@ export async function runMachineLoops(
       ...(machines.repairPeriods === undefined ? {} : { periods: machines.repairPeriods }),
     }),
   ]
+  using _telling = tellShortages(scope, options, caches)
   await runControllers(scope, { caches, controllers })
+}
+
+/** A node whose pods find no address says why, in the words of the subnet. */
+function tellShortages(
+  scope: Scope,
+  { machines, record, client }: Parameters<typeof runMachineLoops>[1],
+  caches: Caches,
+): Disposable {
+  const telling = new DisposableStack()
+  const own = client(systemAccount(CLOUD_NODE_MANAGER))
+  const known = caches.of(nodes)
+  for (const provider of machines.providers()) {
+    const listening = provider.onAddressShortage?.(({ clusterId, name, message }) => {
+      const node = clusterId === record.spec.id ? known.get(name) : undefined
+      if (node === undefined) return
+      const about = referenceTo(nodes, node)
+      void recordEvent(scope, own, { about, type: 'Warning', reason: 'SubnetIsFull', message, source: 'azure-cns' })
+    })
+    if (listening !== undefined) telling.use(listening)
+  }
+  return telling
 }
 
 function repairsOf({ providers, mayRepair }: MachinesOfClusters, clusterId: string): RepairableMachines {

@@ -121,7 +121,7 @@ test('each model orders pods and addresses as AKS documents it', async () => {
   const podSubnetID = subnetId('pods')
   assert.deepEqual(await of({ network: flat, pool: { podSubnetID } }), [
     110,
-    { kind: 'subnet', subnetId: podsSubnet, count: 112, inBlocks: false },
+    { kind: 'subnet', subnetId: podsSubnet, count: 16, inBlocks: false, growsTo: 112 },
     '',
     ['10.1.0.0/16'],
   ])

@@ -27,6 +27,8 @@ export type HostObject =
   | { readonly kind: 'cgroup'; readonly path: string }
   /** A file or a folder with all it holds; only below a path that Aksel made or documents. */
   | { readonly kind: 'path'; readonly path: string }
+  /** A folder that others may use as well: it goes when it is empty. */
+  | { readonly kind: 'empty-folder'; readonly path: string }
   /** A sysctl of the host's own namespace that was changed, with its old value, and by whose wish when others may share it. */
   | { readonly kind: 'sysctl'; readonly name: string; readonly before: string; readonly holder?: string }
 

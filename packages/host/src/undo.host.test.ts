@@ -111,6 +111,18 @@ test('mounts, loop devices and files are undone newest first, deepest first', ()
     assert.equal(await isThere(root), false)
   }))
 
+test('a folder that others may use as well goes only when it is empty', () =>
+  withLedger(async (ledger, directory) => {
+    const [empty, used] = [join(directory, 'empty'), join(directory, 'used')]
+    for (const path of [empty, used, join(directory, 'gone')]) await ledger.record('d', { kind: 'empty-folder', path })
+    await mkdir(empty)
+    await mkdir(used)
+    await writeFile(join(used, 'file'), 'of somebody else')
+    await undoAll(scope, { ledger })
+    assert.deepEqual([await isThere(empty), await isThere(join(used, 'file'))], [false, true])
+    assert.deepEqual(ledger.entries(), [])
+  }))
+
 test('a path with a mount below it is not removed, and the rest is undone all the same', () =>
   withLedger(async (ledger, directory) => {
     const root = join(directory, 'kept')

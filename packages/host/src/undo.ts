@@ -1,6 +1,6 @@
 // Takes back what the ledger says was made on this host, newest first. Every step may run twice, and after a crash at any point.
 
-import { access, lstat, writeFile } from 'node:fs/promises'
+import { access, lstat, rmdir, writeFile } from 'node:fs/promises'
 import { readdir, readFile } from 'node:fs/promises'
 import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
@@ -82,10 +82,21 @@ async function undoObject(scope: Scope, runner: CommandRunner, object: HostObjec
       return removeCgroup(scope, object.path)
     case 'path':
       return removePath(scope, runner, object.path)
+    case 'empty-folder':
+      return removeEmptyFolder(object.path)
     case 'sysctl':
       return releaseSysctl(object)
     default:
       return object satisfies never
+  }
+}
+
+/** What somebody put there meanwhile is theirs. */
+async function removeEmptyFolder(path: string): Promise<void> {
+  try {
+    await rmdir(path)
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 

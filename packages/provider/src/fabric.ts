@@ -253,6 +253,11 @@ export interface Fabric {
       readonly podAddresses?: { readonly subnetId: string; readonly count: number; readonly inBlocks: boolean }
     },
   ): Promise<Attachment>
+  /** Gives addresses of the machine's pods back to their subnet; those that are not the machine's count as given back. */
+  releasePodAddresses(
+    scope: Scope,
+    request: { readonly virtualNetworkId: string; readonly machine: string; readonly addresses: readonly string[] },
+  ): Promise<void>
   detach(scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<void>
   /** Returns the address in force, with every new backend asked once. Idempotent; changes only what differs. */
   ensureLoadBalancer(scope: Scope, spec: LoadBalancerSpec): Promise<{ readonly address: string }>

@@ -53,7 +53,14 @@ export type PodNetwork =
   /** Of the machine's own range; the way to it stands in a route table. */
   | { readonly kind: 'routeTable' }
   /** Of a subnet: so many addresses are the machine's. In blocks: whole /28 ranges. */
-  | { readonly kind: 'subnet'; readonly subnetId: string; readonly count: number; readonly inBlocks: boolean }
+  | {
+      readonly kind: 'subnet'
+      readonly subnetId: string
+      readonly count: number
+      readonly inBlocks: boolean
+      /** Dynamic: more are taken as pods come, up to so many, and given back as they go. Absent: the count stays. */
+      readonly growsTo?: number
+    }
   /** Nobody gives them any, until the user brings a plugin. */
   | { readonly kind: 'none' }
 
@@ -120,8 +127,19 @@ export interface MachineProvider {
     order: MachineOrder,
     options: OrderOptions,
   ): Promise<Machine>
+  /** Calls back when no addresses are left for a machine's pods, until disposed. Absent where pods need none. */
+  onAddressShortage?(listener: (news: AddressShortage) => void): Disposable
   /** Tells whoever runs on the machine what is about to happen to it. Absent where nobody could ask. */
   announce?(machine: { readonly clusterId: string; readonly name: string }, events: ScheduledEvents): Promise<void>
+}
+
+/** A subnet had not as many addresses left as a machine's pods needed. */
+export interface AddressShortage {
+  readonly clusterId: string
+  /** The machine, which is the node. */
+  readonly name: string
+  /** In Azure's words. */
+  readonly message: string
 }
 
 /** Called once the machine's address is known; the engine signs for it. */

@@ -121,6 +121,10 @@ export class FakeFabric implements Fabric {
     })
   }
 
+  releasePodAddresses(): Promise<void> {
+    return interfered(this.#interference, 'fabric.releasePodAddresses', () => {})
+  }
+
   detach(_scope: Scope, request: { readonly virtualNetworkId: string; readonly machine: string }): Promise<void> {
     return interfered(this.#interference, 'fabric.detach', () => {
       this.attachments.delete(`${request.virtualNetworkId}/${request.machine}`)

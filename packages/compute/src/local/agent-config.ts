@@ -27,7 +27,7 @@ export interface AgentConfig {
   readonly serviceCidr: string
   readonly nodeAddress: string
   readonly podCidr: string
-  /** Single addresses that pods may have, where they have no range. */
+  /** Single addresses that pods may have, where they have no range; their whole subnet where addresses come and go. */
   readonly podAddresses?: readonly string[]
   readonly nonMasqueradeCidrs?: readonly string[]
   /** Absent where nobody enforces NetworkPolicies. */
@@ -49,6 +49,8 @@ export interface AgentConfig {
   readonly disksDir: string
   /** A folder of the host's file system that the machine's disk is an image on; absent where they are one. */
   readonly hostDir?: string
+  /** Where containerd looks for the network plug-ins that the user brings; absent where the machine has one. */
+  readonly networkPluginsDir?: string
   readonly ledgerDir: string
   readonly machineKey: string
   readonly simulated: false
@@ -92,6 +94,16 @@ const onSharedDisk = {
   },
 }
 
+/** Rules of the node name its pods' addresses: a list that changes is too much for them. */
+function podAddressesOf(
+  { podNetwork }: MachineSpec,
+  { podAddresses, podSubnetPrefix }: MachinePlace,
+): Pick<AgentConfig, 'podAddresses'> {
+  if (podAddresses === undefined) return {}
+  const isDynamic = podNetwork?.kind === 'subnet' && podNetwork.growsTo !== undefined
+  return { podAddresses: isDynamic && podSubnetPrefix !== undefined ? [podSubnetPrefix] : podAddresses }
+}
+
 export function agentConfig(request: {
   readonly paths: MachinePaths
   readonly spec: MachineSpec
@@ -118,7 +130,7 @@ export function agentConfig(request: {
     serviceCidr: spec.boot.serviceCidr,
     nodeAddress: attachment.address,
     podCidr: spec.boot.podCidr,
-    ...(attachment.podAddresses === undefined ? {} : { podAddresses: attachment.podAddresses }),
+    ...podAddressesOf(spec, attachment),
     ...(spec.boot.nonMasqueradeCidrs === undefined ? {} : { nonMasqueradeCidrs: spec.boot.nonMasqueradeCidrs }),
     ...(spec.boot.networkPolicy === undefined ? {} : { networkPolicy: spec.boot.networkPolicy }),
     ...(spec.boot.flowLogs === true ? { flowLogPath: `${paths.root}/acns/hubble/events.log` } : {}),
@@ -133,6 +145,7 @@ export function agentConfig(request: {
     ...(instance === undefined ? {} : { instance }),
     disksDir: request.disksDirectory,
     ...(paths.hasDisk ? { hostDir: paths.root } : {}),
+    ...(spec.podNetwork?.kind === 'none' ? { networkPluginsDir: paths.cniWrappers } : {}),
     ledgerDir: paths.agentLedger,
     machineKey: paths.key,
     simulated: false,

@@ -59,12 +59,14 @@ test('a machine that is begun again after a crash still has its folder before it
         if (!isKnown) await ledger.record('machine', { kind: 'mounts', path: machine.paths.root })
         await start(own, machine)
       },
+      offer: () => Promise.resolve(),
       wipe: () => Promise.resolve(),
       shutDown: () => Promise.resolve(),
       stop: () => Promise.resolve(),
     })
     const create = async (start: MachinePrograms['start']): Promise<unknown> => {
       const machines = await openLocalMachines({
+        scope,
         ledger,
         fabric: { attach } as Fabric,
         machinesDirectory: join(directory, 'machines'),
@@ -98,6 +100,7 @@ test('a machine has a disk of its own where the host can give it one, and keeps 
   const begun: MachinePaths[] = []
   const open = (): ReturnType<typeof openLocalMachines> =>
     openLocalMachines({
+      scope,
       ledger,
       fabric: { attach } as Fabric,
       machinesDirectory: join(directory, 'machines'),
@@ -105,6 +108,7 @@ test('a machine has a disk of its own where the host can give it one, and keeps 
       programs: {
         prepare: () => Promise.resolve(),
         start: async (_scope, { paths }) => void begun.push(paths),
+        offer: () => Promise.resolve(),
         wipe: () => Promise.resolve(),
         shutDown: () => Promise.resolve(),
         stop: () => Promise.resolve(),

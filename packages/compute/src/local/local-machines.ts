@@ -6,7 +6,13 @@ import type { Scope } from '@aksel/base/scope'
 import { instanceOf } from '@aksel/provider/cloud-instance'
 import type { Attachment, Fabric } from '@aksel/provider/fabric'
 import { holdsDown, MachineOrderError, type MachineOrder, type OrderOptions } from '@aksel/provider/machine-orders'
-import type { CredentialsFor, Machine, MachineProvider, MachineSpec } from '@aksel/provider/machine-provider'
+import type {
+  AddressShortage,
+  CredentialsFor,
+  Machine,
+  MachineProvider,
+  MachineSpec,
+} from '@aksel/provider/machine-provider'
 import type { ScheduledEvents } from '@aksel/provider/scheduled-events'
 import { writeDurableFile } from '@aksel/host/durable-file'
 import type { Ledger } from '@aksel/host/ledger'
@@ -14,8 +20,11 @@ import { emptyDisk, fillDisk, fillMemory, forgetPartition, heal, partition, slow
 import { hostHasDisks } from './machine-disk.ts'
 import { machinePaths, readRecords, writeRecord, type MachinePaths, type MachineRecord } from './machine-files.ts'
 import type { MachinePrograms } from './machine-programs.ts'
+import { PodPools } from './pod-pools.ts'
 
 export interface LocalMachinesOptions {
+  /** While it lasts, what pods need is looked after. */
+  readonly scope: Scope
   readonly ledger: Ledger
   readonly fabric: Fabric
   /** `DATA/machines`. */
@@ -49,9 +58,11 @@ class LocalMachines implements MachineProvider {
   readonly #records: Map<MachineKey, MachineRecord>
   /** One operation per machine at a time: a second caller waits for the first. */
   readonly #turns = new Map<MachineKey, Promise<unknown>>()
+  readonly #podPools: PodPools
 
   constructor(options: LocalMachinesOptions, records: Map<MachineKey, MachineRecord>) {
     this.#options = options
+    this.#podPools = new PodPools(options)
     this.#records = records
   }
 
@@ -96,6 +107,7 @@ class LocalMachines implements MachineProvider {
     return this.#inTurn(paths.key, async () => {
       const record = this.#record(paths, name)
       await this.#options.programs.shutDown(scope, paths)
+      await this.#podPools.letGo(paths.key)
       await this.#options.programs.stop(scope, paths)
       await this.#save(paths, { ...record, state: 'Stopped' })
     })
@@ -146,7 +158,7 @@ class LocalMachines implements MachineProvider {
 
   /** What disturbed it goes with its power; what lies on its disk, before that. */
   async #down(scope: Scope, paths: MachinePaths, { attachment }: MachineRecord): Promise<void> {
-    await Promise.all([emptyDisk(paths), forgetPartition(paths)])
+    await Promise.all([emptyDisk(paths), forgetPartition(paths), this.#podPools.letGo(paths.key)])
     await this.#options.programs.stop(scope, paths)
     if (attachment !== undefined) await heal(scope, { paths, attachment })
   }
@@ -178,6 +190,7 @@ class LocalMachines implements MachineProvider {
       const record = this.#records.get(paths.key)
       if (record === undefined) return
       await this.#save(paths, { ...record, state: 'Deleting' })
+      await this.#podPools.letGo(paths.key)
       await this.#options.programs.stop(scope, paths)
       await this.#options.fabric.detach(scope, {
         virtualNetworkId: this.#options.virtualNetworkOf(record.spec.subnetId),
@@ -187,6 +200,10 @@ class LocalMachines implements MachineProvider {
       await rm(paths.root, { recursive: true, force: true })
       this.#records.delete(paths.key)
     })
+  }
+
+  onAddressShortage(listener: (news: AddressShortage) => void): Disposable {
+    return this.#podPools.onShortage(listener)
   }
 
   list(clusterId?: string): readonly Machine[] {
@@ -210,6 +227,7 @@ class LocalMachines implements MachineProvider {
       throw error
     }
     const { failure: _, ...sound } = record
+    this.#podPools.follow(this.#options.scope, paths, record.spec)
     return machineOf(await this.#save(paths, { ...sound, attachment, state: 'Running' }))
   }
 

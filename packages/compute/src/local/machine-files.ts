@@ -52,6 +52,8 @@ export interface MachinePaths {
   readonly runcRoot: string
   readonly cniConfigDirectory: string
   readonly cniStateDirectory: string
+  /** Programs that containerd starts in place of a user's network plug-ins. */
+  readonly cniWrappers: string
   readonly cgroup: string
 }
 
@@ -87,6 +89,7 @@ export function machinePaths(
     runcRoot: join(root, 'runc'),
     cniConfigDirectory: join(root, 'cni'),
     cniStateDirectory: join(root, 'cni-state'),
+    cniWrappers: join(root, 'cni-bin'),
     cgroup: `${cgroupRoot}/${key}`,
   }
 }

@@ -17,6 +17,7 @@ import { METADATA_ADDRESS, METADATA_PORT } from '@aksel/provider/instance-metada
 import { localDnsAddresses } from '@aksel/provider/local-dns'
 import type { MachineSpec } from '@aksel/provider/machine-provider'
 import { agentConfig } from './agent-config.ts'
+import { bringPlugins, cniFolders, ensurePluginFolders } from './brought-plugins.ts'
 import { changeBelow } from './folder-change.ts'
 import { mountDisk, removeDisk } from './machine-disk.ts'
 import type { MachinePaths, MachinePlace } from './machine-files.ts'
@@ -37,6 +38,8 @@ export interface MachineCredentials {
 export interface MachinePrograms {
   /** Writes what the programs read; idempotent. */
   prepare(scope: Scope, machine: PreparedMachine & { readonly credentials: MachineCredentials }): Promise<void>
+  /** From now on pods get these addresses of the subnet; those that have another keep it. */
+  offer(paths: MachinePaths, pods: { readonly subnet: string; readonly addresses: readonly string[] }): Promise<void>
   /** Starts what does not run. */
   start(scope: Scope, machine: PreparedMachine): Promise<void>
   /** Tells the node that it is about to stop; resolves when its pods are down, or when their time is over. */
@@ -71,6 +74,7 @@ export function createMachinePrograms(options: MachineProgramsOptions): MachineP
   return {
     prepare: (scope, machine) => prepare(scope, options, machine),
     start: (scope, machine) => start(scope, options, machine),
+    offer: writeCni,
     wipe,
     shutDown: (scope, paths) => shutDown(scope, paths),
     stop: (scope, paths) => stop(scope, options, paths),
@@ -90,13 +94,12 @@ async function prepare(
   )
   const { podAddresses: addresses, podSubnetPrefix: subnet } = attachment
   const pods = addresses === undefined || subnet === undefined ? spec.boot.podCidr : { subnet, addresses }
-  const cni = renderCniConfig({ pods, dataDirectory: paths.cniStateDirectory })
   const containerd = renderContainerdConfig({
     rootDirectory: paths.containerdRoot,
     stateDirectory: paths.containerdState,
     socketPath: paths.containerdSocket,
     runcRoot: paths.runcRoot,
-    cniConfigDirectory: paths.cniConfigDirectory,
+    ...cniFolders({ paths, spec }),
     sandboxImage: options.sandboxImage,
     registryDirectory: options.registriesDirectory,
     ...(spec.sandboxing === true ? { sandboxing: await findSandboxRuntime() } : {}),
@@ -104,11 +107,17 @@ async function prepare(
   const agent = agentConfig({ paths, spec, attachment, disksDirectory: options.disksDirectory })
   await Promise.all([
     // Without one the node is not Ready, as AKS's is, until its user has brought a plugin.
-    ...(spec.podNetwork?.kind === 'none' ? [] : [writeFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni)]),
+    ...(spec.podNetwork?.kind === 'none' ? [] : [writeCni(paths, pods)]),
     writeFile(paths.containerdConfig, containerd),
     writeDurableFile(paths.bootstrapKubeconfig, credentials.kubeconfig, 0o600),
     writeDurableFile(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),
   ])
+}
+
+/** Replaced as a whole: containerd reads it again as soon as it changes. */
+function writeCni(paths: MachinePaths, pods: Parameters<typeof renderCniConfig>[0]['pods']): Promise<void> {
+  const cni = renderCniConfig({ pods, dataDirectory: paths.cniStateDirectory })
+  return writeDurableFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni)
 }
 
 /** With the folders that lie on it. A machine made anew begins with none. */
@@ -121,12 +130,14 @@ async function ensureDisk(
     await mountDisk(scope, { ledger, owner: ownerOf(paths), place: paths, sizeBytes: osDiskBytes })
   const folders = [paths.agentRoot, paths.podLogs, paths.containerdRoot]
   await Promise.all(folders.map((path) => mkdir(path, { recursive: true })))
+  await ensurePluginFolders(paths.agentRoot)
 }
 
 async function start(scope: Scope, options: MachineProgramsOptions, machine: PreparedMachine): Promise<void> {
   const { paths, spec } = machine
   const owner = ownerOf(paths)
   await ensureDisk(scope, options, machine)
+  if (spec.podNetwork?.kind === 'none') await bringPlugins(options.ledger, paths)
   // Mounts of volumes, sandboxes and snapshots lie below the machine's folder.
   await recordOnce(options.ledger, owner, { kind: 'mounts', path: paths.root })
   await recordOnce(options.ledger, owner, { kind: 'containerd-files', path: paths.containerdState })

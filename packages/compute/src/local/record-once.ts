@@ -5,7 +5,7 @@ import type { HostObject, Ledger } from '@aksel/host/ledger'
 export async function recordOnce(
   ledger: Ledger,
   owner: string,
-  object: Extract<HostObject, { readonly kind: 'mounts' | 'containerd-files' | 'loop-devices' }>,
+  object: Extract<HostObject, { readonly kind: 'mounts' | 'containerd-files' | 'loop-devices' | 'empty-folder' }>,
 ): Promise<void> {
   const known = ledger
     .entries(owner)

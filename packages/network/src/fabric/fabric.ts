@@ -20,7 +20,6 @@ import { parseRange } from '@aksel/base/ipv4'
 import {
   allocateHostAddress,
   allocateLink,
-  allocateMachineAddress,
   allocatePublicRange,
   defaultRanges,
   freshKey,
@@ -32,19 +31,19 @@ import { Balancing } from './balancing.ts'
 import { placeFrontend } from './frontends.ts'
 import { Drops } from './drops.ts'
 import { Listeners } from './listeners.ts'
-import { settleAll, type FabricHost } from './host-commands.ts'
+import { ipForced, settleAll, type FabricHost } from './host-commands.ts'
 import { ensureHostNetwork, HOST_OWNER } from './host-network.ts'
 import { readHostUse } from './host-use.ts'
 import { overlayOf } from './joined-hosts.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Enforcement } from './enforcement.ts'
-import { addPods, podsOf } from './machine-pods.ts'
+import { forgetPods, placeMachine, podsOf } from './machine-pods.ts'
 import { ensurePeers } from './peer-links.ts'
 import { slotsOf } from './slots.ts'
 import { ensureMachine, removeMachine } from './machine-link.ts'
 import * as plumbing from './plumbing.ts'
 import { egressAddresses, Routers } from './router.ts'
-import { StateFile, type FabricState, type LoadBalancerState, type MachineState, type NetworkState } from './state.ts'
+import { StateFile, type FabricState, type LoadBalancerState, type NetworkState } from './state.ts'
 import { judgeChange, judgeNetwork } from './validation.ts'
 
 export interface FabricOptions {
@@ -244,7 +243,7 @@ class HostFabric implements LocalFabric {
     }
     return this.#locks.with(`${request.virtualNetworkId} ${request.machine}`, async () => {
       const prefix = subnet.addressPrefix
-      const machine = this.#addMachine(scope, network, request, prefix)
+      const machine = placeMachine(scope, this.#state, network, request)
       await this.#file.save()
       const slot = slotsOf(network)[subnet.id]!
       await ensureMachine(scope, this.#host, { network, name: request.machine, machine, slot, prefix })
@@ -255,6 +254,20 @@ class HostFabric implements LocalFabric {
         gateway: plumbing.gatewayOf(prefix),
         ...podsOf(network, machine),
       }
+    })
+  }
+
+  async releasePodAddresses(
+    scope: Scope,
+    request: { readonly virtualNetworkId: string; readonly machine: string; readonly addresses: readonly string[] },
+  ): Promise<void> {
+    await this.#locks.with(`${request.virtualNetworkId} ${request.machine}`, async () => {
+      const network = this.#state.networks[request.virtualNetworkId]
+      const machine = network?.machines[request.machine]
+      if (network === undefined || machine === undefined) return
+      const going = forgetPods(machine, request.addresses)
+      await ipForced(scope, this.#host, plumbing.routerOf(network), plumbing.forgottenPods(going))
+      await this.#file.save()
     })
   }
 
@@ -369,32 +382,5 @@ class HostFabric implements LocalFabric {
     const network = this.#state.networks[id]
     if (network === undefined || !network.ready) throw new Error(`There is no VNet ${id} on this host`)
     return network
-  }
-
-  /** Without waiting, so that machines attached side by side get different addresses. */
-  #addMachine(scope: Scope, network: NetworkState, request: AttachRequest, prefix: string): MachineState {
-    const known = network.machines[request.machine]
-    if (known === undefined) {
-      const machine: MachineState = {
-        key: freshKey(this.#state, scope.random),
-        subnetId: request.subnetId,
-        address: allocateMachineAddress(network, request.subnetId, prefix),
-        ...(request.podCidr === undefined ? {} : { podCidr: request.podCidr }),
-      }
-      network.machines[request.machine] = machine
-      try {
-        addPods(network, machine, request)
-      } catch (error) {
-        delete network.machines[request.machine]
-        throw error
-      }
-      return machine
-    }
-    if (known.subnetId !== request.subnetId)
-      throw new Error(`Cannot attach "${request.machine}" to ${request.subnetId}: it is attached to ${known.subnetId}`)
-    if (request.podCidr === undefined) delete known.podCidr
-    else known.podCidr = request.podCidr
-    addPods(network, known, request)
-    return known
   }
 }

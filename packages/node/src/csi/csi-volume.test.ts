@@ -98,6 +98,8 @@ test('/var/lib/kubelet is the machine’s own folder, and no other path is chang
   assert.equal(hostPathOf('/m/kubelet', '/var/lib/kubelet/plugins/../pods'), '/m/kubelet/pods')
   assert.equal(hostPathOf('/m/kubelet', '/var/lib/kubelet/../other'), '/var/lib/kubelet/../other')
   assert.equal(hostPathOf('/m/kubelet', '/var/lib/kubelets/x'), '/var/lib/kubelets/x')
+  assert.equal(hostPathOf('/m/kubelet', '/etc/cni/net.d'), '/m/kubelet/cni/etc/net.d')
+  assert.equal(hostPathOf('/m/kubelet', '/opt/cni/bin/'), '/m/kubelet/cni/opt/bin/')
   assert.equal(publicPathOf('/m/kubelet', '/m/kubelet/pods/u'), '/var/lib/kubelet/pods/u')
   assert.equal(publicPathOf('/m/kubelet', '/elsewhere'), '/elsewhere')
 })

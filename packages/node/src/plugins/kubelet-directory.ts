@@ -4,6 +4,7 @@
 
 import { join } from 'node:path'
 import { isAtOrBelow } from '@aksel/host/mount-table'
+import { networkPluginFolders } from '@aksel/provider/network-plugin-folders'
 
 export const kubeletDirectory = '/var/lib/kubelet'
 
@@ -14,6 +15,9 @@ export const cdiDirectory = '/var/run/cdi'
 export function hostPathOf(rootDirectory: string, path: string): string {
   const clean = join(path)
   if (isAtOrBelow(clean, cdiDirectory)) return join(rootDirectory, 'cdi', clean.slice(cdiDirectory.length))
+  for (const [place, folder] of Object.entries(networkPluginFolders)) {
+    if (isAtOrBelow(clean, place)) return join(rootDirectory, folder, clean.slice(place.length))
+  }
   if (!isAtOrBelow(clean, kubeletDirectory)) return path
   return join(rootDirectory, clean.slice(kubeletDirectory.length))
 }

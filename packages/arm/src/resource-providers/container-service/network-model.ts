@@ -30,13 +30,16 @@ export function isFlat(model: NetworkModel): boolean {
 
 const BLOCK = 16
 
-/** Addresses of a subnet that each node takes for its pods. */
+/** Addresses of a subnet that each node takes for its pods as it begins. */
 export function podAddressesPerNode(model: NetworkModel, pool: PoolProperties): number {
   if (!isFlat(model)) return 0
   if (model === 'nodeSubnet') return pool.maxPods
-  // Static: whole /28 blocks, one address beyond maxPods. Dynamic: batches of as many.
-  const wanted = isStaticBlock(pool) ? pool.maxPods + 1 : pool.maxPods
-  return Math.ceil(wanted / BLOCK) * BLOCK
+  // Static: whole /28 blocks, one address beyond maxPods. Dynamic: one batch; more as pods come.
+  return isStaticBlock(pool) ? wholeBlocks(pool.maxPods + 1) : BLOCK
+}
+
+function wholeBlocks(addresses: number): number {
+  return Math.ceil(addresses / BLOCK) * BLOCK
 }
 
 export function isStaticBlock(pool: PoolProperties): boolean {
@@ -61,6 +64,7 @@ export function podNetworkOf(cluster: ClusterRecord, pool: PoolProperties, subne
         subnetId: subnet.toLowerCase(),
         count: podAddressesPerNode(model, pool),
         inBlocks: model === 'podSubnet' && isStaticBlock(pool),
+        ...(model === 'podSubnet' && !isStaticBlock(pool) ? { growsTo: wholeBlocks(pool.maxPods) } : {}),
       }
     }
     default:

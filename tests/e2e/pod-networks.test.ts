@@ -1,0 +1,232 @@
+// Where pods get their addresses as they come: from a pod subnet in batches, or from a plug-in that the user brings.
+
+import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
+import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
+import { Aksel } from './aksel.ts'
+import { connectionOf, networkClient, sdkClient } from './sdk-client.ts'
+
+const group = 'pod-networks'
+const region = 'westeurope'
+const ranges = { nodes: '10.1.0.0/24', pods: '10.1.4.0/24', tight: '10.1.9.0/27' } as const
+
+let aksel: Aksel
+let client: ContainerServiceClient
+const subnetIds = new Map<string, string>()
+
+before(async () => {
+  aksel = await Aksel.inNewFolder()
+  await aksel.ok(['up', '--nodes', '1'], { timeoutMs: 170_000 })
+  const connection = await connectionOf(aksel)
+  client = await sdkClient(connection)
+  const networks = await networkClient(connection)
+  await aksel.ok(['az', 'group', 'create', '-n', group, '-l', region])
+  const network = await networks.virtualNetworks.beginCreateOrUpdateAndWait(group, 'net', {
+    location: region,
+    addressSpace: { addressPrefixes: ['10.1.0.0/16'] },
+    subnets: Object.entries(ranges).map(([name, addressPrefix]) => ({ name, addressPrefix })),
+  })
+  for (const { name, id } of network.subnets ?? []) subnetIds.set(name!, id!)
+})
+
+after(async () => {
+  await aksel[Symbol.asyncDispose]()
+})
+
+type Kubectl = (...args: readonly string[]) => Promise<string>
+
+/** A cluster of one node. */
+async function clusterOn(
+  name: string,
+  profile: object,
+  pool: Partial<ManagedClusterAgentPoolProfile>,
+): Promise<Kubectl> {
+  const node = { name: 'system', mode: 'System', count: 1, vmSize: 'Standard_D2s_v5' }
+  const created = await client.managedClusters.createOrUpdate(group, name, {
+    location: region,
+    dnsPrefix: name,
+    networkProfile: profile,
+    agentPoolProfiles: [{ ...node, vnetSubnetID: subnetIds.get('nodes')!, ...pool }],
+  })
+  assert.equal(created.provisioningState, 'Succeeded')
+  const { kubeconfigs } = await client.managedClusters.listClusterAdminCredentials(group, name)
+  const path = join(aksel.dataDir, `${name}-kubeconfig`)
+  await writeFile(path, kubeconfigs![0]!.value!)
+  return (...args) => aksel.kubectl(['--kubeconfig', path, ...args])
+}
+
+/** Asked again until it says so, or the time is over. */
+async function eventually(ask: () => Promise<string>, words: RegExp, withinMs = 90_000): Promise<string> {
+  const end = Date.now() + withinMs
+  let last = await ask()
+  while (!words.test(last) && Date.now() < end) {
+    await sleep(300)
+    last = await ask()
+  }
+  assert.match(last, words)
+  return last
+}
+
+/** Addresses of the subnet that machines hold for their pods. */
+async function heldOf(subnet: keyof typeof ranges): Promise<number> {
+  const { networks } = JSON.parse(await readFile(join(aksel.dataDir, 'fabric', 'fabric.json'), 'utf8')) as {
+    networks: Record<string, { machines: Record<string, { pods?: { subnetId: string; addresses: string[] } }> }>
+  }
+  const id = subnetIds.get(subnet)!.toLowerCase()
+  const machines = Object.values(networks).flatMap((network) => Object.values(network.machines))
+  return machines.reduce((sum, { pods }) => sum + (pods?.subnetId === id ? pods.addresses.length : 0), 0)
+}
+
+const deployment = (name: string, replicas: number): readonly string[] =>
+  `create deployment ${name} --image registry.k8s.io/pause:3.6 --replicas ${replicas}`.split(' ')
+
+test(
+  'Azure CNI by pod subnet, dynamic: a node holds addresses in batches of 16, more as pods come, fewer as they go',
+  { timeout: 400_000 },
+  async () => {
+    const kubectl = await clusterOn('dynamic', { networkPlugin: 'azure' }, { podSubnetID: subnetIds.get('pods')! })
+    assert.equal(await heldOf('pods'), 16)
+    await kubectl(...deployment('crowd', 18))
+    await kubectl('rollout', 'status', 'deployment/crowd', '--timeout=180s')
+    const pods = (await kubectl('get', 'pods', '-o', 'jsonpath={.items[*].status.podIP}')).split(' ')
+    assert.equal(new Set(pods).size, 18)
+    assert.deepEqual(
+      pods.filter((address) => !contains(parseRange(ranges.pods), parseAddress(address))),
+      [],
+    )
+    const held = await heldOf('pods')
+    assert.ok(held >= 32 && held % 16 === 0, `holds ${held}`)
+    await kubectl('scale', 'deployment/crowd', '--replicas=1')
+    await eventually(async () => `holds ${await heldOf('pods')}`, /^holds 16$/)
+    await client.managedClusters.delete(group, 'dynamic')
+    assert.equal(await heldOf('pods'), 0)
+  },
+)
+
+test(
+  "a pod subnet without another batch is told on the node in Azure's words, and its pods say that no address is left",
+  { timeout: 400_000 },
+  async () => {
+    const kubectl = await clusterOn('tight', { networkPlugin: 'azure' }, { podSubnetID: subnetIds.get('tight')! })
+    await kubectl(...deployment('crowd', 17))
+    const told = [
+      'get',
+      'events',
+      '-A',
+      '-o',
+      'jsonpath={range .items[*]}{.involvedObject.kind} {.reason}: {.message}{"\\n"}{end}',
+    ]
+    const full =
+      /^Node SubnetIsFull: Subnet tight with address prefix 10\.1\.9\.0\/27 does not have enough capacity for 16 IP addresses\.$/m
+    await eventually(() => kubectl(...told), full)
+    await eventually(() => kubectl(...told), /^Pod FailedCreatePodSandBox: .*no IP addresses available in range set/m)
+    assert.equal(await heldOf('tight'), 16)
+    // Who needs fewer is served.
+    await kubectl('scale', 'deployment/crowd', '--replicas=6')
+    await kubectl('rollout', 'status', 'deployment/crowd', '--timeout=120s')
+    await client.managedClusters.delete(group, 'tight')
+  },
+)
+
+/** A plug-in of the test's own: it takes its range from a file beside its configuration, and has the reference plug-in make the link. */
+const brought = String.raw`
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: brought, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: brought}}
+  template:
+    metadata: {labels: {app: brought}}
+    spec:
+      hostNetwork: true
+      tolerations: [{operator: Exists}]
+      containers:
+        - name: install
+          image: docker.io/library/busybox:1.36
+          command:
+            - sh
+            - -ec
+            - |
+              printf '%s\n' '#!/bin/sh' '. /etc/cni/net.d/brought.env' \
+                'sed -e "s/brought/ptp/; s#RANGE#$RANGE#" | /opt/cni/bin/ptp' > /host/bin/brought.new
+              chmod 755 /host/bin/brought.new && mv /host/bin/brought.new /host/bin/brought
+              echo RANGE=10.99.0.0/24 > /host/net.d/brought.env
+              echo '{"cniVersion": "0.4.0", "name": "byo", "plugins": [{"type": "brought", "ipam":
+                {"type": "host-local", "subnet": "RANGE", "routes": [{"dst": "0.0.0.0/0"}]}}]}' > /host/net.d/new
+              mv /host/net.d/new /host/net.d/10-byo.conflist
+              exec sleep 36000
+          volumeMounts: [{name: bin, mountPath: /host/bin}, {name: conf, mountPath: /host/net.d}]
+      volumes:
+        - {name: bin, hostPath: {path: /opt/cni/bin}}
+        - {name: conf, hostPath: {path: /etc/cni/net.d}}
+`
+
+const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: web
+          image: docker.io/library/busybox:1.36
+          command: [sh, -c, 'hostname > index.html && exec httpd -f -p 8080']
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+`
+
+/** Leases of the plug-in's network, in the machines' own folders. */
+async function leasesOf(network: string): Promise<readonly string[]> {
+  const machines = await readdir(join(aksel.dataDir, 'machines'))
+  const folders = machines.flatMap((key) =>
+    ['os/kubelet', 'kubelet'].map((root) => join(aksel.dataDir, 'machines', key, root, 'cni/var/networks', network)),
+  )
+  const found = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])))
+  return found.flat().filter((name) => name.startsWith('10.'))
+}
+
+test(
+  'network plugin none: nodes are not Ready until a DaemonSet brings a plug-in, which then gives pods their addresses',
+  { timeout: 400_000 },
+  async () => {
+    const kubectl = await clusterOn('byo', { networkPlugin: 'none' }, {})
+    const ready = ['get', 'nodes', '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")]}']
+    await eventually(() => kubectl(...ready), /"status":"False"/)
+    assert.match(await kubectl(...ready), /NetworkReady=false reason:NetworkPluginNotReady/)
+    await writeFile(join(aksel.dataDir, 'web.yaml'), web)
+    await kubectl('apply', '-f', join(aksel.dataDir, 'web.yaml'))
+    await eventually(
+      () => kubectl('get', 'pods', '-o', 'jsonpath={.items[*].status.conditions[*].message}'),
+      /not-ready/,
+    )
+
+    await writeFile(join(aksel.dataDir, 'brought.yaml'), brought)
+    await kubectl('apply', '-f', join(aksel.dataDir, 'brought.yaml'))
+    await kubectl('wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=120s')
+    await kubectl('rollout', 'status', 'deployment/web', '--timeout=120s')
+    const list = 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{"\\n"}{end}'
+    const pods = (await kubectl('get', 'pods', '-l', 'app=web', '-o', list)).trim().split('\n')
+    const [[one], [other, address]] = pods.map((line) => line.split(' ')) as [[string], [string, string]]
+    assert.ok(contains(parseRange('10.99.0.0/24'), parseAddress(address)), address)
+    const ask = (place: string): Promise<string> =>
+      kubectl('exec', one, '--', 'timeout', '5', 'wget', '-q', '-O', '-', `http://${place}`)
+    assert.equal((await ask(`${address}:8080`)).trim(), other)
+    assert.match(await ask('web'), /^web-/)
+    assert.equal((await leasesOf('byo')).length, 2, "in the machine's folder, not the host's")
+    await kubectl('scale', 'deployment/web', '--replicas=1')
+    await eventually(async () => `leases: ${(await leasesOf('byo')).length}`, /^leases: 1$/)
+    await client.managedClusters.delete(group, 'byo')
+  },
+)
