@@ -29,7 +29,7 @@ test('keepNetworkPlugins() wraps what is there and what comes, and takes away th
     const deadline = AbortSignal.timeout(20_000)
     let found: readonly string[] = []
     while (!deadline.aborted) {
-      found = (await readdir(wrappersDirectory).catch(() => [])).toSorted()
+      found = (await readdir(wrappersDirectory).catch((): string[] => [])).toSorted()
       if (found.join() === names.join()) return
     }
     assert.deepEqual(found, names)
