@@ -25,6 +25,8 @@ export class SpdyStream extends Duplex {
   readonly headers: SpdyHeaders
   readonly #session: SpdySession
   #resume: (() => void) | undefined
+  /** The peer has said everything. */
+  #isWhole = false
 
   constructor(session: SpdySession, id: number, headers: SpdyHeaders) {
     super({ allowHalfOpen: true })
@@ -44,7 +46,16 @@ export class SpdyStream extends Duplex {
 
   /** What has come is there to read, and no more will come. */
   endReading(): void {
-    if (!this.destroyed && !this.readableEnded) this.push(null)
+    if (this.destroyed || this.#isWhole) return
+    this.#isWhole = true
+    this.push(null)
+  }
+
+  /** The connection is gone: what came whole may still be read. */
+  lose(): void {
+    if (!this.#isWhole) this.destroy(new Error('the SPDY connection was lost'))
+    else if (this.readableEnded) this.destroy()
+    else this.once('end', () => this.destroy())
   }
 
   override _read(): void {
@@ -143,10 +154,7 @@ export class SpdySession {
       // A connection that breaks and a peer that speaks something else end the same way.
     } finally {
       this.#socket.destroy()
-      for (const stream of this.#streams.values()) {
-        if (!stream.readableEnded) stream.destroy(new Error('the SPDY connection was lost'))
-        else stream.destroy()
-      }
+      for (const stream of this.#streams.values()) stream.lose()
       this.#decoder.close()
     }
   }
@@ -155,7 +163,7 @@ export class SpdySession {
     if (frame.kind === 'data') {
       const stream = this.#streams.get(frame.streamId)
       if (frame.payload.length > 0) await stream?.receive(frame.payload)
-      if ((frame.flags & FLAG_FIN) !== 0) stream?.push(null)
+      if ((frame.flags & FLAG_FIN) !== 0) stream?.endReading()
       return
     }
     switch (frame.type) {
@@ -165,7 +173,7 @@ export class SpdySession {
       case frameTypes.headers:
         // Nobody reads these, but the decoder must see every block.
         await this.#decoder.decode(frame.payload.subarray(4))
-        if ((frame.flags & FLAG_FIN) !== 0) this.#streams.get(frame.payload.readUInt32BE(0))?.push(null)
+        if ((frame.flags & FLAG_FIN) !== 0) this.#streams.get(frame.payload.readUInt32BE(0))?.endReading()
         return
       case frameTypes.rstStream: {
         const stream = this.#streams.get(frame.payload.readUInt32BE(0))
@@ -197,7 +205,7 @@ export class SpdySession {
     const reply = Buffer.alloc(4)
     reply.writeUInt32BE(id)
     await this.#send(controlFrame(frameTypes.synReply, 0, Buffer.concat([reply, this.#encoder.encode({})])))
-    if ((flags & FLAG_FIN) !== 0) stream.push(null)
+    if ((flags & FLAG_FIN) !== 0) stream.endReading()
     this.#onStream(stream)
   }
 }
