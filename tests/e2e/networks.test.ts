@@ -10,7 +10,7 @@ import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
 import type { NetworkManagementClient, Route } from '@azure/arm-network'
 import { Aksel } from './aksel.ts'
-import { connectionOf, networkClient, sdkClient } from './sdk-client.ts'
+import { connectionOf, networkClient, sdkClient, subnetsIn } from './sdk-client.ts'
 
 const group = 'networks'
 const region = 'westeurope'
@@ -20,7 +20,7 @@ type Subnet = keyof typeof ranges
 let aksel: Aksel
 let client: ContainerServiceClient
 let networks: NetworkManagementClient
-const subnetIds = new Map<string, string>()
+let subnetIds: ReadonlyMap<string, string>
 
 before(async () => {
   aksel = await Aksel.inNewFolder()
@@ -28,13 +28,7 @@ before(async () => {
   const connection = await connectionOf(aksel)
   client = await sdkClient(connection)
   networks = await networkClient(connection)
-  await aksel.ok(['az', 'group', 'create', '-n', group, '-l', region])
-  const network = await networks.virtualNetworks.beginCreateOrUpdateAndWait(group, 'shops', {
-    location: region,
-    addressSpace: { addressPrefixes: ['10.1.0.0/16'] },
-    subnets: Object.entries(ranges).map(([name, addressPrefix]) => ({ name, addressPrefix })),
-  })
-  for (const { name, id } of network.subnets ?? []) subnetIds.set(name!, id!)
+  subnetIds = await subnetsIn(aksel, networks, { group, location: region, name: 'shops', ranges })
 })
 
 after(async () => {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
 import { Aksel } from './aksel.ts'
-import { connectionOf, networkClient, sdkClient } from './sdk-client.ts'
+import { connectionOf, networkClient, sdkClient, subnetsIn } from './sdk-client.ts'
 
 const group = 'pod-networks'
 const region = 'westeurope'
@@ -16,7 +16,7 @@ const ranges = { nodes: '10.1.0.0/24', pods: '10.1.4.0/24', tight: '10.1.9.0/27'
 
 let aksel: Aksel
 let client: ContainerServiceClient
-const subnetIds = new Map<string, string>()
+let subnetIds: ReadonlyMap<string, string>
 
 before(async () => {
   aksel = await Aksel.inNewFolder()
@@ -24,13 +24,7 @@ before(async () => {
   const connection = await connectionOf(aksel)
   client = await sdkClient(connection)
   const networks = await networkClient(connection)
-  await aksel.ok(['az', 'group', 'create', '-n', group, '-l', region])
-  const network = await networks.virtualNetworks.beginCreateOrUpdateAndWait(group, 'net', {
-    location: region,
-    addressSpace: { addressPrefixes: ['10.1.0.0/16'] },
-    subnets: Object.entries(ranges).map(([name, addressPrefix]) => ({ name, addressPrefix })),
-  })
-  for (const { name, id } of network.subnets ?? []) subnetIds.set(name!, id!)
+  subnetIds = await subnetsIn(aksel, networks, { group, location: region, name: 'net', ranges })
 })
 
 after(async () => {

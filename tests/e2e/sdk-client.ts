@@ -43,3 +43,24 @@ async function accessOf({ armUrl, caPath, tenantId, clientId, clientSecret }: Co
   })
   return { credential, endpoint: armUrl, tlsOptions }
 }
+
+/** A group with a VNet of 10.1.0.0/16 and these subnets in it; resolves with the subnets' ids by name. */
+export async function subnetsIn(
+  aksel: Aksel,
+  networks: NetworkManagementClient,
+  wish: {
+    readonly group: string
+    readonly location: string
+    readonly name: string
+    readonly ranges: Readonly<Record<string, string>>
+  },
+): Promise<ReadonlyMap<string, string>> {
+  const { group, location, name } = wish
+  await aksel.ok(['az', 'group', 'create', '-n', group, '-l', location])
+  const network = await networks.virtualNetworks.beginCreateOrUpdateAndWait(group, name, {
+    location,
+    addressSpace: { addressPrefixes: ['10.1.0.0/16'] },
+    subnets: Object.entries(wish.ranges).map(([subnet, addressPrefix]) => ({ name: subnet, addressPrefix })),
+  })
+  return new Map((network.subnets ?? []).map((subnet) => [subnet.name!, subnet.id!]))
+}
