@@ -13,7 +13,7 @@ export interface Task {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Test files that need nothing but Node run in one process; the others make things on the host and run one file at a time. */
+/** Test files that need nothing but Node share a few processes; the others make things on the host and run one file at a time. */
 const unitPatterns = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts']
 const hostPatterns = ['packages/*/src/**/*.host.test.ts', 'apps/*/src/**/*.host.test.ts']
 /** Faults and long histories, small in the gate; some make processes, none makes anything on the host. */
@@ -37,6 +37,9 @@ const e2ePatterns = ['tests/e2e/**/*.test.ts']
 
 /** The longest story of the gate takes about a minute; full sizes take their time. */
 const FILE_TIMEOUT_MS = { gate: 400_000, full: 3_600_000 }
+
+/** Each loads the sources anew, which takes seconds: more than two gain nothing on the machines that this runs on. */
+const UNIT_PROCESSES = 2
 
 const parts = ['check', 'unit', 'trust', 'sim', 'host', 'conformance', 'e2e', 'all'] as const
 /** Parts that make real nodes. */
@@ -87,16 +90,18 @@ export function stagesOf(
   const bin = (name: string): string => join(options.repositoryRoot, 'node_modules', '.bin', name)
   const node = process.execPath
   const nodeTest = [node, '--disable-warning=ExperimentalWarning', '--test']
-  const unit: Task = {
-    name: 'unit',
-    argv: [...nodeTest, '--test-isolation=none', ...filesOf(options, unitPatterns, /\.(host|trust)\.test\.ts$/)],
-  }
+  const unit = dealt(filesOf(options, unitPatterns, /\.(host|trust)\.test\.ts$/), UNIT_PROCESSES).map(
+    (files, index): Task => ({
+      name: `unit ${index + 1} of ${UNIT_PROCESSES}`,
+      argv: [...nodeTest, '--test-isolation=none', ...files],
+    }),
+  )
   const check: readonly Task[] = [
     { name: 'format', argv: [bin('oxfmt'), '--check'] },
     { name: 'lint', argv: [bin('oxlint'), '--type-aware'] },
     { name: 'types', argv: [bin('tsc'), '--noEmit'] },
     { name: 'types of the page', argv: [bin('tsc'), '--noEmit', '-p', 'apps/desktop'] },
-    unit,
+    ...unit,
   ]
   // A file that hangs must fail, not hold up the gate.
   const isolated = [
@@ -125,7 +130,7 @@ export function stagesOf(
     case 'check':
       return [check]
     case 'unit':
-      return [[unit]]
+      return [unit]
     case 'trust':
       return [[trust]]
     case 'sim':
@@ -142,6 +147,11 @@ export function stagesOf(
     default:
       return part satisfies never
   }
+}
+
+/** The files in as many hands, one by one, so that a package's files are spread. */
+function dealt(files: readonly string[], hands: number): readonly (readonly string[])[] {
+  return Array.from({ length: hands }, (_, hand) => files.filter((_file, index) => index % hands === hand))
 }
 
 function filesOf(
