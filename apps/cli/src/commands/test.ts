@@ -6,12 +6,15 @@ import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { CommandError } from '../command-error.ts'
 import type { CliOptions } from '../options.ts'
+import { apart } from './apart.ts'
 
 export interface Task {
   readonly name: string
   readonly argv: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
 }
+/** Tasks one after the other, up to the first that fails. */
+export type Lane = readonly Task[]
 
 /** Test files that need nothing but Node share a few processes; the others make things on the host and run one file at a time. */
 const unitPatterns = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts']
@@ -82,11 +85,11 @@ async function prepareTestPackages(options: CliOptions): Promise<void> {
   if (lack !== undefined) throw new CommandError(`These tests need programs that this host lacks: ${lack}.`)
 }
 
-/** Stages come one after the other; the tasks of one run side by side. */
+/** Stages come one after the other; the lanes of one run side by side. */
 export function stagesOf(
   options: Pick<CliOptions, 'repositoryRoot'>,
   part: Part | undefined,
-): readonly (readonly Task[])[] {
+): readonly (readonly Lane[])[] {
   const bin = (name: string): string => join(options.repositoryRoot, 'node_modules', '.bin', name)
   const node = process.execPath
   const nodeTest = [node, '--disable-warning=ExperimentalWarning', '--test']
@@ -96,12 +99,12 @@ export function stagesOf(
       argv: [...nodeTest, '--test-isolation=none', ...files],
     }),
   )
-  const check: readonly Task[] = [
-    { name: 'format', argv: [bin('oxfmt'), '--check'] },
-    { name: 'lint', argv: [bin('oxlint'), '--type-aware'] },
-    { name: 'types', argv: [bin('tsc'), '--noEmit'] },
-    { name: 'types of the page', argv: [bin('tsc'), '--noEmit', '-p', 'apps/desktop'] },
-    ...unit,
+  const check: readonly Lane[] = [
+    [{ name: 'format', argv: [bin('oxfmt'), '--check'] }],
+    [{ name: 'lint', argv: [bin('oxlint'), '--type-aware'] }],
+    [{ name: 'types', argv: [bin('tsc'), '--noEmit'] }],
+    [{ name: 'types of the page', argv: [bin('tsc'), '--noEmit', '-p', 'apps/desktop'] }],
+    ...unit.map((task) => [task]),
   ]
   // A file that hangs must fail, not hold up the gate.
   const isolated = [
@@ -118,32 +121,31 @@ export function stagesOf(
   const conformance: Task = { name: 'conformance', argv: [...isolated, ...suite] }
   const waits: Task = { name: 'conformance by the clock', argv: [...isolated, ...waiting] }
   const others: Task = { name: 'conformance', argv: [...isolated, ...suite.filter((file) => !waiting.has(file))] }
-  const minors = otherMinors.map((minor): readonly Task[] => [
-    {
-      name: `conformance under ${minor}`,
-      argv: [...isolated, ...filesOf(options, minorPatterns[part === 'all' ? 'full' : 'gate'])],
-      environment: { AKSEL_TEST_MINOR: minor },
-    },
-  ])
+  const minors = otherMinors.map((minor): Task => ({
+    name: `conformance under ${minor}`,
+    argv: [...isolated, ...filesOf(options, minorPatterns[part === 'all' ? 'full' : 'gate'])],
+    environment: { AKSEL_TEST_MINOR: minor },
+  }))
   const e2e: Task = { name: 'e2e', argv: [...isolated, ...filesOf(options, e2ePatterns)] }
   switch (part) {
     case 'check':
       return [check]
     case 'unit':
-      return [unit]
+      return [unit.map((task) => [task])]
     case 'trust':
-      return [[trust]]
+      return [[[trust]]]
     case 'sim':
-      return [[sim]]
+      return [[[sim]]]
     case 'host':
-      return [[host]]
+      return [[[host]]]
     case 'conformance':
-      return [[conformance], ...minors]
+      return [[[conformance, ...minors]]]
     case 'e2e':
-      return [[e2e]]
+      return [[[e2e]]]
     case 'all':
     case undefined:
-      return [check, [trust], [sim, waits], [host], [others], ...minors, [e2e]]
+      // What waits most runs beside what computes: a third of the whole is waiting for what real nodes do.
+      return [check, [[trust], [sim, waits]], [[host, others, ...minors], [{ ...e2e, argv: apart(e2e.argv) }]]]
     default:
       return part satisfies never
   }
@@ -165,9 +167,18 @@ function filesOf(
   return chosen
 }
 
-/** Runs the stage's tasks side by side. A lone task writes straight to the terminal. */
-async function runStage(options: CliOptions, tasks: readonly Task[]): Promise<boolean> {
-  const results = await Promise.all(tasks.map((task) => runTask(options, task, { quiet: tasks.length > 1 })))
+/** How often a part that runs beside another says how far it is. */
+const PROGRESS_MS = 60_000
+
+/** Runs the stage's lanes side by side; true when one failed. A lone lane writes straight to the terminal. */
+async function runStage(options: CliOptions, lanes: readonly Lane[]): Promise<boolean> {
+  const quiet = lanes.length > 1
+  const results = await Promise.all(
+    lanes.map(async (lane) => {
+      for (const task of lane) if (!(await runTask(options, task, { quiet }))) return false
+      return true
+    }),
+  )
   return results.includes(false)
 }
 
@@ -181,12 +192,24 @@ async function runTask(options: CliOptions, task: Task, how: { readonly quiet: b
     stdio: ['ignore', how.quiet ? 'pipe' : 'inherit', how.quiet ? 'pipe' : 'inherit'],
   })
   const output: Buffer[] = []
-  child.stdout?.on('data', (chunk: Buffer) => output.push(chunk))
-  child.stderr?.on('data', (chunk: Buffer) => output.push(chunk))
+  let passed = 0
+  const look = (chunk: Buffer): void => {
+    output.push(chunk)
+    passed += chunk.toString().split('\n✔').length - 1
+  }
+  child.stdout?.on('data', look)
+  child.stderr?.on('data', look)
+  const minutes = (): string => ((performance.now() - startedMs) / 60_000).toFixed(0)
+  const told = setInterval(
+    () => process.stdout.write(`${task.name}: ${passed} passed after ${minutes()} min\n`),
+    PROGRESS_MS,
+  )
+  if (!how.quiet) clearInterval(told)
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (exitCode) => resolve(exitCode ?? 1))
   })
+  clearInterval(told)
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   const text = Buffer.concat(output).toString()
   if (code !== 0) process.stdout.write(text)
