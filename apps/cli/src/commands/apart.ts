@@ -2,7 +2,7 @@
 // the other has made. Only the files' root, the CPUs and the cgroups are shared.
 
 /** Folders in which clusters of one host know of each other. */
-const SHARED_FOLDERS = ['/run/netns', '/run/containerd', '/var/lib/aksel'] as const
+const SHARED_FOLDERS = ['/run/netns', '/run/containerd', '/var/lib/cni', '/var/lib/aksel'] as const
 
 /**
  * The new table of mounts is a copy: it would hold disks, layers and network namespaces of clusters that run on this host,
