@@ -1,7 +1,6 @@
 // The `aksel` program: which command, with which options. What a command does lives in its own file.
 
-import { ArmError } from '@aksel/base/errors'
-import { CommandError } from './command-error.ts'
+import { failureOf } from './failure.ts'
 import { readOptions } from './options.ts'
 
 /** Commands are loaded one at a time: most of them need little, and the whole would cost a quarter of a second. */
@@ -30,9 +29,8 @@ main(process.argv.slice(2)).then(
     process.exitCode = code
   },
   (error: unknown) => {
-    if (error instanceof ArmError) process.stderr.write(`aksel: (${error.code}) ${error.message}\n`)
-    else if (error instanceof CommandError) process.stderr.write(`aksel: ${error.message}\n`)
-    else process.stderr.write(`aksel: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    process.exitCode = error instanceof CommandError ? error.exitCode : error instanceof ArmError ? 1 : 70
+    const { text, exitCode } = failureOf(error)
+    process.stderr.write(`aksel: ${text}\n`)
+    process.exitCode = exitCode
   },
 )

@@ -17,6 +17,8 @@ export interface BenchRequest {
   readonly tenth: boolean
   /** Says what is going on, for people. */
   readonly say: (line: string) => void
+  /** Rows that stand, whatever becomes of the rest of the group; a group may return all of its own at its end instead. */
+  readonly found: (rows: readonly BenchRow[]) => void
 }
 
 export type BenchGroup = (scope: Scope, request: BenchRequest) => Promise<readonly BenchRow[]>

@@ -16,7 +16,7 @@ import type { CliOptions } from '../options.ts'
 /** What 150,000 pods and their watchers need of one process; the target is 8 GiB for all of it. */
 const CROWD_HEAP_BYTES = 7 * 1024 ** 3
 
-/** Returns the exit code: 0 when every group gave its rows, 130 when it was interrupted; what was measured until then is printed. */
+/** Returns the exit code: 0 when every group gave its rows, 130 when it was interrupted; what was measured until then is printed, also where a group failed. */
 export async function runBench(options: CliOptions, args: readonly string[]): Promise<number> {
   const { groups, json, ...request } = parseBenchArguments(args)
   if (request.full && groups.includes('simulated') && !hasHeapOf(CROWD_HEAP_BYTES)) return withHeapOf(CROWD_HEAP_BYTES)
@@ -32,15 +32,20 @@ export async function runBench(options: CliOptions, args: readonly string[]): Pr
   const rows: BenchRow[] = []
   const { signal } = scope
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const print = (): void =>
+    void process.stdout.write(json ? `${JSON.stringify(rows, undefined, 2)}\n` : renderTable(rows))
   for (const name of groups) {
     if (signal.aborted) break
     const run = await loadGroup(name)
     try {
-      rows.push(...(await run(scope, { ...request, options, say })))
+      const found = (more: readonly BenchRow[]): void => void rows.push(...more)
+      found(await run(scope, { ...request, options, say, found }))
     } catch (error) {
-      if (!signal.aborted || rows.length === 0) throw error
+      if (signal.aborted && rows.length > 0) continue
+      if (rows.length > 0) print()
+      throw error
     }
   }
-  process.stdout.write(json ? `${JSON.stringify(rows, undefined, 2)}\n` : renderTable(rows))
+  print()
   return signal.aborted ? 130 : 0
 }

@@ -25,11 +25,9 @@ export async function nodeGroup(outer: Scope, request: BenchRequest): Promise<re
   const size = request.full || request.tenth ? sizes.full : sizes.look
   await using node = await openOneNode(outer, request, 'node')
   const { scope, rig, stages } = node
-  return [
-    ...(await lonePods(scope, rig, { ...size, stages, say })),
-    await together(scope, rig, { ...size, stages, say }),
-    ...(await held(scope, rig, { ...size, stages, say })),
-  ]
+  request.found(await lonePods(scope, rig, { ...size, stages, say }))
+  request.found([await together(scope, rig, { ...size, stages, say })])
+  return held(scope, rig, { ...size, stages, say })
 }
 
 interface Facts {
