@@ -25,6 +25,7 @@ import type { NodeSettings } from './kubelet-config.ts'
 import { NodeAdmission } from './node-admission.ts'
 import { nodeCare, tellOfNode } from './node-care.ts'
 import type { NodeCare } from './node-care.ts'
+import type { HostMemoryNode } from './memory-manager/memory-nodes.ts'
 import { boundsMemoryUnified } from './cgroups/qos.ts'
 import { qosWriter, startManagers } from './node-managers.ts'
 import { nodeEndpoints } from './node-endpoints.ts'
@@ -70,6 +71,8 @@ export interface AgentOptions {
   readonly taints: NodeDescription['taints']
   readonly maxPods: number
   readonly capacity: { readonly cpuMilli: number; readonly memoryBytes: number; readonly ephemeralStorageBytes: number }
+  /** NUMA nodes of the host; as its kernel says when absent. */
+  readonly memoryNodes?: readonly HostMemoryNode[]
   /** As on AKS when absent. */
   readonly reserved?: { readonly cpuMilli: number; readonly memoryBytes: number }
   readonly kubernetesVersion: string
@@ -137,7 +140,15 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
   const kept = { ...description.reserved, memoryBytes: description.reserved.memoryBytes - evictionBytes(settings) }
   const amounts = { cgroupRoot: options.cgroupRoot, capacity: options.capacity, reserved: kept, workers }
   const qosChanged = qosWriter(scope, amounts)
-  const managers = await startManagers(scope, { ...amounts, settings, runtime, rootDirectory: options.rootDirectory })
+  const { rootDirectory, memoryNodes } = options
+  const managers = await startManagers(scope, {
+    ...amounts,
+    settings,
+    runtime,
+    rootDirectory,
+    evictionBytes: evictionBytes(settings),
+    ...(memoryNodes === undefined ? {} : { memoryNodes }),
+  })
   const support = await readHostSupport()
   const admission = new NodeAdmission({
     client,

@@ -5,6 +5,7 @@ import { durationMs } from '@aksel/base/duration'
 import { quantityUnits } from '@aksel/base/quantity'
 import { parseThresholds } from './eviction/thresholds.ts'
 import type { EvictionSettings, Threshold } from './eviction/thresholds.ts'
+import type { MemoryReservation } from './memory-manager/memory-nodes.ts'
 import { shutdownGroups } from './shutdown/plan.ts'
 import type { ShutdownGroup } from './shutdown/plan.ts'
 
@@ -31,6 +32,8 @@ export interface KubeletConfig extends EvictionSettings {
   readonly podPidsLimit: number
   readonly cpuManagerPolicy: 'none' | 'static'
   readonly memoryManagerPolicy: 'None' | 'Static'
+  /** By NUMA node: what pods do not get of it; empty: all of it from the lowest. */
+  readonly reservedMemory: readonly MemoryReservation[]
   /** A folder of manifests; '' for none. */
   readonly staticPodPath: string
   readonly fileCheckFrequency: string
@@ -68,6 +71,7 @@ export const aksKubeletConfig: KubeletConfig = {
   podPidsLimit: -1,
   cpuManagerPolicy: 'none',
   memoryManagerPolicy: 'None',
+  reservedMemory: [],
   staticPodPath: '',
   fileCheckFrequency: '20s',
   shutdownGracePeriod: '0s',

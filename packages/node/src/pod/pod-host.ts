@@ -80,6 +80,8 @@ export interface ResourceManagers {
   pin(pod: Pod, container: Container): Pick<LinuxResources, 'cpusetCpus' | 'cpusetMems'>
   /** The pod is gone. */
   release(uid: string): void
+  /** Amounts that Guaranteed pods cannot change while they run, with the policy that holds them. */
+  readonly fixed: { readonly cpu?: string; readonly memory?: string }
   /** These are all pods of the node: others went while no agent ran. */
   keepOnly(uids: ReadonlySet<string>): void
 }

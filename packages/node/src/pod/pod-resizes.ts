@@ -9,7 +9,15 @@ import { resourcesAnnotation } from './names.ts'
 import { makePodCgroup, podCgroup } from './pod-cgroup.ts'
 import { tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
-import { changedResources, judgeRoom, resizesOf, type Amounts, type ContainerResize, type Refusal } from './resize.ts'
+import {
+  changedResources,
+  judgePolicies,
+  judgeRoom,
+  resizesOf,
+  type Amounts,
+  type ContainerResize,
+  type Refusal,
+} from './resize.ts'
 import { linuxResources } from './resources.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 import { requestOf } from './totals.ts'
@@ -67,7 +75,12 @@ export class PodResizes {
       this.#state = { refused: undefined, going: undefined }
       return []
     }
-    const refused = judgeRoom(pod, { allocatable: this.#host.volumes.allocatable, taken: this.#takenByOthers(pod) })
+    const changed = wanted.flatMap(({ run, container }) =>
+      changedResources(this.inForce(pod, run), container.resources ?? {}),
+    )
+    const refused =
+      judgePolicies(pod, changed, this.#host.managers?.fixed ?? {}) ??
+      judgeRoom(pod, { allocatable: this.#host.volumes.allocatable, taken: this.#takenByOthers(pod) })
     if (refused !== undefined) {
       this.#state = { refused, going: undefined }
       return []

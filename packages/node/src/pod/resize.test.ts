@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container, Pod } from '@aksel/api/types/core-v1'
-import { judgeRoom, resizesOf, type Amounts } from './resize.ts'
+import { judgePolicies, judgeRoom, resizesOf, type Amounts } from './resize.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 
 const podOf = (...containers: readonly Container[]): Pod =>
@@ -52,4 +52,16 @@ test('room is judged in upstream’s words: never, not now, or yes', () => {
     reason: 'Infeasible',
     message: "Node didn't have enough capacity: cpu, requested: 200, capacity: 100",
   })
+})
+
+test('what a Guaranteed pod has alone by a static policy cannot be resized; what it shares, and other pods’, can', () => {
+  const pod = podOf({ name: 'main', resources: small } as Container)
+  const fixed = { cpu: 'CPU Manager policy "static"', memory: 'Memory Manager policy "Static"' }
+  const message = (about: Pod, changed: readonly string[], policies: Partial<typeof fixed> = fixed) =>
+    judgePolicies(about, changed, policies)?.message
+  const infeasible = 'Resize is infeasible for Guaranteed Pods alongside'
+  assert.equal(message(pod, ['cpu', 'memory']), `${infeasible} CPU Manager policy "static"`)
+  assert.equal(message(pod, ['memory']), `${infeasible} Memory Manager policy "Static"`)
+  assert.equal(message(pod, ['memory'], { cpu: fixed.cpu }), undefined)
+  assert.equal(message(podOf({ name: 'main', resources: { requests: { cpu: '1' } } } as Container), ['cpu']), undefined)
 })

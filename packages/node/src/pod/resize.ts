@@ -4,6 +4,7 @@
 import type { Container, ContainerResizePolicy, Pod, ResourceRequirements } from '@aksel/api/types/core-v1'
 import { quantityMilli } from '@aksel/base/quantity'
 import { isSidecar } from './names.ts'
+import { qosOf } from './resources.ts'
 import { isRunning, latestRun } from './runtime-view.ts'
 import type { ContainerRun, RuntimeView } from './runtime-view.ts'
 import { amountOf, requestOf } from './totals.ts'
@@ -51,6 +52,18 @@ export function changedResources(before: Amounts, after: Amounts): readonly stri
 function equal(left: string | number | undefined, right: string | number | undefined): boolean {
   if (left === undefined || right === undefined) return left === right
   return quantityMilli(left) === quantityMilli(right)
+}
+
+/** What a Guaranteed pod has alone cannot change while it runs; `changed` names what would. Upstream's words. */
+export function judgePolicies(
+  pod: Pod,
+  changed: readonly string[],
+  fixed: Readonly<Partial<Record<'cpu' | 'memory', string>>>,
+): Refusal | undefined {
+  if (qosOf(pod) !== 'Guaranteed') return undefined
+  const policy = resizable.filter((name) => changed.includes(name)).flatMap((name) => fixed[name] ?? [])[0]
+  if (policy === undefined) return undefined
+  return { reason: 'Infeasible', message: `Resize is infeasible for Guaranteed Pods alongside ${policy}` }
 }
 
 export interface Room {

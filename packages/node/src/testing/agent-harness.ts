@@ -13,6 +13,7 @@ import { createSnapshots } from '../containerd/snapshots.ts'
 import { createTasks } from '../containerd/tasks.ts'
 import { readKubeletConfig } from '../kubelet-config.ts'
 import type { KubeletConfig } from '../kubelet-config.ts'
+import type { HostMemoryNode } from '../memory-manager/memory-nodes.ts'
 import type { DiskMounter } from '../volumes/disk-mounter.ts'
 import type { ContainerdHarness } from './containerd-harness.ts'
 
@@ -43,6 +44,7 @@ export async function startAgent(
     readonly disks?: DiskMounter
     readonly kubelet?: Partial<KubeletConfig>
     readonly memoryBytes?: number
+    readonly memoryNodes?: readonly HostMemoryNode[]
   } = {},
 ): Promise<AgentHarness> {
   const stop = new AbortController()
@@ -64,6 +66,7 @@ export async function startAgent(
     taints: [],
     maxPods: 30,
     capacity: { cpuMilli: 2000, memoryBytes: options.memoryBytes ?? 8 * 2 ** 30, ephemeralStorageBytes: 100 * 2 ** 30 },
+    ...(options.memoryNodes === undefined ? {} : { memoryNodes: options.memoryNodes }),
     kubernetesVersion: '1.35.7',
     osImage: 'Ubuntu 22.04.5 LTS',
     providerId: 'azure:///n1',
