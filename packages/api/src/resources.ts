@@ -6,7 +6,7 @@ import type { HorizontalPodAutoscaler } from './types/autoscaling-v2.ts'
 import type { APIService } from './types/apiregistration-v1.ts'
 import type { CustomResourceDefinition } from './types/apiextensions-v1.ts'
 import type { CertificateSigningRequest } from './types/certificates-v1.ts'
-import type { ClusterTrustBundle } from './types/certificates-v1beta1.ts'
+import type { ClusterTrustBundle, PodCertificateRequest } from './types/certificates-v1beta1.ts'
 import type { Lease } from './types/coordination-v1.ts'
 import type { CronJob, Job } from './types/batch-v1.ts'
 import type {
@@ -131,6 +131,20 @@ export const clusterTrustBundles = resource<ClusterTrustBundle>(
   'ClusterTrustBundle',
   'clustertrustbundles',
   'Cluster',
+)
+/** Served where the version is switched on, since 1.35. */
+export const podCertificateRequests = resource<PodCertificateRequest>(
+  'certificates.k8s.io/v1beta1',
+  'PodCertificateRequest',
+  'podcertificaterequests',
+  'Namespaced',
+)
+/** As 1.34 has them. */
+export const podCertificateRequestsAlpha = resource<PodCertificateRequest>(
+  'certificates.k8s.io/v1alpha1',
+  'PodCertificateRequest',
+  'podcertificaterequests',
+  'Namespaced',
 )
 export const apiServices = resource<APIService>('apiregistration.k8s.io/v1', 'APIService', 'apiservices', 'Cluster')
 export const customResourceDefinitions = resource<CustomResourceDefinition>(

@@ -39,6 +39,7 @@ import { readNodeDns } from './pod/dns.ts'
 import { removeUnownedNetworks } from './garbage/sandbox-networks.ts'
 import { repeated } from './garbage/repeated.ts'
 import { judgeSupport, readHostSupport } from './pod/host-support.ts'
+import { tellPod } from './pod/pod-host.ts'
 import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
 import { ProbeMetrics } from './probes/probe-metrics.ts'
@@ -188,8 +189,14 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
       csi: plugins.csi,
       rootDirectory: options.rootDirectory,
       allocatable: allocatableOf(description),
+      certificates: {
+        client,
+        nodeName: options.nodeName,
+        minor: minorOf(options),
+        tell: (pod, news) => tellPod(scope, host, { pod, type: 'Warning', ...news }),
+      },
     },
-    objects: new ObjectWatches(scope, client),
+    objects: new ObjectWatches(scope, client, { name: options.nodeName, minor: minorOf(options) }),
     services: async (signal) => {
       await serviceCache.synced(signal)
       return serviceCache.list()
@@ -267,6 +274,10 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
 
 function hasAddress({ spec, status }: Pod, address: string): boolean {
   return spec.hostNetwork !== true && status?.podIP === address
+}
+
+function minorOf({ kubernetesVersion }: AgentOptions): string {
+  return kubernetesVersion.split('.', 2).join('.')
 }
 
 /** Pods may use what the node evicts at: eviction comes before the kernel. */

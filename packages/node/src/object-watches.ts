@@ -3,7 +3,7 @@
 
 import { clusterTrustBundles, configMaps, secrets } from '@aksel/api/resources'
 import type { KubernetesObject, ResourceType } from '@aksel/api/resource'
-import type { ClusterTrustBundle } from '@aksel/api/types/certificates-v1beta1'
+import type { ClusterTrustBundle, PodCertificateRequest } from '@aksel/api/types/certificates-v1beta1'
 import type { ConfigMap, Pod, Secret } from '@aksel/api/types/core-v1'
 import { sleep } from '@aksel/base/clock'
 import { childScope } from '@aksel/base/scope'
@@ -11,6 +11,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import { Informer, type Selection } from '@aksel/runtime/informer'
 import { allContainers } from './pod/names.ts'
+import { PodCertificates, requestsOf } from './volumes/pod-certificate.ts'
 
 export interface PodObjects extends Disposable {
   /** Resolves when all are read once, or known to be missing. */
@@ -19,6 +20,10 @@ export interface PodObjects extends Disposable {
   secret(name: string): Secret | undefined
   /** Undefined where they could not be read yet. Of pods that refer to some. */
   trustBundles(): readonly ClusterTrustBundle[] | undefined
+  /** Likewise; of all pods of the node. */
+  certificateRequests(): readonly PodCertificateRequest[] | undefined
+  /** What the pod's volumes were given, or wait for. */
+  readonly certificates: PodCertificates
 }
 
 interface Watched {
@@ -32,17 +37,26 @@ interface Held {
   readonly watched: Watched
 }
 
-/** So long a pod waits for them before it says what is missing. */
-const BUNDLES_MS = 3_000
+/** Objects of a version that may be switched off. */
+interface HeldList<T> extends Held {
+  /** Undefined until they have been read. */
+  list(): readonly T[] | undefined
+  readonly read: Promise<void>
+}
+
+/** So long a pod waits for such a version before it says what is missing. */
+const UNSERVED_MS = 3_000
 
 export class ObjectWatches {
   readonly #scope: Scope
   readonly #client: Client
+  readonly #node: { readonly name: string; readonly minor: string }
   readonly #watched = new Map<string, Watched>()
 
-  constructor(scope: Scope, client: Client) {
+  constructor(scope: Scope, client: Client, node: { readonly name: string; readonly minor: string }) {
     this.#scope = scope
     this.#client = client
+    this.#node = node
   }
 
   /** Watches all that the pod names until disposed; `onChange` is called whenever one of them changes. */
@@ -54,28 +68,28 @@ export class ObjectWatches {
       ...names.configMaps.map((name) => this.#hold(configMaps, namespace, name, onChange)),
       ...names.secrets.map((name) => this.#hold(secrets, namespace, name, onChange)),
     ]
-    const bundles = names.trustBundles ? this.#holdAll(clusterTrustBundles, onChange) : undefined
-    let hasBundles = false
-    void bundles?.watched.informer.synced(this.#scope.signal).then(
-      () => (hasBundles = true),
-      () => {},
-    )
+    const bundles = names.trustBundles ? this.#holdAll(clusterTrustBundles, {}, onChange) : undefined
+    const ownRequests = { fieldSelector: `spec.nodeName=${this.#node.name}` }
+    const requests = names.podCertificates
+      ? this.#holdAll(requestsOf(this.#node.minor), ownRequests, onChange)
+      : undefined
+    const lists = [bundles, requests].filter((each) => each !== undefined)
     const get = <T extends KubernetesObject>(type: ResourceType<T>, name: string): T | undefined =>
       this.#watched.get(`${type.plural}/${namespace}/${name}`)?.informer.get(`${namespace}/${name}`) as T | undefined
     return {
       async synced(signal) {
         await Promise.all(held.map(({ watched }) => watched.informer.synced(signal)))
         // Their version may be switched off: whoever mounts them says so.
-        const known = bundles?.watched.informer.synced(signal)
-        if (known !== undefined) await Promise.race([known, sleep(clock, BUNDLES_MS, signal)])
+        if (lists.length === 0) return
+        await Promise.race([Promise.all(lists.map(({ read }) => read)), sleep(clock, UNSERVED_MS, signal)])
       },
       configMap: (name) => get(configMaps, name),
       secret: (name) => get(secrets, name),
-      trustBundles: () =>
-        hasBundles ? (bundles!.watched.informer.list() as readonly ClusterTrustBundle[]) : undefined,
+      trustBundles: () => bundles?.list(),
+      certificateRequests: () => requests?.list(),
+      certificates: new PodCertificates(),
       [Symbol.dispose]: () => {
-        for (const { key, watched } of bundles === undefined ? held : [...held, bundles])
-          this.#release(key, watched, onChange)
+        for (const { key, watched } of [...held, ...lists]) this.#release(key, watched, onChange)
       },
     }
   }
@@ -90,8 +104,15 @@ export class ObjectWatches {
     return this.#watch(type, `${type.plural}/${namespace}/${name}`, selection, onChange)
   }
 
-  #holdAll<T extends KubernetesObject>(type: ResourceType<T>, onChange: () => void): Held {
-    return this.#watch(type, type.plural, {}, onChange)
+  #holdAll<T extends KubernetesObject>(type: ResourceType<T>, selection: Selection, onChange: () => void): HeldList<T> {
+    const held = this.#watch(type, type.plural, selection, onChange)
+    const { informer } = held.watched
+    let isRead = false
+    const read = informer.synced(this.#scope.signal).then(() => {
+      isRead = true
+    })
+    read.catch(() => {})
+    return { ...held, read, list: () => (isRead ? (informer.list() as readonly T[]) : undefined) }
   }
 
   #watch<T extends KubernetesObject>(
@@ -134,6 +155,7 @@ export function referencesOf(pod: Pod): {
   readonly secrets: readonly string[]
   /** Whether it refers to any. */
   readonly trustBundles: boolean
+  readonly podCertificates: boolean
 } {
   const maps = new Set<string>()
   const secretNames = new Set<string>()
@@ -161,5 +183,6 @@ export function referencesOf(pod: Pod): {
   for (const { name } of pod.spec.imagePullSecrets ?? []) add(secretNames, name)
   const projected = (pod.spec.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? [])
   const trustBundles = projected.some(({ clusterTrustBundle }) => clusterTrustBundle !== undefined)
-  return { configMaps: [...maps], secrets: [...secretNames], trustBundles }
+  const podCertificates = projected.some(({ podCertificate }) => podCertificate !== undefined)
+  return { configMaps: [...maps], secrets: [...secretNames], trustBundles, podCertificates }
 }

@@ -31,6 +31,7 @@ import { networkPolicyRules } from './network-policy.ts'
 import { nodeRules } from './node.ts'
 import { persistentVolumeClaimRules } from './persistent-volume-claim.ts'
 import { persistentVolumeRules } from './persistent-volume.ts'
+import { alphaPodCertificateRequestRules, podCertificateRequestRules } from './pod-certificate-request.ts'
 import { podDisruptionBudgetRules } from './pod-disruption-budget.ts'
 import { podTemplateRules } from './pod-template.ts'
 import { podRules } from './pod.ts'
@@ -70,6 +71,8 @@ export const allRules: readonly KindRules[] = [
   resourceClaimRules,
   resourceClaimTemplateRules,
   certificateSigningRequestRules,
+  podCertificateRequestRules,
+  alphaPodCertificateRequestRules,
   clusterRoleBindingRules,
   clusterRoleRules,
   configMapRules,

@@ -76,7 +76,7 @@ function validate({ spec }: Request): readonly FieldError[] {
   return errors
 }
 
-function validateSigner(signer: string): readonly FieldError[] {
+export function validateSigner(signer: string): readonly FieldError[] {
   if (signer === '') return [required('spec.signerName')]
   const [domain = '', path = '', ...more] = signer.split('/')
   if (path === '' || more.length > 0)

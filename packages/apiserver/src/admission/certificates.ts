@@ -1,6 +1,7 @@
 // Certificates: who may approve, sign or attest for a signer, and that nobody asks for the masters' group.
 
 import type { CertificateSigningRequest } from '@aksel/api/types/certificates-v1'
+import type { PodCertificateRequest } from '@aksel/api/types/certificates-v1beta1'
 import { deepEqual } from '@aksel/api/deep-equal'
 import { forbiddenError } from '../refusals.ts'
 import type { AdmissionContext, AdmissionPlugin, AdmissionRequest } from './admission.ts'
@@ -9,6 +10,10 @@ const group = 'certificates.k8s.io'
 
 function isRequest({ row }: AdmissionRequest): boolean {
   return row.group === group && row.plural === 'certificatesigningrequests'
+}
+
+function isOfPod({ row }: AdmissionRequest): boolean {
+  return row.group === group && row.plural === 'podcertificaterequests'
 }
 
 /** The signer itself, or all of its domain. */
@@ -62,8 +67,16 @@ export const certificateApproval: AdmissionPlugin = {
 
 export const certificateSigning: AdmissionPlugin = {
   name: 'CertificateSigning',
-  handles: (request) => request.operation === 'UPDATE' && request.subresource === 'status' && isRequest(request),
+  handles: (request) =>
+    request.operation === 'UPDATE' && request.subresource === 'status' && (isRequest(request) || isOfPod(request)),
   async validate(request, context) {
+    if (isOfPod(request)) {
+      const now = (request.object as unknown as PodCertificateRequest).status
+      const before = request.old as PodCertificateRequest
+      const isSame = deepEqual(now ?? {}, before.status ?? {})
+      if (!isSame) await assertMay('sign', 'sign requests with', before.spec.signerName, request, context)
+      return
+    }
     const next = request.object as unknown as CertificateSigningRequest
     const old = request.old as CertificateSigningRequest
     const isSame =

@@ -11,7 +11,8 @@ import { identityOf } from '@aksel/runtime/certificate-requests'
 import { nodeOf } from '../authorization/node-authorizer.ts'
 import { forbiddenError } from '../refusals.ts'
 import { mirrorFault } from './mirror-pods.ts'
-import { concerns, type AdmissionPlugin, type AdmissionRequest } from './admission.ts'
+import { concerns, type AdmissionContext, type AdmissionPlugin, type AdmissionRequest } from './admission.ts'
+import { guardPodCertificate } from './pod-certificates.ts'
 
 const notReady = 'node.kubernetes.io/not-ready'
 
@@ -31,14 +32,16 @@ export const nodeRestriction: AdmissionPlugin = {
   name: 'NodeRestriction',
   handles: ({ user, row }) =>
     user.groups.includes('system:nodes') && guards[`${row.group}/${row.plural}`] !== undefined,
-  validate(request) {
+  validate(request, context) {
     const node = nodeOf(request.user)
     if (node === undefined) return
-    return guards[`${request.row.group}/${request.row.plural}`]!(request, node)
+    return guards[`${request.row.group}/${request.row.plural}`]!(request, node, context)
   },
 }
 
-const guards: Readonly<Record<string, (request: AdmissionRequest, node: string) => void | Promise<void>>> = {
+type Guard = (request: AdmissionRequest, node: string, context: AdmissionContext) => void | Promise<void>
+
+const guards: Readonly<Record<string, Guard>> = {
   '/pods': guardPod,
   '/nodes': guardNode,
   'storage.k8s.io/csinodes': guardOwnName,
@@ -46,6 +49,7 @@ const guards: Readonly<Record<string, (request: AdmissionRequest, node: string) 
   '/persistentvolumeclaims': guardClaim,
   'resource.k8s.io/resourceslices': guardSlice,
   'certificates.k8s.io/certificatesigningrequests': guardRequest,
+  'certificates.k8s.io/podcertificaterequests': guardPodCertificate,
 }
 
 function refuse(request: AdmissionRequest, node: string, why: string): ApiError {

@@ -73,6 +73,7 @@ const guardedResources: Readonly<Record<string, Guard>> = {
     read(attributes, node, ['get'], (ns, name) => graph.usesResourceClaim(node, ns, name)),
   'resource.k8s.io/resourceslices': slices,
   'coordination.k8s.io/leases': leases,
+  'certificates.k8s.io/podcertificaterequests': certificateRequests,
 }
 
 async function read(
@@ -160,6 +161,18 @@ async function slices(attributes: Attributes, node: string, graph: NodeGraph): P
     default:
       return `cannot ${verb} resourceslices`
   }
+}
+
+async function certificateRequests(attributes: Attributes, node: string): Promise<Verdict> {
+  const { verb, subresource } = attributes
+  if (subresource !== '') return 'nodes may not access the status subresource of PodCertificateRequests'
+  // Whose pod it is for is for NodeRestriction to say: it sees the object.
+  if (verb === 'create') return true
+  if (!['list', 'watch'].includes(verb)) return `cannot ${verb} podcertificaterequests`
+  return (
+    selectsOwn(attributes, 'spec.nodeName', node) ||
+    'can only list/watch podcertificaterequests with nodeName field selector'
+  )
 }
 
 async function leases(attributes: Attributes, node: string): Promise<Verdict> {

@@ -129,3 +129,90 @@ void suite('with ClusterTrustBundles switched on', () => {
     assert.doesNotMatch(JSON.stringify(role.json), /clustertrustbundles/)
   })
 })
+
+void suite('with PodCertificateRequests switched on', () => {
+  const group = '/apis/certificates.k8s.io/v1beta1'
+  const path = `${group}/namespaces/default/podcertificaterequests`
+  const node = { name: 'system:node:n1', groups: ['system:nodes'] }
+  const runtimeConfig = { 'certificates.k8s.io/v1beta1': true }
+
+  void test('a node asks for its own pods with the uids that they have, and reads its own requests', async () => {
+    await using server = await startTestServer({ featureGates: { PodCertificateRequest: true }, runtimeConfig })
+    const made = async (where: string, body: object): Promise<string> => {
+      const { json } = await server.ask(where, { method: 'POST', body })
+      return (json as unknown as { readonly metadata: { readonly uid: string } }).metadata.uid
+    }
+    const core = '/api/v1/namespaces/default'
+    const serviceAccountUID = await made(`${core}/serviceaccounts`, { metadata: { name: 'web' } })
+    const nodeUID = await made('/api/v1/nodes', { metadata: { name: 'n1' } })
+    const podOn = (name: string, nodeName: string): Promise<string> =>
+      made(`${core}/pods`, {
+        metadata: { name },
+        spec: { nodeName, serviceAccountName: 'web', containers: [{ name: 'c', image: 'i' }] },
+      })
+    const podUID = await podOn('web', 'n1')
+    const elsewhere = await podOn('other', 'n2')
+    const spec = {
+      signerName: 'example.com/mesh',
+      podName: 'web',
+      podUID,
+      serviceAccountName: 'web',
+      serviceAccountUID,
+      nodeName: 'n1',
+      nodeUID,
+      pkixPublicKey: 'AA==',
+      proofOfPossession: 'AA==',
+    }
+    const ask = async (changed: object): Promise<string> => {
+      const body = { metadata: { generateName: 'req-' }, spec: { ...spec, ...changed } }
+      const { status, json } = await server.ask(path, { user: node, method: 'POST', body })
+      return `${status} ${(json as { readonly message?: string }).message ?? ''}`
+    }
+    assert.equal(await ask({}), '201 ')
+    assert.match(await ask({ nodeName: 'n2' }), /^403 .*Spec\.NodeName="n2", which is not the requesting node "n1"/)
+    assert.match(await ask({ nodeUID: 'x' }), /^409 .*inconsistent with the running node/)
+    assert.match(await ask({ podName: 'other', podUID: elsewhere }), /^403 .*is not running on node "n1"/)
+    assert.match(await ask({ podUID: 'x' }), /^409 .*which differs from the running pod/)
+    assert.match(await ask({ serviceAccountName: 'default' }), /^403 .*differs from running pod \("web"\)/)
+    assert.match(await ask({ serviceAccountUID: 'x' }), /^409 .*names service account UID "x"/)
+    assert.match(await ask({ signerName: 'mesh' }), /^422 .*fully qualified domain/)
+    assert.match(await ask({ maxExpirationSeconds: 60 }), /^422 .*maxExpirationSeconds/)
+
+    const all = `${group}/podcertificaterequests`
+    const own = await server.ask(`${all}?fieldSelector=spec.nodeName%3Dn1`, { user: node })
+    const [request] = (
+      own.json as unknown as { readonly items: readonly { readonly metadata: { readonly name: string } }[] }
+    ).items
+    assert.equal((await server.ask(all, { user: node })).status, 403)
+    assert.equal((await server.ask(`${all}?fieldSelector=spec.nodeName%3Dn2`, { user: node })).status, 403)
+
+    const one = `${path}/${request!.metadata.name}`
+    const patch = (where: string, body: object, user?: typeof node) =>
+      server.ask(where, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/merge-patch+json' },
+        body,
+        ...(user && { user }),
+      })
+    const condition = {
+      type: 'Denied',
+      status: 'True',
+      reason: 'No',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    }
+    assert.equal((await patch(`${one}/status`, { status: { conditions: [condition] } }, node)).status, 403)
+    assert.equal((await patch(one, { spec: { podName: 'x' } })).status, 422)
+    const both = [condition, { ...condition, type: 'Failed' }]
+    assert.equal((await patch(`${one}/status`, { status: { conditions: both } })).status, 422)
+    assert.equal((await patch(`${one}/status`, { status: { conditions: [condition] } })).status, 200)
+    assert.equal((await patch(`${one}/status`, { status: { conditions: [] } })).status, 422)
+  })
+
+  void test('without, there is no such kind and no rule speaks of it', async () => {
+    await using server = await startTestServer()
+    assert.equal((await server.ask(path)).status, 404)
+    const role = await server.ask('/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node')
+    assert.doesNotMatch(JSON.stringify(role.json), /podcertificaterequests/)
+  })
+})

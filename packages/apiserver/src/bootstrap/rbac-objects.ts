@@ -138,8 +138,11 @@ export function nodeRules(gates: FeatureGates): readonly PolicyRule[] {
 /** As upstream: some rules come with the features that need them. */
 function nodeRole(gates: FeatureGates): PolicyRole {
   const role = clusterRoles[NODE_ROLE]!
-  if (!gates('ClusterTrustBundle')) return role
-  return { ...role, rules: [...role.rules, 'read: certificates.k8s.io: clustertrustbundles'] }
+  const more = [
+    ...(gates('ClusterTrustBundle') ? ['read: certificates.k8s.io: clustertrustbundles'] : []),
+    ...(gates('PodCertificateRequest') ? ['read+create: certificates.k8s.io: podcertificaterequests'] : []),
+  ]
+  return more.length === 0 ? role : { ...role, rules: [...role.rules, ...more] }
 }
 
 const NODE_ROLE = 'system:node'

@@ -45,6 +45,7 @@ export async function startAgent(
     readonly kubelet?: Partial<KubeletConfig>
     readonly memoryBytes?: number
     readonly memoryNodes?: readonly HostMemoryNode[]
+    readonly kubernetesVersion?: string
   } = {},
 ): Promise<AgentHarness> {
   const stop = new AbortController()
@@ -67,7 +68,7 @@ export async function startAgent(
     maxPods: 30,
     capacity: { cpuMilli: 2000, memoryBytes: options.memoryBytes ?? 8 * 2 ** 30, ephemeralStorageBytes: 100 * 2 ** 30 },
     ...(options.memoryNodes === undefined ? {} : { memoryNodes: options.memoryNodes }),
-    kubernetesVersion: '1.35.7',
+    kubernetesVersion: options.kubernetesVersion ?? '1.35.7',
     osImage: 'Ubuntu 22.04.5 LTS',
     providerId: 'azure:///n1',
     podCidr: containerd.podCidr,

@@ -2,11 +2,18 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Pod, ServiceAccountTokenProjection, VolumeProjection } from '@aksel/api/types/core-v1'
+import type {
+  Pod,
+  PodCertificateProjection,
+  ServiceAccountTokenProjection,
+  VolumeProjection,
+} from '@aksel/api/types/core-v1'
 import type { Scope } from '@aksel/base/scope'
 import { writeAtomically } from './atomic-files.ts'
 import type { ProjectedFile } from './atomic-files.ts'
 import { configMapFiles, defaultMode, downwardFiles, secretFiles } from './projections.ts'
+import { parseCredential } from './pod-certificate.ts'
+import type { Credential } from './pod-certificate.ts'
 import { trustAnchors } from './trust-bundle.ts'
 import { requestPodToken } from './service-account-token.ts'
 import type { MountVolume, VolumeHost, VolumeRequest } from './volume.ts'
@@ -16,7 +23,13 @@ export const mountProjected: MountVolume = async (scope, host, request) => {
   const { sources, defaultMode: mode = defaultMode } = volume.projected!
   const files = new Map<string, ProjectedFile>()
   let refreshAtMs: number | undefined
-  for (const source of sources ?? []) {
+  for (const [index, source] of (sources ?? []).entries()) {
+    if (source.podCertificate !== undefined) {
+      const given = await certificateFiles(scope, host, request, { projection: source.podCertificate, index, mode })
+      for (const [path, file] of given.files) files.set(path, file)
+      refreshAtMs = Math.min(refreshAtMs ?? Infinity, given.refreshAtMs)
+      continue
+    }
     if (source.serviceAccountToken === undefined) {
       for (const [path, file] of plainFiles(host, request, source, mode)) files.set(path, file)
       continue
@@ -50,6 +63,36 @@ function plainFiles(
     return new Map([[clusterTrustBundle.path, { data, ...tokenRights(pod, mode) }]])
   }
   throw new Error(`this node does not know the projected source "${Object.keys(source).join(', ')}"`)
+}
+
+/** Key and certificates, in one file or two. */
+async function certificateFiles(
+  scope: Scope,
+  host: VolumeHost,
+  { pod, volume, memoryDirectory, objects }: VolumeRequest,
+  about: { readonly projection: PodCertificateProjection; readonly index: number; readonly mode: number },
+): Promise<{ readonly files: ReadonlyMap<string, ProjectedFile>; readonly refreshAtMs: number }> {
+  const { projection, index, mode } = about
+  const paths = [projection.credentialBundlePath, projection.keyPath, projection.certificateChainPath]
+  const written = async (): Promise<Credential | undefined> => {
+    const named = paths.filter((path) => path !== undefined && path !== '')
+    const texts = await Promise.all(named.map((path) => readFile(join(memoryDirectory, path!), 'utf8').catch(() => '')))
+    return parseCredential(texts)
+  }
+  const { keyPem, chainPem, refreshAtMs } = await objects.certificates.credential(scope, host.certificates, {
+    pod,
+    projection,
+    key: `${volume.name}/${index}`,
+    requests: objects.certificateRequests(),
+    written,
+  })
+  const contents = [keyPem + chainPem, keyPem, chainPem]
+  const files = paths.flatMap((path, which) =>
+    path === undefined || path === ''
+      ? []
+      : [[path, { data: Buffer.from(contents[which]!), ...tokenRights(pod, mode) }] as const],
+  )
+  return { files: new Map(files), refreshAtMs }
 }
 
 /** The token in the folder as long as it has a while to live, else a new one. Survives the agent. */

@@ -8,6 +8,7 @@ import type { CsiMounts } from '../csi/mounts.ts'
 import type { Snapshots } from '../containerd/snapshots.ts'
 import type { PodObjects } from '../object-watches.ts'
 import type { Allocatable, PodAddresses } from '../pod/downward.ts'
+import type { CertificateHost } from './pod-certificate.ts'
 import type { DiskMounter } from './disk-mounter.ts'
 
 /** What is the same for all volumes of a node. */
@@ -22,6 +23,7 @@ export interface VolumeHost {
   /** What `/var/lib/kubelet` stands for on this node. */
   readonly rootDirectory: string
   readonly allocatable: Allocatable
+  readonly certificates: CertificateHost
 }
 
 export interface VolumeRequest {
