@@ -1,7 +1,12 @@
 // What a machine of a pool is ordered as: size, place, labels and taints as AKS gives them, and how it joins.
 
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
-import { networkPolicyEngines, type MachineSpec, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
+import {
+  networkPolicyEngines,
+  type MachineSpec,
+  type NetworkPolicyEngine,
+  type PodNetwork,
+} from '@aksel/provider/machine-provider'
 import { digitsOf } from './plan.ts'
 import { documentId, groupOfId } from './resource-id.ts'
 import { namesInside } from './resource-providers/container-service/api-access.ts'
@@ -104,12 +109,30 @@ export function machineSpec(parts: {
       clusterDomain: 'cluster.local',
       serviceCidr: cluster.properties.networkProfile.serviceCidr,
       podCidr: hasRange ? machine.podCidr : '',
-      nonMasqueradeCidrs: podNetwork.kind === 'subnet' || podCidr === undefined ? networkPrefixes : [podCidr],
+      nonMasqueradeCidrs: keptSources(podNetwork, { subnetId, networkPrefixes, podCidr }),
       ...(networkPolicy === undefined ? {} : { networkPolicy }),
       ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
       ...(cluster.properties.networkProfile['podLinkLocalAccess'] === 'None' ? { isMetadataRestricted: true } : {}),
     },
   }
+}
+
+/**
+ * Destinations that see pods' own addresses. Pods of a subnet of their own keep theirs everywhere: it is that subnet's NAT gateway,
+ * routes and security rules that they leave by. (Azure's nodes translate what these ask of Azure's DNS and of the instance metadata;
+ * here the node itself answers both.)
+ */
+function keptSources(
+  podNetwork: PodNetwork,
+  place: {
+    readonly subnetId: string
+    readonly networkPrefixes: readonly string[]
+    readonly podCidr: string | undefined
+  },
+): readonly string[] {
+  const { subnetId, networkPrefixes, podCidr } = place
+  if (podNetwork.kind === 'subnet' && podNetwork.subnetId !== subnetId.toLowerCase()) return ['0.0.0.0/0']
+  return podNetwork.kind === 'subnet' || podCidr === undefined ? networkPrefixes : [podCidr]
 }
 
 /** In gibibytes, as Azure means it. */

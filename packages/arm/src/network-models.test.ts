@@ -123,14 +123,14 @@ test('each model orders pods and addresses as AKS documents it', async () => {
     110,
     { kind: 'subnet', subnetId: podsSubnet, count: 16, inBlocks: false, growsTo: 112 },
     '',
-    ['10.1.0.0/16'],
+    ['0.0.0.0/0'],
   ])
   const blocks = { podSubnetID, podIPAllocationMode: 'StaticBlock', maxPods: 47 }
   assert.deepEqual(await of({ network: flat, pool: blocks }), [
     47,
     { kind: 'subnet', subnetId: podsSubnet, count: 48, inBlocks: true },
     '',
-    ['10.1.0.0/16'],
+    ['0.0.0.0/0'],
   ])
   assert.deepEqual(await of({ network: { networkPlugin: 'kubenet' } }), [
     110,
@@ -197,6 +197,31 @@ test('machines leave by the addresses that the outbound type gives them', async 
   assert.deepEqual(await egressOf({ network: { outboundType: 'none' } }), [{ kind: 'none' }, 0])
   const routed = { network: { outboundType: 'userDefinedRouting' }, pool: { vnetSubnetID: subnetId('routed') } }
   assert.deepEqual(await egressOf(routed), [undefined, 0])
+})
+
+test("pods of a subnet of their own leave as the outbound type says, and by that subnet's NAT gateway where it has one", async () => {
+  await using opened = await withNetworks()
+  const pods = (): unknown =>
+    [...opened.fabric.networks.values()][0]?.subnets.find(({ id }) => id.endsWith('/pods'))?.egress
+  const podSubnetID = subnetId('pods')
+  await ordered(opened, { network: flat, pool: { podSubnetID } })
+  assert.deepEqual(pods(), { kind: 'addresses', addresses: ['20.1.0.16'] }, "the cluster's load balancer")
+  await opened.call('DELETE', clusterPath('c1'))
+  await opened.door.idle()
+  await ordered(opened, { name: 'c2', network: { ...flat, outboundType: 'none' }, pool: { podSubnetID } })
+  assert.deepEqual(pods(), { kind: 'none' })
+  const put = async (path: string, properties: object): Promise<void> => {
+    const { status, text } = await opened.call('PUT', path, {
+      body: { location: 'eastus', sku: { name: 'Standard' }, properties },
+    })
+    assert.ok(status < 300, text)
+    await opened.door.idle()
+  }
+  const [address, gateway] = [idOf('publicIPAddresses', 'out'), idOf('natGateways', 'out')]
+  await put(address, { publicIPAllocationMethod: 'Static' })
+  await put(gateway, { publicIpAddresses: [{ id: address }] })
+  await put(podSubnetID, { addressPrefix: '10.1.4.0/22', natGateway: { id: gateway } })
+  assert.equal((pods() as { kind: string }).kind, 'addresses')
 })
 
 test('a cluster whose plugin the user brings is there once its nodes have registered', async () => {

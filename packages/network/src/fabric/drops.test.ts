@@ -48,7 +48,7 @@ function syn(): Buffer {
 }
 
 function prefixes(network: NetworkState): readonly string[] {
-  const facts = { network: network.spec, slots: network.slots!, hostAddresses: [], peerLinks: new Map() }
+  const facts = { network: network.spec, slots: network.slots!, hostAddresses: [], peerLinks: new Map(), podPlaces: [] }
   return [...renderSecurity(facts).matchAll(/log prefix "([^"]*)"/g)].map(([, prefix]) => prefix!)
 }
 
@@ -57,7 +57,7 @@ test('what the table logs is read back: the rule, its direction and its subnet, 
   const written = prefixes(network)
   const read = written.map((prefix) => dropOf(network, { timeMs: 0, prefix, payload: syn() }))
   const ends = { source: '10.1.0.4', destination: '10.1.1.5', protocol: 'TCP', destinationPort: 80 }
-  const [denied, closed] = read
+  const [closed, denied] = read
   assert.deepEqual(closed, { virtualNetworkId: '/v', subnetId: '/v/subnets/a', direction: 'Outbound', ...ends })
   assert.deepEqual(denied, {
     virtualNetworkId: '/v',

@@ -298,3 +298,90 @@ test("pods have a subnet's addresses on their node, in blocks where asked, until
     await fabric.detach(bench.scope, { virtualNetworkId: '/v', machine: 'a' })
     assert.equal((await attach('c', 5, 'nodes')).podAddresses?.length, 5, 'who goes leaves its addresses')
   }))
+
+test("a pod subnet's own security rules, routes and way out hold for its pods and not for their nodes, and go with the last of them", () =>
+  withHost(async (bench) => {
+    using fabric = await open(bench)
+    const subnet = (name: string, third: number, change: Partial<Subnet> = {}): Subnet => ({
+      id: `/v/subnets/${name}`,
+      addressPrefix: `10.1.${third}.0/24`,
+      ...change,
+    })
+    const spec = (pods: Partial<Subnet> = {}, nodes: Partial<Subnet> = {}): VirtualNetwork => ({
+      ...network('/v', 1),
+      subnets: [subnet('nodes', 0, nodes), subnet('data', 1), subnet('pods', 4, pods)],
+    })
+    const put = (...change: Parameters<typeof spec>): Promise<void> =>
+      fabric.updateVirtualNetwork(bench.scope, spec(...change))
+    await fabric.ensureVirtualNetwork(bench.scope, spec())
+    const withPods = async (name: string) => {
+      const podAddresses = { subnetId: '/v/subnets/pods', count: 1, inBlocks: false }
+      const place = { virtualNetworkId: '/v', subnetId: '/v/subnets/nodes', machine: name }
+      const {
+        networkNamespace: space,
+        address,
+        podAddresses: held,
+      } = await fabric.attach(bench.scope, { ...place, podAddresses })
+      const pod = held![0]!
+      await bench.inside(space, ['ip', 'addr', 'add', `${pod}/32`, 'dev', 'lo'])
+      await bench.listen(space, '0.0.0.0', 8080, name)
+      return { space, address, pod }
+    }
+    const a = await withPods('a')
+    const b = await withPods('b')
+    const d = await machine(bench, fabric, '/v', 'data', 'd')
+    const asPod = (to: string, port = 8080): Promise<string> => bench.askFrom(a.pod, to, port, a.space)
+    assert.equal(await asPod(b.pod), `b ${a.pod}`)
+
+    const noWeb = rule('no-web', { protocol: 'Tcp', destinationPorts: ['8080'] })
+    await put({ securityRules: [noWeb, ...defaults] })
+    const dropped = await toldOf(fabric, () => asPod(b.pod))
+    assert.deepEqual([dropped.subnetId, dropped.rule, dropped.destination], ['/v/subnets/pods', 'no-web', b.pod])
+    assert.equal(await bench.ask(b.pod, 8080, d.space), '', 'nor from elsewhere')
+    assert.equal(await bench.ask(b.address, 8080, d.space), `b ${d.address}`, 'and the node goes on')
+    await put({}, { securityRules: [noWeb, ...defaults] })
+    assert.equal(await asPod(b.pod), `b ${a.pod}`, "the nodes' rules are not the pods'")
+    assert.equal(await bench.ask(b.address, 8080, d.space), '')
+
+    const toData = [{ name: 'data', addressPrefix: '10.1.1.0/24', nextHop: 'None' as const }]
+    await put({ routes: toData })
+    const lost = await toldOf(fabric, () => asPod(d.address))
+    assert.deepEqual([lost.subnetId, lost.noRoute?.route?.name], ['/v/subnets/pods', 'data'])
+    assert.equal(
+      await bench.ask(d.address, 8080, a.space),
+      `d ${a.address}`,
+      'the node has the routes of its own subnet',
+    )
+    assert.equal(await asPod(b.pod), `b ${a.pod}`)
+    await put({}, { routes: toData })
+    assert.equal(await asPod(d.address), `d ${a.pod}`)
+    assert.equal(await bench.ask(d.address, 8080, a.space), '')
+    await put({ routes: [{ name: 'elsewhere', addressPrefix: '192.0.2.0/24', nextHop: 'None' }] }, { routes: toData })
+    assert.equal(
+      await asPod(d.address),
+      `d ${a.pod}`,
+      "what the pods' table leaves to the system does not meet the nodes'",
+    )
+
+    const api = await fabric.hostAddress(bench.scope, { virtualNetworkId: '/v', name: 'api' })
+    await using server = createServer((socket) => socket.end(`${socket.remoteAddress}\n`)).listen(443, api)
+    await once(server, 'listening')
+    const addressOf = async (id: string): Promise<string> =>
+      (await fabric.reservePublicRange(bench.scope, { id, prefixLength: 32 })).replace('/32', '')
+    const [nodesOut, podsOut] = [await addressOf('/nodes'), await addressOf('/pods')]
+    const out = (address: string) => ({ egress: { kind: 'addresses' as const, addresses: [address] } })
+    await put(out(podsOut), out(nodesOut))
+    assert.equal(await asPod(api, 443), podsOut)
+    assert.equal(await bench.ask(api, 443, a.space), nodesOut)
+    const outsider = await outside(bench)
+    await put({ egress: { kind: 'none' } }, out(nodesOut))
+    assert.equal(await asPod(outsider), '')
+    assert.match(await bench.ask(outsider, 8080, a.space), /^outside /)
+
+    using again = await open(bench)
+    await again.restore(bench.scope)
+    assert.equal(await asPod(outsider), '')
+    for (const name of ['a', 'b']) await again.detach(bench.scope, { virtualNetworkId: '/v', machine: name })
+    const left = await bench.inside(ledgerRouter(bench), ['sh', '-c', 'nft list table ip vnet; ip rule show'])
+    assert.doesNotMatch(left, /10\.1\.4\.0/)
+  }))

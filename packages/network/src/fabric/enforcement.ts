@@ -5,12 +5,16 @@ import { spawnedNft } from '../nft/runner.ts'
 import { linkAddresses } from './allocate.ts'
 import type { Drops } from './drops.ts'
 import { ipBatch, ipForced, type FabricHost } from './host-commands.ts'
+import { KeyedLock } from './keyed-lock.ts'
 import { peerLinksOf } from './peer-links.ts'
 import { nowhereLink, routerOf } from './plumbing.ts'
+import { podPlacesOf } from './pod-places.ts'
 import { renderSecurity } from './security-table.ts'
 import { slotsOf } from './slots.ts'
 import type { FabricState, NetworkState } from './state.ts'
 import { routeChange, standingRules, subnetTables, tableOf } from './subnet-routes.ts'
+
+type Wanted = Parameters<typeof routeChange>[0]
 
 export class Enforcement implements Disposable {
   readonly #host: FabricHost
@@ -18,6 +22,7 @@ export class Enforcement implements Disposable {
   /** What this process has put in force, by VNet; absent until it did. */
   readonly #security = new Map<string, string>()
   readonly #routes = new Map<string, string>()
+  readonly #locks = new KeyedLock()
 
   constructor(host: FabricHost, drops: Drops) {
     this.#host = host
@@ -34,17 +39,22 @@ export class Enforcement implements Disposable {
     this.#routes.delete(id)
   }
 
-  /** Idempotent; one at a time per VNet. */
+  /** Idempotent. What was asked for first is in force first: each call looks at the VNet when its turn comes. */
   async apply(scope: Scope, state: FabricState, network: NetworkState): Promise<void> {
+    await this.#locks.with(network.spec.id, () => this.#apply(scope, state, network))
+  }
+
+  async #apply(scope: Scope, state: FabricState, network: NetworkState): Promise<void> {
     const slots = slotsOf(network)
     const hostAddresses = Object.values(network.hostAddresses)
     const peerLinks = peerLinksOf(state, network)
     const uplink = linkAddresses(this.#host.ranges, network.linkIndex).host
-    const routes = subnetTables({ network: network.spec, slots, hostAddresses, uplink })
+    const places = podPlacesOf(network)
+    const routes = { tables: subnetTables({ network: network.spec, slots, hostAddresses, uplink }), places }
     await this.#once(
       this.#security,
       network,
-      renderSecurity({ network: network.spec, slots, hostAddresses, peerLinks }),
+      renderSecurity({ network: network.spec, slots, hostAddresses, peerLinks, podPlaces: places }),
       (script) => spawnedNft({ networkNamespace: routerOf(network), run: this.#host.run }).apply(scope, [script]),
     )
     await this.#once(this.#routes, network, JSON.stringify(routes), () => this.#route(scope, network, routes))
@@ -64,11 +74,12 @@ export class Enforcement implements Disposable {
     applied.set(spec.id, wanted)
   }
 
-  async #route(scope: Scope, network: NetworkState, tables: ReturnType<typeof subnetTables>): Promise<void> {
+  async #route(scope: Scope, network: NetworkState, wanted: Wanted): Promise<void> {
+    const { tables } = wanted
     const router = routerOf(network)
     const shown = await this.#host.run(scope, ['ip', '-n', router, '-json', 'rule', 'show'])
     if (tables.length > 0) await ipForced(scope, this.#host, router, nowhereLink())
-    const { prepare, lead, forget } = routeChange(tables, standingRules(shown.stdout))
+    const { prepare, lead, forget } = routeChange(wanted, standingRules(shown.stdout))
     // A process that ended midway may have left a table that nothing leads to.
     const left = tables.flatMap(({ slot }) => [tableOf(slot, 0), tableOf(slot, 1)])
     const unused = left.filter((table) => !forget.includes(`route flush table ${table}`))

@@ -245,6 +245,8 @@ class HostFabric implements LocalFabric {
       const prefix = subnet.addressPrefix
       const machine = placeMachine(scope, this.#state, network, request)
       await this.#file.save()
+      // What its pods' own subnet says is in force before they are there.
+      if (machine.pods !== undefined && network.ready) await this.#enforcement.apply(scope, this.#state, network)
       const slot = slotsOf(network)[subnet.id]!
       await ensureMachine(scope, this.#host, { network, name: request.machine, machine, slot, prefix })
       return {
@@ -279,6 +281,7 @@ class HostFabric implements LocalFabric {
       await removeMachine(scope, this.#host, { network, name: request.machine, machine })
       delete network.machines[request.machine]
       await this.#file.save()
+      if (machine.pods !== undefined && network.ready) await this.#enforcement.apply(scope, this.#state, network)
     })
   }
 

@@ -10,6 +10,7 @@ import {
   type VirtualNetwork,
 } from '@aksel/provider/fabric'
 import { HOST_LINK, gatewayOf, NOWHERE_LINK } from './plumbing.ts'
+import type { PodPlace } from './pod-places.ts'
 import type { Slots } from './slots.ts'
 import { isLost } from './subnet-routes.ts'
 
@@ -28,50 +29,98 @@ export interface SecurityFacts {
   readonly hostAddresses: readonly string[]
   /** Names of the links to peered VNets, by their ids. */
   readonly peerLinks: ReadonlyMap<string, string>
+  readonly podPlaces: readonly PodPlace[]
 }
 
 /** Replaces the whole table in one transaction. What is established stays: that is the kernel's own memory, not the table's. */
 export function renderSecurity(facts: SecurityFacts): string {
-  const { network, slots } = facts
-  const guarded = network.subnets.filter(({ securityRules }) => securityRules !== undefined)
-  const bridge = ({ id }: Subnet): string => `"br${slots[id]}"`
-  const chains = guarded.flatMap((subnet) => [
-    chain(`out_${slots[subnet.id]}`, rulesOf(slots, subnet, 'Outbound')),
-    chain(`in_${slots[subnet.id]}`, rulesOf(slots, subnet, 'Inbound')),
+  const senders = chainsOf(facts, 'out', (subnet) => [
+    ...closedEgress(facts, subnet),
+    ...rulesOf(facts.slots, subnet, 'Outbound'),
   ])
+  const receivers = chainsOf(facts, 'in', (subnet) => rulesOf(facts.slots, subnet, 'Inbound'))
+  const lost = chainsOf(facts, 'lost', (subnet) => lostPackets(facts, subnet))
+  const translated = chainsOf(facts, 'egress', translatedEgress)
   const forward = [
     'type filter hook forward priority filter;',
-    ...network.subnets.flatMap((subnet) => lostPackets(facts, subnet)),
+    ...jumpTo(lost, `oifname { "${HOST_LINK}", "${NOWHERE_LINK}" } `),
     'ct state established,related accept',
     ...peeringRules(facts),
-    ...network.subnets.filter(({ egress }) => egress?.kind === 'none').map((subnet) => closedEgress(facts, subnet)),
-    ...guarded.map((subnet) => `iifname ${bridge(subnet)} jump out_${slots[subnet.id]}`),
-    ...guarded.map((subnet) => `oifname ${bridge(subnet)} jump in_${slots[subnet.id]}`),
+    ...jumpTo(senders),
+    ...jumpTo(receivers),
   ]
   const output = [
     'type filter hook output priority filter;',
     'ct state established,related accept',
     // Only what opens a conversation is judged: the router's own errors and neighbour probes are not.
-    ...guarded.map(
-      (subnet) => `oifname ${bridge(subnet)} meta l4proto { tcp, udp } ct state new jump in_${slots[subnet.id]}`,
-    ),
+    ...jumpTo(receivers, 'meta l4proto { tcp, udp } ct state new '),
   ]
   const egress = [
     // Before the translation to the router's own address, which then finds the source translated already.
     'type nat hook postrouting priority 90;',
-    ...network.subnets.flatMap((subnet) => translatedEgress(subnet, bridge(subnet))),
+    ...jumpTo(translated, `oifname "${HOST_LINK}" `),
   ]
   return [
     `add table ${SECURITY_TABLE}`,
     `delete table ${SECURITY_TABLE}`,
     `table ${SECURITY_TABLE} {`,
     ...setsOf(facts),
-    ...chains,
+    ...[lost, senders, receivers, translated].flatMap((chains) => dispatched(facts.podPlaces, chains)),
     chain('forward', forward),
     chain('output', output),
     chain('egress', egress),
     '}',
   ].join('\n')
+}
+
+/** By what the chains of subnets begin with: the chain that leads to them, `in` and `out` being words of nft's. */
+const dispatchers = { out: 'senders', in: 'receivers', lost: 'lost', egress: 'translated' } as const
+
+/** Chains of subnets that do one thing; those with nothing to do have none. */
+interface SubnetChains {
+  readonly kind: keyof typeof dispatchers
+  readonly bySlot: ReadonlyMap<number, readonly string[]>
+}
+
+function chainsOf(
+  { network, slots }: SecurityFacts,
+  kind: SubnetChains['kind'],
+  rules: (subnet: Subnet) => readonly string[],
+): SubnetChains {
+  const all = network.subnets.map((subnet) => [slots[subnet.id]!, rules(subnet)] as const)
+  return { kind, bySlot: new Map(all.filter(([, lines]) => lines.length > 0)) }
+}
+
+function jumpTo({ kind, bySlot }: SubnetChains, match = ''): readonly string[] {
+  return bySlot.size === 0 ? [] : [`${match}jump ${dispatchers[kind]}`]
+}
+
+/**
+ * A packet is its bridge's subnet's to judge, unless it is a pod's of another one. However many subnets there are, it is looked up
+ * once or twice.
+ */
+function dispatched(places: readonly PodPlace[], { kind, bySlot }: SubnetChains): readonly string[] {
+  if (bySlot.size === 0) return []
+  const name = dispatchers[kind]
+  const [link, address] = kind === 'in' ? ['oifname', 'ip daddr'] : ['iifname', 'ip saddr']
+  const bridges = [...bySlot.keys()].map((slot) => `"br${slot}" : goto ${kind}_${slot}`)
+  const pods = places.map(({ bridge, slot, prefix }) => {
+    const verdict = bySlot.has(slot) ? `goto ${kind}_${slot}` : 'return'
+    return `"br${bridge}" . ${prefix} : ${verdict}`
+  })
+  return [
+    ...Array.from(bySlot, ([slot, rules]) => chain(`${kind}_${slot}`, rules)),
+    map(`${name}_by_bridge`, 'ifname : verdict;', bridges),
+    ...(pods.length === 0 ? [] : [map(`${name}_of_pods`, 'ifname . ipv4_addr : verdict; flags interval;', pods)]),
+    chain(name, [
+      ...(pods.length === 0 ? [] : [`${link} . ${address} vmap @${name}_of_pods`]),
+      `${link} vmap @${name}_by_bridge`,
+    ]),
+  ]
+}
+
+function map(name: string, type: string, elements: readonly string[]): string {
+  return `  map ${name} { type ${type} elements = { ${elements.join(', ')} } }`
 }
 
 function chain(name: string, rules: readonly string[]): string {
@@ -155,18 +204,17 @@ export interface LostMark {
  */
 function lostPackets({ network, slots }: SecurityFacts, { id, routes }: Subnet): readonly string[] {
   if (routes === undefined) return []
-  const from = `iifname "br${slots[id]}" oifname`
   const lost = routes.filter((route) => isLost(network, route)).toSorted(byLength)
   const { podPrefixes = [] } = network
   return [
     ...lost.map(
       ({ name, nextHop, addressPrefix }) =>
-        `${from} "${NOWHERE_LINK}" ip daddr ${addressPrefix} ${logged(`Route ${nextHop} ${name} ${slots[id]}`)}`,
+        `oifname "${NOWHERE_LINK}" ip daddr ${addressPrefix} ${logged(`Route ${nextHop} ${name} ${slots[id]}`)}`,
     ),
     ...(podPrefixes.length === 0
       ? []
       : [
-          `${from} "${HOST_LINK}" ip daddr { ${withoutNested(podPrefixes).join(', ')} } ${logged(`NoRoute ${slots[id]}`)}`,
+          `oifname "${HOST_LINK}" ip daddr { ${withoutNested(podPrefixes).join(', ')} } ${logged(`NoRoute ${slots[id]}`)}`,
         ]),
   ]
 }
@@ -271,18 +319,20 @@ function peeringRules({ network, peerLinks }: SecurityFacts): readonly string[] 
 }
 
 /** Outbound type `none`: nothing leaves but to the API servers, which Azure reaches by a private endpoint then. */
-function closedEgress({ slots, hostAddresses }: SecurityFacts, { id }: Subnet): string {
+function closedEgress({ slots, hostAddresses }: SecurityFacts, { id, egress }: Subnet): readonly string[] {
+  if (egress?.kind !== 'none') return []
   const but = hostAddresses.length === 0 ? '' : `ip daddr != { ${hostAddresses.join(', ')} } `
-  return `iifname "br${slots[id]}" oifname "${HOST_LINK}" ${but}${loggedDrop({ direction: 'Outbound', rule: CLOSED_EGRESS, slot: slots[id]! })}`
+  return [
+    `oifname "${HOST_LINK}" ${but}${loggedDrop({ direction: 'Outbound', rule: CLOSED_EGRESS, slot: slots[id]! })}`,
+  ]
 }
 
-function translatedEgress({ egress }: Subnet, bridge: string): readonly string[] {
+function translatedEgress({ egress }: Subnet): readonly string[] {
   if (egress?.kind !== 'addresses') return []
   const { addresses } = egress
-  const from = `iifname ${bridge} oifname "${HOST_LINK}"`
-  if (addresses.length === 1) return [`${from} snat ip to ${addresses[0]}`]
+  if (addresses.length === 1) return [`snat ip to ${addresses[0]}`]
   const rows = addresses.map((address, index) => `${index} : ${address}`).join(', ')
-  return [`${from} snat ip to jhash ip saddr . ip daddr mod ${addresses.length} map { ${rows} }`]
+  return [`snat ip to jhash ip saddr . ip daddr mod ${addresses.length} map { ${rows} }`]
 }
 
 /** Whether the address lies in one of the ranges. */

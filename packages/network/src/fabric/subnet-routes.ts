@@ -3,6 +3,7 @@
 import { contains, formatRange, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { Subnet, SubnetRoute, VirtualNetwork } from '@aksel/provider/fabric'
 import { HOST_LINK, NOWHERE_LINK } from './plumbing.ts'
+import type { PodPlace } from './pod-places.ts'
 import type { Slots } from './slots.ts'
 
 export interface RouteFacts {
@@ -97,40 +98,75 @@ function subnetWith({ subnets }: VirtualNetwork, address: string | undefined): S
   return subnets.find(({ addressPrefix }) => contains(parseRange(addressPrefix), value))
 }
 
-/** What stands in a router: rules that lead from a bridge to one of our tables. */
-export interface StandingRule {
-  readonly slot: number
-  readonly turn: 0 | 1
+/** Rules for pods of another subnet than their bridge's go before those of bridges, and after ways by mark. */
+const PODS_OWN = 950
+/** What the pods' own table hands on is the main table's, not that of the nodes' subnet. */
+const PODS_MAIN = 951
+
+/** What stands in a router: rules that lead from a bridge to one of our tables, and those of pods as `ip` takes them. */
+export interface StandingRules {
+  readonly bridges: readonly { readonly slot: number; readonly turn: 0 | 1 }[]
+  readonly pods: readonly string[]
+}
+
+interface ShownRule {
+  readonly priority: number
+  readonly table?: string
+  readonly iif?: string
+  readonly src?: string
+  readonly srclen?: number
 }
 
 /** Reads `ip -json rule show`. */
-export function standingRules(json: string): readonly StandingRule[] {
-  const rules = (json.trim() === '' ? [] : JSON.parse(json)) as readonly {
-    readonly table?: string
-    readonly iif?: string
-  }[]
-  return rules.flatMap(({ table, iif }) => {
-    const number = Number(table)
-    if (iif?.startsWith('br') !== true || !Number.isInteger(number) || number < 1000) return []
-    return [{ slot: Math.floor((number - 1000) / 2), turn: ((number - 1000) % 2) as 0 | 1 }]
-  })
+export function standingRules(json: string): StandingRules {
+  const rules = (json.trim() === '' ? [] : JSON.parse(json)) as readonly ShownRule[]
+  return {
+    bridges: rules.flatMap(({ priority, table, iif }) => {
+      const number = Number(table)
+      if (iif?.startsWith('br') !== true || priority !== number || number < 1000) return []
+      return [{ slot: Math.floor((number - 1000) / 2), turn: ((number - 1000) % 2) as 0 | 1 }]
+    }),
+    pods: rules.flatMap(({ priority, table, iif, src, srclen = 32 }) =>
+      priority === PODS_OWN || priority === PODS_MAIN
+        ? [`pref ${priority} from ${src}/${srclen} iif ${iif} lookup ${table}`]
+        : [],
+    ),
+  }
 }
 
 /** From what stands to what should: new tables are whole before a rule leads to them, and old ones go last. */
 export function routeChange(
-  wanted: readonly RouteTableLines[],
-  standing: readonly StandingRule[],
+  wanted: { readonly tables: readonly RouteTableLines[]; readonly places: readonly PodPlace[] },
+  standing: StandingRules,
 ): { readonly prepare: readonly string[]; readonly lead: readonly string[]; readonly forget: readonly string[] } {
-  const turnOf = (slot: number): 0 | 1 => (standing.some((rule) => rule.slot === slot && rule.turn === 0) ? 1 : 0)
-  const tables = wanted.map(({ slot, routes }) => ({ slot, routes, table: tableOf(slot, turnOf(slot)) }))
+  const turnOf = (slot: number): 0 | 1 =>
+    standing.bridges.some((rule) => rule.slot === slot && rule.turn === 0) ? 1 : 0
+  const tables = wanted.tables.map(({ slot, routes }) => ({ slot, routes, table: tableOf(slot, turnOf(slot)) }))
+  const pods = podRules(wanted.places, new Map(tables.map(({ slot, table }) => [slot, table])))
   return {
     prepare: tables.flatMap(({ table, routes }) => routes.map((route) => withTable(route, table))),
-    lead: tables.map(({ slot, table }) => `rule add pref ${table} iif br${slot} lookup ${table}`),
-    forget: standing.flatMap(({ slot, turn }) => {
-      const table = tableOf(slot, turn)
-      return [`rule del pref ${table}`, `route flush table ${table}`]
-    }),
+    lead: [
+      ...pods.filter((rule) => !standing.pods.includes(rule)).map((rule) => `rule add ${rule}`),
+      ...tables.map(({ slot, table }) => `rule add pref ${table} iif br${slot} lookup ${table}`),
+    ],
+    forget: [
+      ...standing.pods.filter((rule) => !pods.includes(rule)).map((rule) => `rule del ${rule}`),
+      ...standing.bridges.flatMap(({ slot, turn }) => {
+        const table = tableOf(slot, turn)
+        return [`rule del pref ${table}`, `route flush table ${table}`]
+      }),
+    ],
   }
+}
+
+/** Where neither subnet has a table of its own, all use the main one without being told. */
+function podRules(places: readonly PodPlace[], tables: ReadonlyMap<number, number>): readonly string[] {
+  return places.flatMap(({ bridge, slot, prefix }) => {
+    const own = tables.get(slot)
+    if (own === undefined && !tables.has(bridge)) return []
+    const from = `from ${prefix} iif br${bridge} lookup`
+    return [`pref ${PODS_MAIN} ${from} main`, ...(own === undefined ? [] : [`pref ${PODS_OWN} ${from} ${own}`])]
+  })
 }
 
 function withTable(route: string, table: number): string {

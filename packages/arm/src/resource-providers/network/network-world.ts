@@ -32,7 +32,7 @@ export interface NetworkWorld {
   readonly wanted: ReadonlyMap<string, readonly { readonly pool: string; readonly count: number }[]>
   /** Ranges of pods beside the network's own, by the network's id in lower case. */
   readonly podPrefixes: ReadonlyMap<string, readonly { readonly cluster: string; readonly prefix: string }[]>
-  /** How clusters want their machines to leave, by the subnet's id in lower case. */
+  /** How clusters want their machines and pods to leave, by the subnet's id in lower case. */
   readonly egress: ReadonlyMap<string, SubnetEgress>
   /** What clusters make of their services: shown, and never written. Computed when first asked for. */
   readonly balancers: () => ShownBalancers
@@ -75,7 +75,8 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
     const forPods = podAddressesPerNode(model, pool.properties)
     if (forPods > 0) add(wanted, podSubnetId, { pool: pool.id, count: count * forPods })
     const way = egressOf(cluster, documents)
-    if (way !== undefined) egress.set(subnetId, way)
+    // Pods with addresses of another subnet leave by that one's way, which the cluster's outbound type is for, too.
+    if (way !== undefined) for (const id of [subnetId, podSubnetId]) egress.set(id, way)
     const ofCluster = machines[pool.simulated ? 1 : 0]!.get(cluster.id.toLowerCase()) ?? []
     const own = ofCluster.filter(({ name, address }) => address !== '' && name.startsWith(`aks-${pool.name}-`))
     for (const { name, address } of own) {
