@@ -18,7 +18,9 @@ export function addNode(program: Command, environment: Environment): void {
     .option('--data <folder>', 'where the node lives')
     .action(async (flags: { readonly data?: string }) => {
       const { startJoined } = await import('../node/join.ts')
-      const { machine, server } = await startJoined(readOptions(environment, flags.data))
+      const { record, said } = await startJoined(readOptions(environment, flags.data))
+      const { machine, server } = record
+      for (const line of said) process.stderr.write(`${line}\n`)
       process.stdout.write(`The node "${machine.spec.name}" of ${server} runs.\n`)
     })
   node
@@ -61,8 +63,10 @@ async function join(options: CliOptions, request: JoinRequest): Promise<void> {
   judgeHost(options)
   using progress = terminalProgress(process.stderr)
   try {
-    const { machine, server } = await joinNode(options, request, progress)
+    const { record, said } = await joinNode(options, request, progress)
+    const { machine, server } = record
     progress.done()
+    for (const line of said) process.stderr.write(`${line}\n`)
     process.stdout.write(`This host is the node "${machine.spec.name}" of ${server}.\n`)
   } catch (error) {
     // Nothing stays of a host that did not join.

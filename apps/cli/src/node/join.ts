@@ -19,6 +19,7 @@ import { CertificateManager, type Certificate } from '@aksel/node/certificates/c
 import { labelsOf } from '@aksel/node/node/node-object'
 import { JOINED_LABEL, joinSettingsName, type JoinSettings } from '@aksel/provider/join-settings'
 import { createRequest } from '@aksel/runtime/certificate-requests'
+import { recordEvent } from '@aksel/runtime/event-recorder'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { renderKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
 import { CommandError } from '../command-error.ts'
@@ -38,6 +39,7 @@ import {
   openJoinedHost,
   preparedMachine,
   routeTo,
+  wordsOfRoutesBefore,
   type JoinedHost,
   type JoinedRecord,
 } from './joined-host.ts'
@@ -53,6 +55,12 @@ export interface JoinRequest {
   readonly via?: string
 }
 
+export interface RunningNode {
+  readonly record: JoinedRecord
+  /** What its user should know. */
+  readonly said: readonly string[]
+}
+
 const CIDR_MS = 60_000
 const READY_MS = 120_000
 const APPROVAL_MS = 60_000
@@ -62,7 +70,7 @@ export function hostScope(): Scope {
 }
 
 /** Whatever goes wrong on the way, `undo` is the caller's: what was made stands in the ledger. */
-export async function joinNode(options: CliOptions, request: JoinRequest, progress: Progress): Promise<JoinedRecord> {
+export async function joinNode(options: CliOptions, request: JoinRequest, progress: Progress): Promise<RunningNode> {
   const scope = hostScope()
   const token = parseToken(request.token)
   const pins = pinsOf(request)
@@ -100,7 +108,7 @@ export async function joinNode(options: CliOptions, request: JoinRequest, progre
   const names = { cluster: 'default-cluster', user: `system:node:${name}`, context: 'default' }
   await writeDurableFile(host.paths.kubeconfig, renderKubeconfig({ ...access, ...certificate }, names))
   await holdNetwork(host.ledger, settings)
-  await joinOverlay(scope, host.ledger, record)
+  const said = wordsOfRoutesBefore(await joinOverlay(scope, host.ledger, record))
   await writeDurableFile(joinedFile(options.dataDir), `${JSON.stringify(record, undefined, 1)}\n`)
   progress.step('Starting containerd and the node agent')
   const bootstrap = renderKubeconfig(
@@ -112,11 +120,21 @@ export async function joinNode(options: CliOptions, request: JoinRequest, progre
   progress.step('Waiting until the node is Ready')
   const late = `The node "${name}" was not Ready within ${READY_MS / 1000} s; its log is ${host.paths.agentLog}`
   await nodeWhen(scope, asNode, { name, is: isReady, withinMs: READY_MS, late })
-  return record
+  const about = { apiVersion: 'v1', kind: 'Node', name, uid: name }
+  for (const message of said)
+    await recordEvent(scope, asNode, {
+      about,
+      type: 'Warning',
+      reason: 'OverlayRouteExists',
+      message,
+      source: 'kubelet',
+      host: name,
+    })
+  return { record, said }
 }
 
 /** After a restart of the host, or after `down`: the machine runs again. */
-export async function startJoined(options: CliOptions): Promise<JoinedRecord> {
+export async function startJoined(options: CliOptions): Promise<RunningNode> {
   const scope = hostScope()
   const record = readJsonFile<JoinedRecord>(joinedFile(options.dataDir))
   if (record === undefined)
@@ -126,9 +144,9 @@ export async function startJoined(options: CliOptions): Promise<JoinedRecord> {
   if (via !== undefined) await routeTo(scope, host.ledger, new URL(server).hostname, via)
   const { clusterDns, clusterDomain, serviceCidr } = machine.spec.boot
   await holdNetwork(host.ledger, { clusterDns, clusterDomain, serviceCidr })
-  await joinOverlay(scope, host.ledger, record)
+  const said = wordsOfRoutesBefore(await joinOverlay(scope, host.ledger, record))
   await host.programs.start(scope, preparedMachine(host, record))
-  return record
+  return { record, said }
 }
 
 function pinsOf(request: JoinRequest): readonly string[] | undefined {

@@ -17,7 +17,12 @@ import { openFileLedger } from '@aksel/host/file-ledger'
 import type { HostObject, Ledger } from '@aksel/host/ledger'
 import { holdSysctl } from '@aksel/host/sysctl'
 import { undoAll } from '@aksel/host/undo'
-import { layOverlay, overlayObjects, routeTo as routeStanding } from '@aksel/network/fabric/overlay-end'
+import {
+  layOverlay,
+  overlayObjects,
+  routeTo as routeStanding,
+  type RouteBefore,
+} from '@aksel/network/fabric/overlay-end'
 import { buildImages, pauseReference } from '@aksel/node/images/builder'
 import { extraArchives } from '@aksel/compute/local/extra-archives'
 import type { JoinSettings } from '@aksel/provider/join-settings'
@@ -92,16 +97,24 @@ export async function judgeOverlay(scope: Scope, { podCidr = '' }: JoinSettings)
   return route === undefined ? undefined : `this host routes ${podCidr} already ("${route}")`
 }
 
-/** The way to the cluster's pods and machines, through the host of its API server. */
+/** The way to the cluster's pods and machines, through the host of its API server; tells which routes of this host stay before it. */
 export async function joinOverlay(
   scope: Scope,
   ledger: Ledger,
   { server, machine, overlay }: JoinedRecord,
-): Promise<void> {
-  if (overlay === undefined) return
+): Promise<readonly RouteBefore[]> {
+  if (overlay === undefined) return []
   for (const object of overlayObjects) await recordOnce(ledger, object)
   const { podCidr } = machine.spec.boot
-  await layOverlay(scope, run, { ...overlay, podCidr, hostAddress: new URL(server).hostname })
+  return layOverlay(scope, run, { ...overlay, podCidr, hostAddress: new URL(server).hostname })
+}
+
+/** What an operator should know of them; the same on the terminal and in the node's event. */
+export function wordsOfRoutesBefore(before: readonly RouteBefore[]): readonly string[] {
+  return before.map(
+    ({ prefix, route }) =>
+      `This host's own route ("${route}") goes before the cluster's network ${prefix}: pods and nodes that it covers are not reached from here.`,
+  )
 }
 
 /** The way to an API server that only its own host reaches. */

@@ -6,6 +6,7 @@ import type { Ledger } from '@aksel/host/ledger'
 import { holdSysctl } from '@aksel/host/sysctl'
 import type { Scope } from '@aksel/base/scope'
 import { spawnedNft } from '../nft/runner.ts'
+import { replacedTable } from '../nft/table.ts'
 import type { FabricRanges } from './allocate.ts'
 
 const FORWARD = 'net.ipv4.ip_forward'
@@ -34,10 +35,7 @@ export async function ensureHostNetwork(
   if (!entries.some(({ object }) => object.kind === 'nft-table' && object.name === table)) {
     await ledger.record(HOST_OWNER, { kind: 'nft-table', family: 'ip', name: table })
   }
-  await spawnedNft({ run: request.run }).apply(scope, [
-    `add table ip ${table}`,
-    `delete table ip ${table}`,
-    `table ip ${table} {
+  const body = `
   chain postrouting {
     type nat hook postrouting priority srcnat;
     ip saddr { ${ranges.links}, ${ranges.publicAddresses} } oifname != "aksel-*" masquerade
@@ -58,8 +56,7 @@ export async function ensureHostNetwork(
     icmp type echo-request accept
     meta l4proto tcp reject with tcp reset
     reject with icmp admin-prohibited
-  }
-}`,
-  ])
+  }`
+  await spawnedNft({ run: request.run }).apply(scope, [replacedTable({ name: `ip ${table}`, body })])
   await holdSysctl({ ledger, owner: HOST_OWNER, name: FORWARD, value: '1', holder: table })
 }

@@ -71,7 +71,8 @@ test('pods of a host that joined and of the VNet find each other with their own 
       assert.deepEqual(overlay.prefixes, ['10.224.0.0/12'])
       await bench.inside(other, ['ip', 'addr', 'add', `${there}/32`, 'dev', 'lo'])
       const podCidr = '10.244.7.0/24'
-      await layOverlay(bench.scope, inside(other), { overlay, clusterCidr: '10.244.0.0/16', podCidr, hostAddress })
+      const end = { overlay, clusterCidr: '10.244.0.0/16', podCidr, hostAddress }
+      assert.deepEqual(await layOverlay(bench.scope, inside(other), end), [])
       await bench.listen(machine, '0.0.0.0', 8080, 'here')
       await bench.listen(other, '0.0.0.0', 8080, 'there')
       assert.equal(await bench.ask(there, 8080, machine), '', 'nobody leads there yet')
@@ -90,6 +91,12 @@ test('pods of a host that joined and of the VNet find each other with their own 
       // The link is lost, as when a router is made anew; the next server finds it missing.
       await run(bench.scope, ['ip', '-n', await routerOf(bench), 'link', 'delete', await linkIn(bench)])
       await (await openFabric(bench.scope, options)).restore(bench.scope)
+      await both()
+
+      // A network of that host's own stays before the overlay, which says so, and takes nothing else with it.
+      await bench.inside(other, ['ip', 'route', 'add', '10.230.0.0/24', 'via', '192.168.81.1'])
+      const before = [{ prefix: '10.224.0.0/12', route: '10.230.0.0/24 via 192.168.81.1 dev eth0' }]
+      assert.deepEqual(await layOverlay(bench.scope, inside(other), end), before)
       await both()
 
       await fabric.joinHosts(bench.scope, { ...request, hosts: [] })

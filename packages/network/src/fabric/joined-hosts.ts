@@ -20,6 +20,7 @@ import {
   type OverlayHost,
 } from '@aksel/provider/overlay'
 import { spawnedNft } from '../nft/runner.ts'
+import { replacedTable } from '../nft/table.ts'
 import { deleteLink, ipBatch, ipForced, type FabricHost } from './host-commands.ts'
 import { HOST_LINK, routerOf } from './plumbing.ts'
 import type { NetworkState } from './state.ts'
@@ -127,7 +128,7 @@ async function bridge(
 /** Nobody but the joined hosts speaks in the cluster's network: no machine, no pod, no stranger. */
 function hostGuard(table: string, hostAddress: string, hosts: readonly OverlayHost[]): string {
   const match = overlayMatch(overlayNumber(hostAddress))
-  return replaced(table, [
+  return guard(table, [
     'chain input {',
     '  type filter hook input priority -5;',
     `  ${match} iifname "aksel-*" counter drop`,
@@ -139,7 +140,7 @@ function hostGuard(table: string, hostAddress: string, hosts: readonly OverlayHo
 /** From there come pods of those hosts, for the VNet and for each other; the way out is the hosts' own. */
 function routerGuard(link: string, hosts: readonly OverlayHost[]): string {
   const ranges = [...new Set(hosts.map(({ podCidr }) => podCidr))].join(', ')
-  return replaced(link, [
+  return guard(link, [
     `chain prerouting {`,
     '  type filter hook prerouting priority raw;',
     `  iifname "${link}" ip saddr != { ${ranges} } counter drop`,
@@ -155,7 +156,6 @@ function addressesOf(hosts: readonly OverlayHost[]): string {
   return [...new Set(hosts.map(({ address }) => address))].join(', ')
 }
 
-function replaced(table: string, lines: readonly string[]): string {
-  const quoted = `ip ${table}`
-  return [`add table ${quoted}`, `delete table ${quoted}`, `table ${quoted} {`, ...lines, '}'].join('\n')
+function guard(table: string, lines: readonly string[]): string {
+  return replacedTable({ name: `ip ${table}`, body: lines.join('\n') })
 }

@@ -23,12 +23,12 @@ export const emptyContent: TableContent = { elements: new Map(), chains: new Map
 
 /** A script that puts the table in place of whatever was there before, in one transaction. */
 export function renderTable(shape: TableShape, content: TableContent): string {
-  return [
-    `add table ${shape.name}`,
-    `delete table ${shape.name}`,
-    `table ${shape.name} {\n${shape.body}\n}`,
-    ...renderDifference(shape.name, emptyContent, content),
-  ].join('\n')
+  return [replacedTable(shape), ...renderDifference(shape.name, emptyContent, content)].join('\n')
+}
+
+/** As `renderTable`, for a table that is all body. The first line is there because what is absent cannot be deleted. */
+export function replacedTable({ name, body }: TableShape): string {
+  return [`add table ${name}`, `delete table ${name}`, `table ${name} {\n${body}\n}`].join('\n')
 }
 
 /** Lines that turn one content into the other; none when they are the same. They belong into one transaction. */
