@@ -9,6 +9,7 @@ import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider } from '@aksel/provider/machine-provider'
 import type { Store } from '@aksel/store/store'
 import type { Mount } from './front-door/mount.ts'
+import { BodyBytes } from './front-door/body-bytes.ts'
 import { Dispatcher } from './front-door/dispatcher.ts'
 import { createHttpServer, type ServerTls } from './front-door/server.ts'
 import { signInRoutes } from './front-door/sign-in.ts'
@@ -18,6 +19,7 @@ import { Reconciler } from './reconciler.ts'
 import { mayRepair } from './resource-providers/container-service/auto-repair.ts'
 import { AutoUpgrades } from './resource-providers/container-service/auto-upgrades.ts'
 import { clusterActionRoutes } from './resource-providers/container-service/cluster-actions.ts'
+import { ClusterBodies } from './resource-providers/container-service/cluster-bodies.ts'
 import { clusterPath, clusterRoutes } from './resource-providers/container-service/cluster-routes.ts'
 import { copyRoutes } from './resource-providers/container-service/copies.ts'
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
@@ -160,9 +162,11 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     for (const { clientId } of options.identity.clients)
       await ensureOwner(store, { subscriptionId, principalId: objectIdOf(clientId), at })
   const tokens = await openTokens(store, options.identity)
+  const bytes = new BodyBytes()
   const hub: Hub = {
     store,
     suppliers,
+    clusterBodies: new ClusterBodies(bytes),
     subscriptions: options.subscriptions,
     tenantId: options.identity.tenantId,
     region: options.region ?? 'eastus',
@@ -260,7 +264,8 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
       const known = servers.get(`${host}:${port}`)
       if (known !== undefined && isDeepStrictEqual(known.tls, tls)) return known.url
       await known?.server.close()
-      const server = createHttpServer(scope, { routes, tokens, identity, subscriptionIds, mounts, ...throttle }, tls)
+      const parts = { routes, tokens, identity, subscriptionIds, mounts, bytes, ...throttle }
+      const server = createHttpServer(scope, parts, tls)
       const url = (await server.listen({ host, port })).replace(/^http:/, 'https:')
       servers.set(port === 0 ? url : `${host}:${port}`, { tls, server, url })
       return url

@@ -7,6 +7,7 @@ import type { Fabric } from '@aksel/provider/fabric'
 import type { MachineProvider, NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { Scope } from '@aksel/base/scope'
 import type { Autoscale } from './resource-providers/container-service/autoscaling.ts'
+import type { ClusterBodies } from './resource-providers/container-service/cluster-bodies.ts'
 import type { ApplicationRoutingWish } from './resource-providers/container-service/application-routing.ts'
 import type { Sharing } from './sharing/duty.ts'
 import type { ResourceStore } from './store-keyspace.ts'
@@ -68,6 +69,7 @@ export interface Suppliers {
 export interface Hub {
   readonly store: ResourceStore
   readonly suppliers: Suppliers
+  readonly clusterBodies: ClusterBodies
   readonly subscriptions: readonly Subscription[]
   readonly tenantId: string
   /** The server's own location: listed first. */

@@ -9,6 +9,7 @@ import { JsonSyntaxError, parseJson } from '@aksel/base/json'
 import { childScope, type Scope } from '@aksel/base/scope'
 import { AksError, contentInvalid } from '../azure-errors.ts'
 import { judgeApiVersion, providers } from './api-versions.ts'
+import type { BodyBytes } from './body-bytes.ts'
 import type { Mount } from './mount.ts'
 import { targetOf } from './request-target.ts'
 import { throttledKind, type Throttle, type Verdict } from './throttle.ts'
@@ -31,6 +32,7 @@ export interface ServerParts {
   readonly identity: Identity
   readonly subscriptionIds: readonly string[]
   readonly mounts: readonly Mount[]
+  readonly bytes: BodyBytes
   /** Absent: nobody is held up. */
   readonly throttle?: Throttle
   /** Of the listener. */
@@ -157,8 +159,9 @@ async function answer(
   }
   const verdict = caller === undefined ? undefined : take(scope, parts, armRequest, caller)
   for (const [name, value] of Object.entries(verdict?.headers ?? {})) reply.header(name, value)
-  if (verdict?.kind === 'refused') return send(scope, request, reply, throttled(armRequest, verdict.retryAfterSeconds))
-  return send(scope, request, reply, await route.handle(armRequest))
+  if (verdict?.kind === 'refused')
+    return send(scope, parts, request, reply, throttled(armRequest, verdict.retryAfterSeconds))
+  return send(scope, parts, request, reply, await route.handle(armRequest))
 }
 
 function take(scope: Scope, { throttle }: ServerParts, request: ArmRequest, caller: Caller): Verdict | undefined {
@@ -233,7 +236,13 @@ function correlationId(scope: Scope, given: string | readonly string[] | undefin
   return typeof given === 'string' && given !== '' && given.length <= 128 ? given : uuid(scope.random)
 }
 
-function send(scope: Scope, request: FastifyRequest, reply: FastifyReply, response: ArmResponse): unknown {
+function send(
+  scope: Scope,
+  { bytes }: ServerParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  response: ArmResponse,
+): unknown {
   const requestId = uuid(scope.random)
   reply.code(response.status).headers({
     ...fixedHeaders,
@@ -244,7 +253,11 @@ function send(scope: Scope, request: FastifyRequest, reply: FastifyReply, respon
     ...response.headers,
   })
   if (response.body === undefined) return reply.send()
-  return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(response.body))
+  const { body } = response
+  const isObject = typeof body === 'object' && body !== null
+  return reply
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(isObject ? bytes.of(body) : JSON.stringify(body))
 }
 
 function echoedId(request: FastifyRequest): Readonly<Record<string, string>> {
@@ -268,7 +281,7 @@ function sendError(
     headers['www-authenticate'] =
       `Bearer authorization_uri="${originOf(request)}/${parts.identity.tenantId}", error="invalid_token", error_description="${armError.message.replaceAll('"', "'")}"`
   }
-  return send(scope, request, reply, { status: armError.status, body, headers })
+  return send(scope, parts, request, reply, { status: armError.status, body, headers })
 }
 
 function toArmError(scope: Scope, error: unknown, request: FastifyRequest): ArmError {

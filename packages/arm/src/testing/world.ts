@@ -13,6 +13,7 @@ import { FakeFabric } from '@aksel/testing/fake-fabric'
 import { FakeMachines } from '@aksel/testing/fake-machines'
 import type { Interference } from '@aksel/testing/interference'
 import { SimulatedClock } from '@aksel/testing/simulated-clock'
+import { BodyBytes } from '../front-door/body-bytes.ts'
 import type { ArmRequest } from '../front-door/route.ts'
 import type { Hub } from '../hub.ts'
 import { Reconciler } from '../reconciler.ts'
@@ -23,6 +24,7 @@ import {
   type OperationRecord,
   type PoolRecord,
 } from '../records.ts'
+import { ClusterBodies } from '../resource-providers/container-service/cluster-bodies.ts'
 import { putCluster } from '../resource-providers/container-service/cluster-writes.ts'
 import { putGroup } from '../resource-providers/resources/groups.ts'
 import { keys, ResourceStore } from '../store-keyspace.ts'
@@ -70,6 +72,7 @@ export class World {
     return {
       store: this.store,
       suppliers,
+      clusterBodies: new ClusterBodies(new BodyBytes()),
       subscriptions: [],
       tenantId: 't',
       region: 'eastus',

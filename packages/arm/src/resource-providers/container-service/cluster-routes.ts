@@ -8,7 +8,7 @@ import type { Hub } from '../../hub.ts'
 import type { ClusterRecord, Json } from '../../records.ts'
 import { readGroup } from '../resources/groups.ts'
 import { badRequest, notAllowed } from '../../azure-errors.ts'
-import { clusterBody, recordedHeaders } from './bodies.ts'
+import { recordedHeaders } from './bodies.ts'
 import { listWithPools, poolsOf, readCluster } from './cluster-store.ts'
 import { beginClusterDelete, patchClusterTags, putCluster, recordedOf } from './cluster-writes.ts'
 import { isObject, textAt } from '../body.ts'
@@ -61,7 +61,7 @@ export function clusterRef(request: ArmRequest): ClusterRef {
 
 async function bodyOf(hub: Hub, cluster: ClusterRecord): Promise<Json> {
   const pools = await poolsOf(hub.store, cluster.id)
-  return clusterBody(
+  return hub.clusterBodies.of(
     cluster,
     pools.map(({ value }) => value),
     hub.suppliers.engine.status(engineId(cluster)),
@@ -81,7 +81,7 @@ async function listInGroup(hub: Hub, request: ArmRequest): Promise<ArmResponse> 
 async function list(hub: Hub, request: ArmRequest, below: string): Promise<ArmResponse> {
   const clusters = await listWithPools(hub.store, below)
   return page(request, clusters, ({ cluster, pools }) =>
-    clusterBody(cluster, pools, hub.suppliers.engine.status(engineId(cluster))),
+    hub.clusterBodies.of(cluster, pools, hub.suppliers.engine.status(engineId(cluster))),
   )
 }
 
@@ -90,7 +90,7 @@ async function put(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   hub.wake(cluster.id)
   return {
     status: created ? 201 : 200,
-    body: clusterBody(cluster, pools, hub.suppliers.engine.status(engineId(cluster))),
+    body: hub.clusterBodies.of(cluster, pools, hub.suppliers.engine.status(engineId(cluster))),
     headers: { ...operationHeaders(operation, request.origin), ...recordedHeaders(recordedOf(cluster, pools)) },
   }
 }
