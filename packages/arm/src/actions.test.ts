@@ -9,7 +9,7 @@ import { poolActionRoutes } from './resource-providers/container-service/pool-ac
 import { putCluster } from './resource-providers/container-service/cluster-writes.ts'
 import { poolUpgradesOf } from './resource-providers/container-service/kubernetes-versions.ts'
 import { putPool } from './resource-providers/container-service/pool-writes.ts'
-import { assertConverged, body, ref, runningWorld, type World } from './testing/world.ts'
+import { assertConverged, body, createdWorld, ref, runningWorld, type World } from './testing/world.ts'
 import { openFrontDoor, subscriptionId } from './testing/opened-front-door.ts'
 
 const forever = Number.POSITIVE_INFINITY
@@ -184,11 +184,29 @@ async function upgrade(world: World): Promise<void> {
   await putCluster(world.hub(), world.request('PUT', request), ref)
 }
 
+/** Each pool has the machines that its count says, and no others are left. */
+async function assertNothingExtra(world: World, said: string): Promise<void> {
+  const counts = (await world.pools()).map(({ name, properties }) => [name, properties.count])
+  const records = await world.machineRecords()
+  const there = counts.map(([name]) => [name, records.filter(({ pool }) => pool === name).length])
+  assert.deepEqual(there, counts, said)
+  assert.deepEqual(
+    world.machines
+      .list()
+      .map(({ name }) => name)
+      .toSorted(),
+    records.map(({ name }) => name).toSorted(),
+    said,
+  )
+}
+
 interface Abortable {
   readonly what: string
   readonly begin: (world: World) => Promise<void>
   /** The pool that is aborted; the cluster where absent. */
   readonly pool?: string
+  /** Where it begins; with a cluster that runs where absent. */
+  readonly world?: () => Promise<World>
   /** What brings it to an end afterwards; the upgrade of everything where absent. */
   readonly goOn?: (world: World) => Promise<void>
 }
@@ -219,14 +237,45 @@ const abortables: readonly Abortable[] = [
     pool: 'b',
     goOn: (world) => changePool(world, 'b', { powerState: { code: 'Running' } }),
   },
+  { what: 'a new cluster', world: createdWorld, begin: async () => {}, goOn: (world) => writeAgain(world) },
+  {
+    what: 'deleteMachines',
+    begin: async (world) => {
+      const [first] = (await world.machineRecords()).filter(({ pool }) => pool === 'a')
+      await order(world, 'deleteMachines', 'a', { machineNames: [first!.name] })
+    },
+    pool: 'a',
+    goOn: (world) => changePool(world, 'a', { mode: 'System', count: 2 }),
+  },
+  {
+    what: 'upgradeNodeImageVersion',
+    begin: async (world) => {
+      const { nodeImageVersion } = (await world.pools()).find(({ name }) => name === 'a')!
+      const twoWeeksAgo = new Date(world.clock.now() - 15 * 86_400_000).toISOString()
+      const older = nodeImageVersion.replace(/\d{6}\.\d\d\.0$/, mondayBefore(twoWeeksAgo))
+      await changePool(world, 'a', { mode: 'System', nodeImageVersion: older })
+      await world.settle(forever)
+      await order(world, 'upgradeNodeImageVersion', 'a')
+    },
+    pool: 'a',
+    goOn: (world) => order(world, 'upgradeNodeImageVersion', 'a'),
+  },
 ]
+
+async function writeAgain(world: World): Promise<void> {
+  const pools = [
+    { name: 'a', mode: 'System', count: 2 },
+    { name: 'b', count: 1 },
+  ]
+  await putCluster(world.hub(), world.request('PUT', body(pools)), ref)
+}
 
 test('every operation can be aborted, and the next write is done whole', async () => {
   let aborted = 0
-  for (const { what, begin, pool, goOn = upgrade } of abortables) {
+  for (const { what, begin, pool, goOn = upgrade, world: make = runningWorld } of abortables) {
     for (const seconds of [0, 1]) {
       const said = `${what}, after ${seconds} s`
-      const world = await runningWorld()
+      const world = await make()
       await begin(world)
       if (seconds > 0) await world.runFor(seconds * 1000)
       const running =
@@ -254,6 +303,7 @@ test('every operation can be aborted, and the next write is done whole', async (
       assert.deepEqual(own, [], `${said}: the next write ended`)
       const last = pool === undefined || goOn === upgrade ? whole[0]! : whole.find(({ name }) => name === pool)!
       assert.deepEqual(last.progress, { provisioningState: 'Succeeded' }, said)
+      if (goOn !== upgrade) await assertNothingExtra(world, said)
     }
   }
   assert.ok(aborted >= abortables.length, `only ${aborted} were aborted: the others had ended`)
