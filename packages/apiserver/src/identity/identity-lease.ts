@@ -5,7 +5,7 @@ import { leases } from '@aksel/api/resources'
 import type { Lease } from '@aksel/api/types/coordination-v1'
 import { formatMicroTime } from '@aksel/base/clock'
 import { ignoreReason, isReason } from '@aksel/base/errors'
-import { uuid } from '@aksel/base/ids'
+import { fraction, uuid } from '@aksel/base/ids'
 import type { Scope } from '@aksel/base/scope'
 import type { Client } from '@aksel/client/client'
 import type { Hooks } from '../hooks.ts'
@@ -16,6 +16,8 @@ const component = 'kube-apiserver'
 /** Upstream's, both. */
 const LEASE_SECONDS = 3600
 const RENEW_EVERY_MS = 10_000
+/** Upstream's, too: the renewals of many clusters that begin together would stay together, and hold everybody up at once. */
+const JITTER = 0.04
 const RETRY_MS = 10_000
 const COLLECT_EVERY_MS = 3_600_000
 
@@ -51,7 +53,7 @@ function repeat(
   { everyMs, work }: { readonly everyMs: number; readonly work: () => Promise<void> },
 ): void {
   const once = async (): Promise<void> => {
-    let nextMs = everyMs
+    let nextMs = everyMs * (1 + JITTER * fraction(scope.random))
     try {
       await hooks.run(hook, work)
     } catch (error) {
