@@ -64,7 +64,12 @@ export function piecesOfList(row: KindRow, how: Presentation, list: ListResult):
 interface ListForm {
   readonly head: object
   readonly items: 'rows' | 'items'
-  item(object: KubernetesObject): unknown
+  readonly item: (object: KubernetesObject) => unknown
+  /**
+   * What an item shows of managedFields: all that the object has, nothing, or so many braces before its end, with which its metadata
+   * closes. Columns of custom kinds may ask for them.
+   */
+  readonly managers: 'object' | 'none' | '}}' | '}}}'
 }
 
 function formOf(row: KindRow, { negotiated, nowMs, includeObject }: Presentation, list: ListResult): ListForm {
@@ -76,12 +81,23 @@ function formOf(row: KindRow, { negotiated, nowMs, includeObject }: Presentation
       head: { kind: 'Table', apiVersion, metadata, columnDefinitions: columnDefinitions(row) },
       items: 'rows',
       item: (object) => tableRow(row, object, nowMs, includeObject, metaVersion),
+      managers:
+        row.custom !== undefined || includeObject === 'Object' ? 'object' : includeObject === 'None' ? 'none' : '}}}',
     }
   return {
     head: { kind: 'PartialObjectMetadataList', apiVersion, metadata },
     items: 'items',
     item: (object) => partialOf(object, metaVersion),
+    managers: '}}',
   }
+}
+
+function itemText({ item, managers }: ListForm, record: StoredRecord): string {
+  if (managers === 'object') return stringifyJson(item(record.object))
+  const { object, managedFields } = record.lean()
+  const text = stringifyJson(item(object))
+  if (managers === 'none' || managedFields === undefined) return text
+  return `${text.slice(0, -managers.length)},"managedFields":${managedFields}${managers}`
 }
 
 async function* formedPieces(
@@ -92,7 +108,7 @@ async function* formedPieces(
   yield Buffer.from(`${JSON.stringify(form.head).slice(0, -1)},"${form.items}":[`)
   let isFirst = true
   for await (const slice of slicesOf(records, turns)) {
-    const inside = stringifyJson(slice.map((record) => form.item(record.object))).slice(1, -1)
+    const inside = slice.map((record) => itemText(form, record)).join(',')
     yield Buffer.from(isFirst ? inside : `,${inside}`)
     isFirst = false
   }

@@ -13,6 +13,7 @@ import type { KubernetesObject } from '@aksel/api/resource'
 import { encodeText, parseJson, stringifyJson } from '@aksel/base/json'
 import type { KeyValue } from '@aksel/store/store'
 import { labelsOf } from './record-labels.ts'
+import { withoutManagers } from './record-managers.ts'
 
 export type FieldsOf = (object: KubernetesObject) => Readonly<Record<string, string>>
 
@@ -40,6 +41,14 @@ export class StoredRecord {
   /** Shared: never change it. */
   get object(): KubernetesObject {
     return (this.#object ??= withVersion(parseJson(this.#value) as KubernetesObject, this.resourceVersion))
+  }
+
+  /** For rows of a list: managedFields, where they can be passed on as text, stand beside the object. Neither is kept. */
+  lean(): { readonly object: KubernetesObject; readonly managedFields: string | undefined } {
+    const parts = this.#object === undefined ? withoutManagers(this.#value) : undefined
+    if (parts === undefined) return { object: this.object, managedFields: undefined }
+    const object = withVersion(parseJson(parts.rest) as KubernetesObject, this.resourceVersion)
+    return { object, managedFields: parts.managedFields }
   }
 
   /** Read from the bytes: the rest need not be parsed. */
