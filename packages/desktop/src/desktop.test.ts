@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -77,6 +77,7 @@ async function open(more: Partial<DesktopOptions> = {}): Promise<Opened> {
         each.closeAllConnections()
         await new Promise((resolve) => each.close(resolve))
       }
+      rmSync(assets, { recursive: true, force: true })
     },
   }
 }

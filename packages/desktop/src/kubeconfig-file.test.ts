@@ -1,10 +1,10 @@
 // Kubeconfigs as people have them: embedded, with files beside them, with programs that sign in.
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { readKubeconfig } from './kubeconfig-file.ts'
 
 const text = (user: string, cluster = 'server: https://a.example:6443'): string => `
@@ -16,8 +16,14 @@ clusters: [{ name: c, cluster: { ${cluster} } }]
 users: [{ name: u, user: ${user} }]
 `
 
-test('every context is a connection, with certificates from data or from files beside the kubeconfig', async () => {
+function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'aksel-kubeconfig-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+test('every context is a connection, with certificates from data or from files beside the kubeconfig', async (t) => {
+  const folder = folderOf(t)
   writeFileSync(join(folder, 'cert.pem'), 'CERT')
   const key = Buffer.from('KEY').toString('base64')
   const { current, connections } = readKubeconfig(text(`{ client-certificate: cert.pem, client-key-data: ${key} }`), {
@@ -35,8 +41,8 @@ test('every context is a connection, with certificates from data or from files b
   assert.deepEqual(await connections[0]!.credential(), { certPem: 'CERT', keyPem: 'KEY' })
 })
 
-test('a program that signs in is run with what it is told, and again when its token ends', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'aksel-kubeconfig-'))
+test('a program that signs in is run with what it is told, and again when its token ends', async (t) => {
+  const folder = folderOf(t)
   const script = join(folder, 'login.mjs')
   writeFileSync(
     script,
