@@ -69,3 +69,66 @@ test('a strict caller and a strict server refuse what would only be recorded', a
   const pool = await strict.call('PUT', `${cluster}/agentPools/two`, { body: { properties: { enableUltraSSD: true } } })
   assert.deepEqual([pool.status, code(pool)], [400, 'PropertyWithoutEffect'], pool.text)
 })
+
+test('what an AKS guide names and is only recorded is named in the warning, each by its property, and read back', async () => {
+  await using opened = await openFrontDoor()
+  const workspace = `${group}/providers/microsoft.operationalinsights/workspaces/logs`
+  const ofCluster = {
+    apiServerAccessProfile: { enableVnetIntegration: true },
+    httpProxyConfig: { httpProxy: 'http://proxy.example:3128' },
+    securityProfile: {
+      azureKeyVaultKms: { enabled: true, keyId: 'https://vault.example/keys/a/1' },
+      customCATrustCertificates: ['Q0E='],
+      defender: { logAnalyticsWorkspaceResourceId: workspace, securityMonitoring: { enabled: true } },
+      imageCleaner: { enabled: true, intervalHours: 48 },
+    },
+    workloadAutoScalerProfile: { keda: { enabled: true }, verticalPodAutoscaler: { enabled: true } },
+    serviceMeshProfile: { mode: 'Istio', istio: { revisions: ['asm-1-27'] } },
+    azureMonitorProfile: { metrics: { enabled: true }, containerInsights: { enabled: true } },
+    metricsProfile: { costAnalysis: { enabled: true } },
+    nodeProvisioningProfile: { mode: 'Auto' },
+    addonProfiles: { azureKeyvaultSecretsProvider: { enabled: true } },
+    aiToolchainOperatorProfile: { enabled: true },
+  }
+  const ofPool = {
+    enableEncryptionAtHost: true,
+    enableUltraSSD: true,
+    enableFIPS: true,
+    proximityPlacementGroupID: '/ppg',
+    capacityReservationGroupID: '/crg',
+    hostGroupID: '/hosts',
+    securityProfile: { enableVTPM: true, enableSecureBoot: true },
+    artifactStreamingProfile: { enabled: true },
+  }
+  const made = await put(opened, { ...ofCluster, agentPoolProfiles: [{ ...system, ...ofPool }] })
+  assert.equal(made.status, 201, made.text)
+  const [, list = ''] = /^199 aksel "recorded without effect: (.+)"$/.exec(String(made.headers['warning'])) ?? []
+  assert.deepEqual(list.split(', ').toSorted(), [
+    'addonProfiles',
+    'aiToolchainOperatorProfile',
+    'apiServerAccessProfile.enableVnetIntegration',
+    'azureMonitorProfile',
+    'httpProxyConfig',
+    'metricsProfile.costAnalysis.enabled',
+    'nodeProvisioningProfile',
+    'securityProfile.azureKeyVaultKms',
+    'securityProfile.customCATrustCertificates',
+    'securityProfile.defender',
+    'securityProfile.imageCleaner',
+    'serviceMeshProfile',
+    'system.artifactStreamingProfile',
+    'system.capacityReservationGroupID',
+    'system.enableEncryptionAtHost',
+    'system.enableFIPS',
+    'system.enableUltraSSD',
+    'system.hostGroupID',
+    'system.proximityPlacementGroupID',
+    'system.securityProfile.enableSecureBoot',
+    'system.securityProfile.enableVTPM',
+    'workloadAutoScalerProfile.keda',
+    'workloadAutoScalerProfile.verticalPodAutoscaler',
+  ])
+  await opened.door.idle()
+  const { properties } = (await opened.call('GET', cluster)).body as unknown as { properties: Record<string, unknown> }
+  assert.partialDeepStrictEqual(properties, ofCluster)
+})
