@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { KubernetesObject } from '@aksel/api/resource'
 import { encodeText } from '@aksel/base/json'
 import { withoutManagers } from './record-managers.ts'
-import { encodeForStore } from './record.ts'
+import { encodeForStore, StoredRecord } from './record.ts'
 
 const entries = [
   {
@@ -51,4 +51,22 @@ test('what has none, or has them elsewhere, is left to who parses all of it', ()
     spec: template,
   } as unknown as KubernetesObject)
   assert.equal(withoutManagers(stored), undefined)
+})
+
+test('what a row takes of a record is what the parsed object would give, byte for byte', () => {
+  const metadata = { name: 'web', namespace: 'shop', uid: '1', labels: { app: 'wéb' }, managedFields: entries }
+  const stored = encodeForStore({
+    kind: 'Pod',
+    apiVersion: 'v1',
+    metadata,
+    spec: { nodeName: 'a' },
+  } as unknown as KubernetesObject)
+  const item = { key: 'pods/shop/web', value: stored, createRevision: 1, modRevision: 7, version: 1 }
+  const record = (): StoredRecord => new StoredRecord(item as unknown as StoredRecord['item'])
+  const { object, managedFields } = record().lean()
+  assert.equal(object.metadata.managedFields, undefined)
+  assert.equal(
+    `${JSON.stringify(object.metadata).slice(0, -1)},"managedFields":${managedFields}}`,
+    JSON.stringify(record().object.metadata),
+  )
 })
