@@ -83,16 +83,6 @@ void suite('agents', () => {
         refusal(await call(client, 'aksel_diagnose', { what: 'pod/x --kubeconfig=/etc/x' })),
         /Invalid|invalid/,
       )
-      const { prompts } = await client.listPrompts()
-      const prompt = await client.getPrompt({ name: prompts[0]!.name })
-      const said = prompt.messages[0]!.content
-      assert.ok(said.type === 'text')
-      // The prompt names no tool that does not exist.
-      for (const word of said.text.match(/\b(?:aks|aksel|call)_\w+/g) ?? [])
-        assert.ok(
-          tools.some(({ name }) => name === word),
-          word,
-        )
     } finally {
       await client.close()
     }

@@ -204,20 +204,25 @@ async function detected(
   return text(JSON.stringify(results, null, 2))
 }
 
+/** AKS-MCP's prompts by their names; they name no tool that is not there at every level. */
+const prompts = [
+  {
+    name: 'check_cluster_health',
+    title: 'Check the health of the cluster',
+    description: 'Detectors first, then a report.',
+    text: 'Check the health of the cluster. Call aksel_diagnose for everything, look at the objects that it names with call_kubectl, and report: what is wrong, the evidence, the cause, the fix. When nothing is wrong say so and invent nothing. Change nothing.',
+  },
+  {
+    name: 'query_aks_cluster_metadata_from_kubeconfig',
+    title: 'Tell which cluster this is',
+    description: 'From the current context to what Resource Manager knows of the cluster.',
+    text: 'Tell which cluster the current kubeconfig means. Call call_kubectl with "config current-context" and with "cluster-info", find the cluster of that name or address with call_az "az aks list -o json", and show it with "az aks show": resource group, location, Kubernetes version, tier, node pools, network. When none matches say so; the kubeconfig may be of a cluster elsewhere. Change nothing.',
+  },
+] as const
+
 function addPrompts(server: McpServer): void {
-  server.registerPrompt(
-    'check_cluster_health',
-    { title: 'Check the health of the cluster', description: 'Detectors first, then a report.' },
-    () => ({
-      messages: [
-        {
-          role: 'user',
-          content: {
-            type: 'text',
-            text: 'Check the health of the cluster. Call aksel_diagnose for everything, look at the objects that it names with call_kubectl, and report: what is wrong, the evidence, the cause, the fix. When nothing is wrong say so and invent nothing. Change nothing.',
-          },
-        },
-      ],
-    }),
-  )
+  for (const { name, title, description, text: asked } of prompts)
+    server.registerPrompt(name, { title, description }, () => ({
+      messages: [{ role: 'user', content: { type: 'text', text: asked } }],
+    }))
 }
