@@ -2,3 +2,6 @@
 
 export const PROXY_TABLE = 'ip aksel-proxy'
 export const POLICY_TABLE = 'ip aksel-policy'
+/** Beside them on nodes of both families. */
+export const PROXY_TABLE_6 = 'ip6 aksel-proxy'
+export const POLICY_TABLE_6 = 'ip6 aksel-policy'

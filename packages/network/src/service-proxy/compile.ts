@@ -4,7 +4,9 @@
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { standardAddress, standardCidr } from '@aksel/api/validation/addresses'
-import { isAddress, withoutNested } from '@aksel/base/ipv4'
+import type { IpFamily } from '@aksel/base/ip-range'
+import { familyOf } from '../nft/family.ts'
+import { withoutNested } from '../nft/ranges.ts'
 import { endpointsOf, isProxied, type Candidate, type PortEndpoints, type ProxyNode } from './endpoints.ts'
 import { chainName, hex, ID_SHIFT, MASQUERADE_BIT, OUTSIDE_BIT, type Spread } from './table.ts'
 
@@ -12,6 +14,8 @@ export interface CompileOptions {
   readonly node: ProxyNode
   /** Addresses of the node that node ports are open on. */
   readonly nodeAddresses: readonly string[]
+  /** Rows of this family's table; IPv4's when absent. */
+  readonly family?: IpFamily
   /** Cluster addresses that something on the node serves itself, such as DNS. */
   readonly servedHere: readonly string[]
 }
@@ -44,20 +48,30 @@ export function compileService(
   options: CompileOptions,
 ): ServiceRows {
   const work: Work = { service, options, rows: [], spreads: [] }
-  if (!isProxied(service) || options.servedHere.includes(standardAddress(service.spec.clusterIP!))) return work
-  for (const address of clusterAddresses(service)) work.rows.push({ map: 'cluster_ips', key: address, value: '' })
-  for (const port of service.spec.ports ?? []) compilePort(work, port, endpointsOf(port, slices, options.node))
+  if (!isProxied(service)) return work
+  const addresses = clusterAddresses(work)
+  // A service of the other family alone has nothing here, not even its node ports.
+  if (addresses.length === 0 || addresses.some((address) => options.servedHere.includes(address))) return work
+  for (const address of addresses) work.rows.push({ map: 'cluster_ips', key: address, value: '' })
+  for (const port of service.spec.ports ?? [])
+    compilePort(work, port, endpointsOf(port, slices, options.node, options.family))
   return work
 }
 
-function clusterAddresses(service: Service): readonly string[] {
-  return (service.spec.clusterIPs ?? [service.spec.clusterIP!]).map(standardAddress).filter(isAddress)
+function clusterAddresses(work: Work): readonly string[] {
+  const { spec } = work.service
+  return ofFamily(work, spec.clusterIPs ?? [spec.clusterIP!])
+}
+
+/** Those of the table's family, as they are written today. */
+function ofFamily({ options: { family = 4 } }: Work, addresses: readonly string[]): readonly string[] {
+  return addresses.map(standardAddress).filter((address) => familyOf(address) === family)
 }
 
 function compilePort(work: Work, port: ServicePort, endpoints: PortEndpoints): void {
   const { spec } = work.service
   const isInternalLocal = spec.internalTrafficPolicy === 'Local'
-  for (const address of clusterAddresses(work.service)) {
+  for (const address of clusterAddresses(work)) {
     const backends = isInternalLocal ? endpoints.local : endpoints.cluster
     addFrontend(work, keyOf(address, port.protocol, port.port), { map: 'frontends', backends, bits: 0, endpoints })
   }
@@ -81,13 +95,14 @@ function compilePort(work: Work, port: ServicePort, endpoints: PortEndpoints): v
 function externalKeys(work: Work, port: ServicePort): readonly string[] {
   const { service, options } = work
   const keys: string[] = []
-  for (const address of (service.spec.externalIPs ?? []).map(standardAddress)) {
-    if (isAddress(address)) keys.push(keyOf(address, port.protocol, port.port))
+  for (const address of ofFamily(work, service.spec.externalIPs ?? [])) {
+    keys.push(keyOf(address, port.protocol, port.port))
   }
   if (service.spec.type === 'LoadBalancer') {
     for (const ingress of service.status?.loadBalancer?.ingress ?? []) {
-      if (ingress.ip === undefined || !isAddress(ingress.ip) || ingress.ipMode === 'Proxy') continue
-      const key = keyOf(ingress.ip, port.protocol, port.port)
+      const [address] = ofFamily(work, ingress.ip === undefined ? [] : [ingress.ip])
+      if (address === undefined || ingress.ipMode === 'Proxy') continue
+      const key = keyOf(address, port.protocol, port.port)
       keys.push(key)
       restrict(work, key)
     }
@@ -95,7 +110,7 @@ function externalKeys(work: Work, port: ServicePort): readonly string[] {
   if (service.spec.type === 'NodePort' || service.spec.type === 'LoadBalancer') {
     const { nodePort } = port
     if (nodePort !== undefined && nodePort !== 0) {
-      keys.push(...options.nodeAddresses.map((address) => keyOf(address, port.protocol, nodePort)))
+      keys.push(...ofFamily(work, options.nodeAddresses).map((address) => keyOf(address, port.protocol, nodePort)))
     }
   }
   return [...new Set(keys)]
@@ -171,8 +186,10 @@ function fnv16(text: string): number {
 function restrict(work: Work, key: string): void {
   const texts = (work.service.spec.loadBalancerSourceRanges ?? []).map((text) => standardCidr(text.trim()))
   if (texts.length === 0) return
+  // Ranges of the other family restrict this one too: who names some means nobody else.
   work.rows.push({ map: 'restricted', key, value: '' })
-  for (const range of withoutNested(texts)) work.rows.push({ map: 'allowed', key: `${key} . ${range}`, value: '' })
+  for (const range of withoutNested(texts, work.options.family ?? 4))
+    work.rows.push({ map: 'allowed', key: `${key} . ${range}`, value: '' })
 }
 
 function keyOf(address: string, protocol: string | undefined, port: number): string {

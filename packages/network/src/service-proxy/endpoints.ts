@@ -2,8 +2,10 @@
 // that still serve when there is no other, those hinted for this node or zone when every one has a hint.
 
 import type { Endpoint, EndpointSlice } from '@aksel/api/types/discovery-v1'
+import type { IpFamily } from '@aksel/base/ip-range'
 import { standardAddress } from '@aksel/api/validation/addresses'
 import type { Service, ServicePort } from '@aksel/api/types/core-v1'
+import { wordsOf } from '../nft/family.ts'
 import type { ServiceHealth } from './health-servers.ts'
 
 export interface ProxyNode {
@@ -30,8 +32,14 @@ export interface PortEndpoints {
   readonly hasAny: boolean
 }
 
-export function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[], node: ProxyNode): PortEndpoints {
-  const candidates = candidatesOf(port, slices, node.name)
+export function endpointsOf(
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  node: ProxyNode,
+  family: IpFamily = 4,
+): PortEndpoints {
+  const ofFamily = slices.filter(({ addressType }) => addressType === wordsOf(family).name)
+  const candidates = candidatesOf(port, ofFamily, node.name)
   const cluster = usable(candidates)
   return {
     cluster: nearest(cluster, node),
@@ -43,7 +51,6 @@ export function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[],
 function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[], nodeName: string): readonly Candidate[] {
   const found = new Map<string, Candidate>()
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue
     const slicePort = slice.ports?.find(
       (candidate) =>
         (candidate.name ?? '') === (port.name ?? '') && (candidate.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
@@ -103,7 +110,10 @@ export function localHealthOf(
 ): ServiceHealth | undefined {
   const { healthCheckNodePort: port = 0 } = spec
   if (port === 0 || spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local') return undefined
+  // One endpoint has an entry for each of the service's families.
+  const [family = 'IPv4'] = spec.ipFamilies ?? []
   const ready = slices
+    .filter(({ addressType }) => addressType === family)
     .flatMap(({ endpoints }) => endpoints ?? [])
     .filter((endpoint) => endpoint.nodeName === nodeName && isReady(endpoint))
   const addresses = new Set(ready.flatMap(({ addresses: [first] }) => first ?? []))

@@ -1,8 +1,8 @@
 // All services' rows together. Knows who owns a row, so that two services that claim one address do not take turns.
 
 import type { Row, ServiceRows } from './compile.ts'
-import { PROXY_TABLE } from '@aksel/provider/node-tables'
-import { chainName, chainRules, type Spread } from './table.ts'
+import type { IpFamily } from '@aksel/base/ip-range'
+import { chainName, chainRules, proxyTableName, type Spread } from './table.ts'
 import type { TableContent } from '../nft/table.ts'
 import { ContentBuilder } from '../nft/table.ts'
 
@@ -20,6 +20,11 @@ export class RowTable {
   readonly #rowsOf = new Map<string, readonly Row[]>()
   readonly #chains = new Map<string, Spread>()
   readonly #losers = new Set<string>()
+  readonly #family: IpFamily
+
+  constructor(family: IpFamily = 4) {
+    this.#family = family
+  }
 
   /** Puts these services' rows in place of their former ones. Chains stay once made: there are only so many counts. */
   replace(changes: ReadonlyMap<string, ServiceRows>): RowChange {
@@ -37,7 +42,8 @@ export class RowTable {
       .map(([, row]) => row)
     const fresh = [...after].filter(([id, row]) => before.get(id)?.value !== row.value).map(([, row]) => row)
     const freed = gone.some((row) => !after.has(idOf(row)))
-    lines.push(...render('delete', gone), ...render('add', fresh))
+    const name = proxyTableName(this.#family)
+    lines.push(...render(name, 'delete', gone), ...render(name, 'add', fresh))
     const again = freed ? [...this.#losers].filter((service) => !changes.has(service)) : []
     return { lines, staleFlows: staleFlows(gone), again }
   }
@@ -45,7 +51,7 @@ export class RowTable {
   /** Everything, for loading the table from nothing. */
   content(): TableContent {
     const builder = new ContentBuilder()
-    for (const [name, spread] of this.#chains) builder.chain(name, chainRules(spread))
+    for (const [name, spread] of this.#chains) builder.chain(name, chainRules(spread, this.#family))
     for (const [map, rows] of this.#rows) {
       for (const [key, { value }] of rows) builder.add(map, key, value)
     }
@@ -54,13 +60,14 @@ export class RowTable {
 
   #addChains(changes: ReadonlyMap<string, ServiceRows>): string[] {
     const lines: string[] = []
+    const table = proxyTableName(this.#family)
     for (const { spreads } of changes.values()) {
       for (const spread of spreads) {
         const name = chainName(spread)
         if (this.#chains.has(name)) continue
         this.#chains.set(name, spread)
-        lines.push(`add chain ${PROXY_TABLE} ${name}`)
-        lines.push(...chainRules(spread).map((rule) => `add rule ${PROXY_TABLE} ${name} ${rule}`))
+        lines.push(`add chain ${table} ${name}`)
+        lines.push(...chainRules(spread, this.#family).map((rule) => `add rule ${table} ${name} ${rule}`))
       }
     }
     return lines
@@ -110,7 +117,7 @@ function idOf(row: Row): string {
   return `${row.map} ${row.key}`
 }
 
-function render(verb: 'add' | 'delete', rows: readonly Row[]): readonly string[] {
+function render(table: string, verb: 'add' | 'delete', rows: readonly Row[]): readonly string[] {
   const byMap = new Map<string, string[]>()
   for (const row of rows) {
     const text = verb === 'delete' || row.value === '' ? row.key : `${row.key} : ${row.value}`
@@ -118,7 +125,7 @@ function render(verb: 'add' | 'delete', rows: readonly Row[]): readonly string[]
     if (texts === undefined) byMap.set(row.map, [text])
     else texts.push(text)
   }
-  return [...byMap].map(([map, texts]) => `${verb} element ${PROXY_TABLE} ${map} { ${texts.join(', ')} }`)
+  return [...byMap].map(([map, texts]) => `${verb} element ${table} ${map} { ${texts.join(', ')} }`)
 }
 
 function staleFlows(gone: readonly Row[]): RowChange['staleFlows'] {

@@ -4,18 +4,22 @@ import { endpointSlices, services } from '@aksel/api/resources'
 import { keyOf } from '@aksel/api/resource'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { sleep } from '@aksel/base/clock'
+import type { IpFamily } from '@aksel/base/ip-range'
 import type { Scope } from '@aksel/base/scope'
 import { run, type CommandRunner } from '@aksel/host/command'
 import type { Cache, Caches } from '@aksel/runtime/controller'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
-import { renderTable } from '../nft/table.ts'
+import { familyOf } from '../nft/family.ts'
+import { renderTable, type TableShape } from '../nft/table.ts'
 import { HealthServers } from './health-servers.ts'
 import { localHealthOf } from './endpoints.ts'
 import { compileService, type CompileOptions, type ServiceRows } from './compile.ts'
 import { RowTable, type RowChange } from './row-table.ts'
 import { proxyTable, type ProxyTableOptions } from './table.ts'
 
-export interface ServiceProxyOptions extends CompileOptions, ProxyTableOptions {
+export interface ServiceProxyOptions extends Omit<CompileOptions, 'family'>, ProxyTableOptions {
+  /** The node has addresses of both families: its ranges of the other one. */
+  readonly ipv6?: ProxyTableOptions
   readonly caches: Caches
   /** For single changes: an `InteractiveNft`. */
   readonly nft: NftRunner
@@ -38,11 +42,20 @@ export async function runServiceProxy(scope: Scope, options: ServiceProxyOptions
   await loop.run(scope)
 }
 
+/** One family's table. */
+interface Face {
+  readonly family: IpFamily
+  readonly shape: TableShape
+  readonly table: RowTable
+}
+
+const nothing: ServiceRows = { rows: [], spreads: [] }
+
 class ProxyLoop {
   readonly #options: ServiceProxyOptions
   readonly #slices: Cache<EndpointSlice>
   readonly #dirty = new Set<string>()
-  readonly #table = new RowTable()
+  readonly #faces: readonly Face[]
   readonly #run: CommandRunner
   #health: HealthServers | undefined
   #wake: () => void = () => {}
@@ -50,6 +63,12 @@ class ProxyLoop {
   constructor(options: ServiceProxyOptions) {
     this.#options = options
     this.#run = options.run ?? run
+    this.#faces = [
+      { family: 4, shape: proxyTable(options), table: new RowTable() },
+      ...(options.ipv6 === undefined
+        ? []
+        : [{ family: 6, shape: proxyTable(options.ipv6, 6), table: new RowTable(6) } as const]),
+    ]
     this.#slices = options.caches.of(endpointSlices)
     this.#slices.addIndex(BY_SERVICE, (slice) => [serviceKeyOf(slice)].filter((key) => key !== undefined))
   }
@@ -93,32 +112,39 @@ class ProxyLoop {
     this.#wake()
   }
 
-  #takeChange(): RowChange {
-    const changes = new Map<string, ServiceRows>()
+  #takeChange(): Omit<RowChange, 'again'> {
+    const changes = this.#faces.map(() => new Map<string, ServiceRows>())
     const cache = this.#options.caches.of(services)
     for (const key of this.#dirty) {
       const service = cache.get(key)
       const slices = this.#slices.byIndex(BY_SERVICE, key)
-      const rows = service === undefined ? { rows: [], spreads: [] } : compileService(service, slices, this.#options)
-      changes.set(key, rows)
+      for (const [at, { family }] of this.#faces.entries()) {
+        const options = { ...this.#options, family }
+        changes[at]!.set(key, service === undefined ? nothing : compileService(service, slices, options))
+      }
       this.#health?.set(key, service && localHealthOf(service, slices, this.#options.node.name))
     }
     this.#dirty.clear()
-    const change = this.#table.replace(changes)
-    for (const key of change.again) this.#dirty.add(key)
-    return change
+    const made = this.#faces.map(({ table }, at) => table.replace(changes[at]!))
+    for (const key of made.flatMap(({ again }) => again)) this.#dirty.add(key)
+    return {
+      lines: made.flatMap(({ lines }) => lines),
+      staleFlows: made.flatMap(({ staleFlows }) => staleFlows),
+    }
   }
 
   async #load(scope: Scope): Promise<void> {
     const loader = this.#options.loader ?? spawnedNft({ run: this.#run })
-    await loader.apply(scope, [renderTable(proxyTable(this.#options), this.#table.content())])
+    const tables = this.#faces.map(({ shape, table }) => renderTable(shape, table.content()))
+    await loader.apply(scope, tables)
   }
 
   /** UDP has no end of a connection: the kernel would go on sending to a backend that is gone. */
   async #forgetFlows(scope: Scope, flows: RowChange['staleFlows']): Promise<void> {
-    const orders = flows.map(({ frontend, backend }) =>
-      ['-D', '-p', 'udp'].concat('--orig-dst', frontend, '--reply-src', backend),
-    )
+    const orders = flows.map(({ frontend, backend }) => {
+      const family = familyOf(frontend) === 6 ? ['-f', 'ipv6'] : []
+      return ['-D', ...family, '-p', 'udp'].concat('--orig-dst', frontend, '--reply-src', backend)
+    })
     if (orders.length > 1) {
       // One program for all of them: each costs more than the change of the table. conntrack knows batches from 1.4.7 on, and
       // opens its input by name, which a socket refuses.

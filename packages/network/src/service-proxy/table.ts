@@ -1,6 +1,8 @@
 // The node's nftables table: flat maps from `address . protocol . port` to chains that draw a backend.
 
-import { PROXY_TABLE } from '@aksel/provider/node-tables'
+import type { IpFamily } from '@aksel/base/ip-range'
+import { PROXY_TABLE, PROXY_TABLE_6 } from '@aksel/provider/node-tables'
+import { wordsOf, type FamilyWords } from '../nft/family.ts'
 import type { TableShape } from '../nft/table.ts'
 
 /** Bits of a packet's mark. The low bits are the drawn index, or 0 with a backend's id in the high half. */
@@ -16,38 +18,46 @@ export interface ProxyTableOptions {
   readonly nonMasqueradeCidrs: readonly string[]
 }
 
-const KEY = 'ip daddr . meta l4proto . th dport'
-const SOURCE_KEY = `ip saddr . ${KEY}`
+function keyIn({ ip }: FamilyWords): string {
+  return `${ip} daddr . meta l4proto . th dport`
+}
 
-export function proxyTable(options: ProxyTableOptions): TableShape {
-  const inside = `ip saddr ${options.podCidr}`
+export function proxyTableName(family: IpFamily): string {
+  return family === 4 ? PROXY_TABLE : PROXY_TABLE_6
+}
+
+export function proxyTable(options: ProxyTableOptions, family: IpFamily = 4): TableShape {
+  const words = wordsOf(family)
+  const { ip, address, icmp } = words
+  const key = keyIn(words)
+  const inside = `${ip} saddr ${options.podCidr}`
   return {
-    name: PROXY_TABLE,
+    name: proxyTableName(family),
     body: `
-  map frontends { type ipv4_addr . inet_proto . inet_service : verdict; }
-  map outside { type ipv4_addr . inet_proto . inet_service : verdict; }
-  map backends { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }
-  map ids { type ipv4_addr . inet_proto . inet_service . mark : mark; }
-  map affinity { type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark; flags dynamic,timeout; timeout 3h; size 65535; }
-  map blocked { type ipv4_addr . inet_proto . inet_service : verdict; }
-  set cluster_ips { type ipv4_addr; }
-  set hairpins { type ipv4_addr . ipv4_addr; }
-  set restricted { type ipv4_addr . inet_proto . inet_service; }
-  set allowed { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval; }
+  map frontends { type ${address} . inet_proto . inet_service : verdict; }
+  map outside { type ${address} . inet_proto . inet_service : verdict; }
+  map backends { type ${address} . inet_proto . inet_service . mark : ${address} . inet_service; }
+  map ids { type ${address} . inet_proto . inet_service . mark : mark; }
+  map affinity { type ${memoryOf(words).type} : mark; flags dynamic,timeout; timeout 3h; size 65535; }
+  map blocked { type ${address} . inet_proto . inet_service : verdict; }
+  set cluster_ips { type ${address}; }
+  set hairpins { type ${address} . ${address}; }
+  set restricted { type ${address} . inet_proto . inet_service; }
+  set allowed { type ${address} . inet_proto . inet_service . ${address}; flags interval; }
 
   chain refused {
     meta l4proto tcp reject with tcp reset
-    reject with icmp port-unreachable
+    reject with ${icmp} port-unreachable
   }
   chain check {
-    ${KEY} @restricted ${KEY} . ip saddr != @allowed fib saddr type != local drop
-    ${KEY} vmap @blocked
+    ${key} @restricted ${key} . ${ip} saddr != @allowed fib saddr type != local drop
+    ${key} vmap @blocked
   }
   chain services {
-    ${inside} ${KEY} vmap @frontends
-    fib saddr type local ${KEY} vmap @frontends
-    ${KEY} vmap @outside
-    ${KEY} vmap @frontends
+    ${inside} ${key} vmap @frontends
+    fib saddr type local ${key} vmap @frontends
+    ${key} vmap @outside
+    ${key} vmap @frontends
   }
   chain check-prerouting {
     type filter hook prerouting priority -110;
@@ -67,17 +77,17 @@ export function proxyTable(options: ProxyTableOptions): TableShape {
   }
   chain forward {
     type filter hook forward priority 0;
-    ct state new ip daddr @cluster_ips goto refused
+    ct state new ${ip} daddr @cluster_ips goto refused
   }
   chain output-late {
     type filter hook output priority 0;
-    ct state new ip daddr @cluster_ips goto refused
+    ct state new ${ip} daddr @cluster_ips goto refused
   }
   chain postrouting {
     type nat hook postrouting priority 100;
     ct status dnat meta mark & ${hex(MASQUERADE_BIT)} == ${hex(MASQUERADE_BIT)} masquerade
-    ct status dnat ip saddr . ip daddr @hairpins masquerade
-    ${inside} oifname "eth0" ip daddr != { ${options.nonMasqueradeCidrs.join(', ')} } masquerade
+    ct status dnat ${ip} saddr . ${ip} daddr @hairpins masquerade
+    ${inside} oifname "eth0" ${ip} daddr != { ${options.nonMasqueradeCidrs.join(', ')} } masquerade
   }`,
   }
 }
@@ -95,23 +105,49 @@ export function chainName(spread: Spread): string {
   return `spread-${spread.count}-${spread.bits.toString(16)}${memory}`
 }
 
-const DNAT = `meta l4proto { tcp, udp, sctp } dnat ip to ${KEY} . meta mark map @backends`
+/**
+ * What the memory of session affinity goes by. IPv6 by a hash of client and frontend, kept in the connection's mark: nft 1.0.6 dies of
+ * an `update` whose key is longer than sixteen bytes. Where two clients share a hash they share a backend, which keeps the promise.
+ */
+function memoryOf(words: FamilyWords): {
+  readonly type: string
+  readonly key: string
+  readonly prepare: readonly string[]
+} {
+  const { ip, address, family } = words
+  const place = 'inet_proto . inet_service'
+  if (family === 4)
+    return { type: `${address} . ${address} . ${place}`, key: `${ip} saddr . ${keyIn(words)}`, prepare: [] }
+  return {
+    type: `mark . ${place}`,
+    key: 'ct mark . meta l4proto . th dport',
+    prepare: [`ct mark set jhash ${ip} saddr . ${ip} daddr mod 4294967295 seed ${HASH_SEED}`],
+  }
+}
+
+/** The same in every chain: a service whose backends change keeps its memory. */
+const HASH_SEED = '0x616b7365'
 
 /**
  * The rules of a spread's chain. With memory: the remembered id, refreshed, leads to its backend while there is one;
  * else it is forgotten and a new one is drawn. `update` alone would keep the old id, so it is deleted first.
  */
-export function chainRules(spread: Spread): readonly string[] {
+export function chainRules(spread: Spread, family: IpFamily = 4): readonly string[] {
+  const words = wordsOf(family)
+  const key = keyIn(words)
+  const translate = `meta l4proto { tcp, udp, sctp } dnat ${words.ip} to ${key} . meta mark map @backends`
   const draw = `meta mark set numgen random mod ${spread.count}${spread.bits === 0 ? '' : ` offset ${spread.bits}`}`
-  if (spread.affinitySeconds === undefined) return [draw, DNAT]
-  const remember = `update @affinity { ${SOURCE_KEY} timeout ${spread.affinitySeconds}s : meta mark }`
+  if (spread.affinitySeconds === undefined) return [draw, translate]
+  const { key: client, prepare } = memoryOf(words)
+  const remember = `update @affinity { ${client} timeout ${spread.affinitySeconds}s : meta mark }`
   return [
-    `meta mark set ${SOURCE_KEY} map @affinity`,
-    `meta mark != 0 ${remember} ${DNAT}`,
-    `delete @affinity { ${SOURCE_KEY} : meta mark }`,
+    ...prepare,
+    `meta mark set ${client} map @affinity`,
+    `meta mark != 0 ${remember} ${translate}`,
+    `delete @affinity { ${client} : meta mark }`,
     draw,
-    `meta mark set ${KEY} . meta mark map @ids`,
-    `${remember} ${DNAT}`,
+    `meta mark set ${key} . meta mark map @ids`,
+    `${remember} ${translate}`,
   ]
 }
 
