@@ -94,22 +94,3 @@ export function withoutNested(texts: readonly string[]): readonly string[] {
   }
   return kept.map(formatRange)
 }
-
-/** What is left of a range without others, as intervals `first-last` (one address alone without the dash), in order. */
-export function intervalsWithout(range: Range, excepts: readonly Range[]): readonly string[] {
-  const intervals: string[] = []
-  const end = range.first + range.size
-  let from = range.first
-  const add = (to: number): void => {
-    if (to > from)
-      intervals.push(to - from === 1 ? formatAddress(from) : `${formatAddress(from)}-${formatAddress(to - 1)}`)
-  }
-  for (const except of excepts.toSorted((a, b) => a.first - b.first)) {
-    if (except.first + except.size <= from) continue
-    if (except.first >= end) break
-    add(except.first)
-    from = except.first + except.size
-  }
-  add(end)
-  return intervals
-}

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseRange } from '@aksel/base/ip-range'
-import * as four from '@aksel/base/ipv4'
 import { intervalsWithout, withoutNested } from './ranges.ts'
 
 test('withoutNested() keeps the wider ranges of one family', () => {
@@ -22,19 +21,3 @@ test('intervalsWithout() leaves gaps where exceptions are, of its own family', (
   assert.deepEqual(intervalsWithout(parseRange('fd00::1/128')!, []), ['fd00::1'])
   assert.deepEqual(intervalsWithout(parseRange('fd00::/64')!, [parseRange('fd00::/48')!]), [])
 })
-
-for (const [range, ...excepts] of [
-  ['0.0.0.0/0', '10.0.0.0/8', '10.1.0.0/16'],
-  ['10.0.0.0/24', '10.0.0.7/32', '10.0.0.0/25'],
-  ['10.0.0.1/32'],
-] as const)
-  test(`${range} without ${excepts.join(', ')} is what the parts for IPv4 make of it`, () => {
-    assert.deepEqual(
-      intervalsWithout(
-        parseRange(range)!,
-        excepts.map((text) => parseRange(text)!),
-      ),
-      four.intervalsWithout(four.parseRange(range), excepts.map(four.parseRange)),
-    )
-    assert.deepEqual(withoutNested([range, ...excepts], 4), four.withoutNested([range, ...excepts]))
-  })

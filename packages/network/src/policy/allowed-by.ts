@@ -3,7 +3,7 @@
 import type { LabelSelector } from '@aksel/api/types/meta-v1'
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '@aksel/api/types/networking-v1'
 import { standardCidr } from '@aksel/api/validation/addresses'
-import { contains, parseAddress, readRange } from '@aksel/base/ipv4'
+import { parseIp, parseRange, rangeHolds } from '@aksel/base/ip-range'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
 import type { PolicyPod, Protocol } from './groups.ts'
@@ -64,8 +64,9 @@ function isSelected(selector: LabelSelector, labels: Labels | undefined): boolea
 }
 
 function isWithin(cidr: string, address: string): boolean {
-  const range = readRange(standardCidr(cidr))
-  return range !== undefined && contains(range, parseAddress(address))
+  const range = parseRange(standardCidr(cidr))
+  const value = parseIp(address)
+  return range !== undefined && value !== undefined && rangeHolds(range, value)
 }
 
 function isPort(

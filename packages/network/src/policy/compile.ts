@@ -4,7 +4,10 @@
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '@aksel/api/types/networking-v1'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import { standardCidr } from '@aksel/api/validation/addresses'
-import { intervalsWithout, parseRange, type Range } from '@aksel/base/ipv4'
+import { parseRange, type IpFamily, type IpRange } from '@aksel/base/ip-range'
+import type { Range } from '@aksel/base/ipv4'
+import { wordsOf } from '../nft/family.ts'
+import { intervalsWithout } from '../nft/ranges.ts'
 import { everyPod, groupOf, type Group, type GroupSpec, type Protocol } from './groups.ts'
 
 export interface CompiledPolicy {
@@ -18,20 +21,26 @@ interface Direction {
   /** With `cilium`, a range of addresses never means pods and nodes. */
   readonly engine: NetworkPolicyEngine
   /** The other side's address: of the source for what comes in, of the destination for what goes out. */
-  readonly peer: 'ip saddr' | 'ip daddr'
+  readonly peer: 'saddr' | 'daddr'
+  /** Ranges of the other one match nothing here. */
+  readonly family: IpFamily
   readonly policy: NetworkPolicy
   readonly groups: Map<string, Group>
 }
 
-export function compilePolicy(policy: NetworkPolicy, engine: NetworkPolicyEngine): CompiledPolicy {
+export function compilePolicy(
+  policy: NetworkPolicy,
+  engine: NetworkPolicyEngine,
+  family: IpFamily = 4,
+): CompiledPolicy {
   const { ingress, egress, policyTypes } = policy.spec
   const types = policyTypes ?? (egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'])
   const groups = new Map<string, Group>()
   const incoming = (ingress ?? []).flatMap(({ from, ports }) =>
-    compileRule({ engine, peer: 'ip saddr', policy, groups }, from, ports),
+    compileRule({ engine, peer: 'saddr', family, policy, groups }, from, ports),
   )
   const outgoing = (egress ?? []).flatMap(({ to, ports }) =>
-    compileRule({ engine, peer: 'ip daddr', policy, groups }, to, ports),
+    compileRule({ engine, peer: 'daddr', family, policy, groups }, to, ports),
   )
   return {
     ...(types.includes('Ingress') ? { ingress: incoming } : {}),
@@ -61,19 +70,20 @@ function compileRule(
   return rules.map((rule) => rule.trim().replaceAll(/ +/g, ' '))
 }
 
-/** Undefined where nothing can match: an IPv6 range, or a range whose exceptions leave nothing. */
+/** Undefined where nothing can match: a range of the other family, or a range whose exceptions leave nothing. */
 function matchOfPeer(direction: Direction, peer: NetworkPolicyPeer | undefined): string | undefined {
   if (peer === undefined) return ''
   const { ipBlock } = peer
-  if (ipBlock === undefined) return `${direction.peer} @${use(direction, podsOf(direction.policy, peer))}`
-  const range = ipv4Range(ipBlock.cidr)
-  if (range === undefined) return undefined
-  const excepts = (ipBlock.except ?? []).map(ipv4Range).filter((each) => each !== undefined)
+  const field = `${wordsOf(direction.family).ip} ${direction.peer}`
+  if (ipBlock === undefined) return `${field} @${use(direction, podsOf(direction.policy, peer))}`
+  const range = rangeOf(ipBlock.cidr)
+  if (range?.family !== direction.family) return undefined
+  const excepts = (ipBlock.except ?? []).map(rangeOf).filter((each) => each !== undefined)
   const intervals = intervalsWithout(range, excepts)
   if (intervals.length === 0) return undefined
-  const match = `${direction.peer} { ${intervals.join(', ')} }`
+  const match = `${field} { ${intervals.join(', ')} }`
   if (direction.engine !== 'cilium') return match
-  return `${direction.peer} != @${use(direction, everyPod)} ${direction.peer} != @nodes ${match}`
+  return `${field} != @${use(direction, everyPod)} ${field} != @nodes ${match}`
 }
 
 /** A port's name means what each destination calls so: the policy's own pods for what comes in, the peers for what goes out. */
@@ -84,8 +94,8 @@ function matchOfNamedPort(
   { port, protocol }: NetworkPolicyPort,
 ): string | undefined {
   const wanted = { name: String(port), protocol: protocolOf(protocol) }
-  const key = `ip daddr . ${wanted.protocol} dport`
-  if (direction.peer === 'ip saddr') {
+  const key = `${wordsOf(direction.family).ip} daddr . ${wanted.protocol} dport`
+  if (direction.peer === 'saddr') {
     const { metadata, spec } = direction.policy
     const own = { namespace: metadata.namespace!, podSelector: spec.podSelector, port: wanted }
     return `${peerMatch} ${key} @${use(direction, own)}`
@@ -140,11 +150,7 @@ export function protocolOf(protocol: string | undefined): Protocol {
   return (protocol ?? 'TCP').toLowerCase() as Protocol
 }
 
-/** Undefined for IPv6, and for what is no range: a stored policy must not stop all others. */
-function ipv4Range(cidr: string): Range | undefined {
-  try {
-    return parseRange(standardCidr(cidr))
-  } catch {
-    return undefined
-  }
+/** Undefined for what is no range: a stored policy must not stop all others. */
+function rangeOf(cidr: string): IpRange | undefined {
+  return parseRange(standardCidr(cidr))
 }

@@ -2,8 +2,10 @@
 // mean the same pods.
 
 import { createHash } from 'node:crypto'
+import type { IpFamily } from '@aksel/base/ip-range'
 import type { LabelSelector } from '@aksel/api/types/meta-v1'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
+import { wordsOf } from '../nft/family.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -39,8 +41,9 @@ export function groupOf(spec: GroupSpec): Group {
   return { ...spec, name: `pods-${shortHash(JSON.stringify([namespace, namespaceSelector, podSelector, port]))}` }
 }
 
-export function groupType({ port }: GroupSpec): string {
-  return port === undefined ? 'type ipv4_addr;' : 'type ipv4_addr . inet_service;'
+export function groupType({ port }: GroupSpec, family: IpFamily = 4): string {
+  const { address } = wordsOf(family)
+  return port === undefined ? `type ${address};` : `type ${address} . inet_service;`
 }
 
 /** The elements that a pod has in a group; none where it does not belong to it. */

@@ -129,7 +129,7 @@ test('a pod is shut off before its first container may start, and until nothing 
     await bench.settled()
     assert.deepEqual(await red.reaches(target), [true], 'without an address no rule can name it')
     const enforcer = bench.enforcers[blue.machine]!
-    await enforcer.guard(object, blue.ip, new AbortController().signal)
+    await enforcer.guard(object, [blue.ip], new AbortController().signal)
     assert.deepEqual(await red.reaches(target), [false])
     bench.caches.of(pods).delete('blue/blue-0')
     await bench.settled()

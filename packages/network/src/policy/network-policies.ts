@@ -9,7 +9,8 @@ import { sleep } from '@aksel/base/clock'
 import type { Scope } from '@aksel/base/scope'
 import type { Cache, Caches } from '@aksel/runtime/controller'
 import type { PolicyName } from '../flows/hubble.ts'
-import { isAddress } from '@aksel/base/ipv4'
+import type { IpFamily } from '@aksel/base/ip-range'
+import { familyOf } from '../nft/family.ts'
 import { spawnedNft, type NftRunner } from '../nft/runner.ts'
 import { renderTable } from '../nft/table.ts'
 import { protocolOf } from './compile.ts'
@@ -22,6 +23,8 @@ export interface NetworkPoliciesOptions {
   readonly caches: Caches
   readonly engine: NetworkPolicyEngine
   readonly nodeName: string
+  /** Pods have addresses of both families: each has a table. */
+  readonly ipv6?: boolean
   /** Where the node answers for cluster DNS: to policies, the pod that `k8s-app: kube-dns` selects in kube-system. */
   readonly clusterDns: string
   /** For single changes: an `InteractiveNft`. */
@@ -39,18 +42,22 @@ export interface PresentPod {
   readonly uid: string
   readonly namespace: string
   readonly labels: Readonly<Record<string, string>>
-  readonly ip: string
+  readonly ips: readonly string[]
 }
+
+/** A pod with its addresses of all families. */
+type Known = Omit<PolicyPod, 'ip'> & { readonly ips: readonly string[] }
 
 const RETRY_MS = 1000
 
 /** Makes no pod reachable that a policy shuts off: what cannot be put in force is tried again, and pods wait for it. */
 export class NetworkPolicies {
   readonly #options: NetworkPoliciesOptions
-  readonly #state: PolicyState
+  /** One of each family. */
+  readonly #states: readonly { readonly family: IpFamily; readonly state: PolicyState }[]
   /** Pods that this agent has given an address, by uid. */
-  readonly #own = new Map<string, PolicyPod>()
-  /** Those of them whose rules are in force, with the address. */
+  readonly #own = new Map<string, Known>()
+  /** Those of them whose rules are in force, with the addresses. */
   readonly #inForce = new Map<string, string>()
   readonly #waiters: (() => void)[] = []
   #isDirty = true
@@ -58,8 +65,9 @@ export class NetworkPolicies {
 
   constructor(options: NetworkPoliciesOptions) {
     this.#options = options
-    this.#state = new PolicyState(options.engine)
-    this.#state.setPod(DNS_POD, dnsPod(options.clusterDns))
+    const families: readonly IpFamily[] = options.ipv6 === true ? [4, 6] : [4]
+    this.#states = families.map((family) => ({ family, state: new PolicyState(options.engine, family) }))
+    this.#tellPod(DNS_POD, dnsPod(options.clusterDns))
   }
 
   /** Runs until the scope aborts. The table stays in force afterwards: an agent that restarts finds pods shut off. */
@@ -74,13 +82,17 @@ export class NetworkPolicies {
       nodeCache,
     ]
     await Promise.all(all.map((cache) => cache.synced(scope.signal)))
-    using _namespaces = this.#follow(namespaceCache, (key, now) => this.#state.setNamespace(key, now && labelsOf(now)))
-    using _nodes = this.#follow(nodeCache, (key, now) => this.#state.setNode(key, now && internalIp(now)))
+    using _namespaces = this.#follow(namespaceCache, (key, now) =>
+      this.#each(({ state }) => state.setNamespace(key, now && labelsOf(now))),
+    )
+    using _nodes = this.#follow(nodeCache, (key, now) =>
+      this.#each(({ state, family }) => state.setNode(key, now && internalIp(now, family))),
+    )
     using _pods = podCache.subscribe((now, before) => {
       this.#setPod(now, before)
       this.#mark()
     })
-    using _policies = this.#follow(policyCache, (key, now) => this.#state.setPolicy(key, now))
+    using _policies = this.#follow(policyCache, (key, now) => this.#each(({ state }) => state.setPolicy(key, now)))
     scope.signal.addEventListener('abort', () => this.#wake(), { once: true })
     let loaded = false
     let known = false
@@ -90,7 +102,11 @@ export class NetworkPolicies {
       try {
         if (!known) await this.#meetPresent(podCache)
         known = true
-        if (loaded) await this.#options.nft.apply(scope, this.#state.takeChange())
+        if (loaded)
+          await this.#options.nft.apply(
+            scope,
+            this.#states.flatMap(({ state }) => state.takeChange()),
+          )
         else await this.#load(scope)
         if (!loaded) this.#options.onSynced?.()
         loaded = true
@@ -109,13 +125,13 @@ export class NetworkPolicies {
   }
 
   /** Resolves when everything that policies say of this pod of the node is in force; rejects when the signal aborts. */
-  async guard(pod: Pod, ip: string, signal: AbortSignal): Promise<void> {
+  async guard(pod: Pod, ips: readonly string[], signal: AbortSignal): Promise<void> {
     const uid = pod.metadata.uid ?? ''
-    if (this.#inForce.get(uid) === ip) return
-    this.#own.set(uid, policyPod(pod, ip, true))
-    this.#state.setPod(uid, this.#own.get(uid))
+    if (this.#inForce.get(uid) === ips.join()) return
+    this.#own.set(uid, policyPod(pod, ips, true))
+    this.#tellPod(uid, this.#own.get(uid))
     await this.settled(signal)
-    this.#inForce.set(uid, ip)
+    this.#inForce.set(uid, ips.join())
   }
 
   /** Resolves when everything that is known now is in force; rejects when the signal aborts. */
@@ -134,25 +150,27 @@ export class NetworkPolicies {
 
   /** Resolves when denied packets are copied to the flow log, or no longer. */
   async logDenied(isOn: boolean, signal?: AbortSignal): Promise<void> {
-    this.#state.logDenied(isOn)
+    this.#each(({ state }) => state.logDenied(isOn))
     await this.settled(signal)
   }
 
   /** The policies that a denying chain stands for. */
   deniedBy(chain: string): readonly PolicyName[] {
-    return this.#state.deniedBy(chain).map(nameOf)
+    // Chains of one name stand for the same policies in each family.
+    return this.#states[0]!.state.deniedBy(chain).map(nameOf)
   }
 
   /** The policies that let the conversation into a pod of this node, or out of it. */
   allowedBy(direction: 'ingress' | 'egress', conversation: Conversation): readonly PolicyName[] {
-    return this.#state.allowedBy(direction, conversation).map(nameOf)
+    const own = this.#states.find(({ family }) => family === familyOf(conversation.source))
+    return own?.state.allowedBy(direction, conversation).map(nameOf) ?? []
   }
 
   /** Nothing of the pod is left on the node, or nothing that has an address. */
   release(uid: string): void {
     this.#inForce.delete(uid)
     if (!this.#own.delete(uid)) return
-    this.#state.setPod(uid, undefined)
+    this.#tellPod(uid, undefined)
     this.#mark()
   }
 
@@ -160,21 +178,21 @@ export class NetworkPolicies {
   #setPod(now: Pod | undefined, before: Pod | undefined): void {
     const { uid = '', labels = {} } = (now ?? before)!.metadata
     const own = this.#own.get(uid)
-    if (own === undefined) this.#state.setPod(uid, now && shownPod(now, this.#options.nodeName))
+    if (own === undefined) this.#tellPod(uid, now && shownPod(now, this.#options.nodeName))
     else if (now !== undefined && hasEnded(now)) this.release(uid)
-    else if (now !== undefined) this.#state.setPod(uid, { ...own, labels })
+    else if (now !== undefined) this.#tellPod(uid, { ...own, labels })
   }
 
   /** Before the table is loaded: what an earlier agent has shut off stays shut off. */
   async #meetPresent(podCache: Cache<Pod>): Promise<void> {
     const told = new Map(podCache.list().map((pod) => [pod.metadata.uid ?? '', pod]))
-    for (const { uid, ip, ...shown } of (await this.#options.present?.()) ?? []) {
+    for (const { uid, ips, ...shown } of (await this.#options.present?.()) ?? []) {
       const pod = told.get(uid)
       // Its ports have gone with its object: rules that name one let nothing through to it.
-      const known = pod === undefined ? { ...shown, ip, namedPorts: [], isLocal: true } : policyPod(pod, ip, true)
+      const known = pod === undefined ? { ...shown, ips, namedPorts: [], isLocal: true } : policyPod(pod, ips, true)
       if (this.#own.has(uid) || (pod !== undefined && hasEnded(pod))) continue
       this.#own.set(uid, known)
-      this.#state.setPod(uid, known)
+      this.#tellPod(uid, known)
     }
   }
 
@@ -185,6 +203,19 @@ export class NetworkPolicies {
     })
   }
 
+  #each(take: (of: { readonly family: IpFamily; readonly state: PolicyState }) => void): void {
+    for (const one of this.#states) take(one)
+  }
+
+  /** Each family hears of the address that is of it. */
+  #tellPod(uid: string, known: Known | undefined): void {
+    this.#each(({ family, state }) => {
+      const { ips, ...pod } = known ?? { ips: [] }
+      const ip = ips.find((each) => familyOf(each) === family)
+      state.setPod(uid, ip === undefined ? undefined : { ...(pod as Omit<Known, 'ips'>), ip })
+    })
+  }
+
   #mark(): void {
     this.#isDirty = true
     this.#wake()
@@ -192,17 +223,20 @@ export class NetworkPolicies {
 
   async #load(scope: Scope): Promise<void> {
     const loader = this.#options.loader ?? spawnedNft()
-    await loader.apply(scope, [renderTable(policyTable(this.#options), this.#state.takeAll())])
+    const tables = this.#states.map(({ family, state }) =>
+      renderTable(policyTable(this.#options, family), state.takeAll()),
+    )
+    await loader.apply(scope, tables)
   }
 }
 
 const DNS_POD = 'kube-system/(cluster DNS)'
 
-function dnsPod(ip: string): PolicyPod {
+function dnsPod(ip: string): Known {
   return {
     namespace: 'kube-system',
     labels: { 'k8s-app': 'kube-dns' },
-    ip,
+    ips: [ip],
     namedPorts: [
       { name: 'dns', protocol: 'udp', port: 53 },
       { name: 'dns-tcp', protocol: 'tcp', port: 53 },
@@ -212,33 +246,38 @@ function dnsPod(ip: string): PolicyPod {
 }
 
 /** Undefined for pods without an address of their own, and for those that have ended and given it back. */
-function shownPod(pod: Pod, nodeName: string): PolicyPod | undefined {
-  const podIP = pod.status?.podIP
-  if (pod.spec.hostNetwork === true || podIP === undefined || !isAddress(podIP)) return undefined
+function shownPod(pod: Pod, nodeName: string): Known | undefined {
+  const { podIP, podIPs = podIP === undefined ? [] : [{ ip: podIP }] } = pod.status ?? {}
+  if (pod.spec.hostNetwork === true || podIPs.length === 0) return undefined
   if (hasEnded(pod)) return undefined
-  return policyPod(pod, podIP, pod.spec.nodeName === nodeName)
+  return policyPod(
+    pod,
+    podIPs.map(({ ip }) => ip),
+    pod.spec.nodeName === nodeName,
+  )
 }
 
 function hasEnded({ status }: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed'
 }
 
-function policyPod(pod: Pod, ip: string, isLocal: boolean): PolicyPod {
+function policyPod(pod: Pod, ips: readonly string[], isLocal: boolean): Known {
   const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
   const namedPorts = [...pod.spec.containers, ...sidecars]
     .flatMap(({ ports = [] }) => ports)
     .filter(({ name }) => name !== undefined)
     .map(({ name, protocol, containerPort }) => ({ name: name!, protocol: protocolOf(protocol), port: containerPort }))
   const { namespace = '', labels = {} } = pod.metadata
-  return { namespace, labels, ip, namedPorts, isLocal }
+  return { namespace, labels, ips, namedPorts, isLocal }
 }
 
 function labelsOf({ metadata }: KubernetesObject): Readonly<Record<string, string>> {
   return metadata.labels ?? {}
 }
 
-function internalIp({ status }: Node): string | undefined {
-  return status?.addresses?.find(({ type, address }) => type === 'InternalIP' && isAddress(address))?.address
+function internalIp({ status }: Node, family: IpFamily): string | undefined {
+  const own = status?.addresses?.find(({ type, address }) => type === 'InternalIP' && familyOf(address) === family)
+  return own?.address
 }
 
 function nameOf(key: string): PolicyName {

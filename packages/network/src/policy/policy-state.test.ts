@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NetworkPolicySpec } from '@aksel/api/types/networking-v1'
-import { intervalsWithout, parseRange } from '@aksel/base/ipv4'
+import { parseRange } from '@aksel/base/ip-range'
+import { intervalsWithout } from '../nft/ranges.ts'
 import { compilePolicy } from './compile.ts'
 import type { PolicyPod } from './groups.ts'
 import { PolicyState } from './policy-state.ts'
@@ -144,7 +145,11 @@ test('the policies that let a conversation pass are named: by peer, port, range 
 })
 
 test('what exceptions leave of a range', () => {
-  const without = (cidr: string, ...excepts: string[]) => intervalsWithout(parseRange(cidr), excepts.map(parseRange))
+  const without = (cidr: string, ...excepts: string[]) =>
+    intervalsWithout(
+      parseRange(cidr)!,
+      excepts.map((text) => parseRange(text)!),
+    )
   assert.deepEqual(without('10.0.0.0/24'), ['10.0.0.0-10.0.0.255'])
   assert.deepEqual(without('10.0.0.0/24', '10.0.0.128/25', '10.0.0.0/31'), ['10.0.0.2-10.0.0.127'])
   assert.deepEqual(without('0.0.0.0/0', '255.255.255.255/32'), ['0.0.0.0-255.255.255.254'])

@@ -4,13 +4,14 @@
 import type { LabelSelector } from '@aksel/api/types/meta-v1'
 import type { NetworkPolicy } from '@aksel/api/types/networking-v1'
 import type { NetworkPolicyEngine } from '@aksel/provider/machine-provider'
+import type { IpFamily } from '@aksel/base/ip-range'
 import { matchesSelector, type Labels } from '@aksel/runtime/selectors'
 import { renderDifference, type TableContent } from '../nft/table.ts'
 import { copyDenied } from '../flows/table.ts'
 import { letsPass, type Conversation, type PolicyWorld } from './allowed-by.ts'
 import { compilePolicy, type CompiledPolicy } from './compile.ts'
 import { elementsOf, groupType, shortHash, type Group, type PolicyPod } from './groups.ts'
-import { POLICY_TABLE } from '@aksel/provider/node-tables'
+import { policyTableName } from './table.ts'
 
 interface KnownPolicy {
   readonly policy: NetworkPolicy
@@ -38,6 +39,7 @@ const nothing: Content = { sets: new Map(), chains: new Map(), elements: new Map
 
 export class PolicyState {
   readonly #engine: NetworkPolicyEngine
+  readonly #family: IpFamily
   readonly #pods = new Map<string, PolicyPod>()
   readonly #podsOf = new Map<string, Set<string>>()
   /** Keys of pods by their address. */
@@ -52,8 +54,10 @@ export class PolicyState {
   #isLogging = false
   #told: Content = nothing
 
-  constructor(engine: NetworkPolicyEngine) {
+  /** Addresses that it is told are all of the family. */
+  constructor(engine: NetworkPolicyEngine, family: IpFamily = 4) {
     this.#engine = engine
+    this.#family = family
   }
 
   setPod(key: string, pod: PolicyPod | undefined): void {
@@ -92,7 +96,7 @@ export class PolicyState {
     const before = this.#policies.get(key)
     if (policy === undefined) this.#policies.delete(key)
     else {
-      const compiled = compilePolicy(policy, this.#engine)
+      const compiled = compilePolicy(policy, this.#engine, this.#family)
       const { podSelector } = policy.spec
       const namespace = policy.metadata.namespace!
       this.#policies.set(key, { policy, namespace, podSelector, compiled, chain: shortHash(key) })
@@ -146,7 +150,7 @@ export class PolicyState {
     this.#told = pods ? now : merged(this.#told, now, sets)
     this.#dirty.sets.clear()
     this.#dirty.pods = false
-    return renderDifference(POLICY_TABLE, before, now)
+    return renderDifference(policyTableName(this.#family), before, now)
   }
 
   /** Everything, for loading the table from nothing; counts as told. */
@@ -164,7 +168,7 @@ export class PolicyState {
       else if (this.#groups.has(name)) elements.set(name, rows([...this.#groups.get(name)!.members.values()].flat()))
     }
     if (names !== undefined) return { ...nothing, elements }
-    const sets = new Map([...this.#groups].map(([name, { group }]) => [name, groupType(group)]))
+    const sets = new Map([...this.#groups].map(([name, { group }]) => [name, groupType(group, this.#family)]))
     const chains = new Map<string, readonly string[]>()
     this.#selecting.clear()
     for (const { compiled, chain } of this.#policies.values()) {

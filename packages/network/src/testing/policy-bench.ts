@@ -101,7 +101,7 @@ export async function withPolicies(
       const present = (machine: number): readonly PresentPod[] =>
         made
           .filter((pod) => pod.machine === machine)
-          .map(({ name, namespace, labels, ip }) => ({ uid: name, namespace, labels, ip }))
+          .map(({ name, namespace, labels, ip }) => ({ uid: name, namespace, labels, ips: [ip] }))
       running.push(await startEnforcers(caches, machines, options.engine, () => []))
       const settled = () => running.at(-1)!.settled()
       const known = new Set<string>()

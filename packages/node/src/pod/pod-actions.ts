@@ -143,8 +143,8 @@ export class PodActions {
     const forgotten = this.#attempts.get(container.name)
     const attempt = forgotten === undefined ? judged : Math.max(judged, forgotten + 1)
     if (latestRun(view, container.name) !== undefined) this.#delays.restarted(container.name, this.#scope.clock.now())
-    const [ip] = sandbox.ips
-    if (pod.spec.hostNetwork !== true && ip !== undefined) await this.#host.guards?.guard(pod, ip, signal)
+    if (pod.spec.hostNetwork !== true && sandbox.ips.length > 0)
+      await this.#host.guards?.guard(pod, sandbox.ips, signal)
     const targetName = pod.spec.ephemeralContainers?.find(({ name }) => name === container.name)?.targetContainerName
     const target = targetName === undefined ? undefined : latestRun(view, targetName)?.id
     try {

@@ -66,8 +66,8 @@ export interface PodHost {
 }
 
 export interface PodGuards {
-  /** Resolves when everything that restricts the pod at this address is in force; no container starts before. */
-  guard(pod: Pod, ip: string, signal: AbortSignal): Promise<void>
+  /** Resolves when everything that restricts the pod at these addresses is in force; no container starts before. */
+  guard(pod: Pod, ips: readonly string[], signal: AbortSignal): Promise<void>
   /** The address belongs to the pod no more. */
   release(uid: string): void
 }

@@ -1,7 +1,7 @@
 // What the runtime knows of one pod: all its sandboxes and containers, newest first. The agent's only memory of what runs.
 
 import { isGrpcCode } from '../containerd/grpc.ts'
-import type { ContainerRuntime, ContainerState, ContainerStatusEntry } from '../cri/types.ts'
+import type { ContainerRuntime, ContainerState, ContainerStatusEntry, SandboxStatus } from '../cri/types.ts'
 import { hashAnnotation, podUidLabel, restartCountAnnotation } from './names.ts'
 
 export interface SandboxRun {
@@ -74,16 +74,20 @@ export function isRunning(run: ContainerRun | undefined): run is ContainerRun {
 
 async function sandboxRun(runtime: ContainerRuntime, id: string): Promise<SandboxRun> {
   const status = await runtime.podSandboxStatus(id)
-  const main = status.network?.ip ?? ''
-  const more = status.network?.additionalIps.map(({ ip }) => ip) ?? []
   return {
     id,
     attempt: status.metadata.attempt,
     ready: status.state === 'SANDBOX_READY',
     createdAtMs: milliseconds(status.createdAt),
-    ips: main === '' ? [] : [main, ...more],
+    ips: addressesOf(status.network),
     ...((status.runtimeHandler ?? '') === '' ? {} : { handler: status.runtimeHandler }),
   }
+}
+
+/** The first is of the cluster's first family; none for a pod on the node's own network. */
+export function addressesOf(network: SandboxStatus['network']): readonly string[] {
+  const main = network?.ip ?? ''
+  return main === '' ? [] : [main, ...(network?.additionalIps ?? []).map(({ ip }) => ip)]
 }
 
 async function containerRun(
