@@ -27,7 +27,7 @@ export function directoryOf(
   const nodeCache: Cache<Node> = caches.of(nodes)
   const serviceCache: Cache<Service> = caches.of(services)
   const slices = caches.of(endpointSlices)
-  podCache.addIndex(BY_IP, (pod) => (hasOwnAddress(pod) ? [pod.status!.podIP!] : []))
+  podCache.addIndex(BY_IP, (pod) => (hasOwnAddress(pod) ? addressesOf(pod) : []))
   nodeCache.addIndex(BY_IP, (node) => (node.status?.addresses ?? []).map(({ address }) => address))
   serviceCache.addIndex(BY_IP, ({ spec }) => spec.clusterIPs ?? [])
   slices.addIndex(BY_IP, (slice) => slice.endpoints.flatMap(({ addresses }) => addresses))
@@ -56,6 +56,10 @@ export function directoryOf(
     },
     isLocalPod: (address) => podCache.byIndex(BY_IP, address)[0]?.spec.nodeName === options.nodeName,
   }
+}
+
+function addressesOf({ status }: Pod): readonly string[] {
+  return status?.podIPs?.map(({ ip }) => ip) ?? [status!.podIP!]
 }
 
 function hasOwnAddress({ spec, status }: Pod): boolean {

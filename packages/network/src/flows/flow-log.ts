@@ -23,7 +23,7 @@ import { readNflog } from './nflog-program.ts'
 import { containerNetworkLogs, containerNetworkMetrics } from './objects.ts'
 import type { ContainerNetworkLog, ContainerNetworkMetric } from './objects.ts'
 import { flowsOf } from './reading.ts'
-import { FLOW_GROUP, FLOW_TABLE, flowTable } from './table.ts'
+import { FLOW_GROUP, flowTable, flowTableName, type FlowTableOptions } from './table.ts'
 
 export interface FlowLogOptions {
   readonly caches: Caches
@@ -39,6 +39,8 @@ export interface FlowLogOptions {
   readonly nodeAddress: string
   readonly podCidr: string
   readonly serviceCidr: string
+  /** On nodes of both families. */
+  readonly ipv6?: FlowTableOptions
   readonly clusterDns: string
   readonly logPath: string
   readonly nft?: NftRunner
@@ -174,7 +176,12 @@ export class FlowLog {
         for (const flow of flowsOf(packet, reading)) this.#take(flow)
       },
       onListening: async () => {
-        await this.#nft.apply(scope, [renderTable(flowTable(this.#options), emptyContent)])
+        const { ipv6 } = this.#options
+        const shapes = [flowTable(this.#options), ...(ipv6 === undefined ? [] : [flowTable(ipv6, 6)])]
+        await this.#nft.apply(
+          scope,
+          shapes.map((shape) => renderTable(shape, emptyContent)),
+        )
         await policies?.logDenied(true, signal)
       },
     })
@@ -212,12 +219,16 @@ export class FlowLog {
   }
 
   async #remove(scope: Scope): Promise<void> {
-    const { policies } = this.#options
+    const { policies, ipv6 } = this.#options
+    const names = [flowTableName(4), ...(ipv6 === undefined ? [] : [flowTableName(6)])]
     const unbound = { ...scope, signal: new AbortController().signal }
     // A table of policies that stays behind goes on copying; without a reader the kernel drops the copies.
     await policies?.logDenied(false, scope.signal).catch(() => {})
     await this.#nft
-      .apply(unbound, [`add table ${FLOW_TABLE}`, `delete table ${FLOW_TABLE}`])
+      .apply(
+        unbound,
+        names.flatMap((name) => [`add table ${name}`, `delete table ${name}`]),
+      )
       .catch((error: unknown) => {
         scope.log.warn('the rules of the flow log were not removed', { error })
       })

@@ -43,7 +43,7 @@ export interface Flow {
   readonly verdict: Verdict
   readonly drop_reason?: number
   readonly drop_reason_desc?: DropReason
-  readonly IP: { readonly source: string; readonly destination: string; readonly ipVersion: 'IPv4' }
+  readonly IP: { readonly source: string; readonly destination: string; readonly ipVersion: 'IPv4' | 'IPv6' }
   readonly l4?: Readonly<Record<string, unknown>>
   readonly source: Endpoint
   readonly destination: Endpoint
@@ -106,7 +106,11 @@ export function hubbleFlow(facts: FlowFacts): Flow {
     uuid: facts.uuid,
     verdict,
     ...(dropReason === undefined ? {} : { drop_reason: dropReasons[dropReason] }),
-    IP: { source: packet.source, destination: packet.destination, ipVersion: 'IPv4' },
+    IP: {
+      source: packet.source,
+      destination: packet.destination,
+      ipVersion: packet.source.includes(':') ? 'IPv6' : 'IPv4',
+    },
     ...l4Of(packet),
     source: facts.source,
     destination: facts.destination,
@@ -150,7 +154,8 @@ function l4Of({ l4 }: Packet): { readonly l4?: Readonly<Record<string, unknown>>
     case 'SCTP':
       return { l4: { [l4.kind]: { source_port: l4.sourcePort, destination_port: l4.destinationPort } } }
     case 'ICMPv4':
-      return { l4: { ICMPv4: { type: l4.type, code: l4.code } } }
+    case 'ICMPv6':
+      return { l4: { [l4.kind]: { type: l4.type, code: l4.code } } }
     case 'other':
       return {}
     default:

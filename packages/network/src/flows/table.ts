@@ -1,9 +1,10 @@
 // The node's nftables table for flow logs, there only while somebody wants them: the first packet of a connection, the
 // answer to it, and every DNS message are copied to whoever reads the group. After the policies: what arrives here passed.
 
+import type { IpFamily } from '@aksel/base/ip-range'
+import { wordsOf } from '../nft/family.ts'
 import type { TableShape } from '../nft/table.ts'
 
-export const FLOW_TABLE = 'ip aksel-flows'
 export const FLOW_GROUP = 77
 /** Prefixes of what is logged here; those of denied packets are names of policies' chains. */
 export const FORWARDED = 'forwarded'
@@ -24,10 +25,20 @@ export function copyDenied(chain: string): string {
   return copy(chain, DNS_BYTES)
 }
 
-export function flowTable(options: { readonly podCidr: string; readonly serviceCidr: string }): TableShape {
+export function flowTableName(family: IpFamily): string {
+  return `${wordsOf(family).ip} aksel-flows`
+}
+
+export interface FlowTableOptions {
+  readonly podCidr: string
+  readonly serviceCidr: string
+}
+
+export function flowTable(options: FlowTableOptions, family: IpFamily = 4): TableShape {
+  const { ip } = wordsOf(family)
   const base = (hook: string, priority: number): string => `type filter hook ${hook} priority ${priority};`
   return {
-    name: FLOW_TABLE,
+    name: flowTableName(family),
     body: `
   chain seen {
     udp dport 53 ${copy(FORWARDED, DNS_BYTES)} return
@@ -41,15 +52,15 @@ export function flowTable(options: { readonly podCidr: string; readonly serviceC
   }
   chain input {
     ${base('input', AFTER_POLICIES)}
-    ip saddr ${options.podCidr} jump seen
+    ${ip} saddr ${options.podCidr} jump seen
   }
   chain output {
     ${base('output', AFTER_POLICIES)}
-    ip daddr ${options.podCidr} jump seen
+    ${ip} daddr ${options.podCidr} jump seen
   }
   chain no-backend {
     ${base('forward', -1)}
-    ct state new ip daddr ${options.serviceCidr} ${copy(NO_BACKEND)}
+    ct state new ${ip} daddr ${options.serviceCidr} ${copy(NO_BACKEND)}
   }`,
   }
 }

@@ -11,7 +11,7 @@ import { systemClock } from '@aksel/base/clock'
 import { systemRandom } from '@aksel/base/ids'
 import { silentLog } from '@aksel/base/log'
 import { FlowLog } from '@aksel/network/flows/flow-log'
-import { FLOW_TABLE } from '@aksel/network/flows/table'
+import { flowTableName } from '@aksel/network/flows/table'
 import { spawnedNft } from '@aksel/network/nft/runner'
 import { MemoryCaches } from '@aksel/network/testing/memory-caches'
 import { serveOrders } from '../load/orders.ts'
@@ -158,7 +158,7 @@ function flowOrders() {
       }
       const isThere = (): Promise<boolean> =>
         spawnedNft()
-          .apply(scope, [`list table ${FLOW_TABLE}`])
+          .apply(scope, [`list table ${flowTableName(4)}`])
           .then(
             () => true,
             () => false,
