@@ -47,6 +47,8 @@ export type SubnetEgress =
 export interface Subnet {
   readonly id: string
   readonly addressPrefix: string
+  /** A /64, where the subnet has both address families. */
+  readonly ipv6Prefix?: string
   /** In order of priority, the default ones last. Absent: everything passes. */
   readonly securityRules?: readonly SecurityRule[]
   readonly routes?: readonly SubnetRoute[]
@@ -74,6 +76,8 @@ export interface VirtualNetwork {
   readonly peerings?: readonly Peering[]
   /** Ranges of pods that are routed beside the VNet's own. */
   readonly podPrefixes?: readonly string[]
+  /** Of a VNet of both families: its ranges of IPv6, and those of its pods. Nothing of IPv6 leaves the VNet. */
+  readonly ipv6?: { readonly prefixes: readonly string[]; readonly podPrefixes?: readonly string[] }
 }
 
 /** A subnet has not as many addresses left as it was asked for; in Azure's words. */
@@ -96,6 +100,8 @@ export interface Attachment {
   readonly address: string
   readonly prefixLength: number
   readonly gateway: string
+  /** In subnets of both families. */
+  readonly ipv6Address?: string
   /** Addresses of a subnet that pods of this machine may have, where it was attached with some. */
   readonly podAddresses?: readonly string[]
   /** The range of that subnet. */
@@ -249,6 +255,8 @@ export interface Fabric {
       readonly machine: string
       /** A range that the VNet routes to the machine; absent where its pods have addresses of a subnet, or the VNet knows nothing of them. */
       readonly podCidr?: string
+      /** The same of IPv6, in subnets of both families. */
+      readonly ipv6PodCidr?: string
       /** Takes addresses of a subnet for the machine's pods. In blocks: whole /28 ranges. Repeated with a greater count, it gets more. */
       readonly podAddresses?: { readonly subnetId: string; readonly count: number; readonly inBlocks: boolean }
     },

@@ -32,6 +32,7 @@ import { placeFrontend } from './frontends.ts'
 import { Drops } from './drops.ts'
 import { Listeners } from './listeners.ts'
 import { ipForced, settleAll, type FabricHost } from './host-commands.ts'
+import { ipv6AddressOf } from './ipv6.ts'
 import { ensureHostNetwork, HOST_OWNER } from './host-network.ts'
 import { readHostUse } from './host-use.ts'
 import { overlayOf } from './joined-hosts.ts'
@@ -242,18 +243,19 @@ class HostFabric implements LocalFabric {
       )
     }
     return this.#locks.with(`${request.virtualNetworkId} ${request.machine}`, async () => {
-      const prefix = subnet.addressPrefix
       const machine = placeMachine(scope, this.#state, network, request)
       await this.#file.save()
       // What its pods' own subnet says is in force before they are there.
       if (machine.pods !== undefined && network.ready) await this.#enforcement.apply(scope, this.#state, network)
       const slot = slotsOf(network)[subnet.id]!
-      await ensureMachine(scope, this.#host, { network, name: request.machine, machine, slot, prefix })
+      await ensureMachine(scope, this.#host, { network, name: request.machine, machine, slot, subnet })
+      const ipv6Address = ipv6AddressOf(subnet, machine.address)
       return {
         networkNamespace: plumbing.namespaceOf(machine),
         address: machine.address,
-        prefixLength: parseRange(prefix).prefixLength,
-        gateway: plumbing.gatewayOf(prefix),
+        prefixLength: parseRange(subnet.addressPrefix).prefixLength,
+        gateway: plumbing.gatewayOf(subnet.addressPrefix),
+        ...(ipv6Address === undefined ? {} : { ipv6Address }),
         ...podsOf(network, machine),
       }
     })

@@ -4,15 +4,18 @@ import { isDeepStrictEqual } from 'node:util'
 import type { HostObject } from '@aksel/host/ledger'
 import { undoAll } from '@aksel/host/undo'
 import type { Scope } from '@aksel/base/scope'
+import type { Subnet } from '@aksel/provider/fabric'
 import {
   deleteLink,
   ipBatch,
   ipForced,
   namespaceStands,
   setForwarding,
+  setSysctls,
   settleAll,
   type FabricHost,
 } from './host-commands.ts'
+import { IPV6_SYSCTLS, ipv6Machine, ipv6PodRoutes } from './ipv6.ts'
 import * as plumbing from './plumbing.ts'
 import type { MachineState, NetworkState } from './state.ts'
 
@@ -20,9 +23,9 @@ export interface MachinePlace {
   readonly network: NetworkState
   readonly name: string
   readonly machine: MachineState
-  /** Of the subnet: its bridge's number, and its range. */
+  readonly subnet: Subnet
+  /** Of the subnet's bridge. */
   readonly slot: number
-  readonly prefix: string
 }
 
 export function machineOwner(virtualNetworkId: string, machine: string): string {
@@ -31,11 +34,13 @@ export function machineOwner(virtualNetworkId: string, machine: string): string 
 
 /** Makes what is missing. A namespace that stands is kept, because containers live in it; a torn cable is made anew. */
 export async function ensureMachine(scope: Scope, host: FabricHost, place: MachinePlace): Promise<void> {
-  const { network, machine, slot, prefix } = place
+  const { network, machine, subnet } = place
   const name = plumbing.namespaceOf(machine)
   const stands = await namespaceStands(scope, host, name)
   if (stands && (await isPlugged(scope, host, machine))) {
-    return ipBatch(scope, host, plumbing.routerOf(network), plumbing.machinePort(machine, slot))
+    await ipBatch(scope, host, plumbing.routerOf(network), portLines(place))
+    // A subnet may have become one of both families.
+    return ensureIpv6(scope, host, place)
   }
   const owner = machineOwner(network.spec.id, place.name)
   const object: HostObject = { kind: 'network-namespace', name }
@@ -47,10 +52,23 @@ export async function ensureMachine(scope: Scope, host: FabricHost, place: Machi
     ...plumbing.machineCable(network, machine),
   ])
   await settleAll([
-    ipBatch(scope, host, plumbing.routerOf(network), plumbing.machinePort(machine, slot)),
-    ipBatch(scope, host, name, plumbing.machineInside(machine, prefix)),
+    ipBatch(scope, host, plumbing.routerOf(network), portLines(place)),
+    ipBatch(scope, host, name, plumbing.machineInside(machine, subnet.addressPrefix)),
     setForwarding(scope, host, name),
   ])
+  await ensureIpv6(scope, host, place)
+}
+
+function portLines({ machine, slot, subnet }: MachinePlace): readonly string[] {
+  return [...plumbing.machinePort(machine, slot), ...ipv6PodRoutes(subnet, machine, slot)]
+}
+
+async function ensureIpv6(scope: Scope, host: FabricHost, { machine, subnet }: MachinePlace): Promise<void> {
+  const lines = ipv6Machine(subnet, machine)
+  if (lines.length === 0) return
+  const name = plumbing.namespaceOf(machine)
+  await setSysctls(scope, host, name, IPV6_SYSCTLS)
+  await ipBatch(scope, host, name, lines)
 }
 
 export async function removeMachine(

@@ -22,6 +22,7 @@ export function placeMachine(
     subnetId: request.subnetId,
     address: allocateMachineAddress(network, request.subnetId, addressPrefix),
     ...(request.podCidr === undefined ? {} : { podCidr: request.podCidr }),
+    ...(request.ipv6PodCidr === undefined ? {} : { ipv6PodCidr: request.ipv6PodCidr }),
   }
   network.machines[request.machine] = machine
   try {
@@ -39,6 +40,8 @@ function moveMachine(network: NetworkState, known: MachineState, request: Attach
   }
   if (request.podCidr === undefined) delete known.podCidr
   else known.podCidr = request.podCidr
+  if (request.ipv6PodCidr === undefined) delete known.ipv6PodCidr
+  else known.ipv6PodCidr = request.ipv6PodCidr
   addPods(network, known, request)
   return known
 }
@@ -58,7 +61,7 @@ function addPods(network: NetworkState, machine: MachineState, { podAddresses: w
 
 /** Takes these of its pods' addresses from the machine; what went, as a machine with nothing else. */
 export function forgetPods(machine: MachineState, addresses: readonly string[]): MachineState {
-  const { podCidr: _, pods, ...rest } = machine
+  const { podCidr: _, ipv6PodCidr: __, pods, ...rest } = machine
   if (pods === undefined) return rest
   const going = pods.addresses.filter((address) => addresses.includes(address))
   machine.pods = { ...pods, addresses: pods.addresses.filter((address) => !going.includes(address)) }

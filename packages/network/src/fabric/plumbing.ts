@@ -110,7 +110,10 @@ export function podRoutes(machine: MachineState, slot: number): readonly string[
 /** For the router's namespace; they may be gone already. */
 export function forgottenPods(machine: MachineState): readonly string[] {
   const targets = [...(machine.podCidr === undefined ? [] : [machine.podCidr]), ...(machine.pods?.addresses ?? [])]
-  return targets.map((target) => `route del ${target} via ${machine.address}`)
+  return [
+    ...targets.map((target) => `route del ${target} via ${machine.address}`),
+    ...(machine.ipv6PodCidr === undefined ? [] : [`route del ${machine.ipv6PodCidr}`]),
+  ]
 }
 
 /** Below /proc/sys/net/ipv4: the router answers for neighbours at once. */

@@ -19,6 +19,7 @@ import {
   settleAll,
   type FabricHost,
 } from './host-commands.ts'
+import { IPV6_SYSCTLS, ipv6Bridge, ipv6Nowhere } from './ipv6.ts'
 import { leadToJoined } from './joined-hosts.ts'
 import * as plumbing from './plumbing.ts'
 import { nextSlots, slotsOf, type Slots } from './slots.ts'
@@ -168,11 +169,23 @@ export class Routers {
       setForwarding(scope, this.#host, name),
     ])
     await this.#bridge(scope, network, network.slots)
+    await this.#ensureIpv6(scope, network)
     await this.#balancing.balance(scope, network)
     await this.#exposeAll(scope, network)
     await this.#leadToAllJoined(scope, network)
     network.ready = true
     await this.#file.save()
+  }
+
+  /** May run twice. Ranges that a VNet no longer has stay unreachable. */
+  async #ensureIpv6(scope: Scope, network: NetworkState): Promise<void> {
+    const { spec } = network
+    if (spec.ipv6 === undefined) return
+    const router = plumbing.routerOf(network)
+    const slots = slotsOf(network)
+    await setSysctls(scope, this.#host, router, IPV6_SYSCTLS)
+    const bridges = spec.subnets.flatMap((subnet) => ipv6Bridge(slots[subnet.id]!, subnet))
+    await ipBatch(scope, this.#host, router, [...ipv6Nowhere(spec), ...bridges])
   }
 
   /** Bridges for these subnets, new in the router. */
@@ -214,7 +227,10 @@ export class Routers {
     network.spec = spec
     network.slots = slots
     await this.#bridge(scope, network, Object.fromEntries(fresh.map(({ id }) => [id, slots[id]!])))
-    if (!isDeepStrictEqual(before, spec)) await this.#file.save()
+    if (!isDeepStrictEqual(before, spec)) {
+      await this.#ensureIpv6(scope, network)
+      await this.#file.save()
+    }
     if (this.#balancing.knows(network)) return
     // Routers that an older server made have bridges that answer for no neighbours.
     await setSysctls(

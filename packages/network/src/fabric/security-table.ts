@@ -1,5 +1,6 @@
 // Security rules, egress and peerings of a VNet as one nftables table of its router. Pure: the VNet in, a script out.
 
+import type { IpFamily } from '@aksel/base/ip-range'
 import { parseRange, withoutNested } from '@aksel/base/ipv4'
 import {
   routeHops,
@@ -9,12 +10,17 @@ import {
   type SubnetRoute,
   type VirtualNetwork,
 } from '@aksel/provider/fabric'
+import { wordsOf } from '../nft/family.ts'
+import { withoutNested as rangesWithoutNested } from '../nft/ranges.ts'
+import { ipv6GatewayOf } from './ipv6.ts'
 import { HOST_LINK, gatewayOf, NOWHERE_LINK } from './plumbing.ts'
 import type { PodPlace } from './pod-places.ts'
 import type { Slots } from './slots.ts'
 import { isLost } from './subnet-routes.ts'
 
 export const SECURITY_TABLE = 'ip vnet'
+/** Beside it in VNets of both families. */
+export const SECURITY_TABLE_6 = 'ip6 vnet'
 /** nfnetlink_log: what a security rule dropped. */
 export const SECURITY_LOG_GROUP = 7
 /** Headers with options. */
@@ -36,9 +42,9 @@ export interface SecurityFacts {
 export function renderSecurity(facts: SecurityFacts): string {
   const senders = chainsOf(facts, 'out', (subnet) => [
     ...closedEgress(facts, subnet),
-    ...rulesOf(facts.slots, subnet, 'Outbound'),
+    ...rulesOf(facts.slots, subnet, 'Outbound', 4),
   ])
-  const receivers = chainsOf(facts, 'in', (subnet) => rulesOf(facts.slots, subnet, 'Inbound'))
+  const receivers = chainsOf(facts, 'in', (subnet) => rulesOf(facts.slots, subnet, 'Inbound', 4))
   const lost = chainsOf(facts, 'lost', (subnet) => lostPackets(facts, subnet))
   const translated = chainsOf(facts, 'egress', translatedEgress)
   const forward = [
@@ -70,6 +76,7 @@ export function renderSecurity(facts: SecurityFacts): string {
     chain('output', output),
     chain('egress', egress),
     '}',
+    ...(facts.network.ipv6 === undefined ? [] : renderIpv6(facts)),
   ].join('\n')
 }
 
@@ -123,6 +130,32 @@ function map(name: string, type: string, elements: readonly string[]): string {
   return `  map ${name} { type ${type} elements = { ${elements.join(', ')} } }`
 }
 
+/** Nothing of IPv6 leaves the VNet, so that security rules are all that there is to say of it. */
+function renderIpv6({ network, slots }: SecurityFacts): readonly string[] {
+  const guarded = network.subnets.filter(({ securityRules }) => securityRules !== undefined)
+  const { prefixes = [], podPrefixes = [] } = network.ipv6 ?? {}
+  const gateways = network.subnets.flatMap(({ ipv6Prefix }) =>
+    ipv6Prefix === undefined ? [] : [ipv6GatewayOf(ipv6Prefix)],
+  )
+  const jumps = (['out', 'in'] as const).flatMap((side) =>
+    guarded.map(({ id }) => `${side === 'out' ? 'i' : 'o'}ifname "br${slots[id]}" jump ${side}_${slots[id]}`),
+  )
+  return [
+    `add table ${SECURITY_TABLE_6}`,
+    `delete table ${SECURITY_TABLE_6}`,
+    `table ${SECURITY_TABLE_6} {`,
+    renderSet('virtual_network', rangesWithoutNested([...prefixes, ...podPrefixes], 6), 6),
+    renderSet('load_balancer', gateways, 6),
+    renderSet('azure_cloud', [], 6),
+    ...guarded.flatMap((subnet) => [
+      chain(`out_${slots[subnet.id]}`, rulesOf(slots, subnet, 'Outbound', 6)),
+      chain(`in_${slots[subnet.id]}`, rulesOf(slots, subnet, 'Inbound', 6)),
+    ]),
+    chain('forward', ['type filter hook forward priority filter;', 'ct state established,related accept', ...jumps]),
+    '}',
+  ]
+}
+
 function chain(name: string, rules: readonly string[]): string {
   return [`  chain ${name} {`, ...rules.map((rule) => `    ${rule}`), '  }'].join('\n')
 }
@@ -143,28 +176,31 @@ export function probeAddresses({ subnets }: VirtualNetwork): readonly string[] {
 }
 
 function setsOf({ network, hostAddresses }: SecurityFacts): readonly string[] {
-  const set = (name: string, elements: readonly string[]): string =>
-    [
-      `  set ${name} {`,
-      '    type ipv4_addr; flags interval;',
-      ...(elements.length === 0 ? [] : [`    elements = { ${elements.join(', ')} }`]),
-      '  }',
-    ].join('\n')
   return [
-    set('virtual_network', virtualNetworkRanges(network)),
-    set('load_balancer', probeAddresses(network)),
-    set('azure_cloud', hostAddresses),
+    renderSet('virtual_network', virtualNetworkRanges(network), 4),
+    renderSet('load_balancer', probeAddresses(network), 4),
+    renderSet('azure_cloud', hostAddresses, 4),
   ]
+}
+
+function renderSet(name: string, elements: readonly string[], family: IpFamily): string {
+  return [
+    `  set ${name} {`,
+    `    type ${wordsOf(family).address}; flags interval;`,
+    ...(elements.length === 0 ? [] : [`    elements = { ${elements.join(', ')} }`]),
+    '  }',
+  ].join('\n')
 }
 
 function rulesOf(
   slots: Slots,
   { securityRules = [], id }: Subnet,
   direction: SecurityRule['direction'],
+  family: IpFamily,
 ): readonly string[] {
   return securityRules
     .filter((rule) => rule.direction === direction)
-    .flatMap((rule) => matchesOf(rule).map((match) => `${match}${verdictOf(rule, slots[id]!)}`))
+    .flatMap((rule) => matchesOf(rule, family).map((match) => `${match}${verdictOf(rule, slots[id]!)}`))
 }
 
 /** A rule of one side allows no more than that: the other subnet's rules are asked, too. */
@@ -240,23 +276,27 @@ export function readDropMark(prefix: string): DropMark | undefined {
 }
 
 /** One match for each combination of a named set or plain ranges on both sides: nft has no "or" across them. */
-function matchesOf(rule: SecurityRule): readonly string[] {
-  const sources = addressMatches('ct original ip saddr', rule.sources)
-  const destinations = addressMatches('ct original ip daddr', rule.destinations)
-  return sources.flatMap((source) => destinations.map((destination) => `${source}${destination}${protocolMatch(rule)}`))
+function matchesOf(rule: SecurityRule, family: IpFamily): readonly string[] {
+  const { ip } = wordsOf(family)
+  const sources = addressMatches(`ct original ${ip} saddr`, rule.sources, family)
+  const destinations = addressMatches(`ct original ${ip} daddr`, rule.destinations, family)
+  return sources.flatMap((source) =>
+    destinations.map((destination) => `${source}${destination}${protocolMatch(rule, family)}`),
+  )
 }
 
 /**
  * Addresses and ports are those of the conversation's beginning: behind a load balancer the destination is the public
  * address, as Azure's floating IP has it. Each match ends in a blank; '' matches everything.
  */
-function addressMatches(field: string, prefixes: readonly string[]): readonly string[] {
-  if (prefixes.includes('*') || prefixes.includes('0.0.0.0/0')) return ['']
+function addressMatches(field: string, prefixes: readonly string[], family: IpFamily): readonly string[] {
+  if (prefixes.includes('*') || prefixes.includes(family === 4 ? '0.0.0.0/0' : '::/0')) return ['']
   const ranges = prefixes
     .filter((prefix) => /^\d/.test(prefix))
     .map((prefix) => (prefix.includes('/') ? prefix : `${prefix}/32`))
   const tags = prefixes.filter((prefix) => !/^\d/.test(prefix)).map((prefix) => tagMatch(field, prefix))
-  return ranges.length === 0 ? tags : [...tags, `${field} { ${withoutNested(ranges).join(', ')} } `]
+  // Ranges are IPv4's: of the other family they match nothing.
+  return ranges.length === 0 || family === 6 ? tags : [...tags, `${field} { ${withoutNested(ranges).join(', ')} } `]
 }
 
 function tagMatch(field: string, tag: string): string {
@@ -272,11 +312,11 @@ function tagMatch(field: string, tag: string): string {
   }
 }
 
-function protocolMatch({ protocol, sourcePorts, destinationPorts }: SecurityRule): string {
+function protocolMatch({ protocol, sourcePorts, destinationPorts }: SecurityRule, family: IpFamily): string {
   const ports = (field: string, ranges: readonly string[]): string =>
     ranges.includes('*') || ranges.includes('0-65535') ? '' : `${field} { ${joined(ranges).join(', ')} } `
   const both = `${ports('ct original proto-src', sourcePorts)}${ports('ct original proto-dst', destinationPorts)}`
-  const named = { Tcp: 'tcp', Udp: 'udp', Icmp: 'icmp', Esp: 'esp', Ah: 'ah', '*': undefined }[protocol]
+  const named = { Tcp: 'tcp', Udp: 'udp', Icmp: wordsOf(family).icmp, Esp: 'esp', Ah: 'ah', '*': undefined }[protocol]
   if (named !== undefined) return `meta l4proto ${named} ${both}`
   return both === '' ? '' : `meta l4proto { tcp, udp, sctp } ${both}`
 }

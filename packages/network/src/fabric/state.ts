@@ -12,6 +12,7 @@ export interface MachineState {
   readonly subnetId: string
   readonly address: string
   podCidr?: string
+  ipv6PodCidr?: string
   /** Addresses that its pods may have, taken from this subnet. */
   pods?: { readonly subnetId: string; readonly addresses: readonly string[] }
 }
