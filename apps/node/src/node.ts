@@ -144,6 +144,9 @@ async function startAgent(
     ...(policies === undefined ? {} : { guards: policies }),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,
+    ...(options.ipv6 === undefined
+      ? {}
+      : { nodeIpv6Address: options.ipv6.nodeAddress, ipv6PodCidr: options.ipv6.podCidr }),
     labels: options.labels,
     taints: options.taints,
     maxPods: options.maxPods,
@@ -198,14 +201,14 @@ function flowLog(
 }
 
 function networkPolicies(
-  { networkPolicy: engine, nodeName, clusterDns }: NodeOptions,
+  { networkPolicy: engine, nodeName, clusterDns, ipv6 }: NodeOptions,
   caches: Caches,
   nft: InteractiveNft,
   runtime: ContainerRuntime,
 ): NetworkPolicies | undefined {
   if (engine === undefined) return undefined
   const present = (): ReturnType<typeof presentPods> => presentPods(runtime)
-  return new NetworkPolicies({ caches, engine, nodeName, clusterDns, nft, present })
+  return new NetworkPolicies({ caches, engine, nodeName, clusterDns, nft, present, ipv6: ipv6 !== undefined })
 }
 
 function proxy(
@@ -215,12 +218,14 @@ function proxy(
   nft: InteractiveNft,
   onSynced: () => void,
 ): Promise<void> {
+  const { ipv6 } = options
   const zone = options.zone ?? options.labels['topology.kubernetes.io/zone']
   return runServiceProxy(childScope(scope, { part: 'service-proxy' }), {
     caches,
     nft,
     node: { name: options.nodeName, ...(zone === undefined ? {} : { zone }) },
-    nodeAddresses: [options.nodeAddress],
+    nodeAddresses: [options.nodeAddress, ...(ipv6 === undefined ? [] : [ipv6.nodeAddress])],
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     servedHere: [options.clusterDns],
     podCidr: options.podSource,
     nonMasqueradeCidrs: options.nonMasqueradeCidrs,

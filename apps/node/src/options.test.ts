@@ -70,3 +70,15 @@ test('parseOptions() reads how the node looks after itself, over what AKS sets',
   assert.throws(() => wrong({ containerLogMaxFiles: 1 }), /containerLogMaxFiles must be greater than 1/)
   assert.throws(() => wrong({ imageGCHighThresholdPercent: 70 }), /80 must be less than .* 70/)
 })
+
+test('a node of both address families is told its ranges of the second one; pods keep their address in its own at least', () => {
+  const ipv6 = { nodeAddress: 'fd00:a:e0::4', podCidr: 'fd12::/80', serviceCidr: 'fd10::/108' }
+  assert.deepEqual(parseOptions('agent.json', { ...file, ipv6 }, 'info').ipv6, {
+    ...ipv6,
+    nonMasqueradeCidrs: ['fd12::/80'],
+  })
+  const wide = { ...ipv6, nonMasqueradeCidrs: ['fd12::/64'] }
+  assert.deepEqual(parseOptions('agent.json', { ...file, ipv6: wide }, 'info').ipv6, wide)
+  const { podCidr: _, ...without } = ipv6
+  assert.throws(() => parseOptions('agent.json', { ...file, ipv6: without }, 'info'), /ipv6: field "podCidr"/)
+})

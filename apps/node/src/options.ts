@@ -8,6 +8,7 @@ import type { LocalDnsConfig } from '@aksel/provider/local-dns'
 import { networkPolicyEngines, type NetworkPolicyEngine } from '@aksel/provider/machine-provider'
 import type { HandedSockets } from '@aksel/network/dns/listen'
 import type { HostsEntry } from '@aksel/network/dns/plugins/hosts'
+import { readIpv6, type Ipv6Options } from './ipv6-options.ts'
 import { readKubeletConfig } from '@aksel/node/kubelet-config'
 import type { KubeletConfig, NodeSettings } from '@aksel/node/kubelet-config'
 import type { TunnelAddress } from '@aksel/runtime/tunnel'
@@ -15,6 +16,8 @@ import type { TunnelAddress } from '@aksel/runtime/tunnel'
 export interface NodeOptions {
   readonly nodeName: string
   readonly nodeAddress: string
+  /** On nodes of both address families. */
+  readonly ipv6?: Ipv6Options
   readonly kubeconfigPath: string
   /** Names a token by which a node without a certificate asks for one; absent for machines that were made with one. */
   readonly bootstrapKubeconfigPath?: string
@@ -105,6 +108,7 @@ export function parseOptions(file: string, value: unknown, logLevel: string): No
     ...(networkPolicy === undefined ? {} : { networkPolicy }),
     nodeName: read.text('nodeName'),
     nodeAddress: read.text('nodeAddress'),
+    ...(read.field('ipv6') === undefined ? {} : { ipv6: readIpv6(read.record('ipv6')) }),
     kubeconfigPath: read.text('kubeconfigPath'),
     ...(read.field('bootstrapKubeconfigPath') === undefined
       ? {}

@@ -38,3 +38,19 @@ test("a subnet's addresses become ranges that the plugin takes whole, with a gat
     ],
   ])
 })
+
+test('pods of both families get an address of each, and their link finds no duplicates', () => {
+  const request = { pods: '10.244.3.0/24', ipv6Pods: 'fd12:3456:789a:0:3::/80', dataDirectory: '/data/m1/cni' }
+  const { plugins } = JSON.parse(renderCniConfig(request)) as { plugins: { type: string; ipam?: object }[] }
+  assert.deepEqual(
+    plugins.map(({ type }) => type),
+    ['loopback', 'tuning', 'ptp', 'portmap'],
+  )
+  assert.deepEqual(plugins[1], { type: 'tuning', sysctl: { 'net.ipv6.conf.default.accept_dad': '0' } })
+  assert.deepEqual(plugins[2]!.ipam, {
+    type: 'host-local',
+    dataDir: '/data/m1/cni',
+    ranges: [[{ subnet: '10.244.3.0/24' }], [{ subnet: 'fd12:3456:789a:0:3::/80' }]],
+    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+  })
+})

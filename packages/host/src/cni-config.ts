@@ -6,6 +6,8 @@ import { addressAt, formatAddress, parseAddress, parseRange } from '@aksel/base/
 export interface CniRequest {
   /** The node's own range, `10.244.1.0/24`, or the addresses of a subnet that are the node's. */
   readonly pods: string | { readonly subnet: string; readonly addresses: readonly string[] }
+  /** The node's range of IPv6, where its pods have addresses of both families. */
+  readonly ipv6Pods?: string
   /** Folder for address leases, below the machine's directory. */
   readonly dataDirectory: string
   /** Bytes; 1500 when absent. */
@@ -26,13 +28,26 @@ export function renderCniConfig(request: CniRequest): string {
     ipam: {
       type: 'host-local',
       dataDir: request.dataDirectory,
-      ranges: [typeof request.pods === 'string' ? [{ subnet: request.pods }] : rangesOf(request.pods)],
-      routes: [{ dst: '0.0.0.0/0' }],
+      ranges: [
+        typeof request.pods === 'string' ? [{ subnet: request.pods }] : rangesOf(request.pods),
+        ...(request.ipv6Pods === undefined ? [] : [[{ subnet: request.ipv6Pods }]]),
+      ],
+      routes: [{ dst: '0.0.0.0/0' }, ...(request.ipv6Pods === undefined ? [] : [{ dst: '::/0' }])],
     },
   }
   const portmap = { type: 'portmap', capabilities: { portMappings: true }, snat: true }
-  return `${JSON.stringify({ cniVersion: '0.4.0', name: 'aksel', plugins: [link, portmap] }, null, 2)}\n`
+  const before = request.ipv6Pods === undefined ? [] : withoutDuplicates
+  return `${JSON.stringify({ cniVersion: '0.4.0', name: 'aksel', plugins: [...before, link, portmap] }, null, 2)}\n`
 }
+
+/**
+ * Before the pod's link is made: its addresses are nobody else's, and asking whether they are takes a second or two. The first one is
+ * there because `tuning` wants to follow another plugin; it brings up the pod's loopback, which is to be up anyway.
+ */
+const withoutDuplicates = [
+  { type: 'loopback' },
+  { type: 'tuning', sysctl: { 'net.ipv6.conf.default.accept_dad': '0' } },
+]
 
 /** Neighbouring addresses joined. The gateway is the link's other end: the subnet's third address, which Azure keeps, and nobody has. */
 function rangesOf({ subnet, addresses }: Exclude<CniRequest['pods'], string>): readonly unknown[] {

@@ -68,6 +68,9 @@ export interface AgentOptions {
   readonly guards?: PodGuards
   readonly nodeName: string
   readonly nodeAddress: string
+  /** On nodes of both families. */
+  readonly nodeIpv6Address?: string
+  readonly ipv6PodCidr?: string
   readonly labels: Readonly<Record<string, string>>
   readonly taints: NodeDescription['taints']
   readonly maxPods: number
@@ -213,6 +216,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     ...(options.guards === undefined ? {} : { guards: options.guards }),
     nodeName: options.nodeName,
     nodeAddress: options.nodeAddress,
+    ...(options.nodeIpv6Address === undefined ? {} : { nodeIpv6Address: options.nodeIpv6Address }),
     clusterDns: options.clusterDns,
     clusterDomain: options.clusterDomain,
     nodeDns: await readNodeDns(resolvConfPaths),
@@ -273,7 +277,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
 }
 
 function hasAddress({ spec, status }: Pod, address: string): boolean {
-  return spec.hostNetwork !== true && status?.podIP === address
+  return spec.hostNetwork !== true && (status?.podIPs ?? []).some(({ ip }) => ip === address)
 }
 
 function minorOf({ kubernetesVersion }: AgentOptions): string {
@@ -304,10 +308,12 @@ async function describe(options: AgentOptions): Promise<NodeDescription> {
   return {
     name: options.nodeName,
     address: options.nodeAddress,
+    ...(options.nodeIpv6Address === undefined ? {} : { ipv6Address: options.nodeIpv6Address }),
     labels: options.labels,
     taints: options.taints,
     ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
     podCidr: options.podCidr,
+    ...(options.ipv6PodCidr === undefined ? {} : { ipv6PodCidr: options.ipv6PodCidr }),
     capacity: { ...capacity, maxPods },
     reserved: { ...reserved, ephemeralStorageBytes: Math.floor(capacity.ephemeralStorageBytes / 10) },
     kubernetesVersion: options.kubernetesVersion,

@@ -80,6 +80,12 @@ export interface BootData {
   readonly podCidr: string
   /** What pods reach with their own addresses; all else sees the machine's. Absent: the /16 around `podCidr`. */
   readonly nonMasqueradeCidrs?: readonly string[]
+  /** Of clusters of both address families. */
+  readonly ipv6?: {
+    readonly podCidr: string
+    readonly serviceCidr: string
+    readonly nonMasqueradeCidrs: readonly string[]
+  }
   /** Who enforces NetworkPolicies on the machine; nobody when absent. */
   readonly networkPolicy?: NetworkPolicyEngine
   /** Pods with a network of their own are not told what the machine is. */

@@ -26,6 +26,13 @@ export interface AgentConfig {
   readonly hosts?: readonly { readonly address: string; readonly names: readonly string[] }[]
   readonly serviceCidr: string
   readonly nodeAddress: string
+  /** Of machines of both address families. */
+  readonly ipv6?: {
+    readonly nodeAddress: string
+    readonly podCidr: string
+    readonly serviceCidr: string
+    readonly nonMasqueradeCidrs: readonly string[]
+  }
   readonly podCidr: string
   /** Single addresses that pods may have, where they have no range; their whole subnet where addresses come and go. */
   readonly podAddresses?: readonly string[]
@@ -129,6 +136,7 @@ export function agentConfig(request: {
     ...hostsOf(spec),
     serviceCidr: spec.boot.serviceCidr,
     nodeAddress: attachment.address,
+    ...ipv6Of(spec, attachment),
     podCidr: spec.boot.podCidr,
     ...podAddressesOf(spec, attachment),
     ...(spec.boot.nonMasqueradeCidrs === undefined ? {} : { nonMasqueradeCidrs: spec.boot.nonMasqueradeCidrs }),
@@ -151,6 +159,10 @@ export function agentConfig(request: {
     simulated: false,
     kubelet: { ...(paths.hasDisk ? {} : onSharedDisk), staticPodPath: paths.manifests, ...spec.kubelet },
   }
+}
+
+function ipv6Of({ boot: { ipv6 } }: MachineSpec, { ipv6Address }: MachinePlace): Pick<AgentConfig, 'ipv6'> {
+  return ipv6 === undefined || ipv6Address === undefined ? {} : { ipv6: { nodeAddress: ipv6Address, ...ipv6 } }
 }
 
 function hostsOf({ boot: { apiServerNames: names, nodeUrl } }: MachineSpec): Pick<AgentConfig, 'hosts'> {

@@ -76,7 +76,7 @@ class LocalMachines implements MachineProvider {
       await mkdir(paths.root, { recursive: true, mode: 0o700 })
       const creating = await this.#save(paths, { spec, state: 'Creating' })
       const attachment = await this.#attach(scope, paths, spec)
-      const credentials = await credentialsFor({ name: spec.name, addresses: [attachment.address] })
+      const credentials = await credentialsFor({ name: spec.name, addresses: addressesOf(attachment) })
       await this.#options.programs.prepare(scope, { paths, spec, attachment, credentials })
       return this.#bringUp(scope, paths, await this.#save(paths, { ...creating, attachment }))
     })
@@ -238,6 +238,7 @@ class LocalMachines implements MachineProvider {
       subnetId,
       machine: paths.key,
       ...(kind === 'overlay' ? { podCidr: boot.podCidr } : {}),
+      ...(kind === 'overlay' && boot.ipv6 !== undefined ? { ipv6PodCidr: boot.ipv6.podCidr } : {}),
       ...(podNetwork?.kind === 'subnet' ? { podAddresses: podNetwork } : {}),
     })
   }
@@ -273,6 +274,10 @@ class LocalMachines implements MachineProvider {
     })
     return turn
   }
+}
+
+function addressesOf({ address, ipv6Address }: Attachment): readonly string[] {
+  return [address, ...(ipv6Address === undefined ? [] : [ipv6Address])]
 }
 
 function owner(paths: MachinePaths): string {

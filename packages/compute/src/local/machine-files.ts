@@ -17,7 +17,7 @@ export interface MachineRecord {
 }
 
 /** Where the machine stands in a network. A host that joined has no namespace of its own: it is its own machine. */
-export type MachinePlace = Pick<Attachment, 'address' | 'podAddresses' | 'podSubnetPrefix'> & {
+export type MachinePlace = Pick<Attachment, 'address' | 'ipv6Address' | 'podAddresses' | 'podSubnetPrefix'> & {
   readonly networkNamespace?: string
 }
 

@@ -74,7 +74,7 @@ export function createMachinePrograms(options: MachineProgramsOptions): MachineP
   return {
     prepare: (scope, machine) => prepare(scope, options, machine),
     start: (scope, machine) => start(scope, options, machine),
-    offer: writeCni,
+    offer: (paths, pods) => writeCni(paths, pods),
     wipe,
     shutDown: (scope, paths) => shutDown(scope, paths),
     stop: (scope, paths) => stop(scope, options, paths),
@@ -107,7 +107,7 @@ async function prepare(
   const agent = agentConfig({ paths, spec, attachment, disksDirectory: options.disksDirectory })
   await Promise.all([
     // Without one the node is not Ready, as AKS's is, until its user has brought a plugin.
-    ...(spec.podNetwork?.kind === 'none' ? [] : [writeCni(paths, pods)]),
+    ...(spec.podNetwork?.kind === 'none' ? [] : [writeCni(paths, pods, spec.boot.ipv6?.podCidr)]),
     writeFile(paths.containerdConfig, containerd),
     writeDurableFile(paths.bootstrapKubeconfig, credentials.kubeconfig, 0o600),
     writeDurableFile(paths.agentConfig, `${JSON.stringify(agent, undefined, 1)}\n`, 0o600),
@@ -115,8 +115,13 @@ async function prepare(
 }
 
 /** Replaced as a whole: containerd reads it again as soon as it changes. */
-function writeCni(paths: MachinePaths, pods: Parameters<typeof renderCniConfig>[0]['pods']): Promise<void> {
-  const cni = renderCniConfig({ pods, dataDirectory: paths.cniStateDirectory })
+function writeCni(
+  paths: MachinePaths,
+  pods: Parameters<typeof renderCniConfig>[0]['pods'],
+  ipv6Pods?: string,
+): Promise<void> {
+  const given = ipv6Pods === undefined ? {} : { ipv6Pods }
+  const cni = renderCniConfig({ pods, ...given, dataDirectory: paths.cniStateDirectory })
   return writeDurableFile(`${paths.cniConfigDirectory}/10-aksel.conflist`, cni)
 }
 

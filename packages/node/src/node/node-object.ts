@@ -11,11 +11,14 @@ import type { ImageEntry, RuntimeCondition, RuntimeVersion } from '../cri/types.
 export interface NodeDescription {
   readonly name: string
   readonly address: string
+  /** On nodes of both families. */
+  readonly ipv6Address?: string
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   /** Absent where the node's cloud tells it. */
   readonly providerId?: string
   readonly podCidr: string
+  readonly ipv6PodCidr?: string
   readonly capacity: {
     readonly cpuMilli: number
     readonly memoryBytes: number
@@ -49,10 +52,14 @@ export function newNode(node: NodeDescription): Node {
     },
     spec: {
       ...(node.providerId === undefined ? {} : { providerID: node.providerId }),
-      ...(node.podCidr === '' ? {} : { podCIDR: node.podCidr, podCIDRs: [node.podCidr] }),
+      ...(node.podCidr === '' ? {} : { podCIDR: node.podCidr, podCIDRs: podCidrsOf(node) }),
       ...(node.taints.length === 0 ? {} : { taints: node.taints }),
     },
   }
+}
+
+function podCidrsOf({ podCidr, ipv6PodCidr }: NodeDescription): readonly string[] {
+  return [podCidr, ...(ipv6PodCidr === undefined ? [] : [ipv6PodCidr])]
 }
 
 export function labelsOf(node: Pick<NodeDescription, 'name' | 'labels'>): Readonly<Record<string, string>> {
@@ -92,6 +99,7 @@ export function nodeStatus(node: NodeDescription, facts: NodeFacts): NodeStatus 
     ...facts.before,
     addresses: [
       { type: 'InternalIP', address: node.address },
+      ...(node.ipv6Address === undefined ? [] : [{ type: 'InternalIP', address: node.ipv6Address }]),
       { type: 'Hostname', address: node.name },
     ],
     capacity: { ...extended(facts, 'capacity'), ...quantities(capacity) },

@@ -53,6 +53,8 @@ export interface PodHost {
   readonly guards?: PodGuards
   readonly nodeName: string
   readonly nodeAddress: string
+  /** On nodes of both families. */
+  readonly nodeIpv6Address?: string
   readonly clusterDns: string
   readonly clusterDomain: string
   readonly nodeDns: DnsConfig
@@ -63,6 +65,14 @@ export interface PodHost {
   readonly rootDirectory: string
   /** A memory file system; `pods/<uid>` below it. */
   readonly memoryDirectory: string
+}
+
+/** The node's own addresses, the first of the cluster's first family. */
+export function hostIpsOf({
+  nodeAddress,
+  nodeIpv6Address,
+}: Pick<PodHost, 'nodeAddress' | 'nodeIpv6Address'>): readonly string[] {
+  return [nodeAddress, ...(nodeIpv6Address === undefined ? [] : [nodeIpv6Address])]
 }
 
 export interface PodGuards {

@@ -5,7 +5,7 @@ import type { Scope } from '@aksel/base/scope'
 import type { PodObjects } from '../object-watches.ts'
 import { makePodFolders, mountPodVolumes } from '../volumes/pod-volumes.ts'
 import type { MountedVolume } from '../volumes/volume.ts'
-import { podFolders } from './pod-host.ts'
+import { hostIpsOf, podFolders } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 
 export class PodVolumesState {
@@ -48,8 +48,8 @@ export class PodVolumesState {
       const first = this.#mounted === undefined
       const volumes = first ? pod : onlyShown(pod, this.mounted)
       const addresses = (): { podIps: readonly string[]; hostIps: readonly string[] } => ({
-        podIps: pod.spec.hostNetwork === true ? [this.#host.nodeAddress] : facts.podIps(),
-        hostIps: [this.#host.nodeAddress],
+        podIps: pod.spec.hostNetwork === true ? hostIpsOf(this.#host) : facts.podIps(),
+        hostIps: hostIpsOf(this.#host),
       })
       const mounted = await mountPodVolumes(scope, this.#host.volumes, {
         pod: volumes,

@@ -17,7 +17,7 @@ import { environmentOf } from './env.ts'
 import { readEnvFiles } from './env-files.ts'
 import { runHook } from './hooks.ts'
 import { displayName, identityOf } from './names.ts'
-import { podFolders, tellPod } from './pod-host.ts'
+import { hostIpsOf, podFolders, tellPod } from './pod-host.ts'
 import type { PodHost } from './pod-host.ts'
 
 export interface StartRequest {
@@ -94,7 +94,8 @@ async function prepare(
   await host.imageRoots.check(image.id)
   await objects.synced(signal)
   const hostNetwork = pod.spec.hostNetwork === true
-  const addresses = { podIps: hostNetwork ? [host.nodeAddress] : podIps, hostIps: [host.nodeAddress] }
+  const hostIps = hostIpsOf(host)
+  const addresses = { podIps: hostNetwork ? hostIps : podIps, hostIps }
   const env = environmentOf(pod, container, {
     // A static pod does not wait for the API.
     services: isStaticPod(pod) ? [] : await host.services(signal),

@@ -48,7 +48,7 @@ function statusOf(pod: Pod, containers: readonly ContainerRun[], more: Partial<S
     pod,
     view,
     nowMs,
-    hostIp: '10.224.0.4',
+    hostIps: ['10.224.0.4'],
     probes: () => ({ started: true, ready: true }),
     waiting: new Map(),
     inForce: () => ({}),

@@ -18,7 +18,8 @@ export interface StatusFacts {
   readonly pod: Pod
   readonly view: RuntimeView
   readonly nowMs: number
-  readonly hostIp: string
+  /** The node's own. */
+  readonly hostIps: readonly string[]
   readonly probes: (run: ContainerRun) => { readonly started: boolean; readonly ready: boolean }
   /** Why a container does not run, where the agent knows better than the runtime. */
   readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message?: string }>
@@ -55,8 +56,8 @@ export function podStatus(facts: StatusFacts): PodStatus {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
     conditions: conditionsOf(facts, phase, initStatuses, statuses),
-    hostIP: facts.hostIp,
-    hostIPs: [{ ip: facts.hostIp }],
+    hostIP: facts.hostIps[0]!,
+    hostIPs: facts.hostIps.map((ip) => ({ ip })),
     startTime: old.startTime ?? formatTime(nowMs),
     ...(facts.failure?.isRefusal === true ? {} : { containerStatuses: statuses }),
     ...wholeResources(facts),
@@ -114,8 +115,8 @@ function containerFacts(facts: StatusFacts, container: Container, isInit = false
   }
 }
 
-function podIps({ pod, view, hostIp }: StatusFacts): readonly string[] {
-  if (pod.spec.hostNetwork === true) return [hostIp]
+function podIps({ pod, view, hostIps }: StatusFacts): readonly string[] {
+  if (pod.spec.hostNetwork === true) return hostIps
   const sandbox = currentSandbox(view)
   return sandbox?.ready === true ? sandbox.ips : []
 }

@@ -18,7 +18,7 @@ import { isFinished, judgePod, type PodVerdict } from './judge.ts'
 import { unlessGone } from './kill-pod.ts'
 import { displayName, identityOf, podLogDirectory } from './names.ts'
 import { PodActions } from './pod-actions.ts'
-import { podFolders, tellPod, type PodHost } from './pod-host.ts'
+import { hostIpsOf, podFolders, tellPod, type PodHost } from './pod-host.ts'
 import { PodProbes } from './pod-probes.ts'
 import { PodVolumesState } from './pod-volumes-state.ts'
 import { currentSandbox, emptyView, isRunning, observePod } from './runtime-view.ts'
@@ -335,7 +335,7 @@ export class PodWorker {
       pod,
       view: this.#view,
       nowMs: this.#scope.clock.now(),
-      hostIp: this.#host.nodeAddress,
+      hostIps: hostIpsOf(this.#host),
       probes: (run) => this.#probes.status(run),
       waiting: this.#waiting(),
       inForce: (run) => this.#resizes.inForce(pod, run),
