@@ -77,15 +77,20 @@ export interface InvalidSubject {
 /** A body of one MiB can hold a hundred thousand faults, whose list would be fifty times as long: nobody reads on after this many. */
 const CAUSES_MAX = 1_000
 
-const unread: FieldError = { reason: 'FieldValueInvalid', field: '', message: 'not read any more' }
-
-/** There are as many as anybody is told: of a further one it is enough that there is one (`addUnread`). */
+/** There are as many as anybody is told, and one more: whoever looks for faults need not look further. */
 export function isFull(errors: readonly FieldError[]): boolean {
   return errors.length > CAUSES_MAX
 }
 
-export function addUnread(errors: FieldError[]): void {
-  errors.push(unread)
+/** The faults of all entries, or of the first ones that have as many as anybody is told. */
+export function faultsOfEach<T>(
+  items: readonly T[],
+  faultsOf: (item: T, index: number) => readonly FieldError[],
+): FieldError[] {
+  const errors: FieldError[] = []
+  for (let index = 0; index < items.length && !isFull(errors); index += 1)
+    errors.push(...faultsOf(items[index]!, index))
+  return errors
 }
 
 /** `Deployment.apps "web" is invalid: spec.replicas: Invalid value: -1: …`; several errors stand in brackets. */
@@ -96,14 +101,11 @@ export function invalidError(subject: InvalidSubject, errors: readonly FieldErro
   for (const error of errors) {
     const line = `${error.field}: ${error.message}`
     if (seen.has(line)) continue
-    if (causes.length === CAUSES_MAX) {
-      seen.add(`and ${errors.length - CAUSES_MAX} more`)
-      break
-    }
+    if (causes.length === CAUSES_MAX) break
     seen.add(line)
     causes.push({ reason: error.reason, message: error.message, field: error.field })
   }
-  const lines = [...seen]
+  const lines = [...seen, ...(isFull(errors) ? ['and more'] : [])]
   const text = lines.length === 1 ? lines[0]! : `[${lines.join(', ')}]`
   return new ApiError('Invalid', `${kind} "${subject.name}" is invalid: ${text}`, {
     details: {

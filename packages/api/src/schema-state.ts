@@ -3,6 +3,9 @@
 /** Unknown and doubled fields of a body that upstream's strict reader names before it stops to look. */
 export const complaintsMax = 100
 
+/** Letters of the paths of unknown fields, after which no more are kept: at the bottom of a deep body each is as long as the way down. */
+export const pathLettersMax = 256 * 1024
+
 /** A value that does not fit its field; the message is Go's. */
 export class DecodeFailure extends Error {
   constructor(message: string) {
@@ -26,6 +29,7 @@ export class MapKey {
 export class DecodeState {
   readonly path: (string | number | MapKey)[] = []
   readonly unknownFields: string[] = []
+  #letters = 0
   /** Go name of the struct that is being read. */
   struct = ''
 
@@ -49,8 +53,10 @@ export class DecodeState {
     const before = this.unknownFields.length
     for (const key of Object.keys(input)) {
       if (known.has(key)) continue
-      if (this.unknownFields.length - before >= complaintsMax) return
-      this.unknownFields.push(joinPath([...this.path, key]))
+      if (this.unknownFields.length - before >= complaintsMax || this.#letters > pathLettersMax) return
+      const path = joinPath([...this.path, key])
+      this.#letters += path.length
+      this.unknownFields.push(path)
     }
   }
 }

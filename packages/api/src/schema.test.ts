@@ -41,6 +41,24 @@ test('unknown fields are dropped and named', () => {
   assert.equal('foo' in value, false)
 })
 
+test('unknown fields with very long paths are dropped all the same, and named until that is enough', () => {
+  const long = (at: number): readonly [string, number] => [`${at}${'x'.repeat(200_000)}`, at]
+  const { value, unknownFields } = pod.decode({ ...Object.fromEntries([1, 2, 3, 4].map(long)), spec: { z: 1 } })
+  assert.deepEqual(
+    unknownFields.map((path) => path.slice(0, 6)),
+    ['spec.z', '1xxxxx', '2xxxxx'],
+  )
+  assert.deepEqual(Object.keys(value), ['metadata', 'spec', 'status'])
+})
+
+test('bytes are base64 of a whole number of groups, and stay as they are', () => {
+  const secret = schemas.get('core/v1.Secret')
+  for (const good of ['', 'QQ==', 'QUI=', 'QUJD', 'QUJDQQ=='])
+    assert.deepEqual(secret.decode({ data: { a: good } }).value['data'], { a: good })
+  for (const bad of ['Q', 'QQ', 'QQ=', 'Q===', '====', 'QQ==QQ==', 'QU-D'])
+    assert.throws(() => secret.decode({ data: { a: bad } }), /illegal base64 data at input byte/, bad)
+})
+
 test('null counts as absent, and Go’s empty values are left out where they may be', () => {
   const { value, unknownFields } = pod.decode({
     metadata: { name: 'p', labels: null, annotations: {}, finalizers: [] },

@@ -131,15 +131,17 @@ interface Level {
   index: number
 }
 
-/** A key of JSON text, by its path (`spec.ports[0].name`); `again` where its object has had it before. */
+/** A key of JSON text; `again` where its object has had it before. */
 export interface KeyPlace {
-  readonly path: string
+  readonly key: string
   readonly again: boolean
+  /** `spec.ports[0].name`; made when it is asked for: at the bottom of a deep text it is long. */
+  readonly path: () => string
 }
 
 function findDuplicates(text: string): readonly string[] {
   const found: string[] = []
-  for (const { path, again } of keysOf(text)) if (again) found.push(path)
+  for (const place of keysOf(text)) if (place.again) found.push(place.path())
   return found
 }
 
@@ -153,7 +155,7 @@ export function* keysOf(text: string): Generator<KeyPlace, void> {
       const end = endOfString(text, at)
       if (level?.keys !== undefined && isKey(text, end)) {
         level.key = JSON.parse(text.slice(at, end + 1)) as string
-        yield { path: join(level), again: level.keys.has(level.key) }
+        yield { key: level.key, again: level.keys.has(level.key), path: () => join(level) }
         level.keys.add(level.key)
       }
       at = end

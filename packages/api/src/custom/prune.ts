@@ -1,10 +1,11 @@
 // Takes out of an object what its structural schema does not know, in place, and tells where that was.
 
+import { pathLettersMax } from '../schema-state.ts'
 import { isObject, type Json, type SchemaNode } from './schema-node.ts'
 
 const metaFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata'])
 
-/** Removes what is unknown; answers the paths (`spec.list[0].extra`), sorted. apiVersion, kind and metadata of the root stay. */
+/** Removes what is unknown; answers the paths (`spec.list[0].extra`), sorted, of the first ones where they are too many to be told. apiVersion, kind and metadata of the root stay. */
 export function prune(object: Json, root: SchemaNode): readonly string[] {
   const pruner = new Pruner()
   pruner.walk(object, root)
@@ -14,6 +15,7 @@ export function prune(object: Json, root: SchemaNode): readonly string[] {
 class Pruner {
   readonly found: string[] = []
   readonly #path: string[] = []
+  #letters = 0
 
   walk(value: unknown, node: SchemaNode | undefined): void {
     if (node?.preservesUnknown === true) return this.#walkPreserved(value, node)
@@ -29,8 +31,8 @@ class Pruner {
       if (known !== undefined) this.#within(key, value[key], known)
       else if (node?.additional !== undefined) this.#within(key, value[key], node.additional.node)
       else {
-        this.found.push(this.#pathTo(key))
         delete value[key]
+        this.#tell(key)
       }
     }
   }
@@ -61,10 +63,13 @@ class Pruner {
     this.#path.pop()
   }
 
-  #pathTo(key: string): string {
+  /** However much is taken out: as much as anybody is told of. */
+  #tell(key: string): void {
+    if (this.#letters > pathLettersMax) return
     let path = ''
     for (const step of [...this.#path, key]) path += step.startsWith('[') || path === '' ? step : `.${step}`
-    return path
+    this.#letters += path.length
+    this.found.push(path)
   }
 }
 

@@ -1,7 +1,7 @@
 // ConfigMap: text and bytes by key; once immutable, forever.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, isFull, tooLong, wholeObject, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { ConfigMap } from '../types/core-v1.ts'
@@ -20,12 +20,14 @@ function validateData({ data = {}, binaryData = {} }: ConfigMap): readonly Field
   const errors: FieldError[] = []
   let bytes = 0
   for (const key of Object.keys(data)) {
+    if (isFull(errors)) break
     addKeyFaults(errors, 'data', key)
     if (Object.hasOwn(binaryData, key))
       errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
     bytes += byteLength(data[key]!)
   }
   for (const key of Object.keys(binaryData)) {
+    if (isFull(errors)) break
     addKeyFaults(errors, 'binaryData', key)
     bytes += decodedLength(binaryData[key]!)
   }

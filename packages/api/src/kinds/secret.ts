@@ -1,7 +1,7 @@
 // Secret: bytes by key with a type that cannot change; `stringData` is written only.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, isFull, required, tooLong, type FieldError } from '../field-errors.ts'
 import type { KindRules } from '../kind-row.ts'
 import { ageOf } from '../times.ts'
 import type { Secret } from '../types/core-v1.ts'
@@ -23,6 +23,7 @@ function validateSecret(secret: Secret): readonly FieldError[] {
   const errors: FieldError[] = []
   let bytes = 0
   for (const key of Object.keys(data)) {
+    if (isFull(errors)) break
     addKeyFaults(errors, 'data', key)
     bytes += decodedLength(data[key]!)
   }

@@ -1,7 +1,6 @@
-// The keys of a ConfigMap's or a Secret's data. A body can hold a hundred thousand, so a good one costs nothing but a look, and a
-// bad one that nobody will be told about costs no text.
+// The keys of a ConfigMap's or a Secret's data. A body can hold a hundred thousand, so a good one costs nothing but a look.
 
-import { addUnread, isFull, type FieldError } from '../field-errors.ts'
+import type { FieldError } from '../field-errors.ts'
 import { configMapKey } from './names.ts'
 import { complain } from './values.ts'
 
@@ -11,6 +10,5 @@ const plain = /^[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}$/
 /** `field`: what the keys stand in, such as `data`. */
 export function addKeyFaults(errors: FieldError[], field: string, key: string): void {
   if (plain.test(key)) return
-  if (isFull(errors) && !key.startsWith('.')) addUnread(errors)
-  else errors.push(...complain(`${field}[${key}]`, key, configMapKey(key)))
+  errors.push(...complain(`${field}[${key}]`, key, configMapKey(key)))
 }

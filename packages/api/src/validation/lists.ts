@@ -1,6 +1,6 @@
 // Lists with a longest length and with entries that differ, as the kinds of devices have them.
 
-import { duplicate, tooMany, type FieldError } from '../field-errors.ts'
+import { duplicate, faultsOfEach, isFull, tooMany, type FieldError } from '../field-errors.ts'
 
 export interface ListRules<T> {
   /** Longer lists are refused without a look at their entries. */
@@ -17,11 +17,12 @@ export function validateList<T>(
 ): readonly FieldError[] {
   const items = list ?? []
   if (max !== undefined && items.length > max) return [tooMany(path, items.length, max)]
-  const errors = items.flatMap((each, index) => item(each, `${path}[${index}]`))
+  const errors = faultsOfEach(items, (each, index) => item(each, `${path}[${index}]`))
   const seen = new Set<string>()
   for (const [index, each] of key === undefined ? [] : items.entries()) {
     const name = key!(each)
     if (seen.has(name)) errors.push(duplicate(`${path}[${index}]`, name))
+    if (isFull(errors)) break
     seen.add(name)
   }
   return errors

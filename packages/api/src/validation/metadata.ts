@@ -1,7 +1,7 @@
 // Rules on metadata that hold for every kind.
 
 import { deepEqual } from '../deep-equal.ts'
-import { forbidden, invalid, required, tooLong, type FieldError } from '../field-errors.ts'
+import { forbidden, invalid, isFull, required, tooLong, type FieldError } from '../field-errors.ts'
 import type { NameRule } from '../kind-row.ts'
 import type { ObjectMeta, OwnerReference } from '../types/meta-v1.ts'
 import { dnsLabel, labelValue, qualifiedName } from './names.ts'
@@ -87,6 +87,7 @@ export function validateLabels(
 ): readonly FieldError[] {
   const errors: FieldError[] = []
   for (const [key, value] of Object.entries(labels ?? {})) {
+    if (isFull(errors)) break
     for (const wrong of qualifiedName(key)) errors.push(invalid(path, key, wrong))
     for (const wrong of labelValue(value)) errors.push(invalid(path, value, wrong))
   }
@@ -100,6 +101,7 @@ export function validateAnnotations(
   const errors: FieldError[] = []
   let bytes = 0
   for (const [key, value] of Object.entries(annotations ?? {})) {
+    if (isFull(errors)) break
     for (const wrong of qualifiedName(key.toLowerCase())) errors.push(invalid(path, key, wrong))
     bytes += byteLength(key) + byteLength(value)
   }
@@ -121,6 +123,7 @@ function validateOwners(owners: readonly OwnerReference[], path: string): readon
   const errors: FieldError[] = []
   let controller = ''
   for (const [index, owner] of owners.entries()) {
+    if (isFull(errors)) break
     const at = `${path}[${index}]`
     const version = owner.apiVersion.slice(owner.apiVersion.indexOf('/') + 1)
     if (version === '') errors.push(invalid(`${at}.apiVersion`, owner.apiVersion, 'version must not be empty'))
@@ -144,6 +147,7 @@ export const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'f
 function validateFinalizers(finalizers: readonly string[], path: string, anyFinalizer: boolean): readonly FieldError[] {
   const errors: FieldError[] = []
   for (const [index, finalizer] of finalizers.entries()) {
+    if (isFull(errors)) break
     for (const wrong of qualifiedName(finalizer)) errors.push(invalid(`${path}[${index}]`, finalizer, wrong))
     if (!anyFinalizer && !finalizer.includes('/') && !standardFinalizers.includes(finalizer)) {
       errors.push(

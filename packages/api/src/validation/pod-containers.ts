@@ -2,6 +2,7 @@
 
 import {
   duplicate,
+  faultsOfEach,
   forbidden,
   invalid,
   notFound,
@@ -39,7 +40,7 @@ function validateRegular(spec: PodSpec, path: string): readonly FieldError[] {
   const containers = spec.containers ?? []
   if (containers.length === 0) return [required(path)]
   const names = new Set<string>()
-  const errors = containers.flatMap((container, index) => {
+  const errors = faultsOfEach(containers, (container, index) => {
     const at = `${path}[${index}]`
     const found: FieldError[] = [...validateCommon(container, spec, at)]
     if (names.has(container.name)) found.push(duplicate(`${at}.name`, container.name))
@@ -52,7 +53,7 @@ function validateRegular(spec: PodSpec, path: string): readonly FieldError[] {
 
 function validateInit(spec: PodSpec, path: string): readonly FieldError[] {
   const names = new Set((spec.containers ?? []).map(({ name }) => name))
-  return (spec.initContainers ?? []).flatMap((container, index) => {
+  return faultsOfEach(spec.initContainers ?? [], (container, index) => {
     const at = `${path}[${index}]`
     const errors: FieldError[] = [...validateCommon(container, spec, at), ...validateRestart(container, at)]
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name))
@@ -85,7 +86,7 @@ function validateEphemeral(spec: PodSpec, path: string): readonly FieldError[] {
   const others = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name))
   const names = new Set(others)
   const cannot = 'cannot be set for an Ephemeral Container'
-  return (spec.ephemeralContainers ?? []).flatMap((container, index) => {
+  return faultsOfEach(spec.ephemeralContainers ?? [], (container, index) => {
     const at = `${path}[${index}]`
     const errors: FieldError[] = [...validateCommon(container, spec, at), ...validateImage(container, at)]
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name))

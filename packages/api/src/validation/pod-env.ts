@@ -1,6 +1,6 @@
 // Rules on environment variables and on what they may be taken from.
 
-import { invalid, notSupported, required, type FieldError } from '../field-errors.ts'
+import { faultsOfEach, invalid, notSupported, required, type FieldError } from '../field-errors.ts'
 import type {
   EnvFromSource,
   EnvVar,
@@ -34,7 +34,7 @@ const resourcePaths = [
 ]
 
 export function validateEnv(env: readonly EnvVar[], path: string): readonly FieldError[] {
-  return env.flatMap((variable, index) => {
+  return faultsOfEach(env, (variable, index) => {
     const at = `${path}[${index}]`
     const errors: FieldError[] =
       variable.name === ''

@@ -1,6 +1,6 @@
 // Rules on a pod's volumes: their names, and the sources that are filled from other objects.
 
-import { duplicate, forbidden, invalid, required, type FieldError } from '../field-errors.ts'
+import { duplicate, faultsOfEach, forbidden, invalid, required, type FieldError } from '../field-errors.ts'
 import type {
   DownwardAPIVolumeFile,
   KeyToPath,
@@ -31,7 +31,7 @@ export function validateVolumes(
   podName: string | undefined,
 ): readonly FieldError[] {
   const names = new Set<string>()
-  return volumes.flatMap((volume, index) => {
+  return faultsOfEach(volumes, (volume, index) => {
     const at = `${path}[${index}]`
     const errors: FieldError[] = [...validateSource(volume, at, podName)]
     if (volume.name === '') errors.push(required(`${at}.name`))

@@ -106,6 +106,16 @@ void suite('a custom kind', () => {
     assert.deepEqual([resource['shortNames'], resource['categories']], [['wi'], ['all']])
   })
 
+  void test('is pruned of all that is unknown, however much that is; a hundred fields are named', async () => {
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`unknown-${at}`, { x: at }]))
+    const made = await server.ask(widgets, { body: { ...widget('wide', { ...many, size: 1 }), ...many } })
+    const { colour, size, ...spec } = loose(made, 201)['spec'] as unknown as Readonly<Record<string, unknown>>
+    assert.deepEqual([colour, size, Object.keys(spec).filter((key) => key.startsWith('unknown'))], ['red', 1, []])
+    const kept = (await server.ask(`${widgets}/wide`)).json
+    assert.deepEqual(Object.keys(kept).sort(), ['apiVersion', 'kind', 'metadata', 'spec'])
+    assert.equal(made.headers['warning']?.match(/unknown field/g)?.length, 100)
+  })
+
   void test('is pruned and defaulted, and complains as asked', async () => {
     const body = widget('pruned', { size: 1, extra: 1, open: { x: 1 }, parts: [{ id: 'a', y: 2 }] })
     const made = await server.ask(widgets, { body })

@@ -86,15 +86,21 @@ function sorted(unknownFields: readonly string[], duplicates: readonly string[])
   return [...unknownFields.map(unknown).toSorted(), ...duplicates.map(twice)].slice(0, complaintsMax)
 }
 
+/** What stands behind the last dot: a key may have some itself. */
+const endOf = (path: string): string => path.slice(path.lastIndexOf('.') + 1)
+
 /** As a reader that goes through the text once would complain, and would have enough in the end. */
 function inOrderOf(text: string, unknownFields: readonly string[], duplicates: readonly string[]): readonly string[] {
   const said = new Set<string>()
   const say = (complaint: string): unknown => said.size < complaintsMax && said.add(complaint)
   if (unknownFields.length + duplicates.length > 1) {
     const [areUnknown, areTwice] = [new Set(unknownFields), new Set(duplicates)]
-    for (const { path, again } of keysOf(text)) {
+    const lastKeys = new Set([...unknownFields, ...duplicates].map(endOf))
+    for (const { key, again, path } of keysOf(text)) {
       if (said.size >= complaintsMax) break
-      if ((again ? areTwice : areUnknown).has(path)) say((again ? twice : unknown)(path))
+      if (!lastKeys.has(endOf(key))) continue
+      const place = path()
+      if ((again ? areTwice : areUnknown).has(place)) say((again ? twice : unknown)(place))
     }
   }
   for (const field of unknownFields) say(unknown(field))
@@ -114,9 +120,10 @@ function decode(
   value: object,
 ): { readonly decoded: Record<string, unknown>; readonly unknownFields: readonly string[] } {
   try {
-    const typed = { ...value, kind: type.kind, apiVersion: type.apiVersion }
-    const { value: decoded, unknownFields } = (type.schema ?? schemas.get(type.message)).decode(typed)
-    return { decoded, unknownFields }
+    const { value: decoded, unknownFields } = (type.schema ?? schemas.get(type.message)).decode(value)
+    if (type.schema !== undefined) return { decoded, unknownFields }
+    // Where the body does not say what it is, that stands first all the same.
+    return { decoded: { kind: type.kind, apiVersion: type.apiVersion, ...decoded }, unknownFields }
   } catch (error) {
     if (error instanceof DecodeFailure) throw refuse?.(error.message) ?? decodeError(error, type.kind, type.apiVersion)
     throw error

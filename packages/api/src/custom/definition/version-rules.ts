@@ -1,6 +1,15 @@
 // The rules on one version of a definition: its schema, subresources, printer columns and selectable fields.
 
-import { duplicate, forbidden, invalid, required, tooMany, type FieldError } from '../../field-errors.ts'
+import {
+  duplicate,
+  faultsOfEach,
+  forbidden,
+  invalid,
+  isFull,
+  required,
+  tooMany,
+  type FieldError,
+} from '../../field-errors.ts'
 import type {
   CustomResourceColumnDefinition,
   CustomResourceDefinitionVersion,
@@ -42,8 +51,11 @@ export function versionErrors(
       }),
     )
   errors.push(...subresourceErrors(subresources, `${path}.subresources`))
-  for (const [index, column] of (version.additionalPrinterColumns ?? []).entries())
-    errors.push(...columnErrors(column, `${path}.additionalPrinterColumns[${index}]`))
+  errors.push(
+    ...faultsOfEach(version.additionalPrinterColumns ?? [], (column, index) =>
+      columnErrors(column, `${path}.additionalPrinterColumns[${index}]`),
+    ),
+  )
   if (selectableFields.length === 0) return errors
   const at = `${path}.selectableFields`
   if (properties === undefined)
@@ -185,6 +197,7 @@ function selectableErrors(
   const errors: FieldError[] = []
   const seen = new Set<string>()
   for (const [index, { jsonPath }] of fields.entries()) {
+    if (isFull(errors)) break
     const at = `${path}[${index}].jsonPath`
     if (jsonPath === '') {
       errors.push(required(at))
