@@ -151,5 +151,6 @@ const BRACE = 0x7b
 const SPACE = 0x20
 
 function firstIsBrace(bytes: Buffer): boolean {
-  return bytes.find((byte) => byte > SPACE) === BRACE
+  for (const byte of bytes) if (byte > SPACE) return byte === BRACE
+  return false
 }

@@ -7,10 +7,15 @@ import type { YamlResult, YamlTask } from './yaml-worker.ts'
 
 /** About five milliseconds of parsing. */
 const INLINE_MAX_BYTES = 8 * 1024
-const DEADLINE_MS = 10_000
+/** Of work. A machine that is busy otherwise may take longer for it, … */
+const WORK_MAX_MS = 10_000
+/** … but not for ever: by then the request's own time is over. */
+const LOOKS_MAX = 60
+const LOOKED_AFTER_EVERY_MS = 1_000
 /** Levels that upstream's reader takes. */
 const DEPTH_MAX = 10_000
-const [OPEN_LIST, OPEN_MAP, SPACE] = [0x5b, 0x7b, 0x20]
+const INLINE_MAX_ALIASES = 20
+const [OPEN_LIST, OPEN_MAP, SPACE, ALIAS] = [0x5b, 0x7b, 0x20, 0x2a]
 /** A thread that needs more is fed a bomb. */
 const MEMORY_MAX_MIB = 256
 
@@ -22,8 +27,9 @@ export interface YamlBody {
 
 /** Reads the first document. Throws BadRequest in upstream's words. */
 export async function readYamlBody(bytes: Uint8Array): Promise<YamlBody> {
-  if (bytes.length > INLINE_MAX_BYTES && beginsTooDeep(bytes)) throw refused(`exceeded max depth of ${DEPTH_MAX}`)
-  if (bytes.length > INLINE_MAX_BYTES) return parseJson(await inWorker({ kind: 'read', bytes })) as YamlBody
+  const isLarge = bytes.length > INLINE_MAX_BYTES
+  if (isLarge && beginsTooDeep(bytes)) throw refused(`exceeded max depth of ${DEPTH_MAX}`)
+  if (isLarge || hasManyAliases(bytes)) return parseJson(await inWorker({ kind: 'read', bytes })) as YamlBody
   const { readYaml, YamlError } = await import('./yaml-document.ts')
   try {
     return readYaml(Buffer.from(bytes).toString('utf8'))
@@ -31,6 +37,13 @@ export async function readYamlBody(bytes: Uint8Array): Promise<YamlBody> {
     if (!(error instanceof YamlError)) throw error
     throw refused(error.message)
   }
+}
+
+/** A short text may stand for a long one: each alias is what it points to once more. */
+function hasManyAliases(bytes: Uint8Array): boolean {
+  let count = 0
+  for (const byte of bytes) if (byte === ALIAS && ++count > INLINE_MAX_ALIASES) return true
+  return false
 }
 
 /** Nothing but more opening brackets than upstream's reader takes: no thread is started for that. */
@@ -67,14 +80,22 @@ async function inWorker(task: YamlTask): Promise<Uint8Array> {
     reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? refused('document contains excessive aliasing') : error),
   )
   worker.once('exit', () => reject(refused('the document took too long to read')))
-  // The thread is bounded by real time, whatever clock the cluster lives by.
-  const deadline = setTimeout(() => void worker.terminate(), DEADLINE_MS)
+  // Real time, whatever clock the cluster lives by.
+  let looks = 0
+  const lookedAfter = setInterval(() => {
+    if (++looks > LOOKS_MAX) return void worker.terminate()
+    const look = ({ user, system }: NodeJS.CpuUsage): void => {
+      if ((user + system) / 1000 > WORK_MAX_MS) void worker.terminate()
+    }
+    // One that has ended in the meantime has been heard of.
+    void worker.cpuUsage().then(look, () => {})
+  }, LOOKED_AFTER_EVERY_MS)
   try {
     const result = await promise
     if (result.kind === 'refused') throw refused(result.message)
     return result.bytes
   } finally {
-    clearTimeout(deadline)
+    clearInterval(lookedAfter)
     void worker.terminate()
   }
 }

@@ -71,6 +71,7 @@ async function createNamed(
   row.default(object)
   dropDoubleOwners(object, 'sent', warnings)
   if (options.isOwned !== true) await recordOwners(registry, call, '', object, undefined)
+  await call.turns?.take()
   const request = admissionRequestOf(call, {
     operation: 'CREATE',
     subresource: '',
@@ -84,6 +85,7 @@ async function createNamed(
     dropDoubleOwners(object, 'admitted', warnings)
     keepValidEntries(object, owners, warnings)
   }
+  await call.turns?.take()
   // After admission, as upstream: what the kind computes (a pod's QoS class) must see what admission filled in.
   row.prepareForCreate(object, context)
   const errors = row.validateCreate(object as KubernetesObject, context)

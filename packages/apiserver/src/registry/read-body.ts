@@ -6,6 +6,7 @@ import type { Draft } from '@aksel/base/draft'
 import { ApiError } from '@aksel/base/errors'
 import { JsonSyntaxError } from '@aksel/base/json'
 import type { ResourceCall } from '../call-context.ts'
+import type { Turns } from '../turns.ts'
 import { parseBody, readRequestBody } from '../http/request-body.ts'
 import { decodeBody, type BodyType, type DecodeSettings } from './decode.ts'
 import type { Registry } from './registry.ts'
@@ -14,8 +15,20 @@ import type { WriteOptions } from './write-options.ts'
 /** Of a body that cannot be read, as upstream. */
 const SHOWN_BYTES = 30
 
-/** A body from here on is parsed, decoded and handed on in rounds of the event loop of its own: each takes milliseconds, or a hundred. */
+/** A body from here on is parsed, decoded and judged in rounds of the event loop of its own: each takes milliseconds, or a hundred. */
 const LARGE_BYTES = 64 * 1024
+
+export interface SentBody {
+  readonly bytes: Buffer
+  /** Of a large body: whoever works on it takes one before each step. */
+  readonly turns: Turns | undefined
+}
+
+/** Throws RequestEntityTooLarge, and Timeout. */
+export async function sentBody({ registry }: Tools, { call }: ResourceCall): Promise<SentBody> {
+  const bytes = await readRequestBody(call.body)
+  return { bytes, turns: bytes.length > LARGE_BYTES ? registry.records.turns : undefined }
+}
 
 interface Tools {
   readonly registry: Registry
@@ -35,32 +48,37 @@ export async function bodyObject(
   type: BodyType,
   options: WriteOptions,
 ): Promise<Draft<KubernetesObject>> {
-  return (await bodyReader(tools, context, type, options))()
+  return (await bodyReader(tools, context, type, options)).read()
 }
 
-/** Makes a new object of the body at each call. */
+export interface BodyReader {
+  readonly turns: Turns | undefined
+  /** Makes a new object of the body at each call. */
+  readonly read: () => Promise<Draft<KubernetesObject>>
+}
+
 export async function bodyReader(
-  { registry }: Tools,
+  tools: Tools,
   context: ResourceCall,
   type: BodyType,
   options: WriteOptions,
-): Promise<() => Promise<Draft<KubernetesObject>>> {
+): Promise<BodyReader> {
+  const { registry } = tools
   const settings = decodeSettings(registry.schemas, context, options)
-  const bytes = await readRequestBody(context.call.body)
+  const { bytes, turns } = await sentBody(tools, context)
   const reading = { decoder: registry.protobuf, message: type.message }
   const contentType = context.call.headers['content-type']
-  const { turns } = registry.records
-  const isLarge = bytes.length > LARGE_BYTES
-  return async () => {
-    if (isLarge) await turns.take()
+  const read = async (): Promise<Draft<KubernetesObject>> => {
+    await turns?.take()
     const body = await parseBody(bytes, contentType, reading).catch((error: unknown) => {
       throw unreadable(error, type, bytes)
     })
-    if (isLarge) await turns.take()
+    await turns?.take()
     const object = decodeBody(settings, type, body)
-    if (isLarge) await turns.take()
+    await turns?.take()
     return object
   }
+  return { turns, read }
 }
 
 /** What is no JSON does not even say what it is: upstream shows how it begins. */

@@ -15,6 +15,7 @@ import type { AllocationPools } from './allocation-pools.ts'
 import type { RecordStore } from './record-store.ts'
 import type { WatchMetrics } from './watch-metrics.ts'
 import type { QueueMetrics } from '../queue-metrics.ts'
+import type { Turns } from '../turns.ts'
 
 /** The kinds that are served. */
 export interface Kinds {
@@ -56,6 +57,8 @@ export interface WriteCall {
   readonly waits?: Waits
   /** Aborts when the caller is gone. */
   readonly signal?: AbortSignal
+  /** Of an object so large that each of its stages has a round of the event loop to itself. */
+  readonly turns?: Turns | undefined
   /** The term of the leader that writes. */
   readonly fence?: Fence
   /** The caller's `CreateOptions` and their like, for admission. */

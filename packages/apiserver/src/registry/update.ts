@@ -70,6 +70,7 @@ async function tryChange(
   dropDoubleOwners(next, 'sent', call.warnings)
   if (change.ownership === 'kept') setEntries(next, entriesOf(old))
   else if (change.ownership !== 'settled') await recordOwners(registry, call, change.subresource, next, old)
+  await call.turns?.take()
   prepare(row, change.subresource, next, old, context)
   await admitAndValidate(registry, call, change, next, old, context)
   keepTimesOfNoChange(next, old)
@@ -184,6 +185,7 @@ async function admitAndValidate(
     dropDoubleOwners(next, 'admitted', warnings)
     keepValidEntries(next, owners, warnings)
   }
+  await call.turns?.take()
   const errors = fieldErrors(row, change.subresource, next as KubernetesObject, old, context)
   if (errors.length > 0) throw invalidError({ group: row.group, kind: row.kind, name: change.name }, errors)
   if (change.subresource === '')

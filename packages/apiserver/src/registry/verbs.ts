@@ -14,8 +14,8 @@ import type { Answer } from '../http/message.ts'
 import { parseBody, readRequestBody } from '../http/request-body.ts'
 import { attributesOf } from '../authorization/attributes.ts'
 import { assertAllowed } from '../authorization/authorize.ts'
-import { conflictError, methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
-import { createObject, matchNamespace, writtenRecord } from './create.ts'
+import { methodNotAllowed, notAcceptable, notFoundError } from '../refusals.ts'
+import { createObject, writtenRecord } from './create.ts'
 import { bodyTypeOf } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts'
@@ -34,7 +34,8 @@ import {
   presentObject,
   wholeListValue,
 } from './present.ts'
-import { bodyObject, bodyReader, decodeSettings } from './read-body.ts'
+import { bodyReader, decodeSettings, sentBody } from './read-body.ts'
+import { assertNamed, named, newlyApplied, withoutReadVersion } from './sent-identity.ts'
 import type { Registry, WriteCall, Written } from './registry.ts'
 import { integerOf, resourceVersionOf, selectionOf } from './selection.ts'
 import { includeObjectOf } from './table.ts'
@@ -180,59 +181,40 @@ function streamType({ encoding, contentType }: Negotiated): string {
 export async function createVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
   const how = presentationOf(tools, context)
   const options = writeOptionsOf('CreateOptions', context.info.query)
-  const write = writeCallOf(context, options)
-  const object = await bodyObject(tools, context, bodyTypeOf(context.row), options)
-  return written(context, how, await createObject(tools.registry, write, object))
+  const { read, turns } = await bodyReader(tools, context, bodyTypeOf(context.row), options)
+  const write = { ...writeCallOf(context, options), turns }
+  return written(context, how, await createObject(tools.registry, write, await read()))
 }
 
 export async function updateVerb(tools: VerbTools, context: ResourceCall, subresource = ''): Promise<Answer> {
   const { row, info } = context
   const how = presentationOf(tools, context)
   const options = writeOptionsOf('UpdateOptions', info.query)
-  const read = await bodyReader(tools, context, bodyTypeOf(row), options)
+  const { read, turns } = await bodyReader(tools, context, bodyTypeOf(row), options)
   let first: Draft<KubernetesObject> | undefined = await read()
   assertNamed(first, info.name)
   return written(
     context,
     how,
-    await changeObject(tools.registry, writeCallOf(context, options), {
-      name: info.name,
-      subresource,
-      next: async (current) => {
-        // What a try has changed is of no use to the next one, which is rare.
-        const body = first ?? (await read())
-        first = undefined
-        if (current !== undefined) return body
-        await assertMayCreate(context)
-        return named(row.namespaced ? info.namespace : '', info.name, body)
+    await changeObject(
+      tools.registry,
+      { ...writeCallOf(context, options), turns },
+      {
+        name: info.name,
+        subresource,
+        next: async (current) => {
+          // What a try has changed is of no use to the next one, which is rare.
+          const body = first ?? (await read())
+          first = undefined
+          if (current !== undefined) return body
+          await assertMayCreate(context)
+          return named(row.namespaced ? info.namespace : '', info.name, body)
+        },
+        mayCreate: subresource === '' && row.allowCreateOnUpdate,
+        needsVersion: true,
       },
-      mayCreate: subresource === '' && row.allowCreateOnUpdate,
-      needsVersion: true,
-    }),
+    ),
   )
-}
-
-/** A PUT says which object it is, not only its path. */
-function assertNamed({ metadata }: Draft<KubernetesObject>, name: string): void {
-  if (metadata.name !== undefined && metadata.name !== '') return
-  throw new ApiError(
-    'BadRequest',
-    `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
-  )
-}
-
-/** The name of an object that a PUT creates is that of the URL. */
-function named(namespace: string, name: string, object: Draft<KubernetesObject>): Draft<KubernetesObject> {
-  if (object.metadata.name !== undefined && object.metadata.name !== '' && object.metadata.name !== name) {
-    throw new ApiError(
-      'BadRequest',
-      `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
-    )
-  }
-  object.metadata.name = name
-  matchNamespace(object, namespace)
-  delete object.metadata.resourceVersion
-  return object
 }
 
 export async function patchVerb(tools: VerbTools, context: ResourceCall, subresource = ''): Promise<Answer> {
@@ -242,35 +224,39 @@ export async function patchVerb(tools: VerbTools, context: ResourceCall, subreso
   const type = patchTypeOf(call.headers['content-type'], row)
   if (type === applyMediaType) return applyVerb(tools, context, subresource)
   const options = writeOptionsOf('PatchOptions', info.query)
-  const read = readPatch(type, await readRequestBody(call.body))
+  const { bytes, turns } = await sentBody(tools, context)
+  await turns?.take()
+  const read = readPatch(type, bytes)
   const settings = decodeSettings(schemas, context, options)
   return written(
     context,
     how,
-    await changeObject(tools.registry, writeCallOf(context, options), {
-      name: info.name,
-      subresource,
-      next: (current) => {
-        const value = patched(() => patchSchemaOf(schemas.tables, row.message), read, current!)
-        return withoutReadVersion(decodePatched(settings, bodyTypeOf(row), read, value), current!)
+    await changeObject(
+      tools.registry,
+      { ...writeCallOf(context, options), turns },
+      {
+        name: info.name,
+        subresource,
+        next: async (current) => {
+          await turns?.take()
+          const value = patched(() => patchSchemaOf(schemas.tables, row.message), read, current!)
+          await turns?.take()
+          return withoutReadVersion(decodePatched(settings, bodyTypeOf(row), read, value), current!)
+        },
       },
-    }),
+    ),
   )
-}
-
-/** The version that was read is not one that the caller insists on, unless the patch sets it. */
-function withoutReadVersion(object: Draft<KubernetesObject>, current: KubernetesObject): Draft<KubernetesObject> {
-  if (object.metadata.resourceVersion === current.metadata.resourceVersion) delete object.metadata.resourceVersion
-  return object
 }
 
 /** Server-side apply: makes the object where there is none. */
 async function applyVerb(tools: VerbTools, context: ResourceCall, subresource: string): Promise<Answer> {
-  const { row, info, call } = context
+  const { row, info } = context
   const how = presentationOf(tools, context)
   const options = writeOptionsOf('PatchOptions', info.query, true)
-  const configuration = await configurationOf(await readRequestBody(call.body), options, context.warnings)
-  const write = writeCallOf(context, options)
+  const { bytes, turns } = await sentBody(tools, context)
+  await turns?.take()
+  const configuration = await configurationOf(bytes, options, context.warnings)
+  const write = { ...writeCallOf(context, options), turns }
   const result = await changeObject(tools.registry, write, {
     name: info.name,
     subresource,
@@ -278,6 +264,7 @@ async function applyVerb(tools: VerbTools, context: ResourceCall, subresource: s
     mayCreate: subresource === '',
     next: async (current) => {
       if (current === undefined) await assertMayCreate(context)
+      await turns?.take()
       const object = await appliedObject(tools.registry, write, { configuration, subresource, current })
       if (current === undefined) return newlyApplied(row.namespaced ? info.namespace : '', context, object)
       return withoutReadVersion(object, current)
@@ -289,19 +276,6 @@ async function applyVerb(tools: VerbTools, context: ResourceCall, subresource: s
 /** A PUT or an apply that makes the object needs the right to create it. */
 async function assertMayCreate({ authorizer, user, info }: ResourceCall): Promise<void> {
   await assertAllowed(authorizer, { ...attributesOf(user, info), verb: 'create' })
-}
-
-function newlyApplied(
-  namespace: string,
-  { row, info }: ResourceCall,
-  object: Draft<KubernetesObject>,
-): Draft<KubernetesObject> {
-  const { uid } = object.metadata
-  if (uid !== undefined && uid !== '') {
-    const detail = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
-    throw conflictError(row, info.name, detail)
-  }
-  return named(namespace, info.name, object)
 }
 
 export async function deleteVerb(tools: VerbTools, context: ResourceCall): Promise<Answer> {
