@@ -227,6 +227,20 @@ function requestFor(organization: string): string {
   )
 }
 
+test('volumes and claims are kept from going while they are in use', async () => {
+  await using api = await server()
+  const volume = await make(api, '/api/v1/persistentvolumes', {
+    metadata: { name: 'v' },
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/v' } },
+  })
+  const claim = await make(api, '/api/v1/namespaces/web/persistentvolumeclaims', {
+    metadata: { name: 'c' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  })
+  const kept = ({ json }: Asked): unknown => (json['metadata'] as Readonly<Record<string, unknown>>)['finalizers']
+  assert.deepEqual([kept(volume), kept(claim)], [['kubernetes.io/pv-protection'], ['kubernetes.io/pvc-protection']])
+})
+
 test('approving and signing need the right to do so for the signer; nobody asks for the masters’ group', async () => {
   await using api = await server()
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
