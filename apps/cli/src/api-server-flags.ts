@@ -21,6 +21,11 @@ const flags: readonly ApiServerFlag[] = [
     description: 'kubeconfig of a service that gets audit events too',
   },
   {
+    name: 'audit-webhook-mode',
+    value: '<mode>',
+    description: 'batch, blocking: each event by itself, and answers wait for it, or blocking-strict (batch)',
+  },
+  {
     name: 'audit-webhook-initial-backoff',
     value: '<time>',
     description: 'before that service is tried again, half as long again each time, five times in all (10s)',
@@ -74,6 +79,17 @@ const flags: readonly ApiServerFlag[] = [
     name: 'max-mutating-requests-inflight',
     value: '<count>',
     description: 'seats of flow control, beside those (4000)',
+  },
+  {
+    name: 'audit-log-path',
+    value: '<file>',
+    description: 'of the audit log, or - for the standard output (server/audit.jsonl of the data folder)',
+  },
+  {
+    name: 'audit-log-mode',
+    value: '<mode>',
+    description:
+      'batch, blocking: answers wait for their lines, or blocking-strict: nothing is done unrecorded (batch)',
   },
   { name: 'audit-log-maxsize', value: '<megabytes>', description: 'of the audit log, before it is put aside (100)' },
   { name: 'audit-log-maxbackup', value: '<count>', description: 'audit logs that were put aside and are kept (10)' },

@@ -6,8 +6,8 @@ import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
 import type { AuthorizationConfiguration } from '@aksel/api/authorization-configuration'
 import type { AuditBatchOptions } from '@aksel/apiserver/audit/batches'
-import { readAuditPolicy } from '@aksel/apiserver/audit/policy'
-import type { AuditSink } from '@aksel/apiserver/audit/event'
+import { everyStagePolicy, readAuditPolicy } from '@aksel/apiserver/audit/policy'
+import type { AuditMode, AuditSink } from '@aksel/apiserver/audit/event'
 import { readAuthenticationConfiguration } from '@aksel/apiserver/authentication/structured/read-configuration'
 import { readAuthorizationConfiguration } from '@aksel/apiserver/authorization/configuration'
 import type { ReviewServices } from '@aksel/apiserver/authorization/configured-authorizer'
@@ -27,6 +27,9 @@ import { followFile, type FollowedFile } from './followed-file.ts'
 export interface ApiServerFlags {
   readonly auditPolicyFile?: string
   readonly auditWebhookConfigFile?: string
+  readonly auditWebhookMode?: AuditMode
+  /** Nothing is done that could not be recorded: without a policy file that leaves no stage out. */
+  readonly auditIsStrict?: boolean
   /** Upstream's defaults when absent. */
   readonly auditWebhookBatches?: AuditBatchOptions
   readonly authenticationConfig?: string
@@ -81,8 +84,13 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
   const auditPolicy = await read('audit-policy-file', flags.auditPolicyFile, async (path) =>
     readAuditPolicy(await text(path)),
   )
+  const policy = auditPolicy ?? (flags.auditIsStrict === true ? everyStagePolicy : undefined)
   const webhook = await read('audit-webhook-config-file', flags.auditWebhookConfigFile, (path) =>
-    openAuditWebhook(scope, path, { options: flags.auditWebhookBatches, lost: auditErrors }),
+    openAuditWebhook(scope, path, {
+      options: flags.auditWebhookBatches,
+      mode: flags.auditWebhookMode,
+      lost: auditErrors,
+    }),
   )
   if (webhook !== undefined) {
     opened.use(webhook.transport)
@@ -103,8 +111,8 @@ export async function openApiServerFiles(scope: Scope, flags: ApiServerFlags): P
   const resources = opened.move()
   return {
     auditErrors,
-    ...(auditPolicy === undefined ? {} : { auditPolicy }),
-    ...(webhook === undefined ? {} : { auditWebhook: webhook.batches.add }),
+    ...(policy === undefined ? {} : { auditPolicy: policy }),
+    ...(webhook === undefined ? {} : { auditWebhook: webhook.sink }),
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(encryption === undefined ? {} : { encryption }),

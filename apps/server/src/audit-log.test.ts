@@ -15,7 +15,7 @@ test('entries stand in the audit log in their order, whatever was being written 
   const path = join(directory.path, 'audit.jsonl')
   const log = await openAuditLog(own(silentLog()), path)
   for (let round = 0; round < 20; round += 1) {
-    for (let i = 0; i < 10; i += 1) log.write({ number: round * 10 + i, text: 'é\n' })
+    for (let i = 0; i < 10; i += 1) void log.write({ number: round * 10 + i, text: 'é\n' })
     await new Promise((resolve) => setImmediate(resolve))
   }
   await log[Symbol.asyncDispose]()
@@ -29,14 +29,34 @@ test('entries stand in the audit log in their order, whatever was being written 
 test('a disk that is full is complained of once, what it did not take is counted, and writing an entry does not throw', async () => {
   const lines: LogLine[] = []
   const lost = new Counter()
-  const log = await openAuditLog(own(logTo((line) => void lines.push(line))), '/dev/full', defaultAuditLogLimits, lost)
-  log.write({ number: 1 })
+  const log = await openAuditLog(own(logTo((line) => void lines.push(line))), '/dev/full', {
+    ...defaultAuditLogLimits,
+    lost,
+  })
+  void log.write({ number: 1 })
   await new Promise((resolve) => setImmediate(resolve))
-  log.write({ number: 2 })
+  void log.write({ number: 2 })
   await log[Symbol.asyncDispose]()
   assert.equal(lines.length, 1)
   assert.deepEqual(lost.lines('lost'), ['lost{plugin="log"} 2'])
   assert.match(JSON.stringify(lines[0]), /audit entries could not be written/)
+})
+
+test('whoever waits for an entry is told when it stands in the log, and whether it does', async () => {
+  await using directory = await temporary()
+  const path = join(directory.path, 'audit.jsonl')
+  for (const mode of ['blocking', 'blocking-strict'] as const) {
+    await using log = await openAuditLog(own(silentLog()), path, { ...defaultAuditLogLimits, mode })
+    assert.equal(log.write.isAwaited, true)
+    const kept = [log.write({ mode, number: 1 }), log.write({ mode, number: 2 })]
+    for (const one of kept) assert.equal(await one, true)
+    assert.match(await readFile(path, 'utf8'), new RegExp(`"${mode}","number":1}\n{"mode":"${mode}","number":2}\n$`))
+    // Upstream's: only the strict mode makes a failure everybody's.
+    const lost = new Counter()
+    await using full = await openAuditLog(own(silentLog()), '/dev/full', { ...defaultAuditLogLimits, mode, lost })
+    assert.equal(await full.write({ number: 1 }), mode === 'blocking')
+    assert.deepEqual(lost.lines('lost'), ['lost{plugin="log"} 1'])
+  }
 })
 
 test('a file that is full is put aside, and only so many of them are kept, and none that is too old', async () => {
@@ -45,7 +65,7 @@ test('a file that is full is put aside, and only so many of them are kept, and n
   const limits = { fileMaxBytes: 200, backupsMax: 3, ageMaxDays: 30 }
   const write = async (log: Awaited<ReturnType<typeof openAuditLog>>, from: number, until: number): Promise<void> => {
     for (let at = from; at < until; at++) {
-      log.write({ at, text: 'x'.repeat(120) })
+      void log.write({ at, text: 'x'.repeat(120) })
       // While one file takes the place of another there is none for a moment.
       const text = (): Promise<string> => readFile(path, 'utf8').catch(() => '')
       while (!(await text()).includes(`"at":${at},`)) await new Promise(setImmediate)

@@ -8,6 +8,7 @@ import {
   type AuditBatchOptions,
   type SendAudit,
 } from '@aksel/apiserver/audit/batches'
+import { auditModes, waitingSink, type AuditMode, type AuditSink } from '@aksel/apiserver/audit/event'
 import type { Counter } from '@aksel/apiserver/metrics'
 import type { Scope } from '@aksel/base/scope'
 import { readBody } from '@aksel/client/response-body'
@@ -16,6 +17,7 @@ import { parseKubeconfig, type ClusterAccess } from '@aksel/runtime/kubeconfig'
 
 export const auditWebhookFlags = {
   'audit-webhook-config-file': { type: 'string' },
+  'audit-webhook-mode': { type: 'string' },
   'audit-webhook-initial-backoff': { type: 'string' },
   'audit-webhook-batch-buffer-size': { type: 'string' },
   'audit-webhook-batch-max-size': { type: 'string' },
@@ -26,6 +28,15 @@ export const auditWebhookFlags = {
   'audit-webhook-truncate-max-event-size': { type: 'string' },
   'audit-webhook-truncate-max-batch-size': { type: 'string' },
 } as const
+
+/** `plugin`: who has the mode, as upstream calls it. Throws an Error in upstream's words. */
+export function readAuditMode(plugin: 'log' | 'webhook', text: string | undefined): AuditMode {
+  const mode = auditModes.find((one) => one === (text ?? 'batch'))
+  if (mode !== undefined) return mode
+  throw new Error(
+    `Cannot use "--audit-${plugin}-mode ${text}": invalid audit ${plugin} mode ${text}, allowed modes are ${JSON.stringify(auditModes.join(','))}`,
+  )
+}
 
 /** By their names; what is not given is as upstream has it. Throws an Error in words. */
 export function readAuditBatches(values: Readonly<Record<string, unknown>>): AuditBatchOptions {
@@ -79,6 +90,7 @@ function milliseconds(text: string): number | undefined {
 
 export interface AuditWebhook {
   readonly batches: AuditBatches
+  readonly sink: AuditSink
   readonly transport: AsyncDisposable
 }
 
@@ -86,7 +98,15 @@ export interface AuditWebhook {
 export async function openAuditWebhook(
   scope: Scope,
   file: string,
-  { options = defaultAuditBatches, lost }: { readonly options?: AuditBatchOptions | undefined; readonly lost: Counter },
+  {
+    options = defaultAuditBatches,
+    mode = 'batch',
+    lost,
+  }: {
+    readonly options?: AuditBatchOptions | undefined
+    readonly mode?: AuditMode | undefined
+    readonly lost: Counter
+  },
 ): Promise<AuditWebhook> {
   const access = await parseKubeconfig(await readFile(file, 'utf8'))
   const transport = createHttpsTransport(access)
@@ -102,7 +122,8 @@ export async function openAuditWebhook(
       return 'may repeat'
     }
   }
-  return { batches: new AuditBatches({ clock: scope.clock, log: scope.log, send, options, lost }), transport }
+  const batches = new AuditBatches({ clock: scope.clock, log: scope.log, send, options, lost })
+  return { batches, sink: mode === 'batch' ? batches.add : waitingSink(mode, batches.sendNow), transport }
 }
 
 /** What is asked of a service at the server of its kubeconfig. */

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { bothSinks } from '@aksel/apiserver/audit/event'
 import type { UserInfo } from '@aksel/apiserver/authentication/user-info'
 import { admin, clientCertificate, listenForTest, startTestServer, type TestServer } from '@aksel/apiserver/test-server'
 import { systemClock } from '@aksel/base/clock'
@@ -58,15 +59,14 @@ async function rig(flags: readonly string[], fileMaxBytes = 0): Promise<Rig> {
   const { apiServer } = readServerOptions(flags, {})
   const files = opened.use(await openApiServerFiles(scope, apiServer))
   const limits = { fileMaxBytes, backupsMax: 0, ageMaxDays: 0 }
-  const log = opened.use(await openAuditLog(scope, join(directory, 'audit.jsonl'), limits, files.auditErrors))
+  const log = opened.use(
+    await openAuditLog(scope, join(directory, 'audit.jsonl'), { ...limits, lost: files.auditErrors }),
+  )
   const server = opened.use(
     await startTestServer({
       ...(files.auditPolicy === undefined ? {} : { auditPolicy: files.auditPolicy }),
       auditErrors: files.auditErrors,
-      audit(event) {
-        log.write(event)
-        files.auditWebhook?.(event)
-      },
+      audit: files.auditWebhook === undefined ? log.write : bothSinks(log.write, files.auditWebhook),
     }),
   )
   const send = await callers(server, opened.use(new AsyncDisposableStack()))
@@ -314,6 +314,27 @@ void suite('audit over TLS', { timeout: 120_000 }, () => {
     assert.ok(service.taken.every(({ length }) => length <= 5))
   })
 
+  void test('a service in the way has each event before the answer; without it nothing is done in the strict mode', async () => {
+    await using here = await temporary()
+    await using service = await hook(here.path)
+    await using own = await rig([...quick(service.kubeconfig), '--audit-webhook-mode', 'blocking-strict'])
+    const { auditId } = await own.ask(admin, 'GET', maps)
+    const taken = service.taken.flat().filter((event) => event.auditID === auditId)
+    assert.deepEqual(
+      taken.map(({ stage }) => stage),
+      ['RequestReceived', 'ResponseComplete'],
+    )
+    assert.ok(service.taken.every(({ length }) => length === 1))
+    service.mode = 'breaks'
+    const refused = await own.ask(admin, 'POST', maps, { metadata: { name: 'unrecorded' } })
+    assert.deepEqual(
+      [refused.status, refused.text],
+      [500, `Internal Server Error: "${maps}": failed to store audit event\n`],
+    )
+    service.mode = 'answers'
+    assert.equal((await own.ask(admin, 'GET', `${maps}/unrecorded`)).status, 404)
+  })
+
   void test('a service that breaks off or is overloaded gets its batch again, and one that stays dead loses it', async () => {
     await using here = await temporary()
     await using service = await hook(here.path)
@@ -348,6 +369,13 @@ test('flags of the audit service that make no sense are refused by name', () => 
     [['--audit-webhook-batch-max-size', '20000'], /max batch size 20000, can't be bigger than buffer size/],
     [['--audit-webhook-truncate-max-batch-size', '100'], /must be at least as large as --audit-webhook-truncate-max-/],
   ]
+  const mode =
+    /^Error: Cannot use "--audit-log-mode never": invalid audit log mode never, allowed modes are "batch,blocking,blocking-strict"$/
+  assert.throws(() => readServerOptions(['--audit-log-mode', 'never'], {}), mode)
+  assert.throws(() => readServerOptions(['--audit-webhook-mode', 'never'], {}), /invalid audit webhook mode never/)
+  const { auditLog } = readServerOptions(['--audit-log-path', '/var/log/a.log', '--audit-log-mode', 'blocking'], {})
+  assert.deepEqual([auditLog.path, auditLog.mode], ['/var/log/a.log', 'blocking'])
+  assert.equal(readServerOptions(['--audit-log-path', '-'], {}).auditLog.path, '-')
   for (const [flags, message] of rows) assert.throws(() => readServerOptions(flags, {}), message)
   const { auditWebhookBatches } = readServerOptions(['--audit-webhook-batch-max-wait', '1m1.5s'], {}).apiServer
   assert.equal(auditWebhookBatches!.batchMaxWaitMs, 61_500)

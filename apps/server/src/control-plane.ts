@@ -3,6 +3,7 @@
 import type { Server } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import type { AuthenticationConfiguration } from '@aksel/api/authentication-configuration'
+import type { AuditSink } from '@aksel/apiserver/audit/event'
 import type { WorkloadIdentity } from '@aksel/apiserver/admission/workload-identity'
 import type { Catalogs } from '@aksel/apiserver/catalogs'
 import type { Entrance } from '@aksel/apiserver/http/entrance'
@@ -55,7 +56,7 @@ export interface ControlPlaneParts {
   /** Where a cluster's pods exchange tokens of its own for the directory's. */
   readonly authorityHost?: (record: ClusterRecord) => string
   /** One line per request, for the audit log. */
-  readonly audit: (entry: Readonly<Record<string, unknown>>) => void
+  readonly audit: AuditSink
   /** Ended pods that are kept; 0 keeps all. Upstream's number when absent. */
   readonly terminatedPodsMax?: number
   /** How API servers guard themselves. */

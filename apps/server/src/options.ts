@@ -1,5 +1,6 @@
 // The server's options: flags and environment, read once into an object that nothing changes.
 
+import type { AuditMode } from '@aksel/apiserver/audit/event'
 import type { RepairPeriods } from '@aksel/controllers/node-repair/judge'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -7,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { apiServerFlags, type ApiServerFlags } from './api-server-files.ts'
 import { defaultAuditLogLimits, type AuditLogLimits } from './audit-log.ts'
-import { readAuditBatches } from './audit-webhook.ts'
+import { readAuditBatches, readAuditMode } from './audit-webhook.ts'
 import { parseSwitches, type ApiSwitches } from './api-switches.ts'
 import { checkStoreName } from './open-store.ts'
 
@@ -33,7 +34,7 @@ export interface ServerOptions {
   readonly apiServer: ApiServerFlags
   /** Ended pods that are kept in each cluster, by upstream's `--terminated-pod-gc-threshold`; 0 keeps all. Upstream's number when absent. */
   readonly terminatedPodsMax?: number
-  readonly auditLog: AuditLogLimits
+  readonly auditLog: AuditLogOptions
   /** Of node auto-repair; AKS's when absent. Set by AKSEL_DEBUG_REPAIR_SECONDS alone. */
   readonly repairPeriods?: RepairPeriods
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -56,6 +57,8 @@ export function readServerOptions(
       'feature-gates': { type: 'string' },
       strict: { type: 'boolean' },
       throttling: { type: 'string' },
+      'audit-log-path': { type: 'string' },
+      'audit-log-mode': { type: 'string' },
       'audit-log-maxsize': { type: 'string' },
       'audit-log-maxbackup': { type: 'string' },
       'audit-log-maxage': { type: 'string' },
@@ -89,6 +92,8 @@ export function readServerOptions(
       ...path('encryptionProviderConfig', values['encryption-provider-config']),
       ...count('requestsMax', 'max-requests-inflight', values),
       ...count('mutatingRequestsMax', 'max-mutating-requests-inflight', values),
+      auditWebhookMode: readAuditMode('webhook', values['audit-webhook-mode']),
+      auditIsStrict: [values['audit-log-mode'], values['audit-webhook-mode']].includes('blocking-strict'),
       auditWebhookBatches: readAuditBatches(values),
     },
     auditLog: auditLogOf(values),
@@ -132,8 +137,14 @@ function countOrNone<Key extends string>(
   return count(key, flag, values)
 }
 
+export interface AuditLogOptions extends AuditLogLimits {
+  /** Absolute, or `-` for the standard output; absent: `server/audit.jsonl` of the data folder. */
+  readonly path?: string
+  readonly mode: AuditMode
+}
+
 /** Sizes in megabytes and ages in days, as upstream's flags. */
-function auditLogOf(values: Readonly<Record<string, unknown>>): AuditLogLimits {
+function auditLogOf(values: Readonly<Record<string, unknown>>): AuditLogOptions {
   const count = (flag: string): number | undefined => {
     const value = values[flag] as string | undefined
     if (value !== undefined && !/^\d+$/.test(value))
@@ -141,7 +152,10 @@ function auditLogOf(values: Readonly<Record<string, unknown>>): AuditLogLimits {
     return value === undefined ? undefined : Number(value)
   }
   const megabytes = count('audit-log-maxsize')
+  const file = values['audit-log-path'] as string | undefined
   return {
+    ...(file === '-' ? { path: file } : path('path', file)),
+    mode: readAuditMode('log', values['audit-log-mode'] as string | undefined),
     fileMaxBytes: megabytes === undefined ? defaultAuditLogLimits.fileMaxBytes : megabytes * 1024 * 1024,
     backupsMax: count('audit-log-maxbackup') ?? defaultAuditLogLimits.backupsMax,
     ageMaxDays: count('audit-log-maxage') ?? defaultAuditLogLimits.ageMaxDays,

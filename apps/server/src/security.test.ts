@@ -62,12 +62,12 @@ test('how many ended pods stay can be chosen, and is upstream’s number otherwi
 
 test('the audit log is kept as the benchmark wants it', () => {
   const { auditLog } = readServerOptions([], {})
-  assert.deepEqual(auditLog, defaultAuditLogLimits)
+  assert.deepEqual(auditLog, { ...defaultAuditLogLimits, mode: 'batch' })
   assert.ok(auditLog.ageMaxDays >= 30 && auditLog.backupsMax >= 10 && auditLog.fileMaxBytes >= 100 * 1024 * 1024)
   assert.deepEqual(defaultAuditPolicy.rules, [{ level: 'Metadata' }])
   const own = readServerOptions(
     ['--audit-log-maxage', '7', '--audit-log-maxbackup', '3', '--audit-log-maxsize', '5'],
     {},
   )
-  assert.deepEqual(own.auditLog, { ageMaxDays: 7, backupsMax: 3, fileMaxBytes: 5 * 1024 * 1024 })
+  assert.deepEqual(own.auditLog, { mode: 'batch', ageMaxDays: 7, backupsMax: 3, fileMaxBytes: 5 * 1024 * 1024 })
 })

@@ -5,7 +5,7 @@ import { Entrance } from '@aksel/apiserver/http/entrance'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OpenApiLibrary } from '@aksel/apiserver/discovery/open-api-library'
-import type { AuditSink } from '@aksel/apiserver/audit/event'
+import { bothSinks } from '@aksel/apiserver/audit/event'
 import { createFrontDoor, type FrontDoor } from '@aksel/arm/front-door'
 import { openEntraDirectory } from '@aksel/arm/resource-providers/directory/entra-directory'
 import type { Scope } from '@aksel/base/scope'
@@ -42,7 +42,10 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   const store = started.use(await openStore(scope, { store: chosen, dataDir, historyMs: options.historyMs }))
   const files = started.use(await openApiServerFiles(scope, options.apiServer))
   const log = started.use(
-    await openAuditLog(scope, join(dataDir, 'server', 'audit.jsonl'), options.auditLog, files.auditErrors),
+    await openAuditLog(scope, options.auditLog.path ?? join(dataDir, 'server', 'audit.jsonl'), {
+      ...options.auditLog,
+      lost: files.auditErrors,
+    }),
   )
   const host = options.simulated ? undefined : started.use(await openHost(scope, options))
   const late: { providers: readonly MachineProvider[]; frontDoor?: FrontDoor } = { providers: [] }
@@ -59,7 +62,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
       store,
       dataDir,
       privileged: options.isRoot,
-      audit: bothSinks(log.write, files.auditWebhook),
+      audit: files.auditWebhook === undefined ? log.write : bothSinks(log.write, files.auditWebhook),
       files,
       ...(options.terminatedPodsMax === undefined ? {} : { terminatedPodsMax: options.terminatedPodsMax }),
       switches: options.switches,
@@ -141,14 +144,6 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
 function ended(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return Promise.resolve(undefined)
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
-}
-
-function bothSinks(log: AuditSink, webhook: AuditSink | undefined): AuditSink {
-  if (webhook === undefined) return log
-  return (event) => {
-    log(event)
-    webhook(event)
-  }
 }
 
 /** The usual port; another one when a second server on this host has it already. */

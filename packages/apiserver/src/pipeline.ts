@@ -104,7 +104,7 @@ export class Pipeline {
       outcome = this.#failure(error, call, progress)
     }
     if (info !== undefined) this.#measure(call, info, progress, outcome, startMs)
-    outcome = progress.trail?.answered(outcome) ?? outcome
+    if (progress.trail !== undefined) outcome = await progress.trail.answered(outcome)
     if (outcome === 'upgraded') return outcome
     const wanted = withHeaders(await inWantedForm(outcome, call, this.#options.protobuf), headersOf(progress))
     return await compressed(withWarnings(wanted, warnings), call.headers['accept-encoding'])
@@ -137,7 +137,7 @@ export class Pipeline {
     const asked = attributesOf(actor, info)
     const trail = this.#options.audit?.begin(asked, { ...progress, call: first, info, actor })
     progress.trail = trail
-    trail?.received()
+    if ((await trail?.received()) === false) return notRecorded(first)
     const call = trail?.followed(first) ?? first
     const { impersonation: metrics } = this.#options
     const { user, constraint } =
@@ -204,7 +204,7 @@ export class Pipeline {
     } catch (error) {
       done()
       const asked = { ...attributesOf(anonymous, info), user: undefined }
-      audit?.begin(asked, { ...progress, call, info, actor: undefined })?.refused(401, attemptsOf(call))
+      await audit?.begin(asked, { ...progress, call, info, actor: undefined })?.refused(401, attemptsOf(call))
       throw error
     }
   }
@@ -309,6 +309,11 @@ function isLong(outcome: Outcome | undefined): outcome is Answer & { readonly bo
 }
 
 /** Which flow and which level a request belonged to stands in its answer, for who wonders where it waited. */
+/** Of an API server that does nothing that it cannot record first. */
+function notRecorded({ url }: IncomingCall): Answer {
+  return textAnswer(500, `Internal Server Error: ${JSON.stringify(url)}: failed to store audit event\n`)
+}
+
 function headersOf({ auditId, seat }: Progress): Readonly<Record<string, string>> {
   if (seat === undefined) return { 'audit-id': headerText(auditId) }
   return {

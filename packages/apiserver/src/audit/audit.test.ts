@@ -5,7 +5,8 @@ import { suite, test } from 'node:test'
 import type { AuditPolicy } from '@aksel/api/audit-policy'
 import type { Attributes } from '../authorization/attributes.ts'
 import { listenForTest, startTestServer, type TestServer } from '../test-server.ts'
-import { auditJudge, readAuditPolicy } from './policy.ts'
+import { waitingSink, type AuditMode, type AuditSink } from './event.ts'
+import { auditJudge, everyStagePolicy, readAuditPolicy } from './policy.ts'
 
 const configMaps = '/api/v1/namespaces/default/configmaps'
 
@@ -47,6 +48,38 @@ void suite('the audit log', () => {
     }
     assert.deepEqual([data, metadata.managedFields.length], [{ key: 'value' }, 1])
     assert.match(metadata.name, /^a-/)
+  })
+
+  void test('is waited for where it has to be, and nothing is done that it could not take first', async () => {
+    const events: Event[] = []
+    let take: (event: Event) => Promise<boolean> = () => Promise.resolve(false)
+    const sink = (mode: AuditMode): AuditSink => waitingSink(mode, (event) => (events.push(event), take(event)))
+    await using server = await startTestServer({ audit: sink('blocking-strict'), auditPolicy: everyStagePolicy })
+    const body = { metadata: { name: 'a' } }
+    const refused = await server.ask(configMaps, { body })
+    assert.deepEqual(
+      [refused.status, refused.text],
+      [500, `Internal Server Error: "${configMaps}": failed to store audit event\n`],
+    )
+    take = () => Promise.resolve(true)
+    assert.equal((await server.ask(`${configMaps}/a`)).status, 404)
+    // What was done is answered, though its end could not be recorded.
+    take = ({ stage }) => Promise.resolve(stage === 'RequestReceived')
+    assert.equal((await server.ask(configMaps, { body })).status, 201)
+    await using lenient = await startTestServer({ audit: sink('blocking'), auditPolicy: everyStagePolicy })
+    take = () => Promise.resolve(false)
+    assert.equal((await lenient.ask(configMaps, { body })).status, 201)
+    const slow = Promise.withResolvers<boolean>()
+    const began = Promise.withResolvers<void>()
+    take = ({ stage }) => (began.resolve(), stage === 'ResponseComplete' ? slow.promise : Promise.resolve(true))
+    let isAnswered = false
+    const asked = lenient.ask(`${configMaps}/a`).then(({ status }) => ((isAnswered = true), status))
+    await began.promise
+    for (let round = 0; round < 20; round += 1) await new Promise(setImmediate)
+    assert.equal(isAnswered, false)
+    slow.resolve(true)
+    assert.equal(await asked, 200)
+    assert.equal(events.at(-1)!['stage'], 'ResponseComplete')
   })
 
   void test('reads YAML and protobuf, and leaves out who owns which field', async () => {

@@ -69,9 +69,9 @@ export class Auditor {
     return verdict.level === 'None' ? undefined : new AuditTrail(this, verdict, request)
   }
 
-  record(event: Parameters<typeof auditEvent>[0]): void {
+  record(event: Parameters<typeof auditEvent>[0]): ReturnType<AuditSink> {
     this.#events.add('')
-    this.parts.sink(auditEvent(event))
+    return this.parts.sink(auditEvent(event))
   }
 }
 
@@ -93,9 +93,9 @@ export class AuditTrail {
     this.#sent = isKept ? new KeptPieces() : undefined
   }
 
-  /** The request is known by now, and nothing has been done about it. */
-  received(): void {
-    this.#emit('RequestReceived', {})
+  /** The request is known by now, and nothing has been done about it. False: it has to be recorded, and could not be. */
+  received(): ReturnType<AuditSink> {
+    return this.#emit('RequestReceived', {})
   }
 
   /** The call to go on with: its body is read along where the log is to have it. */
@@ -104,51 +104,52 @@ export class AuditTrail {
   }
 
   /** Nobody was authenticated: all there will be is this one answer. */
-  refused(code: number, message: string): void {
-    this.#emit('ResponseStarted', { code, status: { message } })
+  refused(code: number, message: string): ReturnType<AuditSink> {
+    return this.#emit('ResponseStarted', { code, status: { message } })
   }
 
   /** Records the stage that the answer makes, now and when it is over; returns the answer to be sent. */
-  answered(outcome: Outcome): Outcome {
+  answered(outcome: Outcome): Outcome | Promise<Outcome> {
     if (outcome === 'upgraded') return this.#longRunning(101, outcome)
     if (isPushed(outcome.body)) return this.#longRunning(outcome.status, outcome)
-    if (this.#verdict.level === 'Metadata') {
-      this.#emit('ResponseComplete', { code: outcome.status, status: this.status })
-      return outcome
-    }
+    if (this.#verdict.level === 'Metadata')
+      return afterwards(this.#emit('ResponseComplete', { code: outcome.status, status: this.status }), outcome)
     return this.#withBodies(outcome)
   }
 
-  #longRunning(code: number, outcome: Outcome): Outcome {
-    this.#emit('ResponseStarted', { code })
+  #longRunning(code: number, outcome: Outcome): Outcome | Promise<Outcome> {
+    const started = this.#emit('ResponseStarted', { code })
     const { signal } = this.#request.call
-    const over = (): void => this.#emit('ResponseComplete', { code })
+    const over = (): void => void this.#emit('ResponseComplete', { code })
     if (signal.aborted) over()
     else signal.addEventListener('abort', over, { once: true })
-    return outcome
+    return afterwards(started, outcome)
   }
 
-  #withBodies(answer: Answer): Answer {
+  #withBodies(answer: Answer): Answer | Promise<Answer> {
     const { body } = answer
     const isAnswerKept = this.#verdict.level === 'RequestResponse' && this.#request.info.isResource
     if (body instanceof Uint8Array || !isAnswerKept || isPushed(body)) {
       const bytes = isAnswerKept && body instanceof Uint8Array ? Buffer.from(body) : undefined
-      void this.#complete(answer, bytes, true)
-      return answer
+      const completed = this.#complete(answer, bytes, true)
+      return this.#auditor.parts.sink.isAwaited === true ? completed.then(() => answer) : answer
     }
     const kept = new KeptPieces()
-    const complete = (): void => void this.#complete(answer, kept.bytes, kept.isWhole)
+    const complete = (): Promise<unknown> | void => {
+      const completed = this.#complete(answer, kept.bytes, kept.isWhole)
+      if (this.#auditor.parts.sink.isAwaited === true) return completed
+    }
     return { ...answer, body: finishing(kept.through(body), complete) }
   }
 
   /** Never rejects: a body that cannot be read is left out. */
-  async #complete({ status: code, headers }: Answer, answered: Buffer | undefined, isWhole: boolean): Promise<void> {
+  async #complete({ status: code, headers }: Answer, answered: Buffer | undefined, isWhole: boolean): Promise<unknown> {
     const { forms } = this.#auditor.parts
     const { call } = this.#request
     const sent = this.#sent && (await bodyAsJson(forms, this.#sent.bytes, call.headers['content-type']))
     const shown = answered && isWhole ? await bodyAsJson(forms, answered, headers['content-type']) : undefined
     const object = (value: unknown): unknown => (this.#verdict.omitManagedFields ? withoutManagedFields(value) : value)
-    this.#emit('ResponseComplete', {
+    return this.#emit('ResponseComplete', {
       code,
       status: this.status ?? statusIn(shown),
       identity: identityOf(sent),
@@ -161,13 +162,13 @@ export class AuditTrail {
   #emit(
     stage: AuditStage,
     known: Omit<Partial<Parameters<typeof auditEvent>[0]>, 'annotations'> & { readonly isTruncated?: boolean },
-  ): void {
+  ): ReturnType<AuditSink> {
     const { omitStages, level } = this.#verdict
     if (omitStages.has(stage)) return
     const { isTruncated = false, ...rest } = known
     const { annotations: all, ...request } = this.#request
     const annotations = level === 'Metadata' ? withoutPatches(all) : all
-    this.#auditor.record({
+    return this.#auditor.record({
       ...request,
       level,
       stage,
@@ -179,6 +180,11 @@ export class AuditTrail {
   }
 }
 
+/** Once the sink has the event, where somebody waits for it: too late to refuse what was done. */
+function afterwards<T>(kept: ReturnType<AuditSink>, outcome: T): T | Promise<T> {
+  return kept === undefined ? outcome : kept.then(() => outcome)
+}
+
 function withoutPatches(annotations: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const isPatch = (key: string): boolean => key.startsWith(patchAnnotation)
   return annotations.keys().some(isPatch) ? new Map([...annotations].filter(([key]) => !isPatch(key))) : annotations
@@ -186,11 +192,14 @@ function withoutPatches(annotations: ReadonlyMap<string, string>): ReadonlyMap<s
 
 const hasBody: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
 
-async function* finishing(body: AsyncIterable<Uint8Array>, done: () => void): AsyncGenerator<Uint8Array> {
+async function* finishing(
+  body: AsyncIterable<Uint8Array>,
+  done: () => Promise<unknown> | void,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* body
   } finally {
-    done()
+    await done()
   }
 }
 

@@ -54,6 +54,25 @@ function rig(options: Partial<AuditBatchOptions>, answers: Awaited<ReturnType<Se
   }
 }
 
+test('an event that somebody waits for goes by itself and at once, is tried as often, and may be lost', async () => {
+  await using one = rig({ batchMaxSize: 3, truncate: { eventMaxBytes: 60, batchMaxBytes: 100 } }, [
+    'sent',
+    'may repeat',
+    'sent',
+    'refused',
+    ...Array.from({ length: 5 }, () => 'may repeat' as const),
+  ])
+  const kept: boolean[] = []
+  for (let at = 0; at < 4; at++) kept.push(await one.batches.sendNow({ at }))
+  assert.deepEqual(kept, [true, true, false, false])
+  assert.deepEqual(
+    one.bodies.map(({ items }) => items),
+    [0, 1, 1, 2, 3, 3, 3, 3, 3].map((at) => [{ at }]),
+  )
+  assert.equal(await one.batches.sendNow({ far: 'x'.repeat(100) }), false)
+  assert.equal(one.lostCount(), 3)
+})
+
 test('events go in batches of at most the size, in their order, and all of them', async () => {
   const one = rig({ batchMaxSize: 3 })
   for (let at = 0; at < 8; at++) one.batches.add({ at })

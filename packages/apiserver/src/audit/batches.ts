@@ -90,6 +90,20 @@ export class AuditBatches implements AsyncDisposable {
     else this.#timer ??= clock.after(options.batchMaxWaitMs, () => this.#flush())
   }
 
+  /** Sends an event by itself, as often as a batch is tried; false: it is lost. Somebody waits for it. */
+  readonly sendNow = async (event: AuditEvent): Promise<boolean> => {
+    const text = fitting(event, this.#parts.options.truncate)
+    if (text === undefined) {
+      this.#parts.log.error('audit events for the webhook are lost', { why: 'too large' })
+      this.#lose('truncate', 1)
+      return false
+    }
+    const sending = this.#deliver([text])
+    const sent: Promise<void> = sending.then(() => void this.#inFlight.delete(sent))
+    this.#inFlight.add(sent)
+    return sending
+  }
+
   #flush(): void {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
@@ -100,7 +114,7 @@ export class AuditBatches implements AsyncDisposable {
     while (this.#waiting.length > 0) {
       while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight)
       await this.#pace()
-      const sent: Promise<void> = this.#deliver(this.#nextBatch()).finally(() => this.#inFlight.delete(sent))
+      const sent: Promise<void> = this.#deliver(this.#nextBatch()).then(() => void this.#inFlight.delete(sent))
       this.#inFlight.add(sent)
       // A part of a batch waits for its time, unless this is the end.
       if (this.#waiting.length < this.#parts.options.batchMaxSize && !this.#stop.signal.aborted) break
@@ -132,10 +146,11 @@ export class AuditBatches implements AsyncDisposable {
       await sleep(clock, (-this.#tokens / options.throttleQps) * 1000, this.#stop.signal).catch(() => {})
   }
 
-  async #deliver(batch: readonly string[]): Promise<void> {
-    if (await this.#isDelivered(batch)) return
+  async #deliver(batch: readonly string[]): Promise<boolean> {
+    if (await this.#isDelivered(batch)) return true
     this.#parts.log.error('audit events could not be sent to the webhook', { events: batch.length })
     this.#lose('webhook', batch.length)
+    return false
   }
 
   #lose(plugin: Loser, count: number): void {

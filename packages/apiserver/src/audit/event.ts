@@ -8,7 +8,33 @@ import type { IncomingCall } from '../http/message.ts'
 import type { RequestInfo } from '../request-info.ts'
 
 export type AuditEvent = Readonly<Record<string, unknown>>
-export type AuditSink = (event: AuditEvent) => void
+
+/** Takes events. Where it answers with a promise, requests wait for it; false: the event was lost, and a request may not go on. */
+export interface AuditSink {
+  (event: AuditEvent): Promise<boolean> | void
+  /** Absent: nobody waits for it. */
+  readonly isAwaited?: boolean
+}
+
+/** Upstream's `--audit-log-mode` and `--audit-webhook-mode`. */
+export const auditModes = ['batch', 'blocking', 'blocking-strict'] as const
+export type AuditMode = (typeof auditModes)[number]
+
+/** `keep` resolves to false where the event was lost. */
+export function waitingSink(mode: AuditMode, keep: (event: AuditEvent) => Promise<boolean>): AuditSink {
+  const isStrict = mode === 'blocking-strict'
+  const sink = async (event: AuditEvent): Promise<boolean> => (await keep(event)) || !isStrict
+  return Object.assign(sink, { isAwaited: true })
+}
+
+/** Both take every event. */
+export function bothSinks(first: AuditSink, second: AuditSink): AuditSink {
+  const sink = (event: AuditEvent): Promise<boolean> | void => {
+    const kept = [first(event), second(event)].filter((one) => one !== undefined)
+    if (kept.length > 0) return Promise.all(kept).then((all) => all.every(Boolean))
+  }
+  return Object.assign(sink, { isAwaited: first.isAwaited === true || second.isAwaited === true })
+}
 
 /** What is known of a request at one of its stages. Times are milliseconds since the Unix epoch. */
 export interface AuditedRequest {

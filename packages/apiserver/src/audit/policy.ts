@@ -129,6 +129,9 @@ export function auditJudge(policy: AuditPolicy): JudgeAudit {
 /** Without a policy of the operator's: who asked what, and how it went, once for each request. */
 export const defaultAuditPolicy: AuditPolicy = { rules: [{ level: 'Metadata' }], omitStages: ['RequestReceived'] }
 
+/** For whoever does nothing unrecorded: the stage before anything is done is the one that a request can be refused at. */
+export const everyStagePolicy: AuditPolicy = { rules: [{ level: 'Metadata' }] }
+
 function matches(one: AuditPolicyRule, attributes: AuditedAttributes): boolean {
   const { users = [], userGroups = [], verbs = [], namespaces = [], resources = [], nonResourceURLs = [] } = one
   const { user, verb } = attributes
