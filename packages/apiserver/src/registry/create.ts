@@ -11,6 +11,7 @@ import { alreadyExistsError, beingDeletedError, generatedNameExistsError } from 
 import { dropDoubleOwners } from './owner-references.ts'
 import { entriesOf, keepValidEntries, recordOwners } from './ownership.ts'
 import { encodeForStore, jsonWithVersion, type StoredRecord } from './record.ts'
+import { refuseFaulty } from './wide.ts'
 import { writeContext, type Registry, type WriteCall, type Written } from './registry.ts'
 
 const GENERATED_NAME_PREFIX_MAX = 58
@@ -70,6 +71,7 @@ async function createNamed(
   stampIdentity(registry, object)
   row.default(object)
   dropDoubleOwners(object, 'sent', warnings)
+  await refuseFaulty(call, object as KubernetesObject, context)
   if (options.isOwned !== true) await recordOwners(registry, call, '', object, undefined)
   await call.turns?.take()
   const request = admissionRequestOf(call, {

@@ -23,6 +23,24 @@ async function roundsOf(server: TestServer, path: string, options: AskOptions): 
   return rounds
 }
 
+void test('a thousand faults and more are refused before anybody is asked about them; a few are not', async () => {
+  await using server = await startTestServer()
+  const wide = (faults: number): unknown => ({
+    metadata: { name: 'wide' },
+    data: Object.fromEntries(Array.from({ length: 8_000 }, (_, at) => [`${at < faults ? 'k ' : 'k'}${at}`, 'value'])),
+  })
+  // Admission would say that there is no such namespace.
+  const nowhere = '/api/v1/namespaces/nowhere/configmaps'
+  const many = await server.ask(nowhere, { body: wide(2_000) })
+  assert.equal(many.status, 422)
+  assert.match(String(many.json['message']), /^ConfigMap "wide" is invalid: \[data\[k 0\]: .*, and more\]$/)
+  const few = await server.ask(nowhere, { body: wide(900) })
+  assert.deepEqual([few.status, few.json['message']], [404, 'namespaces "nowhere" not found'])
+  const { details } = (await server.ask(maps, { body: wide(900) })).json as { details: { causes: readonly unknown[] } }
+  assert.equal(details.causes.length, 900)
+  assert.equal((await server.ask(maps, { body: wide(0) })).status, 201)
+})
+
 void suite('a large body', () => {
   const map = (bytes: number): Readonly<Record<string, unknown>> => ({
     apiVersion: 'v1',
