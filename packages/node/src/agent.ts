@@ -40,6 +40,7 @@ import { removeUnownedNetworks } from './garbage/sandbox-networks.ts'
 import { repeated } from './garbage/repeated.ts'
 import { judgeSupport, readHostSupport } from './pod/host-support.ts'
 import { tellPod } from './pod/pod-host.ts'
+import { judgeSysctls } from './pod/sysctls.ts'
 import type { PodGuards, PodHost } from './pod/pod-host.ts'
 import { podLookup } from './pod-streams.ts'
 import { ProbeMetrics } from './probes/probe-metrics.ts'
@@ -154,13 +155,18 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     ...(memoryNodes === undefined ? {} : { memoryNodes }),
   })
   const support = await readHostSupport()
+  const { allowedUnsafeSysctls } = settings.config
   const admission = new NodeAdmission({
     client,
     nodeName: options.nodeName,
     allocatable: allocatableOf(description),
     maxPods: options.maxPods,
     ...(managers === undefined ? {} : { assign: (pod) => managers.assign(pod) }),
-    refuses: (pod) => shutdown.admit() ?? late.care?.eviction.admit(pod) ?? judgeSupport(pod, support),
+    refuses: (pod) =>
+      shutdown.admit() ??
+      late.care?.eviction.admit(pod) ??
+      judgeSysctls(pod, allowedUnsafeSysctls) ??
+      judgeSupport(pod, support),
     pods: () => living().map(({ pod }) => pod),
   })
   const plugins = await startPlugins(scope, {
@@ -223,6 +229,7 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     capacity: {
       ...options.capacity,
       isUnified: await boundsMemoryUnified(),
+      cpuPeriodUs: settings.cpuPeriodUs,
       ...(settings.podPidsMax === undefined ? {} : { podPidsMax: settings.podPidsMax }),
     },
     cgroupRoot: options.cgroupRoot,

@@ -6,6 +6,7 @@ import { quantityUnits } from '@aksel/base/quantity'
 import { parseThresholds } from './eviction/thresholds.ts'
 import type { EvictionSettings, Threshold } from './eviction/thresholds.ts'
 import type { MemoryReservation } from './memory-manager/memory-nodes.ts'
+import { checkSysctlPatterns } from './pod/sysctls.ts'
 import { shutdownGroups } from './shutdown/plan.ts'
 import type { ShutdownGroup } from './shutdown/plan.ts'
 
@@ -31,6 +32,11 @@ export interface KubeletConfig extends EvictionSettings {
   /** -1: as many as the machine has. */
   readonly podPidsLimit: number
   readonly cpuManagerPolicy: 'none' | 'static'
+  /** Whether containers are held to their limits of CPU, and in periods of what length. */
+  readonly cpuCFSQuota: boolean
+  readonly cpuCFSQuotaPeriod: string
+  /** Names of kernel settings, or beginnings with a `*`. */
+  readonly allowedUnsafeSysctls: readonly string[]
   readonly memoryManagerPolicy: 'None' | 'Static'
   /** By NUMA node: what pods do not get of it; empty: all of it from the lowest. */
   readonly reservedMemory: readonly MemoryReservation[]
@@ -70,6 +76,9 @@ export const aksKubeletConfig: KubeletConfig = {
   containerLogMonitorInterval: '10s',
   podPidsLimit: -1,
   cpuManagerPolicy: 'none',
+  cpuCFSQuota: true,
+  cpuCFSQuotaPeriod: '100ms',
+  allowedUnsafeSysctls: [],
   memoryManagerPolicy: 'None',
   reservedMemory: [],
   staticPodPath: '',
@@ -101,6 +110,8 @@ export interface NodeSettings {
   /** Undefined: no bound of its own. */
   readonly podPidsMax: number | undefined
   readonly cpuManagerPolicy: KubeletConfig['cpuManagerPolicy']
+  /** 0: limits of CPU hold nobody. */
+  readonly cpuPeriodUs: number
   readonly memoryManagerPolicy: KubeletConfig['memoryManagerPolicy']
   readonly staticPods: { readonly path: string; readonly periodMs: number } | undefined
   /** Lowest priority first; empty: pods are not told of a shutdown. */
@@ -140,6 +151,7 @@ export function readKubeletConfig(given: Partial<KubeletConfig>): NodeSettings {
     },
     podPidsMax: config.podPidsLimit > 0 ? config.podPidsLimit : undefined,
     cpuManagerPolicy: config.cpuManagerPolicy,
+    cpuPeriodUs: config.cpuCFSQuota ? duration('cpuCFSQuotaPeriod') * 1000 : 0,
     memoryManagerPolicy: config.memoryManagerPolicy,
     staticPods:
       config.staticPodPath === ''
@@ -164,6 +176,12 @@ function judge(config: KubeletConfig): void {
       `imageGCLowThresholdPercent (--image-gc-low-threshold) ${low} must be less than imageGCHighThresholdPercent (--image-gc-high-threshold) ${high}`,
     )
   }
+  checkSysctlPatterns(config.allowedUnsafeSysctls)
+  const periodMs = durationMs('cpuCFSQuotaPeriod', config.cpuCFSQuotaPeriod)
+  if (periodMs < 1 || periodMs > 1000)
+    refuse(
+      `cpuCFSQuotaPeriod (--cpu-cfs-quota-period) {${config.cpuCFSQuotaPeriod}} must be between 1ms and 1sec, inclusive`,
+    )
   const { maxParallelImagePulls: pulls } = config
   if (pulls < 0 || !Number.isInteger(pulls)) refuse(`maxParallelImagePulls ${pulls} must be a positive number`)
   if (config.serializeImagePulls && pulls > 1)

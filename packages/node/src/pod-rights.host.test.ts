@@ -24,7 +24,7 @@ let shared: string
 
 before(async () => {
   containerd = await startContainerd(scope)
-  harness = await startAgent(scope, containerd)
+  harness = await startAgent(scope, containerd, { kubelet: { allowedUnsafeSysctls: ['net.core.somax*'] } })
   shared = join(containerd.directory, 'shared')
   await mkdir(shared)
   await chmod(shared, 0o777)
@@ -205,6 +205,19 @@ test('a pod has the host’s processes and its IPC only where it asks; its conta
     }),
     /pause[^]*not first/,
   )
+})
+
+test('kernel settings of its own are a pod’s to choose, those that the node allows too; others are refused for good', async () => {
+  const sysctls = [{ name: 'net.core.somaxconn', value: '77' }]
+  assert.equal(
+    (await outcome('allowed', 'cat /proc/sys/net/core/somaxconn', { securityContext: { sysctls } })).trim(),
+    '77',
+  )
+  const others = { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '9000' }] } }
+  await harness.client.create(pods, busyboxPod('forbidden', ['true'], others))
+  const { status } = (await harness.podWhen('forbidden', isOver))!
+  const message = 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted'
+  assert.deepEqual([status?.reason, status?.message], ['SysctlForbidden', message])
 })
 
 test('/proc is masked and partly read-only, unless a container may see all of it', async () => {

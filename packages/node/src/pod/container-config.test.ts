@@ -109,6 +109,14 @@ test('requests become shares, limits become quotas no larger than the machine', 
   assert.deepEqual(unified.unified, { 'memory.oom.group': '1' })
   const large = { name: 'a', resources: { limits: { cpu: '64' } } }
   assert.equal(linuxResources(podOf({ containers: [large] }), large, capacity).cpuQuota, 200_000)
+  const { cpuPeriod, cpuQuota } = linuxResources(podOf({ containers: [large] }), large, {
+    ...capacity,
+    cpuPeriodUs: 20_000,
+  })
+  assert.deepEqual([cpuPeriod, cpuQuota], [20_000, 40_000])
+  const unbound = { ...capacity, cpuPeriodUs: 0 }
+  assert.equal('cpuQuota' in linuxResources(podOf({ containers: [large] }), large, unbound), false)
+  assert.equal('cpuQuota' in podLimits(podOf({ containers: [large] }), unbound), false)
   assert.deepEqual([0, 1, 1000, 1e9].map(sharesOf), [2, 2, 1024, 262_144])
 })
 
@@ -231,4 +239,6 @@ test('hostNames() cuts what is too long and adds the subdomain', () => {
     'a'.repeat(62),
   )
   assert.equal(hostNames(podOf({ subdomain: 'store' }), 'cluster.local').fqdn, 'web.store.shop.svc.cluster.local')
+  const overridden = podOf({ subdomain: 'store', hostname: 'other', hostnameOverride: 'node.example.com' })
+  assert.deepEqual(hostNames(overridden, 'cluster.local'), { hostname: 'node.example.com' })
 })

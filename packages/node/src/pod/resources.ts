@@ -36,6 +36,8 @@ export interface NodeCapacity {
   readonly memoryBytes: number
   /** Processes and threads that one pod may have; no bound where absent. */
   readonly podPidsMax?: number
+  /** Length of the periods that limits of CPU are kept in; 0: they hold nobody. As upstream's where absent. */
+  readonly cpuPeriodUs?: number
   /** Memory is bounded on the unified tree (version 2). */
   readonly isUnified?: boolean
 }
@@ -49,9 +51,12 @@ export function linuxResources(pod: Pod, container: Container, node: NodeCapacit
   const cpuLimit = cpu === undefined ? 0 : quantityMilli(cpu)
   const cpuRequest = requests?.['cpu'] === undefined ? cpuLimit : quantityMilli(requests['cpu'])
   const memoryLimit = memory === undefined ? 0 : quantityUnits(memory)
+  const { cpuPeriodUs: period = CPU_PERIOD_US } = node
   return {
     cpuShares: sharesOf(cpuRequest),
-    ...(cpuLimit === 0 ? {} : { cpuPeriod: CPU_PERIOD_US, cpuQuota: quotaOf(Math.min(cpuLimit, node.cpuMilli)) }),
+    ...(cpuLimit === 0 || period === 0
+      ? {}
+      : { cpuPeriod: period, cpuQuota: quotaOf(Math.min(cpuLimit, node.cpuMilli), period) }),
     ...(memoryLimit === 0 ? {} : { memoryLimitInBytes: memoryLimit }),
     oomScoreAdj: oomScoreAdj(pod, container, node.memoryBytes),
     // A container that runs out of memory goes as a whole: half of it left would be neither well nor restarted.
@@ -64,8 +69,8 @@ export function sharesOf(milliCpu: number): number {
 }
 
 /** Version 1 cgroups refuse a quota above their parent's, the machine's; more than the machine has means nothing anyway. */
-export function quotaOf(milliCpu: number): number {
-  return Math.max(QUOTA_US_MIN, Math.floor((milliCpu * CPU_PERIOD_US) / 1000))
+export function quotaOf(milliCpu: number, periodUs = CPU_PERIOD_US): number {
+  return Math.max(QUOTA_US_MIN, Math.floor((milliCpu * periodUs) / 1000))
 }
 
 const OOM_GUARANTEED = -997
@@ -105,7 +110,7 @@ export function podLimits(pod: Pod, node: NodeCapacity): PodLimits {
   return {
     cpuShares: sharesOf(requestOf(pod, 'cpu')),
     ...(node.podPidsMax === undefined ? {} : { pidsMax: node.podPidsMax }),
-    ...(cpu === undefined ? {} : { cpuQuota: quotaOf(Math.min(node.cpuMilli, cpu)) }),
+    ...(cpu === undefined || node.cpuPeriodUs === 0 ? {} : { cpuQuota: quotaOf(Math.min(node.cpuMilli, cpu)) }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   }
 }

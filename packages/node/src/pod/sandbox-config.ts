@@ -65,11 +65,17 @@ export function supplementalGroups(pod: Pod): readonly number[] {
 
 /** `web-0`, and `web-0.shop.default.svc.cluster.local` where a subdomain gives it one. */
 export function hostNames(pod: Pod, clusterDomain: string): { readonly hostname: string; readonly fqdn?: string } {
-  const { hostname, subdomain, setHostnameAsFQDN } = pod.spec
-  const short = (hostname ?? pod.metadata.name).slice(0, HOSTNAME_LENGTH_MAX).replace(/[-.]+$/, '')
+  const { hostname, hostnameOverride, subdomain, setHostnameAsFQDN } = pod.spec
+  // Whatever else the pod says: it has this name, and no domain.
+  if (hostnameOverride !== undefined) return { hostname: cut(hostnameOverride) }
+  const short = cut(hostname ?? pod.metadata.name)
   if (subdomain === undefined || subdomain === '') return { hostname: short }
   const fqdn = `${short}.${subdomain}.${pod.metadata.namespace ?? 'default'}.svc.${clusterDomain}`
   return { hostname: setHostnameAsFQDN === true ? fqdn : short, fqdn }
+}
+
+function cut(name: string): string {
+  return name.slice(0, HOSTNAME_LENGTH_MAX).replace(/[-.]+$/, '')
 }
 
 function portMappings(pod: Pod): PodSandboxConfig['portMappings'] {

@@ -1,5 +1,6 @@
 // `kubeletConfig` of an agent pool: what may be asked of its nodes, and how the nodes are told. Pure.
 
+import { durationMs } from '@aksel/base/duration'
 import { invalidParameter } from '../../azure-errors.ts'
 import { isObject } from '../body.ts'
 
@@ -28,10 +29,34 @@ export function judgeKubeletConfig(value: unknown): void {
   between('imageGcLowThreshold', 0, 100)
   between('containerLogMaxFiles', 2, Number.MAX_SAFE_INTEGER)
   between('containerLogMaxSizeMB', 1, Number.MAX_SAFE_INTEGER)
+  const period = value['cpuCfsQuotaPeriod']
+  if (typeof period === 'string' && !isPeriod(period)) {
+    refuse('cpuCfsQuotaPeriod', `'${period}' is no duration between 1ms and 1s, such as 100ms`)
+  }
+  const sysctls = value['allowedUnsafeSysctls']
+  const foreign = (Array.isArray(sysctls) ? sysctls : []).find((name) => !ownSysctl.test(String(name)))
+  if (foreign !== undefined) {
+    refuse(
+      'allowedUnsafeSysctls',
+      `'${String(foreign)}' is none of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.*`,
+    )
+  }
   const low = Number(value['imageGcLowThreshold'] ?? 80)
   const high = Number(value['imageGcHighThreshold'] ?? 85)
   if (low >= high) {
     refuse('imageGcLowThreshold', `${low} must be less than imageGcHighThreshold ${high}`)
+  }
+}
+
+/** Settings that a namespace has of its own: a node may allow pods no others. */
+const ownSysctl = /^(kernel\.(shm|msg)|kernel\.sem$|fs\.mqueue\.|net\.)[-_a-z0-9./]*\*?$/
+
+function isPeriod(text: string): boolean {
+  try {
+    const ms = durationMs('cpuCfsQuotaPeriod', text)
+    return ms >= 1 && ms <= 1000
+  } catch {
+    return false
   }
 }
 
@@ -53,4 +78,7 @@ const tellings: Readonly<Record<string, (value: unknown) => Readonly<Record<stri
   containerLogMaxSizeMB: (value) => ({ containerLogMaxSize: `${String(value)}M` }),
   containerLogMaxFiles: (value) => ({ containerLogMaxFiles: value }),
   podMaxPids: (value) => ({ podPidsLimit: value }),
+  cpuCfsQuota: (value) => ({ cpuCFSQuota: value }),
+  cpuCfsQuotaPeriod: (value) => ({ cpuCFSQuotaPeriod: value }),
+  allowedUnsafeSysctls: (value) => ({ allowedUnsafeSysctls: value }),
 }
