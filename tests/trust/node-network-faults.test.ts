@@ -1,15 +1,15 @@
-// A node's services while its way to the API server is slow, lossy, silent or cut: what is in force never holds what nobody wrote, nor
-// forgets what stands, and is right again once the way is.
+// A node while its way to the API server is slow, lossy, silent, cut or repeats what passes: services in force never are what nobody
+// wrote, nor lack what stands, and are right again once the way is; and the node stays one.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endpointSlices, services } from '@aksel/api/resources'
+import { endpointSlices, leases, namespaces, nodes, services } from '@aksel/api/resources'
 import { keyOf } from '@aksel/api/resource'
 import type { Service } from '@aksel/api/types/core-v1'
 import type { EndpointSlice } from '@aksel/api/types/discovery-v1'
 import { admin, clientCertificate, listenForTest, startTestServer } from '@aksel/apiserver/test-server'
-import { systemClock } from '@aksel/base/clock'
+import { systemClock, type Clock } from '@aksel/base/clock'
 import { ignoreReason } from '@aksel/base/errors'
 import { fraction, seededRandom, type Random } from '@aksel/base/ids'
 import { silentLog } from '@aksel/base/log'
@@ -19,16 +19,21 @@ import type { NftRunner } from '@aksel/network/nft/runner'
 import { compileService, type CompileOptions } from '@aksel/network/service-proxy/compile'
 import { RowTable } from '@aksel/network/service-proxy/row-table'
 import { runServiceProxy } from '@aksel/network/service-proxy/service-proxy'
+import type { ContainerRuntime } from '@aksel/node/cri/types'
+import type { NodeDescription } from '@aksel/node/node/node-object'
+import { NodeRegistration } from '@aksel/node/node/registration'
 import { createCaches } from '@aksel/runtime/caches'
 import { createHttpsTransport } from '@aksel/runtime/https-transport'
 import { sized } from '@aksel/testing/test-size'
+import { doublingTransport } from './doubling-transport.ts'
 import { faults, openFaultProxy, type Fault } from './fault-proxy.ts'
 
 /** The full size has holes that outlast the transport's patience: its session is found dead and replaced. */
-const plan = sized<readonly (readonly [fault: Fault, ms: number])[]>({
-  gate: faults.map((fault) => [fault, 1_500]),
+const kinds = [...faults, 'twice'] as const
+const plan = sized<readonly (readonly [fault: Fault | 'twice', ms: number])[]>({
+  gate: kinds.map((fault) => [fault, 1_500]),
   full: Array.from({ length: 6 }, () =>
-    faults.map((fault) => [fault, fault === 'hole' ? 60_000 : 10_000] as const),
+    kinds.map((fault) => [fault, fault === 'hole' ? 60_000 : 10_000] as const),
   ).flat(),
 })
 const NAMES = 40
@@ -133,7 +138,7 @@ const textOf = (maps: ReadonlyMap<string, ReadonlyMap<string, string>>): string 
     .toSorted()
     .join('\n')
 
-test('a node whose way to the API is slow, lossy, silent or cut keeps its services, invents none, and catches up', async (context) => {
+test('a node whose way to the API is slow, lossy, silent, cut or repeats things keeps its services, invents none, and catches up', async (context) => {
   const random = seededRandom(11)
   await using server = await startTestServer()
   const { port } = await listenForTest(server)
@@ -166,7 +171,9 @@ test('a node whose way to the API is slow, lossy, silent or cut keeps its servic
     changed.resolve()
     changed = Promise.withResolvers()
   })
-  await using caches = createCaches(scope, createClient(transport))
+  const doubling = doublingTransport(random, transport)
+  doubling.isDoubling = false
+  await using caches = createCaches(scope, createClient(doubling))
   const running = runServiceProxy(scope, {
     ...options,
     caches,
@@ -178,7 +185,8 @@ test('a node whose way to the API is slow, lossy, silent or cut keeps its servic
   })
   await synced.promise
   for (const [fault, ms] of plan) {
-    way.set(fault)
+    doubling.isDoubling = fault === 'twice'
+    way.set(fault === 'twice' ? 'none' : fault)
     const untilMs = performance.now() + ms
     let writes = 0
     for (; performance.now() < untilMs || writes < 20; writes += 1) {
@@ -186,6 +194,7 @@ test('a node whose way to the API is slow, lossy, silent or cut keeps its servic
       await sleep(20)
     }
     way.set('none')
+    doubling.isDoubling = false
     const healedMs = performance.now()
     assert.deepEqual(wrong, [], fault)
     const deadline = AbortSignal.timeout(DEADLINE_MS)
@@ -199,6 +208,77 @@ test('a node whose way to the API is slow, lossy, silent or cut keeps its servic
     )
   }
   assert.deepEqual(wrong, [])
+  assert.ok(doubling.doubled.events > 20, `${doubling.doubled.events} events came twice`)
   stop.abort()
   await running
 })
+
+const description: NodeDescription = {
+  name: 'n0',
+  address: '10.224.0.4',
+  labels: { rack: 'one' },
+  taints: [],
+  podCidr: '10.244.0.0/24',
+  capacity: { cpuMilli: 2000, memoryBytes: 2 ** 33, ephemeralStorageBytes: 2 ** 37, maxPods: 110 },
+  reserved: { cpuMilli: 100, memoryBytes: 2 ** 29, ephemeralStorageBytes: 2 ** 30 },
+  kubernetesVersion: '1.35.0',
+  osImage: 'Ubuntu 22.04.5 LTS',
+  machine: { machineId: 'm', systemUuid: 's', bootId: 'b', kernelVersion: '6' },
+  kubeletPort: 10250,
+}
+const healthy = ['RuntimeReady', 'NetworkReady'].map((type) => ({ type, status: true, reason: '', message: '' }))
+const runtime = {
+  version: async () => ({ runtimeName: 'containerd', runtimeVersion: '1.6.20' }),
+  conditions: async () => healthy,
+  listImages: async () => [],
+}
+
+test('a node whose requests reach the API twice registers once, and renews its lease', async (context) => {
+  const random = seededRandom(5)
+  await using server = await startTestServer()
+  const { port } = await listenForTest(server)
+  const { certificatePem, keyPem } = await clientCertificate(server, admin)
+  await using transport = createHttpsTransport({
+    server: `https://127.0.0.1:${port}`,
+    caPem: server.authority.certificatePem,
+    certPem: certificatePem,
+    keyPem,
+  })
+  const direct = server.client()
+  await ignoreReason('AlreadyExists', direct.create(namespaces, { metadata: { name: 'kube-node-lease' }, spec: {} }))
+  const doubling = doublingTransport(random, transport)
+  const stop = new AbortController()
+  const scope = { clock: hastyClock(100), random, log: silentLog(), signal: stop.signal }
+  const cri = runtime as unknown as ContainerRuntime
+  const registration = new NodeRegistration(scope, createClient(doubling), cri, description)
+  await registration.register()
+  const kept = registration.keep()
+  const lease = { namespace: 'kube-node-lease', name: 'n0' }
+  const renewals = new Set<string>()
+  const deadline = AbortSignal.timeout(DEADLINE_MS)
+  while (renewals.size < 20) {
+    assert.ok(!deadline.aborted, `renewed ${renewals.size} times`)
+    renewals.add((await direct.get(leases, lease)).spec?.renewTime ?? '')
+    await sleep(20)
+  }
+  stop.abort()
+  await kept
+  assert.deepEqual([...renewals], [...renewals].toSorted(), 'it never goes back')
+  const { items } = await direct.list(nodes, {})
+  assert.deepEqual(
+    items.map(({ metadata, status }) => [
+      metadata.name,
+      metadata.labels?.['rack'],
+      status?.conditions?.find(({ type }) => type === 'Ready')?.status,
+    ]),
+    [['n0', 'one', 'True']],
+  )
+  assert.ok(doubling.doubled.requests > 10, `${doubling.doubled.requests} requests were sent twice`)
+  context.diagnostic(`${doubling.doubled.requests} requests were sent twice`)
+})
+
+/** Waits that are so many times shorter. */
+function hastyClock(times: number): Clock {
+  const clock = systemClock()
+  return { ...clock, after: (delayMs, fire) => clock.after(delayMs / times, fire) }
+}

@@ -200,3 +200,31 @@ test('aksReserved() keeps what AKS keeps', () => {
     [60, 100, 180, 740],
   )
 })
+
+test('a lease that always conflicts is tried five times and then at the next renewal, not without end', async () => {
+  const { scope } = setUp()
+  let updates = 0
+  const contested = new FakeClient({
+    clock: scope.clock,
+    random: scope.random,
+    before: ({ verb, type }) => {
+      if (verb !== 'update' || type !== leases) return
+      updates += 1
+      throw new ApiError('Conflict', 'the object has been modified')
+    },
+  })
+  await contested.create(leases, { metadata: { name: 'n1', namespace: 'kube-node-lease' }, spec: {} })
+  const runtime = {
+    version: async () => ({ runtimeName: 'c', runtimeVersion: '1' }),
+    conditions: async () => healthy,
+    listImages: async () => [],
+  }
+  const registration = new NodeRegistration(scope, contested, runtime as unknown as ContainerRuntime, description)
+  const kept = registration.keep()
+  await scope.clock.run(10_000)
+  assert.equal(updates, 5)
+  await scope.clock.run(10_000)
+  assert.equal(updates, 10)
+  scope.abort()
+  await kept
+})

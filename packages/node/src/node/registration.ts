@@ -16,6 +16,7 @@ import type { NodeDescription, NodeFacts } from './node-object.ts'
 
 const LEASE_MS = 40_000
 const RENEW_MS = 10_000
+const RENEW_TRIES = 5
 /** An unchanged status is written anew after this time. */
 const HEARTBEAT_MS = 5 * 60_000
 const RETRY_MS_MAX = 7000
@@ -155,7 +156,8 @@ export class NodeRegistration {
     }
   }
 
-  async #renew(): Promise<void> {
+  /** What was written meanwhile may be our own, by a request that arrived twice: as often as upstream's agent it is tried again at once. */
+  async #renew(triesLeft = RENEW_TRIES): Promise<void> {
     const renewTime = formatMicroTime(this.#scope.clock.now())
     const ref = { namespace: 'kube-node-lease', name: this.#node.name }
     this.#lease ??= await ignoreReason('NotFound', this.#client.get(leases, ref))
@@ -175,8 +177,8 @@ export class NodeRegistration {
     } catch (error) {
       // Another wrote it, or it is gone: read it again next time.
       this.#lease = undefined
-      if (!isReason(error, 'Conflict', 'NotFound')) throw error
-      return this.#renew()
+      if (!isReason(error, 'Conflict', 'NotFound') || triesLeft <= 1) throw error
+      return this.#renew(triesLeft - 1)
     }
   }
 }
