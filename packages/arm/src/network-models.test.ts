@@ -3,68 +3,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodes } from '@aksel/api/resources'
-import type { MachineSpec } from '@aksel/provider/machine-provider'
-import { openFrontDoor, subscriptionId, type Answer, type OpenedFrontDoor } from './testing/opened-front-door.ts'
-
-const group = `/subscriptions/${subscriptionId}/resourceGroups/rg`
-const idOf = (type: string, name: string): string => `${group}/providers/Microsoft.Network/${type}/${name}`
-const subnetId = (name: string): string => `${idOf('virtualNetworks', 'net')}/subnets/${name}`
-const clusterPath = (name: string): string => `${group}/providers/Microsoft.ContainerService/managedClusters/${name}`
-
-const subnets = [
-  ['nodes', '10.1.0.0/24', {}],
-  ['pods', '10.1.4.0/22', {}],
-  ['small', '10.1.8.0/27', {}],
-  ['routed', '10.1.9.0/24', { routeTable: { id: idOf('routeTables', 'table') } }],
-  ['foreign', '10.1.10.0/24', { delegations: [{ name: 'd', properties: { serviceName: 'Microsoft.Sql/servers' } }] }],
-] as const
-
-async function withNetworks(): Promise<OpenedFrontDoor> {
-  const opened = await openFrontDoor()
-  await opened.call('PUT', group, { body: { location: 'eastus' } })
-  await opened.call('PUT', idOf('routeTables', 'table'), { body: { location: 'eastus', properties: {} } })
-  const network = (prefix: string, list: readonly unknown[]): object => ({
-    location: 'eastus',
-    properties: { addressSpace: { addressPrefixes: [prefix] }, subnets: list },
-  })
-  const own = subnets.map(([name, addressPrefix, more]) => ({ name, properties: { addressPrefix, ...more } }))
-  const put = await opened.call('PUT', idOf('virtualNetworks', 'net'), { body: network('10.1.0.0/16', own) })
-  assert.equal(put.status, 201, put.text)
-  const other = { name: 'nodes', properties: { addressPrefix: '10.2.0.0/24' } }
-  await opened.call('PUT', idOf('virtualNetworks', 'other'), { body: network('10.2.0.0/16', [other]) })
-  await opened.door.idle()
-  return opened
-}
-
-interface Wish {
-  readonly network?: object
-  readonly pool?: object
-  readonly pools?: readonly object[]
-  readonly name?: string
-}
-
-async function create(opened: OpenedFrontDoor, { network, pool, pools = [], name = 'c1' }: Wish): Promise<Answer> {
-  const first = { name: 'system', mode: 'System', count: 2, vnetSubnetID: subnetId('nodes'), ...pool }
-  const properties = {
-    dnsPrefix: name,
-    agentPoolProfiles: [first, ...pools],
-    ...(network === undefined ? {} : { networkProfile: network }),
-  }
-  const answer = await opened.call('PUT', clusterPath(name), { body: { location: 'eastus', properties } })
-  await opened.door.idle()
-  return answer
-}
-
-async function ordered(opened: OpenedFrontDoor, wish: Wish): Promise<readonly MachineSpec[]> {
-  const answer = await create(opened, wish)
-  assert.equal(answer.status, 201, answer.text)
-  const { body } = await opened.call('GET', clusterPath(wish.name ?? 'c1'))
-  const { properties } = body as unknown as { readonly properties: { readonly provisioningState: string } }
-  assert.equal(properties.provisioningState, 'Succeeded')
-  return [...opened.machines(false).specs.values()]
-}
-
-const flat = { networkPlugin: 'azure' }
+import {
+  clusterPath,
+  create,
+  flat,
+  group,
+  idOf,
+  ordered,
+  subnetId,
+  withNetworks,
+  type Wish,
+} from './testing/own-networks.ts'
 
 test("a cluster stands in the user's own network, beside others, and leaves it as it was", async () => {
   await using opened = await withNetworks()
@@ -172,56 +121,6 @@ test('kubenet keeps a route to the pods of every node in the route table of the 
   const { body } = await opened.call('GET', subnetId('nodes'))
   const { properties } = body as unknown as { readonly properties: Readonly<Record<string, unknown>> }
   assert.equal(properties['routeTable'], undefined)
-})
-
-test('machines leave by the addresses that the outbound type gives them', async () => {
-  const egressOf = async (wish: Wish): Promise<unknown> => {
-    await using opened = await withNetworks()
-    await ordered(opened, wish)
-    const [network] = [...opened.fabric.networks.values()]
-    const ranges = [...opened.fabric.publicRanges.values()].map((range) => range.replace('/32', ''))
-    return [
-      network?.subnets.find(({ id }) => /\/(nodes|routed|aks-subnet)$/.test(id) && id === specSubnet(opened))?.egress,
-      ranges.length,
-    ]
-  }
-  const specSubnet = (opened: OpenedFrontDoor): string => [...opened.machines(false).specs.values()][0]!.subnetId
-  assert.deepEqual(await egressOf({}), [{ kind: 'addresses', addresses: ['20.1.0.16'] }, 1])
-  const two = { loadBalancerProfile: { managedOutboundIPs: { count: 2 } } }
-  assert.deepEqual(await egressOf({ network: two }), [{ kind: 'addresses', addresses: ['20.1.0.16', '20.1.1.16'] }, 2])
-  const managed = { outboundType: 'managedNATGateway' }
-  assert.deepEqual(await egressOf({ network: managed, pool: { vnetSubnetID: '' } }), [
-    { kind: 'addresses', addresses: ['20.1.0.16'] },
-    1,
-  ])
-  assert.deepEqual(await egressOf({ network: { outboundType: 'none' } }), [{ kind: 'none' }, 0])
-  const routed = { network: { outboundType: 'userDefinedRouting' }, pool: { vnetSubnetID: subnetId('routed') } }
-  assert.deepEqual(await egressOf(routed), [undefined, 0])
-})
-
-test("pods of a subnet of their own leave as the outbound type says, and by that subnet's NAT gateway where it has one", async () => {
-  await using opened = await withNetworks()
-  const pods = (): unknown =>
-    [...opened.fabric.networks.values()][0]?.subnets.find(({ id }) => id.endsWith('/pods'))?.egress
-  const podSubnetID = subnetId('pods')
-  await ordered(opened, { network: flat, pool: { podSubnetID } })
-  assert.deepEqual(pods(), { kind: 'addresses', addresses: ['20.1.0.16'] }, "the cluster's load balancer")
-  await opened.call('DELETE', clusterPath('c1'))
-  await opened.door.idle()
-  await ordered(opened, { name: 'c2', network: { ...flat, outboundType: 'none' }, pool: { podSubnetID } })
-  assert.deepEqual(pods(), { kind: 'none' })
-  const put = async (path: string, properties: object): Promise<void> => {
-    const { status, text } = await opened.call('PUT', path, {
-      body: { location: 'eastus', sku: { name: 'Standard' }, properties },
-    })
-    assert.ok(status < 300, text)
-    await opened.door.idle()
-  }
-  const [address, gateway] = [idOf('publicIPAddresses', 'out'), idOf('natGateways', 'out')]
-  await put(address, { publicIPAllocationMethod: 'Static' })
-  await put(gateway, { publicIpAddresses: [{ id: address }] })
-  await put(podSubnetID, { addressPrefix: '10.1.4.0/22', natGateway: { id: gateway } })
-  assert.equal((pods() as { kind: string }).kind, 'addresses')
 })
 
 test('a cluster whose plugin the user brings is there once its nodes have registered', async () => {
