@@ -77,20 +77,30 @@ function randomPolicy(dice: Dice, index: number, bench: PolicyBench): NetworkPol
   })
 }
 
-test('random policies let pass exactly what Kubernetes says', () =>
-  withPolicies({ engine: 'calico', podsPerNamespace: 3 }, async (bench) => {
+function randomLabels(dice: Dice, { pods: all }: PolicyBench): Parameters<PolicyBench['relabel']>[0] {
+  const podLabels = dice.one([{}, { app: 'web' }, { app: 'db', n: dice.one(['0', '1', '2']) }])
+  const namespaceLabels = dice.one([{}, { team: 'a' }, { team: 'b', tier: 'back' }])
+  return { pod: dice.one(all), podLabels, namespace: dice.one(Object.keys(NAMESPACES)), namespaceLabels }
+}
+
+/** Of each of three namespaces; at full size every set of policies is asked more than 5,000 times. */
+const PODS = sized({ gate: 3, full: 10 })
+
+test('random policies let pass exactly what Kubernetes says, also when pods and namespaces get other labels', () =>
+  withPolicies({ engine: 'calico', podsPerNamespace: PODS }, async (bench) => {
     const rounds = sized({ gate: 10, full: 50 })
     const dice = new Dice(seededRandom(7))
     let probes = 0
     for (let round = 0; round < rounds; round += 1) {
       const policies = Array.from({ length: 2 + dice.below(6) }, (_, index) => randomPolicy(dice, index, bench))
       await bench.apply(policies)
+      await bench.relabel(randomLabels(dice, bench))
       if (round % 5 === 4) await bench.restart()
       const { probes: count, wrong } = await bench.differences(policies)
       probes += count
       assert.deepEqual(wrong, [], `round ${round}: ${JSON.stringify(policies)}`)
     }
-    assert.equal(probes, rounds * 9 * 9 * 6)
+    assert.equal(probes, rounds * (3 * PODS) ** 2 * 6)
   }))
 
 test('what is shut stays shut while other things change and agents restart', () =>

@@ -18,10 +18,12 @@ import { NetworkPolicies, type PresentPod } from '../policy/network-policies.ts'
 import { testScope, withHost, type HostBench } from './host-bench.ts'
 import { MemoryCaches } from './memory-caches.ts'
 import { addPod } from './pods.ts'
-import { mayConnect, type OraclePod } from './policy-oracle.ts'
+import { mayConnect, type OraclePod, type OracleWorld } from './policy-oracle.ts'
 import type { ProbeTarget } from './policy-pod.ts'
 
-export const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+type Labels = Readonly<Record<string, string>>
+
+export const NAMESPACES: Readonly<Record<string, Labels>> = {
   red: { 'kubernetes.io/metadata.name': 'red', team: 'a' },
   green: { 'kubernetes.io/metadata.name': 'green', team: 'b' },
   blue: { 'kubernetes.io/metadata.name': 'blue', team: 'b', tier: 'back' },
@@ -30,6 +32,8 @@ export const PORTS = [80, 81, 8080] as const
 
 export interface BenchPod extends OraclePod {
   readonly name: string
+  /** As they are now. */
+  labels: Labels
   readonly machine: number
   readonly networkNamespace: string
   /** Which of these answer. */
@@ -54,6 +58,13 @@ export interface PolicyBench extends HostBench {
   restart(): Promise<void>
   /** Resolves when both machines have everything in force that the caches hold now. */
   settled(): Promise<void>
+  /** Gives the pod, and the namespace, other labels, and resolves when both machines know. */
+  relabel(change: {
+    readonly pod: BenchPod
+    readonly podLabels: Labels
+    readonly namespace: string
+    readonly namespaceLabels: Labels
+  }): Promise<void>
   /** Tries every connection and says which came out otherwise than the oracle has it. */
   differences(
     policies: readonly NetworkPolicy[],
@@ -105,6 +116,7 @@ export async function withPolicies(
       running.push(await startEnforcers(caches, machines, options.engine, () => []))
       const settled = () => running.at(-1)!.settled()
       const known = new Set<string>()
+      const labelled = { ...NAMESPACES }
       await work({
         ...host,
         caches,
@@ -122,11 +134,18 @@ export async function withPolicies(
           for (const key of names) known.add(key)
           await settled()
         },
+        async relabel({ pod, podLabels, namespace, namespaceLabels }) {
+          pod.labels = podLabels
+          caches.of(pods).put(podObject(pod))
+          labelled[namespace] = { ...namespaceLabels, 'kubernetes.io/metadata.name': namespace }
+          caches.of(namespaces).put({ metadata: { name: namespace, labels: labelled[namespace] }, spec: {} } as never)
+          await settled()
+        },
         async restart() {
           await running.at(-1)!.stop()
           running.push(await startEnforcers(caches, machines, options.engine, present))
         },
-        differences: (policies) => compare(made, policies),
+        differences: (policies) => compare(made, { policies, namespaces: labelled }),
       })
     } finally {
       await running.at(-1)?.stop()
@@ -243,9 +262,8 @@ export function everyConnection(all: readonly BenchPod[]): readonly Connection[]
 
 async function compare(
   all: readonly BenchPod[],
-  policies: readonly NetworkPolicy[],
+  world: OracleWorld,
 ): Promise<{ readonly probes: number; readonly wrong: readonly string[] }> {
-  const world = { policies, namespaces: NAMESPACES }
   const judged = everyConnection(all).map((connection) => {
     const { from, to, protocol, port } = connection
     return { ...connection, expected: mayConnect(world, from, to, protocol.toUpperCase(), port) }
