@@ -165,6 +165,18 @@ const refusals: readonly (readonly [what: string, wish: Wish, code: string, word
   ['a delegated subnet', { pool: { vnetSubnetID: subnetId('foreign') } }, 'InvalidParameter', /is delegated to/],
   ['a pod subnet with overlay', { pool: { podSubnetID: subnetId('pods') } }, 'InvalidParameter', /without overlay/],
   [
+    'pods where Azure lets nobody have any',
+    { network: { podCidr: '172.30.0.0/16' } },
+    'InvalidParameter',
+    /is reserved/,
+  ],
+  [
+    'a pool with room for fewer than 30 pods',
+    { pool: { count: 2, maxPods: 14 } },
+    'InvalidParameter',
+    /2 nodes of 14 pods hold 28 pods, and a pool has to hold at least 30/,
+  ],
+  [
     'blocks without a pod subnet',
     { network: flat, pool: { podIPAllocationMode: 'StaticBlock' } },
     'InvalidParameter',

@@ -135,6 +135,7 @@ const wrong: readonly (readonly [string, Partial<NetworkDesign>, string])[] = [
   ['DNS elsewhere', { dnsServiceIp: '10.9.0.10' }, 'DnsServiceIpOutOfServiceCidr'],
   ["DNS at kubernetes.default's address", { dnsServiceIp: '10.0.0.1' }, 'InvalidParameter'],
   ['pods in the network', { podCidr: '10.1.128.0/18' }, 'InvalidParameter'],
+  ['pods where Azure lets nobody have any', { podCidr: '172.16.0.0/12' }, 'InvalidParameter'],
   ['too many pods on a node', { maxPods: 251 }, 'InvalidParameter'],
   ['a pool of fewer than 30 pods', { maxPods: 29, nodeCount: 1 }, 'InvalidParameter'],
   ['a pod range that is too small', { podCidr: '10.244.0.0/23' }, 'InsufficientPodCidr'],

@@ -309,6 +309,8 @@ function podRangeProblems(
       'ServiceCidrOverlapPodCidr',
       `The specified service CIDR ${serviceCidr} is conflicted with the pod CIDR ${podCidr}.`,
     )
+  const kept = ['172.30.0.0/16', '172.31.0.0/16'].find((range) => overlaps(parseRange(range), pods))
+  if (kept !== undefined) add('InvalidParameter', `The pod CIDR ${podCidr} overlaps ${kept}, which is reserved.`)
   if (vnet.some((whole) => overlaps(whole, pods)))
     add('InvalidParameter', `The pod CIDR ${podCidr} overlaps the address space of the virtual network.`)
 }

@@ -257,6 +257,9 @@ function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
   const pods = cidrOf('podCidr', network.podCidr ?? defaultPodCidr)
   if (pods.prefixLength > 24)
     throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} has no room for a /24 per node`)
+  const kept = keptByAzure.find((range) => overlaps(parseRange(range), pods))
+  if (kept !== undefined)
+    throw invalidParameter('networkProfile.podCidr', `pod CIDR ${network.podCidr} overlaps ${kept}, which is reserved`)
   if (overlaps(services, pods)) {
     throw new AksError(
       400,
@@ -282,6 +285,9 @@ function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
       `pod CIDR ${network.podCidr} overlaps the subnet CIDR 10.224.0.0/16`,
     )
 }
+
+/** Ranges that no pods may have since 2026. */
+const keptByAzure = ['172.30.0.0/16', '172.31.0.0/16'] as const
 
 function judgePolicyEngine(plugin: string, network: NetworkProfile): void {
   const engine = String(network['networkPolicy']).toLowerCase()

@@ -113,6 +113,9 @@ export function judgePoolName(name: unknown): string {
   )
 }
 
+/** What the system's own pods need. */
+const PODS_OF_POOL_MIN = 30
+
 function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolProperties | undefined): void {
   oneOf('mode', pool.mode, ['System', 'User', 'Gateway'])
   oneOf('osType', pool.osType, ['Linux', 'Windows'])
@@ -129,6 +132,13 @@ function judgePool(pool: PoolProperties, context: PoolContext, existing: PoolPro
     throw invalidParameter(
       'agentPoolProfile.maxPods',
       `maxPods ${pool.maxPods} is out of range, it must be in the range [10, 250]`,
+    )
+  }
+  // As a pool is made: one that shrinks later is let, as Azure does.
+  if (existing === undefined && pool.count > 0 && pool.count * pool.maxPods < PODS_OF_POOL_MIN) {
+    throw invalidParameter(
+      'agentPoolProfile.maxPods',
+      `${pool.count} nodes of ${pool.maxPods} pods hold ${pool.count * pool.maxPods} pods, and a pool has to hold at least ${PODS_OF_POOL_MIN}`,
     )
   }
   if (existing?.vmSize !== pool.vmSize) judgeVmSize(pool, context.location)
