@@ -1,13 +1,16 @@
 // Where pods get their addresses as they come: from a pod subnet in batches, or from a plug-in that the user brings.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contains, parseAddress, parseRange } from '@aksel/base/ipv4'
 import type { ContainerServiceClient, ManagedClusterAgentPoolProfile } from '@azure/arm-containerservice'
-import { Aksel } from './aksel.ts'
+import type { NetworkManagementClient, Subnet } from '@azure/arm-network'
+import { Aksel, runProgram } from './aksel.ts'
 import { connectionOf, networkClient, sdkClient, subnetsIn } from './sdk-client.ts'
 
 const group = 'pod-networks'
@@ -16,6 +19,7 @@ const ranges = { nodes: '10.1.0.0/24', pods: '10.1.4.0/24', tight: '10.1.9.0/27'
 
 let aksel: Aksel
 let client: ContainerServiceClient
+let networks: NetworkManagementClient
 let subnetIds: ReadonlyMap<string, string>
 
 before(async () => {
@@ -23,7 +27,7 @@ before(async () => {
   await aksel.ok(['up', '--nodes', '1'], { timeoutMs: 170_000 })
   const connection = await connectionOf(aksel)
   client = await sdkClient(connection)
-  const networks = await networkClient(connection)
+  networks = await networkClient(connection)
   subnetIds = await subnetsIn(aksel, networks, { group, location: region, name: 'net', ranges })
 })
 
@@ -75,6 +79,83 @@ async function heldOf(subnet: keyof typeof ranges): Promise<number> {
   return machines.reduce((sum, { pods }) => sum + (pods?.subnetId === id ? pods.addresses.length : 0), 0)
 }
 
+/** The VNet's link on the host, and the network namespaces of its machines. */
+async function placeOf(
+  subnet: keyof typeof ranges,
+): Promise<{ readonly router: string; readonly machines: readonly string[] }> {
+  const { networks: all } = JSON.parse(await readFile(join(aksel.dataDir, 'fabric', 'fabric.json'), 'utf8')) as {
+    networks: Record<string, { key: string; machines: Record<string, { key: string }> }>
+  }
+  const { key, machines } =
+    all[
+      subnetIds
+        .get(subnet)!
+        .toLowerCase()
+        .replace(/\/subnets\/.*/, '')
+    ]!
+  return { router: `aksel-${key}`, machines: Object.values(machines).map((machine) => `aksel-${machine.key}`) }
+}
+
+/**
+ * What leaves the VNet is seen at the host's end of its link, at the one port that the host opens to machines there: by which address it
+ * comes. Pods of the one node and the node itself ask.
+ */
+async function assertPodsSubnetRules(kubectl: Kubectl): Promise<void> {
+  const { router, machines } = await placeOf('pods')
+  const [, end] = /inet (\S+)\/30/.exec((await runProgram(['ip', '-4', 'addr', 'show', 'dev', router])).stdout)!
+  await using seen = createServer((_request, response) => response.end(`by ${_request.socket.remoteAddress}`))
+  await once(seen.listen(53, end), 'listening')
+  await kubectl('run', 'asker', '--image=docker.io/library/busybox:1.36', '--command', '--', 'sleep', '36000')
+  await kubectl('wait', 'pod/asker', '--for=condition=Ready', '--timeout=120s')
+  const wget = ['wget', '-q', '-O', '-', `http://${end}:53/`]
+  const node = async (): Promise<string> =>
+    (await runProgram(['nsenter', `--net=/run/netns/${machines[0]}`, 'timeout', '3', 'busybox', ...wget])).stdout
+  const pod = (): Promise<string> =>
+    kubectl('exec', 'asker', '--', 'sh', '-c', `timeout 3 ${wget.join(' ')} || echo silence`)
+  const put = async (change: Subnet): Promise<void> => {
+    await networks.subnets.beginCreateOrUpdateAndWait(group, 'net', 'pods', { addressPrefix: ranges.pods, ...change })
+  }
+  const clusters = await node()
+  assert.match(clusters, /^by 100\.66\./)
+  assert.equal(await pod(), clusters, "by the cluster's load balancer")
+
+  const deny = { direction: 'Outbound', access: 'Deny', protocol: 'Tcp', destinationPortRange: '53' } as const
+  const everyone = { sourceAddressPrefix: '*', sourcePortRange: '*', destinationAddressPrefix: '*' }
+  const closed = await networks.networkSecurityGroups.beginCreateOrUpdateAndWait(group, 'closed', {
+    location: region,
+    securityRules: [{ name: 'no-53', priority: 100, ...deny, ...everyone }],
+  })
+  await put({ networkSecurityGroup: { id: closed.id! } })
+  await eventually(pod, /silence/)
+  assert.equal(await node(), clusters)
+  const denied = /^Pod asker: .* denied by security rule "no-53" \(Outbound\) .* of subnet "pods"/m
+  const events = ['get', 'events', '--field-selector', 'reason=NetworkSecurityGroupDenied', '-o']
+  const told = 'jsonpath={range .items[*]}{.involvedObject.kind} {.involvedObject.name}: {.message}{"\\n"}{end}'
+  await eventually(async () => `${await pod()}\n${await kubectl(...events, told)}`, denied)
+
+  const table = await networks.routeTables.beginCreateOrUpdateAndWait(group, 'nowhere', {
+    location: region,
+    routes: [{ name: 'nowhere', addressPrefix: '100.64.0.0/16', nextHopType: 'None' }],
+  })
+  await put({ routeTable: { id: table.id! } })
+  await eventually(pod, /silence/)
+  assert.equal(await node(), clusters)
+
+  const address = await networks.publicIPAddresses.beginCreateOrUpdateAndWait(group, 'pods-out', {
+    location: region,
+    sku: { name: 'Standard' },
+    publicIPAllocationMethod: 'Static',
+  })
+  const gateway = await networks.natGateways.beginCreateOrUpdateAndWait(group, 'pods-out', {
+    location: region,
+    sku: { name: 'Standard' },
+    publicIpAddresses: [{ id: address.id! }],
+  })
+  await put({ natGateway: { id: gateway.id! } })
+  await eventually(pod, new RegExp(`^by ${address.ipAddress}$`))
+  assert.equal(await node(), clusters)
+}
+
 const deployment = (name: string, replicas: number): readonly string[] =>
   `create deployment ${name} --image registry.k8s.io/pause:3.6 --replicas ${replicas}`.split(' ')
 
@@ -96,6 +177,7 @@ test(
     assert.ok(held >= 32 && held % 16 === 0, `holds ${held}`)
     await kubectl('scale', 'deployment/crowd', '--replicas=1')
     await eventually(async () => `holds ${await heldOf('pods')}`, /^holds 16$/)
+    await assertPodsSubnetRules(kubectl)
     await client.managedClusters.delete(group, 'dynamic')
     assert.equal(await heldOf('pods'), 0)
   },
