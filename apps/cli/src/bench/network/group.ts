@@ -23,18 +23,40 @@ const stages = noStages('packets and tables of the kernel meet no API server')
 
 export async function networkGroup(scope: Scope, request: BenchRequest): Promise<readonly BenchRow[]> {
   const size = request.full || request.tenth ? sizes.full : sizes.look
-  const dns = await dnsRows(request, size.seconds)
-  if (process.getuid?.() !== 0) {
-    request.say('network: D1 to D4 and the costs of packets need root and are left out')
-    return dns
+  const isRoot = process.getuid?.() === 0
+  if (!isRoot) request.say('network: D1 to D4 and the costs of packets need root and are left out')
+  return eachMeasured(request, [
+    ['D5', () => dnsRows(request, size.seconds)],
+    ...(isRoot
+      ? ([
+          ['D1, D2', () => servicesRows(scope, request, size)],
+          ['D3', async () => [await firstPacketRow(request, size)]],
+          ['D4', () => reachRows(scope, request, size)],
+          ['D9 to D11', () => packetRows(request, size)],
+        ] as const)
+      : []),
+  ])
+}
+
+type Part = readonly [names: string, measure: () => Promise<readonly BenchRow[]>]
+
+/** Minutes of measuring are not lost because one part, on a busy machine, could not be taken: it is said, and the others go on. */
+export async function eachMeasured(
+  { say }: Pick<BenchRequest, 'say'>,
+  parts: readonly Part[],
+): Promise<readonly BenchRow[]> {
+  const rows: BenchRow[] = []
+  const failures: Error[] = []
+  for (const [names, measure] of parts) {
+    try {
+      rows.push(...(await measure()))
+    } catch (error) {
+      failures.push(error as Error)
+      say(`network: ${names} could not be measured: ${(error as Error).message}`)
+    }
   }
-  return [
-    ...(await servicesRows(scope, request, size)),
-    await firstPacketRow(request, size),
-    ...(await reachRows(scope, request, size)),
-    ...dns,
-    ...(await packetRows(request, size)),
-  ]
+  if (rows.length === 0) throw failures[0] ?? new CommandError('Nothing was measured.')
+  return rows
 }
 
 async function servicesRows(scope: Scope, { runs, say }: BenchRequest, size: Size): Promise<readonly BenchRow[]> {
