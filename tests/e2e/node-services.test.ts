@@ -298,6 +298,7 @@ test(
   { timeout: 500_000 },
   async () => {
     await using host = await SecondHost.plugged()
+    await host.run(['ip', 'route', 'add', '10.230.0.0/24', 'via', host.serverAddress])
     const untouched = await host.state()
     const command = await aksel.ok(['node', 'token', 'create', '--via', host.serverAddress])
     const [, server, token, pin] =
@@ -323,7 +324,12 @@ test(
     assert.match(await host.fails(...join({ token: ended })), /expired/)
     assert.equal(await host.state(), untouched, 'who was refused leaves nothing')
 
-    assert.match(await host.ok(...join({})), /This host is the node "second"/)
+    const joined = await host.aksel(...join({}))
+    assert.match(joined.stdout, /This host is the node "second"/, joined.stderr)
+    const ownRoute =
+      /own route \("10\.230\.0\.0\/24 via \S+ dev eth0"\) goes before the cluster's network 10\.224\.0\.0\/12/
+    assert.match(joined.stderr, ownRoute)
+    assert.match(await aksel.kubectl('get events --field-selector reason=OverlayRouteExists'), ownRoute)
     assert.match(await host.fails(...join({})), /has joined .* as "second" already/)
     const node = await aksel.json<{ status: { addresses: { address: string }[] } }>('get node second')
     assert.ok(JSON.stringify(node).includes(host.address))
