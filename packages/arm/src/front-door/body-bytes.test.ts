@@ -32,3 +32,19 @@ test('BodyBytes.of() writes a body that is kept once', () => {
     assert.equal(String(bytes.of({ value: [body] })), '{"value":[{"written":1}]}')
   assert.equal(written, 1)
 })
+
+test('BodyBytes.of() gives the same bytes of a list again until an item is another', () => {
+  const bytes = new BodyBytes()
+  const item = (id: number): object => {
+    const made = { id }
+    bytes.keep(made)
+    return made
+  }
+  const [one, two, three] = [item(1), item(2), item(3)]
+  const first = bytes.of({ value: [one, two] })
+  assert.equal(bytes.of({ value: [one, two] }), first)
+  for (const value of [[one, three], [one], [one, two, three], [two, one], [one, two]])
+    assert.equal(String(bytes.of({ value })), JSON.stringify({ value }))
+  const linked = { value: [one, two], nextLink: 'x' }
+  assert.equal(String(bytes.of(linked)), JSON.stringify(linked))
+})

@@ -1,9 +1,16 @@
 // Bodies that are answered again and again while nothing changes have their bytes kept: a list of hundreds of clusters is then put together
-// of what was written before.
+// of what was written before, and one in which nothing changed is the very bytes of the last one.
+
+interface KeptList {
+  readonly items: readonly unknown[]
+  readonly bytes: Buffer
+}
 
 export class BodyBytes {
   /** Undefined of one that nobody has asked for yet. */
   readonly #kept = new WeakMap<object, Buffer | undefined>()
+  /** The items of the last list that began with this one, in order, joined by commas: megabytes that need not be made anew. */
+  readonly #lists = new WeakMap<object, KeptList>()
 
   /** The body must stay as it is from now on. */
   keep(body: object): void {
@@ -14,18 +21,25 @@ export class BodyBytes {
   of(body: object): Buffer | string {
     if (this.#kept.has(body)) return this.#bytesOf(body)
     const { value, ...rest } = body as { readonly value?: unknown }
-    if (!Array.isArray(value) || !value.some((item) => this.#isKept(item))) return JSON.stringify(body)
-    const pieces: Buffer[] = []
-    value.forEach((item: unknown, index) =>
-      pieces.push(Buffer.from(index === 0 ? '{"value":[' : ','), this.#item(item)),
-    )
-    const end = JSON.stringify(rest)
-    pieces.push(Buffer.from(end === '{}' ? ']}' : `],${end.slice(1)}`))
-    return Buffer.concat(pieces)
+    if (!Array.isArray(value) || !value.every((item) => this.#isKept(item)) || value.length === 0)
+      return JSON.stringify(body)
+    return this.#list(value as readonly object[], rest)
   }
 
-  #item(item: unknown): Buffer {
-    return this.#isKept(item) ? this.#bytesOf(item) : Buffer.from(JSON.stringify(item) ?? 'null')
+  #list(items: readonly object[], rest: object): Buffer {
+    // Another link at the end is another body: only whole lists are the same bytes again.
+    const isWhole = Object.keys(rest).length === 0
+    const known = isWhole ? this.#lists.get(items[0]!) : undefined
+    if (known !== undefined && isSame(known.items, items)) return known.bytes
+    const pieces: Buffer[] = [opening]
+    items.forEach((item, index) => {
+      if (index > 0) pieces.push(comma)
+      pieces.push(this.#bytesOf(item))
+    })
+    pieces.push(isWhole ? closing : Buffer.from(`],${JSON.stringify(rest).slice(1)}`))
+    const bytes = Buffer.concat(pieces)
+    if (isWhole) this.#lists.set(items[0]!, { items, bytes })
+    return bytes
   }
 
   #isKept(item: unknown): item is object {
@@ -39,4 +53,12 @@ export class BodyBytes {
     this.#kept.set(body, bytes)
     return bytes
   }
+}
+
+const opening = Buffer.from('{"value":[')
+const comma = Buffer.from(',')
+const closing = Buffer.from(']}')
+
+function isSame(left: readonly unknown[], right: readonly unknown[]): boolean {
+  return left.length === right.length && left.every((item, index) => item === right[index])
 }
