@@ -63,6 +63,12 @@ export const keys = {
     `${root}tag-names/${subscriptionId.toLowerCase()}/${name.toLowerCase()}`,
   tagNames: (subscriptionId: string): string => `${root}tag-names/${subscriptionId.toLowerCase()}/`,
   signingKey: `${root}identity/signing-key`,
+  /** Sign-ins that wait to be approved, by the code that is typed. */
+  deviceSignIn: (userCode: string): string => `${root}device-sign-ins/${userCode}`,
+  deviceSignIns: `${root}device-sign-ins/`,
+  /** By the token's hash. */
+  refreshToken: (hash: string): string => `${root}refresh-tokens/${hash}`,
+  refreshTokens: `${root}refresh-tokens/`,
   /** What one server asks of the one that works on it. */
   call: (id: string): string => `${root}calls${id.toLowerCase()}`,
   calls: `${root}calls/`,

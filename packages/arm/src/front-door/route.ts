@@ -41,6 +41,8 @@ export interface ArmRequest {
 export interface ArmResponse {
   readonly status: number
   readonly body?: unknown
+  /** HTML, in place of a body. */
+  readonly page?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -252,6 +252,7 @@ function send(
     ...echoedId(request),
     ...response.headers,
   })
+  if (response.page !== undefined) return reply.header('content-type', 'text/html; charset=utf-8').send(response.page)
   if (response.body === undefined) return reply.send()
   const { body } = response
   const isObject = typeof body === 'object' && body !== null

@@ -1,12 +1,11 @@
 // Where clients of Azure look before their first call: the cloud's description, OpenID documents, tokens.
 
-import { uuid } from '@aksel/base/ids'
 import { assertedClient, AssertionRefusedError, assertionType, type AssertionParts } from './client-assertions.ts'
 import { ok, param, type ArmRequest, type ArmResponse, type Route } from './route.ts'
+import { deviceGrants, deviceRoutes, redeemDeviceCode, redeemRefreshToken } from './device-sign-in.ts'
+import { audienceOf, formOf, isTenant, refused, tenantWords } from './sign-in-forms.ts'
 import { suffixes } from './suffixes.ts'
 import { tokenLifetimeSeconds, type Identity, type Tokens } from './tokens.ts'
-
-const tenantWords = ['common', 'organizations', 'adfs']
 
 export function signInRoutes(identity: Identity, tokens: Tokens, assertions: AssertionParts): readonly Route[] {
   const token = (request: ArmRequest): Promise<ArmResponse> => issueToken(request, { identity, tokens, assertions })
@@ -27,6 +26,7 @@ export function signInRoutes(identity: Identity, tokens: Tokens, assertions: Ass
     { ...open, method: 'GET', path: '/:tenant/discovery/keys', handle: keySet },
     { ...open, method: 'POST', path: '/:tenant/oauth2/v2.0/token', handle: token },
     { ...open, method: 'POST', path: '/:tenant/oauth2/token', handle: token },
+    ...deviceRoutes({ identity, tokens, store: assertions.store }),
   ]
 }
 
@@ -104,8 +104,11 @@ async function issueToken(request: ArmRequest, signIn: SignIn): Promise<ArmRespo
   const tenant = param(request, 'tenant')
   if (!isTenant(tenant, identity))
     return refused(request, 400, 'invalid_request', 90002, `Tenant '${tenant}' not found.`)
-  const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams()
+  const form = formOf(request)
   const grant = form.get('grant_type') ?? ''
+  const device = { identity, tokens, store: signIn.assertions.store }
+  if (deviceGrants.includes(grant)) return redeemDeviceCode(request, device)
+  if (grant === 'refresh_token') return redeemRefreshToken(request, device)
   if (grant !== 'client_credentials') {
     return refused(
       request,
@@ -169,33 +172,4 @@ async function issued(
     ext_expires_in: tokenLifetimeSeconds,
     access_token: accessToken,
   })
-}
-
-/** Scopes about who signs in: Go's client library, and kubelogin with it, names them beside the one that a token is for. */
-const SIGN_IN_SCOPES = ['openid', 'offline_access', 'profile', 'email']
-
-function audienceOf(form: URLSearchParams): string | undefined {
-  const scopes = (form.get('scope') ?? '').split(' ').filter((scope) => scope !== '')
-  const scope = scopes.find((one) => !SIGN_IN_SCOPES.includes(one.toLowerCase()))
-  return (scope ?? form.get('resource') ?? undefined)?.replace(/\/*\.default$/, '')
-}
-
-function isTenant(tenant: string, identity: Identity): boolean {
-  return tenantWords.includes(tenant.toLowerCase()) || tenant.toLowerCase() === identity.tenantId.toLowerCase()
-}
-
-function refused(request: ArmRequest, status: number, error: string, number: number, text: string): ArmResponse {
-  const { scope } = request
-  const timestamp = `${new Date(scope.clock.now()).toISOString().slice(0, 19).replace('T', ' ')}Z`
-  return {
-    status,
-    body: {
-      error,
-      error_description: `AADSTS${number}: ${text}`,
-      error_codes: [number],
-      timestamp,
-      trace_id: uuid(scope.random),
-      correlation_id: request.query['client-request-id'] ?? uuid(scope.random),
-    },
-  }
 }

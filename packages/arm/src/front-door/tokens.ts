@@ -32,7 +32,14 @@ export interface Tokens {
       readonly objectId?: string
       /** The resource of a managed identity: its id goes with the token. */
       readonly resourceId?: string
+      /** The program that acts in the client's name, where somebody signed it in. */
+      readonly through?: string
     },
+  ): Promise<string>
+  /** Tells the program that is the audience whom it signed in; Resource Manager does not take it. */
+  issueIdToken(
+    scope: Scope,
+    request: { readonly clientId: string; readonly audience: string; readonly origin: string },
   ): Promise<string>
   /** Whether there is such a client, and the secret is its own. */
   authenticate(scope: Scope, clientId: string, clientSecret: string): Promise<'unknown' | 'wrong' | 'right'>
@@ -72,12 +79,12 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
   }
   return {
     publicJwk: { ...(await exportJWK(publicKey)), kid: signing.keyId, use: 'sig', alg: 'ES256' },
-    issue(scope, { clientId, audience, origin, objectId = objectIdOf(clientId), resourceId }) {
+    issue(scope, { clientId, audience, origin, objectId = objectIdOf(clientId), resourceId, through }) {
       const nowSeconds = Math.floor(scope.clock.now() / 1000)
       return new SignJWT({
-        appid: clientId,
-        appidacr: '1',
-        idtyp: 'app',
+        ...(through === undefined
+          ? { appid: clientId, appidacr: '1', idtyp: 'app' }
+          : { appid: through, appidacr: '0', idtyp: 'user', upn: clientId, scp: 'user_impersonation' }),
         oid: objectId,
         tid: identity.tenantId,
         uti: uuid(scope.random),
@@ -87,6 +94,20 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
         .setProtectedHeader({ alg: 'ES256', kid: signing.keyId, typ: 'JWT' })
         .setIssuer(`${origin}/${identity.tenantId}/`)
         .setSubject(objectId)
+        .setAudience(audience)
+        .setIssuedAt(nowSeconds)
+        .setNotBefore(nowSeconds)
+        .setExpirationTime(nowSeconds + lifetimeSeconds)
+        .sign(privateKey)
+    },
+    issueIdToken(scope, { clientId, audience, origin }) {
+      const nowSeconds = Math.floor(scope.clock.now() / 1000)
+      const oid = objectIdOf(clientId)
+      const names = { name: clientId, preferred_username: clientId, upn: clientId }
+      return new SignJWT({ ...names, oid, tid: identity.tenantId, ver: '2.0' })
+        .setProtectedHeader({ alg: 'ES256', kid: signing.keyId, typ: 'JWT' })
+        .setIssuer(`${origin}/${identity.tenantId}/v2.0`)
+        .setSubject(oid)
         .setAudience(audience)
         .setIssuedAt(nowSeconds)
         .setNotBefore(nowSeconds)
@@ -139,7 +160,8 @@ export async function openTokens(store: ResourceStore, identity: Identity): Prom
 
 function holderIn(payload: JWTPayload): Caller {
   return {
-    clientId: String(payload['appid']),
+    // Whoever was signed in by a program, else the program itself.
+    clientId: String(payload['upn'] ?? payload['appid']),
     objectId: String(payload['oid']),
     tenantId: String(payload['tid']),
   }

@@ -21,7 +21,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
-  /** The body as JSON; undefined for an empty one. */
+  /** The body as JSON; undefined for an empty one, and for a page. */
   readonly body: Record<string, never> | undefined
 }
 
@@ -162,7 +162,8 @@ function sender(url: string, ca: string): Send {
         incoming.on('data', (piece: Buffer) => pieces.push(piece))
         incoming.on('end', () => {
           const all = Buffer.concat(pieces).toString()
-          const parsed = all === '' ? undefined : (JSON.parse(all) as Record<string, never>)
+          const isJson = all !== '' && /json/.test(incoming.headers['content-type'] ?? 'json')
+          const parsed = isJson ? (JSON.parse(all) as Record<string, never>) : undefined
           resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text: all, body: parsed })
         })
       })
