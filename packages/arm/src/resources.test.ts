@@ -101,6 +101,27 @@ test('maintenance configurations are judged, kept, named as recorded, and go wit
   assert.equal(((await opened.call('GET', path)).body as unknown as { value: unknown[] }).value.length, 0)
 })
 
+test('credentials of a private cluster lead to its address, or to its public name where it has one', async () => {
+  const profile = { enablePrivateCluster: true }
+  await using opened = await withCluster({ apiServerAccessProfile: profile })
+  const serverOf = async (query: string): Promise<string> => {
+    const { body, text } = await opened.call('POST', `${cluster}/listClusterAdminCredential${query}`)
+    const [first] = (body as unknown as { kubeconfigs?: { value: string }[] }).kubeconfigs ?? []
+    if (first === undefined) return text
+    return /server: "?([^\s"]+)/.exec(Buffer.from(first.value, 'base64').toString())![1]!
+  }
+  const { fqdn } = ((await opened.call('GET', cluster)).body as unknown as { properties: { fqdn: string } }).properties
+  const plain = new URL(await serverOf(''))
+  const named = new URL(await serverOf('?server-fqdn=public'))
+  assert.deepEqual([named.hostname, named.port], [fqdn, plain.port])
+  assert.notEqual(plain.hostname, fqdn)
+  await using hidden = await withCluster({
+    apiServerAccessProfile: { ...profile, enablePrivateClusterPublicFQDN: false },
+  })
+  const refused = await hidden.call('POST', `${cluster}/listClusterUserCredential?server-fqdn=public`)
+  assert.match(refused.text, /public FQDN of this private cluster is disabled/)
+})
+
 test('user credentials come with a certificate, or by kubelogin where the cluster has an Entra profile', async () => {
   await using opened = await withCluster()
   const config = async (action: string): Promise<Answer & { readonly yaml: string }> => {

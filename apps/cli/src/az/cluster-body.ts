@@ -2,19 +2,21 @@
 
 import type { Command } from 'commander'
 import { existsSync, readFileSync } from 'node:fs'
+import { accessCreateFlags, accessProfile, type AccessFlags } from './access-flags.ts'
 import { AzError } from './az-error.ts'
 import { identityFlags, identityProperties, type IdentityFlags } from './identity-flags.ts'
 import { poolFlags, poolProperties, simulatedTag, type PoolFlags } from './pool-body.ts'
 import { parsePairs, present } from './resources.ts'
 import type { CommonFlags } from './session.ts'
 
-export interface CreateFlags extends CommonFlags, PoolFlags, IdentityFlags {
+export interface CreateFlags extends CommonFlags, PoolFlags, IdentityFlags, AccessFlags {
   readonly resourceGroup: string
   readonly name: string
   readonly wait?: boolean
   readonly location?: string
   readonly kubernetesVersion?: string
   readonly dnsNamePrefix?: string
+  readonly fqdnSubdomain?: string
   readonly nodepoolName: string
   readonly nodeResourceGroup?: string
   readonly adminUsername: string
@@ -39,7 +41,7 @@ export interface CreateFlags extends CommonFlags, PoolFlags, IdentityFlags {
 }
 
 export function createFlags(command: Command): Command {
-  return identityFlags(poolFlags(command))
+  return accessCreateFlags(identityFlags(poolFlags(command)))
     .option('-l, --location <location>', "location; the resource group's when absent")
     .option('-k, --kubernetes-version <version>', 'Kubernetes version, such as 1.35 or 1.35.7')
     .option('-p, --dns-name-prefix <prefix>', 'prefix of the API server name')
@@ -94,13 +96,14 @@ export function clusterBody(
     sku: skuOf(flags),
     properties: present({
       kubernetesVersion: flags.kubernetesVersion ?? '',
-      dnsPrefix: flags.dnsNamePrefix ?? defaultPrefix(flags, place.subscription),
+      ...nameOf(flags, place.subscription),
       nodeResourceGroup: flags.nodeResourceGroup,
       agentPoolProfiles: isAutomatic(flags) ? undefined : [pool],
       linuxProfile: linuxProfile(flags),
       addonProfiles: {},
       enableRBAC: true,
       networkProfile: networkProfile(flags),
+      apiServerAccessProfile: accessProfile(flags),
       ...identityProperties(flags),
     }),
   })
@@ -114,6 +117,13 @@ function isAutomatic({ sku }: CreateFlags): boolean {
 function skuOf(flags: CreateFlags): Readonly<Record<string, unknown>> | undefined {
   if (isAutomatic(flags)) return { name: 'Automatic', tier: capitalized(flags.tier ?? 'standard') }
   return flags.tier === undefined ? undefined : { name: 'Base', tier: capitalized(flags.tier) }
+}
+
+function nameOf(flags: CreateFlags, subscription: string): Readonly<Record<string, unknown>> {
+  const { fqdnSubdomain, dnsNamePrefix } = flags
+  if (fqdnSubdomain === undefined) return { dnsPrefix: dnsNamePrefix ?? defaultPrefix(flags, subscription) }
+  if (dnsNamePrefix === undefined) return { fqdnSubdomain }
+  throw new AzError('--dns-name-prefix and --fqdn-subdomain cannot be used at same time', 2)
 }
 
 /** Ten letters of the name, sixteen of the group, six of the subscription; a prefix begins with a letter. */

@@ -14,6 +14,7 @@ interface CredentialFlags extends ClusterFlags {
   readonly admin?: boolean
   readonly file?: string
   readonly format?: string
+  readonly publicFqdn?: boolean
   readonly overwriteExisting?: boolean
   readonly context?: string
 }
@@ -28,6 +29,7 @@ export function addCredentials(aks: Command, session: Session): void {
         .addOption(
           new Option('--format <format>', 'of the user credentials of clusters with Entra').choices(['azure', 'exec']),
         )
+        .option('--public-fqdn', 'of a private cluster: by its public name')
         .option('--overwrite-existing', 'replace entries of the same name')
         .option('--context <name>', 'name of the context instead of the default one'),
     run: (_, flags) => getCredentials(session, flags),
@@ -45,8 +47,10 @@ export function forgetCurrent({ options }: Session, cluster: ClusterFlags): void
 
 async function getCredentials(session: Session, flags: CredentialFlags): Promise<undefined> {
   const action = flags.admin === true ? 'listClusterAdminCredential' : 'listClusterUserCredential'
-  const format = flags.format === undefined || flags.admin === true ? '' : `?format=${flags.format}`
-  const path = `${clusterPath(session, flags)}/${action}${format}`
+  const query = new URLSearchParams()
+  if (flags.format !== undefined && flags.admin !== true) query.set('format', flags.format)
+  if (flags.publicFqdn === true) query.set('server-fqdn', 'public')
+  const path = `${clusterPath(session, flags)}/${action}${query.size === 0 ? '' : `?${query.toString()}`}`
   const { body } = await session
     .arm()
     .send<{ readonly kubeconfigs: readonly { readonly value: string }[] }>({ method: 'POST', path })

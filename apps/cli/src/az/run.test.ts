@@ -84,6 +84,34 @@ test('credentials are merged beside what the file holds, and become current', as
   assert.match((await bench.az('aks get-credentials -g rg -n c1 -f -')).out, /^apiVersion: v1\n/)
 })
 
+test('a private cluster is made, and its public name taken and given by the flags of az', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  const profile = "--query '{name:fqdn,access:apiServerAccessProfile}'"
+  interface Shown {
+    readonly name: string | null
+    readonly access: Readonly<Record<string, unknown>>
+  }
+  const made = await bench.az('aks create -g rg -n c1 -c 1 --enable-private-cluster --private-dns-zone system')
+  assert.equal(made.code, 0, made.error)
+  const shown = async (): Promise<Shown> => JSON.parse((await bench.az(`aks show -g rg -n c1 ${profile}`)).out) as Shown
+  const before = await shown()
+  assert.match(before.name!, /azmk8s\.io$/)
+  const config = await bench.az('aks get-credentials -g rg -n c1 --public-fqdn -f -')
+  assert.ok(config.out.includes(`https://${before.name}`), config.out)
+  const hidden = await bench.az('aks update -g rg -n c1 --disable-public-fqdn')
+  assert.equal(hidden.code, 0, hidden.error)
+  const after = await shown()
+  assert.deepEqual([after.name, after.access['enablePrivateClusterPublicFQDN']], [null, false])
+  assert.match((await bench.az('aks get-credentials -g rg -n c1 --public-fqdn -f -')).error, /public FQDN/)
+  for (const [line, words] of [
+    ['aks create -g rg -n c2 --disable-public-fqdn', /--disable-public-fqdn can only be used for private cluster/],
+    ['aks update -g rg -n c1 --api-server-authorized-ip-ranges 1.2.3.4', /is not supported for private cluster/],
+    ['aks create -g rg -n c2 -p a --fqdn-subdomain b', /cannot be used at same time/],
+  ] as const)
+    assert.match((await bench.az(line)).error, words, line)
+})
+
 const mistakes: readonly (readonly [line: string, code: number, text: RegExp])[] = [
   ['aks show -g rg', 2, /^ERROR: the following arguments are required: --name\/-n\n$/],
   ['aks show -g rg -n c1 --colour', 2, /^ERROR: unrecognized arguments: --colour\n$/],

@@ -1,6 +1,7 @@
 // `az aks update`: what of a cluster can be changed by flags.
 
 import { Option, type Command } from 'commander'
+import { accessProfile, accessUpdateFlags, type AccessFlags } from './access-flags.ts'
 import { AzError } from './az-error.ts'
 import { clusterPath, named, type ClusterFlags } from './cluster-path.ts'
 import { addLeaf } from './command.ts'
@@ -8,11 +9,10 @@ import { identityProperties, identityUpdateFlags, type IdentityFlags } from './i
 import { flatten, parsePairs, present, type ArmResource } from './resources.ts'
 import { follow, get, type Session } from './session.ts'
 
-interface UpdateFlags extends ClusterFlags, IdentityFlags {
+interface UpdateFlags extends ClusterFlags, IdentityFlags, AccessFlags {
   readonly sku?: string
   readonly tier?: string
   readonly k8sSupportPlan?: string
-  readonly apiServerAuthorizedIpRanges?: string
   readonly disableRunCommand?: boolean
   readonly enableRunCommand?: boolean
   readonly nrgLockdownRestrictionLevel?: string
@@ -26,11 +26,10 @@ export function addUpdate(aks: Command, session: Session): void {
   addLeaf<UpdateFlags>(aks, session, 'update', {
     description: 'Update a managed Kubernetes cluster.',
     flags: (command) =>
-      identityUpdateFlags(named(command))
+      accessUpdateFlags(identityUpdateFlags(named(command)))
         .addOption(new Option('--sku <sku>', 'base or automatic').choices(['base', 'automatic']))
         .addOption(new Option('--tier <tier>', 'free, standard or premium').choices(['free', 'standard', 'premium']))
         .option('--k8s-support-plan <plan>', 'KubernetesOfficial or AKSLongTermSupport')
-        .option('--api-server-authorized-ip-ranges <ranges>', 'joined by commas; empty text opens it to all')
         .option('--disable-run-command', 'no `az aks command invoke`')
         .option('--enable-run-command', 'allow it again')
         .option('--nrg-lockdown-restriction-level <level>', 'ReadOnly or Unrestricted')
@@ -86,21 +85,16 @@ function changesOf(
     const given = present(changes)
     return Object.keys(given).length === 0 ? undefined : { ...(properties[name] as object | undefined), ...given }
   }
-  const ranges = flags.apiServerAuthorizedIpRanges
+  const standing = properties['apiServerAccessProfile'] as Readonly<Record<string, unknown>> | undefined
+  const access = accessProfile(flags, standing)
   const isDisabled = flags.disableRunCommand === true ? true : flags.enableRunCommand === true ? false : undefined
   return present({
     ...identityProperties(flags, properties),
     supportPlan: flags.k8sSupportPlan,
-    apiServerAccessProfile: section('apiServerAccessProfile', {
-      authorizedIPRanges:
-        ranges === undefined
-          ? undefined
-          : ranges
-              .split(',')
-              .map((range) => range.trim())
-              .filter((range) => range !== ''),
-      disableRunCommand: isDisabled,
-    }),
+    apiServerAccessProfile:
+      access === undefined && isDisabled === undefined
+        ? undefined
+        : present({ ...standing, ...access, disableRunCommand: isDisabled ?? standing?.['disableRunCommand'] }),
     nodeResourceGroupProfile: section('nodeResourceGroupProfile', {
       restrictionLevel: flags.nrgLockdownRestrictionLevel,
     }),

@@ -2,7 +2,7 @@
 
 import type { ApiAccess } from '@aksel/provider/cluster-engine'
 import { readRange } from '@aksel/base/ipv4'
-import { changeNotAllowed, invalidParameter } from '../../azure-errors.ts'
+import { badRequest, changeNotAllowed, invalidParameter } from '../../azure-errors.ts'
 import type { ClusterRecord, Json } from '../../records.ts'
 import { objectAt } from '../body.ts'
 
@@ -116,6 +116,18 @@ export function namesInside(cluster: Named): readonly string[] {
   if (!isPrivate(cluster.properties)) return []
   const own = privateNameOf(cluster)
   return [...(own === undefined ? [] : [own]), ...(hasPublicName(cluster.properties) ? [cluster.fqdn] : [])]
+}
+
+/** The kubeconfig with the public name of a private cluster in place of its address; throws where it has none. Others have no other name. */
+export function withPublicName(kubeconfig: string, cluster: Named): string {
+  if (!isPrivate(cluster.properties)) return kubeconfig
+  if (!hasPublicName(cluster.properties)) {
+    throw badRequest(
+      'The public FQDN of this private cluster is disabled: enable it, or ask for credentials without it.',
+      'server-fqdn',
+    )
+  }
+  return kubeconfig.replace(/^(\s+server: "?https:\/\/)[^:/\s"]+/m, `$1${cluster.fqdn}`)
 }
 
 /** What only the service says of them. */

@@ -8,6 +8,7 @@ import type { Hub } from '../../hub.ts'
 import type { ClusterRecord, Json } from '../../records.ts'
 import { readGroup } from '../resources/groups.ts'
 import { badRequest, notAllowed } from '../../azure-errors.ts'
+import { withPublicName } from './api-access.ts'
 import { recordedHeaders } from './bodies.ts'
 import { listWithPools, poolsOf, readCluster } from './cluster-store.ts'
 import { beginClusterDelete, patchClusterTags, putCluster, recordedOf } from './cluster-writes.ts'
@@ -125,7 +126,8 @@ async function kubeconfig(hub: Hub, request: ArmRequest, role: 'admin' | 'user')
       `The control plane of managed cluster '${value.name}' is not there yet: its provisioning state is ${value.progress.provisioningState}.`,
     )
   }
-  const text = await hub.suppliers.engine.kubeconfig(engineId(value), role)
+  const own = await hub.suppliers.engine.kubeconfig(engineId(value), role)
+  const text = request.query['server-fqdn']?.toLowerCase() === 'public' ? withPublicName(own, value) : own
   const entra = value.properties['aadProfile']
   const format = request.query['format']?.toLowerCase()
   if (role === 'admin') return text
