@@ -157,7 +157,7 @@ export interface LoadBalancerSpec {
   readonly address?: string
   /** The address was asked for by name: other load balancers of the VNet that ask for it, too, may have other ports of it. */
   readonly isShared?: boolean
-  /** Reached from the VNet alone, at an address of this subnet; of the first one when it names none. */
+  /** Reached from the VNet alone, at an address of this subnet; of its nodes' one when it names none. */
   readonly internal?: { readonly subnet?: string }
   /** Whose it is, for those who show it. */
   readonly owner?: LoadBalancerOwner

@@ -206,6 +206,32 @@ test('a frontend keeps its address, shares one that was asked for by both, and i
   assert.throws(() => internal(undefined, 'nowhere'), { message: 'failed to get subnet: v/nowhere' })
 })
 
+test('an internal frontend that names no subnet is in that of its nodes, and stays there without any', () => {
+  const subnets = [
+    { id: '/v/subnets/apps', addressPrefix: '10.225.0.0/29' },
+    { id: '/v/subnets/nodes', addressPrefix: '10.226.0.0/29' },
+  ]
+  const net = network({ spec: { ...vnet, subnets } })
+  const place = (backends: readonly string[], subnet?: string) =>
+    placeFrontend(
+      { state: stateOf(net), ranges: defaultRanges, network: net },
+      {
+        id: 'i',
+        virtualNetworkId: '/v',
+        rules: [{ protocol: 'TCP', port: 80, backends: backends.map((address) => ({ address })), sourceRanges: [] }],
+        internal: subnet === undefined ? {} : { subnet },
+      },
+      nobody,
+    )
+  assert.equal(place([]).address, '10.225.0.4', 'nobody knows better')
+  const placed = place(['10.226.0.4'])
+  assert.deepEqual([placed.address, placed.subnetId], ['10.226.0.4', '/v/subnets/nodes'])
+  net.loadBalancers['i'] = placed
+  assert.deepEqual(place([]), { ...placed, rules: place([]).rules })
+  net.loadBalancers['i'] = place(['10.226.0.5'], 'apps')
+  assert.equal(place(['10.226.0.5']).subnetId, '/v/subnets/nodes', 'the name is gone')
+})
+
 test("the kernel's routes are read with their masks", () => {
   const text = [
     'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',

@@ -14,7 +14,7 @@ export interface FrontendPlace {
 /** Throws in Azure's words for what cannot be. Changes nothing. */
 export function placeFrontend(place: FrontendPlace, spec: LoadBalancerSpec, inUse: HostUse): LoadBalancerState {
   const known = place.network.loadBalancers[spec.id]
-  const subnet = spec.internal === undefined ? undefined : subnetOf(place.network, spec.internal.subnet)
+  const subnet = spec.internal === undefined ? undefined : subnetOf(place.network, spec, known)
   const keeps =
     known !== undefined && known.subnetId === subnet?.id && (spec.isShared !== true || known.address === spec.address)
   const address = keeps ? known.address : freshAddress(place, spec, subnet, inUse)
@@ -31,10 +31,24 @@ export function placeFrontend(place: FrontendPlace, spec: LoadBalancerSpec, inUs
 
 type Subnet = NetworkState['spec']['subnets'][number]
 
-function subnetOf({ spec }: NetworkState, name: string | undefined): Subnet {
-  const wanted = name?.toLowerCase()
-  const found = spec.subnets.find(({ id }) => wanted === undefined || id.toLowerCase().endsWith(`/subnets/${wanted}`))
-  if (found === undefined) throw new Error(`failed to get subnet: ${spec.id.split('/').at(-1)}/${name}`)
+/** The one that is named; else the one it has, or that of the nodes behind it. Throws for a name that no subnet has. */
+function subnetOf(
+  { spec: { id: networkId, subnets } }: NetworkState,
+  { internal, rules }: LoadBalancerSpec,
+  known: LoadBalancerState | undefined,
+): Subnet {
+  const wanted = internal?.subnet?.toLowerCase()
+  if (wanted !== undefined) {
+    const named = subnets.find(({ id }) => id.toLowerCase().endsWith(`/subnets/${wanted}`))
+    if (named !== undefined) return named
+    throw new Error(`failed to get subnet: ${networkId.split('/').at(-1)}/${internal?.subnet}`)
+  }
+  const nodes = rules.flatMap(({ backends }) => backends.map(({ address }) => parseAddress(address)))
+  const found =
+    subnets.find(({ id }) => id === known?.subnetId && known.isSubnetNamed !== true) ??
+    subnets.find(({ addressPrefix }) => nodes.some((node) => contains(parseRange(addressPrefix), node))) ??
+    subnets[0]
+  if (found === undefined) throw new Error(`failed to get subnet: ${networkId.split('/').at(-1)} has none`)
   return found
 }
 
