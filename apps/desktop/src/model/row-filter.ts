@@ -11,7 +11,8 @@ export function compileFilter(filter: string, columns: readonly TableColumn[]): 
     const test = compileWord(denied ? word.slice(1) : word, columns)
     return denied ? (row: Row) => !test(row) : test
   })
-  return (row) => tests.every((test) => test(row))
+  const [only] = tests
+  return tests.length === 1 ? only : (row) => tests.every((test) => test(row))
 }
 
 function compileWord(word: string, columns: readonly TableColumn[]): (row: Row) => boolean {
@@ -24,33 +25,48 @@ function compileWord(word: string, columns: readonly TableColumn[]): (row: Row) 
         .some((pair) => pair === value || pair.startsWith(`${value}=`))
   if (field === 'ns' || field === 'namespace') return (row) => row.namespace.toLowerCase() === value
   const at = columns.findIndex(({ name }) => name.toLowerCase().replaceAll(' ', '-') === field)
-  if (field !== '' && at !== -1) return memoized(at, (text) => text.includes(value))
-  const cells = columns.flatMap(({ name, type }, index) =>
-    name === 'Name' || type === 'date' ? [] : [memoized(index, (text) => text.includes(word))],
+  if (field !== '' && at !== -1) return cellTest([at], value)
+  const inCells = cellTest(
+    columns.flatMap(({ name, type }, index) => (name === 'Name' || type === 'date' ? [] : [index])),
+    word,
   )
-  return (row) =>
-    row.name.toLowerCase().includes(word) || row.namespace.includes(word) || cells.some((test) => test(row))
+  let namespace = ''
+  let inNamespace = false
+  return (row) => {
+    if (row.name.toLowerCase().includes(word)) return true
+    if (row.namespace !== namespace) {
+      namespace = row.namespace
+      inNamespace = namespace.includes(word)
+    }
+    return inNamespace || inCells(row)
+  }
 }
 
 /** Of a column in which every row has a value of its own, more would cost more than looking. */
 const REMEMBERED_MAX = 1000
 
-/** Cells repeat: a value is looked at once. */
-function memoized(at: number, test: (text: string) => boolean): (row: Row) => boolean {
-  const known = new Map<string | number, boolean>()
-  // Neighbours often have the same value: it is not even looked up.
-  let last: string | number | undefined
-  let lastResult = false
-  return (row) => {
-    const value = row.cells[at] ?? ''
-    if (value === last) return lastResult
-    let result = known.get(value)
+/**
+ * Has one of these cells the word? Cells repeat: a value is looked at once, and one that the row before had is not even looked up.
+ */
+function cellTest(places: readonly number[], word: string): (row: Row) => boolean {
+  const known = places.map(() => new Map<string | number, boolean>())
+  const lastValues: (string | number | undefined)[] = places.map(() => undefined)
+  const lastResults = places.map(() => false)
+  const look = (column: number, value: string | number): boolean => {
+    let result = known[column]!.get(value)
     if (result === undefined) {
-      result = test(String(value).toLowerCase())
-      if (known.size < REMEMBERED_MAX) known.set(value, result)
+      result = String(value).toLowerCase().includes(word)
+      if (known[column]!.size < REMEMBERED_MAX) known[column]!.set(value, result)
     }
-    last = value
-    lastResult = result
+    lastValues[column] = value
+    lastResults[column] = result
     return result
+  }
+  return ({ cells }) => {
+    for (let column = 0; column < places.length; column++) {
+      const value = cells[places[column]!] ?? ''
+      if (value === lastValues[column] ? lastResults[column] : look(column, value)) return true
+    }
+    return false
   }
 }
