@@ -433,6 +433,22 @@ void suite('the desktop', () => {
     assert.equal(await aksel.ok(['az', 'aks', 'nodepool', 'list', '-g', 'aksel', '--cluster-name', 'demo']), before)
   })
 
+  test('what went wrong is told below the buttons of a dialog, which stay where they are', deadline, async () => {
+    await aksel.kubectl('create configmap example')
+    await at(`${CLUSTER}/list/configmaps`)
+    await browser.see('settings')
+    await browser.press('button', 'Create')
+    const button = await browser.page.waitForSelector('[role="dialog"] button ::-p-text(Create)')
+    await browser.see('kind: ConfigMap', '.cm-content')
+    const before = await button!.boundingBox()
+    await button!.click()
+    await browser.see('configmaps "example" already exists', '[role="dialog"]')
+    assert.deepEqual(await button!.boundingBox(), before)
+    assert.deepEqual(await browser.axe(), [])
+    await browser.shot('dialog-refused')
+    await browser.answer('Cancel')
+  })
+
   test('an operation in progress is seen with what it waits for, until it is over', deadline, async () => {
     // A budget that lets no pod go holds up the drain, and with it whoever ordered it.
     await aksel.kubectl('apply -f -', { input: held })

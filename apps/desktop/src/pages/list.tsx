@@ -74,7 +74,10 @@ function List({ resource, filter: asked }: { readonly resource: ApiResource; rea
     (row: Row, column: ShownColumn): ReactNode => <Cell row={row} column={column} cluster={key} resource={id} />,
     [key, id],
   )
-  const mayCreate = cluster.may({ verb: 'create', group: resource.group, resource: resource.resource })
+  // Events are what components tell: nobody writes one by hand.
+  const mayCreate =
+    resource.resource !== 'events' &&
+    cluster.may({ verb: 'create', group: resource.group, resource: resource.resource })
   return (
     <>
       <div className="head">

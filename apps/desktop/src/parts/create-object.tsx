@@ -10,7 +10,7 @@ import { DialogFrame } from './dialog-frame.tsx'
 
 export function CreateObject({ resource, onClose }: { readonly resource: ApiResource; readonly onClose: () => void }) {
   const cluster = useCluster()
-  const [text, setText] = useState(() => templateOf(resource, cluster.scope[0] ?? 'default'))
+  const [text, setText] = useState(() => templateOf(resource, ownNamespace(cluster.scope)))
   const [error, setError] = useState('')
   const [busy, setBusy] = useState(false)
   const create = async (): Promise<void> => {
@@ -47,6 +47,11 @@ async function post(cluster: Cluster, manifest: Manifest, query: string): Promis
   const version = manifest.apiVersion.split('/').at(-1)!
   const path = apiPath({ ...resource, version }, { namespace: manifest.metadata.namespace ?? 'default' })
   await callJson(`${clusterCall(cluster.key, path)}?fieldValidation=Strict${query}`, { method: 'POST', body: manifest })
+}
+
+/** The system's namespaces are where one seldom creates. */
+function ownNamespace(scope: readonly string[]): string {
+  return scope.find((name) => !name.startsWith('kube-')) ?? scope[0] ?? 'default'
 }
 
 const bodies: Readonly<Record<string, string>> = {

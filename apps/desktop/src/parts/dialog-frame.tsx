@@ -39,17 +39,10 @@ export function DialogFrame({
 }: DialogFrameProps) {
   return (
     <Dialog open modalType={isQuestion ? 'alert' : 'modal'} onOpenChange={(_, { open }) => !open && onClose()}>
-      <DialogSurface style={{ maxWidth: widthPx }}>
-        <DialogBody>
+      <DialogSurface className="dialog" style={{ maxWidth: widthPx }}>
+        <DialogBody className="dialog-body">
           <DialogTitle>{title}</DialogTitle>
-          <DialogContent className="stack">
-            {children}
-            {error !== '' && (
-              <MessageBar intent="error" layout="multiline">
-                <MessageBarBody>{error}</MessageBarBody>
-              </MessageBar>
-            )}
-          </DialogContent>
+          <DialogContent className="stack">{children}</DialogContent>
           <DialogActions>
             <Button onClick={onClose}>{leave}</Button>
             {action !== undefined && (
@@ -59,6 +52,12 @@ export function DialogFrame({
             )}
           </DialogActions>
         </DialogBody>
+        {/* Below the buttons, which stay where they are: who presses once more presses the same one. */}
+        {error !== '' && (
+          <MessageBar intent="error" layout="multiline" className="dialog-error">
+            <MessageBarBody>{error}</MessageBarBody>
+          </MessageBar>
+        )}
       </DialogSurface>
     </Dialog>
   )
