@@ -85,6 +85,7 @@ void test('what a registry answers is told as its cause: no such image, no passw
   assert.match(told('401 Unauthorized', 'lost')[1], /pull secret "lost" does not exist/)
   assert.match(told('401 Unauthorized', 'kept')[1], /refuses the password in "kept"/)
   assert.equal(told('dial tcp: lookup shop.example: no such host')[0], 'registry-unreachable')
+  assert.equal(told('shop.example/web@sha256:94034d01: not found')[0], 'image-not-found', 'a digest is no status')
 })
 
 void test('ordinary lines say nothing', () => {

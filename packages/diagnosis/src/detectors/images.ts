@@ -25,7 +25,7 @@ export function imageCause(image: string, message: string, picture: Picture, pod
       cause: `The node does not have "${image}", and imagePullPolicy: Never forbids to fetch it.`,
       fix: 'Use IfNotPresent, or bring the image to the nodes.',
     }
-  if (/unauthorized|authentication required|denied|forbidden|401|403/i.test(message))
+  if (/unauthorized|authentication required|denied|forbidden|\b40[13]\b/i.test(message))
     return {
       id: 'image-secret',
       cause:
