@@ -47,6 +47,8 @@ export async function runManager(scope: Scope, options: LoopOptions, caches: Cac
   const nodeIpam = {
     clusterCidrs: given(podCidr, secondaryPodCidr),
     serviceCidrs: given(serviceCidr, secondaryServiceCidr),
+    // 65,536 nodes, as the machines' own ranges are cut.
+    ...(secondaryPodCidr === undefined ? {} : { masks: { 6: Number(secondaryPodCidr.split('/')[1]) + 16 } }),
   }
   const controllers: Controller[] = [
     ...controllersFor({

@@ -3,6 +3,7 @@
 import type { ControlPlaneStatus } from '@aksel/provider/cluster-engine'
 import {
   networkPolicyEngines,
+  type BootData,
   type MachineSpec,
   type NetworkPolicyEngine,
   type PodNetwork,
@@ -10,6 +11,12 @@ import {
 import { digitsOf } from './plan.ts'
 import { documentId, groupOfId } from './resource-id.ts'
 import { namesInside } from './resource-providers/container-service/api-access.ts'
+import {
+  ipv6PodCidrOf,
+  ipv6RangeOf,
+  isDualStack,
+  madeIpv6,
+} from './resource-providers/container-service/address-families.ts'
 import { podNetworkOf } from './resource-providers/container-service/network-model.ts'
 import { localDnsOf } from './resource-providers/container-service/local-dns.ts'
 import { kubeletOf } from './resource-providers/container-service/kubelet-config.ts'
@@ -26,7 +33,12 @@ export interface ClusterNetwork {
   readonly virtualNetworkName: string
   readonly subnetId: string
   /** Ranges of a network that the service makes; absent in the user's own. */
-  readonly made?: { readonly addressPrefix: string; readonly subnetPrefix: string }
+  readonly made?: {
+    readonly addressPrefix: string
+    readonly subnetPrefix: string
+    /** Of clusters of both address families. */
+    readonly ipv6?: { readonly addressPrefix: string; readonly subnetPrefix: string }
+  }
 }
 
 export const virtualNetworkType = 'Microsoft.Network/virtualNetworks'
@@ -44,7 +56,11 @@ export function networkOf(cluster: ClusterRecord, subscriptionId: string): Clust
     virtualNetworkId,
     virtualNetworkName,
     subnetId: `${virtualNetworkId}/subnets/aks-subnet`,
-    made: { addressPrefix: '10.224.0.0/12', subnetPrefix: '10.224.0.0/16' },
+    made: {
+      addressPrefix: '10.224.0.0/12',
+      subnetPrefix: '10.224.0.0/16',
+      ...(isDualStack(cluster.properties.networkProfile) ? { ipv6: madeIpv6 } : {}),
+    },
   }
 }
 
@@ -110,6 +126,7 @@ export function machineSpec(parts: {
       serviceCidr: cluster.properties.networkProfile.serviceCidr,
       podCidr: hasRange ? machine.podCidr : '',
       nonMasqueradeCidrs: keptSources(podNetwork, { subnetId, networkPrefixes, podCidr }),
+      ...ipv6Of(cluster, machine),
       ...(networkPolicy === undefined ? {} : { networkPolicy }),
       ...(hasFlowLogs(cluster) ? { flowLogs: true } : {}),
       ...(cluster.properties.networkProfile['podLinkLocalAccess'] === 'None' ? { isMetadataRestricted: true } : {}),
@@ -133,6 +150,14 @@ function keptSources(
   const { subnetId, networkPrefixes, podCidr } = place
   if (podNetwork.kind === 'subnet' && podNetwork.subnetId !== subnetId.toLowerCase()) return ['0.0.0.0/0']
   return podNetwork.kind === 'subnet' || podCidr === undefined ? networkPrefixes : [podCidr]
+}
+
+function ipv6Of({ properties: { networkProfile } }: ClusterRecord, machine: MachineRecord): Pick<BootData, 'ipv6'> {
+  const podCidr = ipv6RangeOf(networkProfile, 'podCidrs')
+  const serviceCidr = ipv6RangeOf(networkProfile, 'serviceCidrs')
+  if (podCidr === undefined || serviceCidr === undefined) return {}
+  const own = ipv6PodCidrOf(podCidr, networkProfile.podCidr!, machine.podCidr)
+  return { ipv6: { podCidr: own, serviceCidr, nonMasqueradeCidrs: [podCidr] } }
 }
 
 /** In gibibytes, as Azure means it. */

@@ -176,3 +176,16 @@ test('every annotation of Azure works or says why not', () => {
   assert.equal(told('azure-load-balancer-mode'), undefined, 'the standard load balancer has none')
   for (const name of Object.values(annotations)) assert.deepEqual(unsupportedAnnotations(service({ [name]: 'x' })), [])
 })
+
+test('a service of IPv6 alone gets no balancer and is told why; of both families IPv4 is balanced', () => {
+  const families = (...ipFamilies: readonly ('IPv4' | 'IPv6')[]) =>
+    planLoadBalancer(service({}, { ipFamilies }), both, [])
+  const addresses = [
+    ...readyNode('node-1', '10.224.0.4').status!.addresses!,
+    { type: 'InternalIP', address: 'fd00::4' },
+  ]
+  const both = [{ ...nodes[0]!, status: { ...nodes[0]!.status, addresses } }]
+  assert.throws(() => families('IPv6'), /load balancers have IPv4 addresses alone: the service has IPv6 alone/)
+  for (const each of [families('IPv4', 'IPv6'), families('IPv6', 'IPv4')])
+    assert.deepEqual(each.rules[0]!.backends, [{ address: '10.224.0.4', port: 30080 }])
+})

@@ -22,7 +22,10 @@ export function planLoadBalancer(
   nodes: readonly Node[],
   sourceRanges: readonly string[],
 ): LoadBalancerRequest {
-  const { metadata, status } = service
+  const { metadata, spec, status } = service
+  // Of a service of both families the balancer serves IPv4, which comes with it.
+  if (spec.ipFamilies !== undefined && !spec.ipFamilies.includes('IPv4'))
+    throw new Error('load balancers have IPv4 addresses alone: the service has IPv6 alone')
   const common = {
     addresses: nodes
       .filter(isBackend)

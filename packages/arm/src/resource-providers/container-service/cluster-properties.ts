@@ -3,6 +3,7 @@
 import { judgeAutoscalerProfile } from './autoscaler-profile.ts'
 import { judgeAccess, judgeZone } from './api-access.ts'
 import { judgeApplicationRouting } from './application-routing.ts'
+import { familyDefaults, isDualStack, judgeFamilies, standardFamilies } from './address-families.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlaps, parseRange, readAddress, readRange, type Range } from '@aksel/base/ipv4'
 import { objectAt, textAt } from '../body.ts'
@@ -90,24 +91,26 @@ export function networkDefaults(given: Json): Json {
   const named = Object.hasOwn(given, 'networkPlugin')
   const plugin = textAt(given, 'networkPlugin') ?? 'azure'
   const overlaid = !named || textAt(given, 'networkPluginMode')?.toLowerCase() === 'overlay'
-  const podCidr =
-    ['kubenet', 'none'].includes(plugin.toLowerCase()) || overlaid
-      ? (textAt(given, 'podCidr') ?? defaultPodCidr)
-      : undefined
-  const serviceCidr = textAt(given, 'serviceCidr') ?? '10.0.0.0/16'
+  const families = familyDefaults(given)
+  const pods = ['kubenet', 'none'].includes(plugin.toLowerCase()) || overlaid ? families.rangesOf('podCidr') : undefined
+  const { first: serviceCidr, all: serviceCidrs } = families.rangesOf('serviceCidr')
+  const isDual = families.ipFamilies.length === 2
   return {
     networkPlugin: plugin,
     ...(overlaid ? { networkPluginMode: 'overlay' } : {}),
     networkPolicy: isCilium(given) ? 'cilium' : 'none',
     networkDataplane: 'azure',
     loadBalancerSku: 'standard',
-    loadBalancerProfile: { managedOutboundIPs: { count: 1 }, backendPoolType: 'nodeIPConfiguration' },
-    ...(podCidr === undefined ? {} : { podCidr, podCidrs: [podCidr] }),
+    loadBalancerProfile: {
+      managedOutboundIPs: { count: 1, ...(isDual ? { countIPv6: 1 } : {}) },
+      backendPoolType: 'nodeIPConfiguration',
+    },
+    ...(pods === undefined ? {} : { podCidr: pods.first, podCidrs: pods.all }),
     serviceCidr,
-    serviceCidrs: [serviceCidr],
+    serviceCidrs,
     dnsServiceIP: '10.0.0.10',
     outboundType: 'loadBalancer',
-    ipFamilies: ['IPv4'],
+    ipFamilies: families.ipFamilies,
   }
 }
 
@@ -119,7 +122,7 @@ function isCilium(given: Json): boolean {
 /** Properties after a write: given, else what stood there, else the default. Throws what Azure would refuse. */
 export function nextCluster(given: Json, existing: ClusterRecord | undefined, names: ClusterNames): ClusterProperties {
   const asked = given['kubernetesVersion'] === '' ? without(given, 'kubernetesVersion') : given
-  const network = objectAt(asked, 'networkProfile')
+  const network = standardFamilies(objectAt(asked, 'networkProfile'))
   const networkProfile = {
     ...(existing?.properties.networkProfile ?? networkDefaults(network)),
     ...network,
@@ -195,7 +198,7 @@ function judgeCluster(
     // Whoever names a subdomain of a zone of their own gives no prefix.
     if (!(typeof properties['fqdnSubdomain'] === 'string' && !properties.dnsPrefix))
       judgeDnsPrefix(properties.dnsPrefix)
-    judgeNetwork(properties.networkProfile, ownNetwork === true)
+    judgeNetwork(properties, ownNetwork === true)
   }
   const keys = objectAt(objectAt(properties as Json, 'linuxProfile'), 'ssh')['publicKeys']
   if (Array.isArray(keys) && keys.length !== 1) {
@@ -222,7 +225,8 @@ function judgeDnsPrefix(value: string | undefined): void {
   )
 }
 
-function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
+function judgeNetwork(properties: ClusterProperties, ownNetwork: boolean): void {
+  const network = properties.networkProfile
   const plugin = network.networkPlugin.toLowerCase()
   if (!['azure', 'kubenet', 'none'].includes(plugin)) {
     throw invalidParameter(
@@ -242,10 +246,6 @@ function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
       'networkProfile.loadBalancerSku',
       'Creating clusters with the Basic load balancer is no longer supported, use Standard',
     )
-  }
-  const families = network['ipFamilies']
-  if (Array.isArray(families) && families.some((family) => family !== 'IPv4')) {
-    throw invalidParameter('networkProfile.ipFamilies', 'only IPv4 is available here')
   }
   const services = cidrOf('serviceCidr', network.serviceCidr)
   if (services.prefixLength < 12) {
@@ -267,6 +267,9 @@ function judgeNetwork(network: NetworkProfile, ownNetwork: boolean): void {
       `The specified service CIDR ${network.serviceCidr} is conflicted with the pod CIDR ${network.podCidr}.`,
     )
   }
+  judgeFamilies(properties as Json, network)
+  // Until machines are ordered with both.
+  if (isDualStack(network)) throw invalidParameter('networkProfile.ipFamilies', 'only IPv4 is available here')
   if (ownNetwork) return
   const subnet = parseRange('10.224.0.0/16')
   if (overlaps(services, subnet)) {

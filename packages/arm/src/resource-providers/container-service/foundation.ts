@@ -12,6 +12,7 @@ import { readWorld } from '../network/network-world.ts'
 import { groupType } from '../resources/groups.ts'
 import { ensureMadeResources } from './made-networks.ts'
 import { kubeletIdentity } from './cluster-writes.ts'
+import { ipv6RangeOf } from './address-families.ts'
 import { accessOf, privateNameOf } from './api-access.ts'
 import { isFork } from './copies.ts'
 import { ensureAdmins, entraOf } from './entra.ts'
@@ -34,6 +35,8 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
   pass.tell(id, `Starting the control plane of ${cluster.name}`)
   const { dnsServiceIP, serviceCidr, podCidr } = cluster.properties.networkProfile
   const privateName = privateNameOf(cluster)
+  const secondaryPodCidr = ipv6RangeOf(cluster.properties.networkProfile, 'podCidrs')
+  const secondaryServiceCidr = ipv6RangeOf(cluster.properties.networkProfile, 'serviceCidrs')
   const started = await ensureControlPlane(pass, cluster, {
     id,
     name: cluster.name,
@@ -41,6 +44,8 @@ export async function ensureFoundation(pass: Pass, cluster: ClusterRecord): Prom
     serviceCidr,
     dnsServiceIp: dnsServiceIP,
     ...(podCidr === undefined ? {} : { podCidr }),
+    ...(secondaryPodCidr === undefined ? {} : { secondaryPodCidr }),
+    ...(secondaryServiceCidr === undefined ? {} : { secondaryServiceCidr }),
     fqdn: cluster.fqdn,
     ...(privateName === undefined ? {} : { aliases: [privateName] }),
     ...(fabricAddress === undefined ? {} : { fabricAddress }),
@@ -187,7 +192,7 @@ async function ensureMadeNetwork(
   pass: Pass,
   cluster: ClusterRecord,
   network: ClusterNetwork,
-  { addressPrefix, subnetPrefix }: NonNullable<ClusterNetwork['made']>,
+  { addressPrefix, subnetPrefix, ipv6 }: NonNullable<ClusterNetwork['made']>,
 ): Promise<void> {
   const document: DocumentRecord = {
     kind: 'document',
@@ -196,9 +201,18 @@ async function ensureMadeNetwork(
     type: virtualNetworkType,
     location: cluster.location,
     properties: {
-      addressSpace: { addressPrefixes: [addressPrefix] },
+      addressSpace: { addressPrefixes: [addressPrefix, ...(ipv6 === undefined ? [] : [ipv6.addressPrefix])] },
       enableDdosProtection: false,
-      subnets: [{ name: 'aks-subnet', properties: { addressPrefix: subnetPrefix, delegations: [] } }],
+      subnets: [
+        {
+          name: 'aks-subnet',
+          properties: {
+            addressPrefix: subnetPrefix,
+            ...(ipv6 === undefined ? {} : { addressPrefixes: [subnetPrefix, ipv6.subnetPrefix] }),
+            delegations: [],
+          },
+        },
+      ],
       virtualNetworkPeerings: [],
     },
   }

@@ -7,6 +7,7 @@ import type { ClusterRecord, Json, PoolRecord } from '../../records.ts'
 import { objectAt, textAt } from '../body.ts'
 import { referenceAt } from '../network/network-references.ts'
 import { subnetsOf, type NetworkWorld, type SubnetPlace } from '../network/network-world.ts'
+import { isDualStack } from './address-families.ts'
 import { isFlat, isStaticBlock, modelOf, podAddressesPerNode } from './network-model.ts'
 
 /** Azure keeps five addresses of each subnet. */
@@ -33,6 +34,7 @@ export function judgeNetworkChoice(world: NetworkWorld, cluster: ClusterRecord, 
       if (networkOfSubnet(id).toLowerCase() !== networkId) throw otherNetwork(id, name, networkId)
       judgeRanges(cluster, place)
       judgeDelegation(place, name)
+      if (isDualStack(network)) throw singleStack(id, name)
     }
     judgePods(cluster, pool)
   }
@@ -48,6 +50,14 @@ function subnetNotFound(id: string, name: string): AksError {
     'InvalidResourceReference',
     `Resource ${id} referenced by the agent pool was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.`,
     { target: `agentPoolProfile.${name}` },
+  )
+}
+
+/** Networks of the user's own have IPv4 alone here. */
+function singleStack(id: string, name: string): AksError {
+  return invalidParameter(
+    `agentPoolProfile.${name}`,
+    `subnet ${id} has no IPv6 address prefix, which a dual-stack cluster needs`,
   )
 }
 

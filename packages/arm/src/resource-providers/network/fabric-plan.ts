@@ -9,7 +9,7 @@ import { type NetworkWorld } from './network-world.ts'
 import { stateOf } from './peerings.ts'
 import { compiledRoutes } from './route-tables.ts'
 import { compiledRules } from './security-groups.ts'
-import { rangesOf } from './virtual-networks.ts'
+import { ipv6RangesOf, rangesOf } from './virtual-networks.ts'
 
 const networkType = 'Microsoft.Network/virtualNetworks'
 
@@ -31,7 +31,14 @@ export function fabricNetwork({ value }: Pick<Stored<DocumentRecord>, 'value'>, 
           peerings: peerings.map(({ properties }) => fabricPeering(properties, world)),
         }),
     ...(podPrefixes.length === 0 ? {} : { podPrefixes }),
+    ...ipv6Of(value, world),
   }
+}
+
+function ipv6Of(value: DocumentRecord, world: NetworkWorld): Pick<VirtualNetwork, 'ipv6'> {
+  const prefixes = ipv6RangesOf(value)
+  if (prefixes.length === 0) return {}
+  return { ipv6: { prefixes, podPrefixes: world.ipv6PodPrefixes.get(value.id.toLowerCase()) ?? [] } }
 }
 
 function fabricPeering(properties: Json, world: NetworkWorld): Peering {
@@ -48,6 +55,8 @@ function fabricSubnet(networkId: string, { name, properties }: ChildDocument, wo
   const id = `${networkId}/subnets/${name}`.toLowerCase()
   const referenced = (property: string): DocumentRecord | undefined =>
     world.documents.get(referenceAt(properties, property)?.toLowerCase() ?? '')?.value
+  const prefixes = (properties['addressPrefixes'] ?? []) as readonly string[]
+  const ipv6Prefix = prefixes.find((prefix) => prefix.includes(':'))
   const group = referenced('networkSecurityGroup')
   const table = referenced('routeTable')
   const gateway = referenced('natGateway')
@@ -57,6 +66,7 @@ function fabricSubnet(networkId: string, { name, properties }: ChildDocument, wo
   return {
     id,
     addressPrefix: String(properties['addressPrefix']),
+    ...(ipv6Prefix === undefined ? {} : { ipv6Prefix }),
     ...(group === undefined ? {} : { securityRules: compiledRules(group.properties) }),
     ...(table === undefined ? {} : { routes: compiledRoutes(table.properties) }),
     ...(egress === undefined ? {} : { egress }),

@@ -11,6 +11,7 @@ import { keys, type Stored } from '../../store-keyspace.ts'
 import { outboundAddressIds } from '../container-service/outbound.ts'
 import { balancerViews, frontendId, type BalancedCluster, type BalancerViews } from './load-balancer-views.ts'
 import { childrenOf, referenceAt, type ChildDocument } from './network-references.ts'
+import { ipv6RangeOf } from '../container-service/address-families.ts'
 import { modelOf, podAddressesPerNode } from '../container-service/network-model.ts'
 
 export const networkNamespace = 'Microsoft.Network'
@@ -31,6 +32,8 @@ export interface NetworkWorld {
   /** Addresses that pools take when they are whole, by the subnet's id in lower case. */
   readonly wanted: ReadonlyMap<string, readonly { readonly pool: string; readonly count: number }[]>
   /** Ranges of pods beside the network's own, by the network's id in lower case. */
+  /** By network: ranges of IPv6 of its clusters' pods. */
+  readonly ipv6PodPrefixes: ReadonlyMap<string, readonly string[]>
   readonly podPrefixes: ReadonlyMap<string, readonly { readonly cluster: string; readonly prefix: string }[]>
   /** How clusters want their machines and pods to leave, by the subnet's id in lower case. */
   readonly egress: ReadonlyMap<string, SubnetEgress>
@@ -85,11 +88,14 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
       add(nodes, cluster.id.toLowerCase(), one)
     }
   }
+  const ipv6PodPrefixes = new Map<string, string[]>()
   const podPrefixes = new Map<string, { readonly cluster: string; readonly prefix: string }[]>()
   for (const cluster of clusters.values()) {
     const { podCidr } = cluster.properties.networkProfile
     const id = networkOf(cluster, subscriptionId).virtualNetworkId.toLowerCase()
     if (podCidr !== undefined) add(podPrefixes, id, { cluster: cluster.id, prefix: podCidr })
+    const ipv6 = ipv6RangeOf(cluster.properties.networkProfile, 'podCidrs')
+    if (ipv6 !== undefined) add(ipv6PodPrefixes, id, ipv6)
   }
   const standing = [...clusters.values()].map((cluster) => ({ cluster, standing: standingOf(hub, cluster) }))
   for (const { cluster, standing: own } of standing) {
@@ -101,7 +107,7 @@ export async function readWorld(hub: Pick<Hub, 'store' | 'suppliers'>, subscript
   }
   let shown: ShownBalancers | undefined
   const balancers = (): ShownBalancers => (shown ??= shownBalancers(balancedClusters(standing, { documents, nodes })))
-  return { documents, taken, claims, wanted, podPrefixes, egress, balancers }
+  return { documents, taken, claims, wanted, podPrefixes, ipv6PodPrefixes, egress, balancers }
 }
 
 function byCluster(machines: readonly Machine[]): ReadonlyMap<string, readonly Machine[]> {

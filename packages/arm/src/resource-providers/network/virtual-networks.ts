@@ -169,7 +169,16 @@ export function judgeNetworksFree(world: NetworkWorld, going: readonly DocumentR
   }
 }
 
-/** Ranges of a network as it is kept. */
-export function rangesOf({ properties }: Pick<DocumentRecord, 'properties'>): readonly string[] {
+/** Ranges of IPv4 of a network as it is kept. */
+export function rangesOf(network: Pick<DocumentRecord, 'properties'>): readonly string[] {
+  return allRangesOf(network).filter((prefix) => !prefix.includes(':'))
+}
+
+/** Those of IPv6: networks that the service makes for clusters of both families have some. */
+export function ipv6RangesOf(network: Pick<DocumentRecord, 'properties'>): readonly string[] {
+  return allRangesOf(network).filter((prefix) => prefix.includes(':'))
+}
+
+function allRangesOf({ properties }: Pick<DocumentRecord, 'properties'>): readonly string[] {
   return objectAt(properties, 'addressSpace')['addressPrefixes'] as readonly string[]
 }
