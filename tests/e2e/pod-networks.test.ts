@@ -37,7 +37,7 @@ after(async () => {
 
 type Kubectl = (...args: readonly string[]) => Promise<string>
 
-/** A cluster of one node. */
+/** A cluster of one node, unless the pool says otherwise. */
 async function clusterOn(
   name: string,
   profile: object,
@@ -48,7 +48,7 @@ async function clusterOn(
     location: region,
     dnsPrefix: name,
     networkProfile: profile,
-    agentPoolProfiles: [{ ...node, vnetSubnetID: subnetIds.get('nodes')!, ...pool }],
+    agentPoolProfiles: [{ ...node, ...pool }],
   })
   assert.equal(created.provisioningState, 'Succeeded')
   const { kubeconfigs } = await client.managedClusters.listClusterAdminCredentials(group, name)
@@ -163,7 +163,14 @@ test(
   'Azure CNI by pod subnet, dynamic: a node holds addresses in batches of 16, more as pods come, fewer as they go',
   { timeout: 400_000 },
   async () => {
-    const kubectl = await clusterOn('dynamic', { networkPlugin: 'azure' }, { podSubnetID: subnetIds.get('pods')! })
+    const kubectl = await clusterOn(
+      'dynamic',
+      { networkPlugin: 'azure' },
+      {
+        vnetSubnetID: subnetIds.get('nodes')!,
+        podSubnetID: subnetIds.get('pods')!,
+      },
+    )
     assert.equal(await heldOf('pods'), 16)
     await kubectl(...deployment('crowd', 18))
     await kubectl('rollout', 'status', 'deployment/crowd', '--timeout=180s')
@@ -187,7 +194,14 @@ test(
   "a pod subnet without another batch is told on the node in Azure's words, and its pods say that no address is left",
   { timeout: 400_000 },
   async () => {
-    const kubectl = await clusterOn('tight', { networkPlugin: 'azure' }, { podSubnetID: subnetIds.get('tight')! })
+    const kubectl = await clusterOn(
+      'tight',
+      { networkPlugin: 'azure' },
+      {
+        vnetSubnetID: subnetIds.get('nodes')!,
+        podSubnetID: subnetIds.get('tight')!,
+      },
+    )
     await kubectl(...deployment('crowd', 17))
     const told = [
       'get',
@@ -277,7 +291,7 @@ test(
   'network plugin none: nodes are not Ready until a DaemonSet brings a plug-in, which then gives pods their addresses',
   { timeout: 400_000 },
   async () => {
-    const kubectl = await clusterOn('byo', { networkPlugin: 'none' }, {})
+    const kubectl = await clusterOn('byo', { networkPlugin: 'none' }, { vnetSubnetID: subnetIds.get('nodes')! })
     const ready = ['get', 'nodes', '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")]}']
     await eventually(() => kubectl(...ready), /"status":"False"/)
     assert.match(await kubectl(...ready), /NetworkReady=false reason:NetworkPluginNotReady/)
@@ -304,5 +318,113 @@ test(
     await kubectl('scale', 'deployment/web', '--replicas=1')
     await eventually(async () => `leases: ${(await leasesOf('byo')).length}`, /^leases: 1$/)
     await client.managedClusters.delete(group, 'byo')
+  },
+)
+
+const both = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: web
+          image: docker.io/library/busybox:1.36
+          env: [{name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}]
+          command: [sh, -c, 'hostname > index.html && exec httpd -f -p 8080']
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  ipFamilyPolicy: PreferDualStack
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+`
+
+const shutBoth = (from: readonly object[]): string =>
+  JSON.stringify({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'web' },
+    spec: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'], ingress: from },
+  })
+
+interface Dual {
+  readonly metadata: { readonly name: string }
+  readonly spec: {
+    readonly podCIDRs?: readonly string[]
+    readonly clusterIPs?: readonly string[]
+    readonly ports?: readonly { readonly nodePort: number }[]
+    readonly nodeName?: string
+  }
+  readonly status: {
+    readonly podIPs?: readonly { readonly ip: string }[]
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[]
+  }
+}
+
+/**
+ * Named as upstream's dual-stack tests are: should have ipv4 and ipv6 internal node ip, should create pod, add ipv6 and ipv4 ip to pod
+ * ips, should be able to reach pod on ipv4 and ipv6 ip, should create service with ipv4,v6 cluster ip, should function for node-Service.
+ */
+test(
+  'dual stack: pods of two nodes, their service, its node port and its name by IPv6 as by IPv4; policies hold for both',
+  { timeout: 400_000 },
+  async () => {
+    const overlay = { networkPlugin: 'azure', networkPluginMode: 'overlay', ipFamilies: ['IPv4', 'IPv6'] }
+    const engine = { networkDataplane: 'cilium', networkPolicy: 'cilium' }
+    const kubectl = await clusterOn('dual', { ...overlay, ...engine }, { count: 2 })
+    const get = async (...what: readonly string[]): Promise<readonly Dual[]> =>
+      (JSON.parse(await kubectl('get', ...what, '-o', 'json')) as { readonly items: readonly Dual[] }).items
+    const nodes = await get('nodes')
+    for (const { spec, status } of nodes) {
+      const own = status.addresses!.filter(({ type }) => type === 'InternalIP').map(({ address }) => address)
+      assert.deepEqual([own.length, own[1]!.includes(':')], [2, true], own.join())
+      assert.deepEqual([spec.podCIDRs!.length, spec.podCIDRs![1]!.endsWith('/80')], [2, true], spec.podCIDRs!.join())
+    }
+    await writeFile(join(aksel.dataDir, 'both.yaml'), both)
+    await kubectl('apply', '-f', join(aksel.dataDir, 'both.yaml'))
+    await kubectl('rollout', 'status', 'daemonset/web', '--timeout=120s')
+    const [one, other] = (await get('pods', '-l', 'app=web')) as [Dual, Dual]
+    const sh = (script: string): Promise<string> => kubectl('exec', one.metadata.name, '--', 'sh', '-c', script)
+    const ips = one.status.podIPs!.map(({ ip }) => ip)
+    assert.equal((await sh('echo $IPS')).trim(), ips.join())
+    const hosts = await sh('cat /etc/hosts')
+    for (const ip of ips) assert.ok(hosts.includes(`${ip}\t${one.metadata.name}`), hosts)
+
+    const page = (place: string): Promise<string> => sh(`timeout 3 wget -q -O - http://${place} 2>&1 || true`)
+    const [other4, other6] = other.status.podIPs!.map(({ ip }) => ip) as [string, string]
+    assert.equal((await page(`[${other6}]:8080`)).trim(), other.metadata.name)
+    const [service] = (await get('services', '--field-selector', 'metadata.name=web')) as [Dual]
+    const address = service.spec.clusterIPs![1]!
+    await eventually(() => page(`[${address}]`), /^web-/)
+    const far = nodes.find(({ metadata }) => metadata.name === other.spec.nodeName)!
+    const [, farAddress] = far.status.addresses!.map((each) => each.address)
+    assert.match(await page(`[${farAddress!}]:${service.spec.ports![0]!.nodePort}`), /^web-/)
+    const named = await eventually(
+      () => sh('nslookup -type=aaaa web.default.svc.cluster.local || true'),
+      /Address:.*fd12/,
+    )
+    assert.ok(named.includes(address), named)
+    assert.match(await sh(`nslookup ${address} || true`), /web\.default\.svc\.cluster\.local/)
+    // IPv6 ends at the VNet's edge, and says so at once.
+    assert.match(await page('[2001:db8::1]'), /[Uu]nreachable|No route/)
+
+    const policy = join(aksel.dataDir, 'policy.json')
+    const rule = async (from: readonly object[]): Promise<void> => {
+      await writeFile(policy, shutBoth(from))
+      await kubectl('apply', '-f', policy)
+    }
+    await rule([])
+    for (const place of [`[${other6}]`, other4]) await eventually(() => page(`${place}:8080`), /^(?!web-)/)
+    await rule([{ from: [{ podSelector: { matchLabels: { app: 'web' } } }] }])
+    for (const place of [`[${other6}]`, other4]) await eventually(() => page(`${place}:8080`), /^web-/)
+    await client.managedClusters.delete(group, 'dual')
   },
 )

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { MachineSpec } from '@aksel/provider/machine-provider'
+import { openFrontDoor, subscriptionId, type Answer, type OpenedFrontDoor } from './testing/opened-front-door.ts'
 import { judgeFamilies, ipv6PodCidrOf } from './resource-providers/container-service/address-families.ts'
 import { networkDefaults } from './resource-providers/container-service/cluster-properties.ts'
 import type { Json, NetworkProfile } from './records.ts'
@@ -71,5 +73,41 @@ void suite('the profile', () => {
     assert.equal(ipv6PodCidrOf(whole, '10.244.0.0/16', '10.244.0.0/24'), 'fd12:3456:789a::/80')
     assert.equal(ipv6PodCidrOf(whole, '10.244.0.0/16', '10.244.3.0/24'), 'fd12:3456:789a:0:3::/80')
     assert.equal(ipv6PodCidrOf('fd09::/56', '10.0.0.0/8', '10.255.255.0/24'), 'fd09:0:0:ff:ff00::/72')
+  })
+})
+
+void suite('a cluster', () => {
+  const group = `/subscriptions/${subscriptionId}/resourceGroups/shop`
+  const path = `${group}/providers/Microsoft.ContainerService/managedClusters/c1`
+
+  async function create(opened: OpenedFrontDoor, networkProfile: object, pool: object = {}): Promise<Answer> {
+    await opened.call('PUT', group, { body: { location: 'eastus' } })
+    const agentPoolProfiles = [{ name: 'system', mode: 'System', count: 2, ...pool }]
+    const body = { location: 'eastus', properties: { dnsPrefix: 'c1', agentPoolProfiles, networkProfile } }
+    const answer = await opened.call('PUT', path, { body })
+    await opened.door.idle()
+    return answer
+  }
+
+  void test('is read back with both families, stands on a network of both, and its machines are told', async () => {
+    await using opened = await openFrontDoor()
+    const answer = await create(opened, { ...dual, ipFamilies: ['ipv4', 'ipv6'] })
+    assert.equal(answer.status, 201, answer.text)
+    const shown = (await opened.call('GET', path)).body as unknown as {
+      readonly properties: { readonly networkProfile: Json }
+    }
+    assert.deepEqual(shown.properties.networkProfile['ipFamilies'], ['IPv4', 'IPv6'])
+    const specs: readonly MachineSpec[] = [...opened.machines(false).specs.values()]
+    assert.deepEqual(
+      specs.map(({ boot }) => boot.ipv6),
+      ['fd12:3456:789a::/80', 'fd12:3456:789a:0:1::/80'].map((podCidr) => ({
+        podCidr,
+        serviceCidr: 'fd12:3456:789a:1::/108',
+        nonMasqueradeCidrs: ['fd12:3456:789a::/64'],
+      })),
+    )
+    const changed = await create(opened, { ...dual, podCidrs: ['10.244.0.0/16', 'fd09::/64'] })
+    assert.equal(changed.status, 400)
+    assert.match(changed.text, /podCidrs/)
   })
 })

@@ -28,6 +28,9 @@ export interface CreateFlags extends CommonFlags, PoolFlags, IdentityFlags, Acce
   readonly nodepoolTaints?: string
   readonly networkPlugin?: string
   readonly networkPluginMode?: string
+  readonly ipFamilies?: string
+  readonly podCidrs?: string
+  readonly serviceCidrs?: string
   readonly networkPolicy?: string
   readonly networkDataplane?: string
   readonly enableAcns?: boolean
@@ -62,6 +65,9 @@ export function createFlags(command: Command): Command {
     .option('--network-dataplane <dataplane>', 'azure or cilium')
     .option('--enable-acns', 'Advanced Container Networking Services: flow logs and their metrics')
     .option('--pod-cidr <cidr>', 'range of the pods')
+    .option('--ip-families <families>', 'ipv4 or ipv4,ipv6')
+    .option('--pod-cidrs <cidrs>', 'ranges of the pods, one of each family, joined by a comma')
+    .option('--service-cidrs <cidrs>', 'ranges of the services, likewise')
     .option('--service-cidr <cidr>', 'range of the services')
     .option('--dns-service-ip <address>', 'address of the DNS service')
     .option('--load-balancer-sku <sku>', 'standard')
@@ -138,6 +144,9 @@ function networkProfile(flags: CreateFlags): Readonly<Record<string, unknown>> |
   const profile = present({
     networkPlugin: flags.networkPlugin,
     networkPluginMode: flags.networkPluginMode,
+    ipFamilies: flags.ipFamilies?.split(','),
+    podCidrs: flags.podCidrs?.split(','),
+    serviceCidrs: flags.serviceCidrs?.split(','),
     networkPolicy: flags.networkPolicy,
     networkDataplane: flags.networkDataplane,
     advancedNetworking: flags.enableAcns === true ? { enabled: true } : undefined,

@@ -170,6 +170,24 @@ test('a warning names what is recorded without effect', async () => {
   assert.equal(ran.error, 'WARNING: recorded without effect: networkProfile.networkDataplane\n')
 })
 
+test('a dual-stack cluster is created with the flags of az', async () => {
+  await using bench = await open()
+  await bench.az('group create -n rg -l eastus')
+  const flags = '--network-plugin azure --network-plugin-mode overlay --ip-families ipv4,ipv6'
+  const ranges = '--pod-cidrs 10.9.0.0/16,fd09::/64 --service-cidrs 10.8.0.0/16,fd08::/108 --dns-service-ip 10.8.0.10'
+  const ran = await bench.az(`aks create -g rg -n c1 -c 1 ${flags} ${ranges} --query networkProfile`)
+  assert.equal(ran.code, 0, ran.error)
+  const { ipFamilies, podCidr, podCidrs, serviceCidrs } = JSON.parse(ran.out) as Readonly<Record<string, unknown>>
+  assert.deepEqual([ipFamilies, podCidr], [['IPv4', 'IPv6'], '10.9.0.0/16'])
+  assert.deepEqual(
+    [podCidrs, serviceCidrs],
+    [
+      ['10.9.0.0/16', 'fd09::/64'],
+      ['10.8.0.0/16', 'fd08::/108'],
+    ],
+  )
+})
+
 test('external identity providers are added from a file, shown, listed and deleted', async () => {
   await using bench = await open()
   await bench.az('group create -n rg -l eastus')

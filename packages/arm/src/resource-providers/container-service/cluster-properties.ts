@@ -3,7 +3,7 @@
 import { judgeAutoscalerProfile } from './autoscaler-profile.ts'
 import { judgeAccess, judgeZone } from './api-access.ts'
 import { judgeApplicationRouting } from './application-routing.ts'
-import { familyDefaults, isDualStack, judgeFamilies, standardFamilies } from './address-families.ts'
+import { familyDefaults, judgeFamilies, standardFamilies } from './address-families.ts'
 import { AksError, changeNotAllowed, invalidParameter, missingParameter, notAllowed } from '../../azure-errors.ts'
 import { contains, overlaps, parseRange, readAddress, readRange, type Range } from '@aksel/base/ipv4'
 import { objectAt, textAt } from '../body.ts'
@@ -268,8 +268,6 @@ function judgeNetwork(properties: ClusterProperties, ownNetwork: boolean): void 
     )
   }
   judgeFamilies(properties as Json, network)
-  // Until machines are ordered with both.
-  if (isDualStack(network)) throw invalidParameter('networkProfile.ipFamilies', 'only IPv4 is available here')
   if (ownNetwork) return
   const subnet = parseRange('10.224.0.0/16')
   if (overlaps(services, subnet)) {

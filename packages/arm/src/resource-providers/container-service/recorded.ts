@@ -36,7 +36,7 @@ export const clusterEffects: Effects = {
   'networkProfile.serviceCidr': true,
   'networkProfile.serviceCidrs': true,
   'networkProfile.dnsServiceIP': true,
-  'networkProfile.ipFamilies': { works: [['IPv4']], refused: [['IPv4', 'IPv6']] },
+  'networkProfile.ipFamilies': { works: [['IPv4'], ['IPv4', 'IPv6']], refused: [['IPv6']] },
   'networkProfile.loadBalancerSku': { works: ['standard'], refused: ['basic'] },
   'networkProfile.loadBalancerProfile.managedOutboundIPs.count': true,
   'networkProfile.loadBalancerProfile.outboundIPs.publicIPs': true,
