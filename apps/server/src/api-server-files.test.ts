@@ -154,7 +154,7 @@ void suite('files of the API server', () => {
     )
     {
       await using files = await openApiServerFiles(here.scope, { auditWebhookConfigFile, authorizationConfig })
-      files.auditWebhook!({ verb: 'get' })
+      void files.auditWebhook!({ verb: 'get' })
       const ask = files.authorization!.current.services('hook')
       const answer = await ask({ spec: { user: 'ann' } }, here.scope.signal)
       assert.deepEqual(answer, { code: 200, body: { status: { allowed: true, reason: 'fine' } } })

@@ -195,7 +195,7 @@ async function runTask(options: CliOptions, task: Task, how: { readonly quiet: b
   let passed = 0
   const look = (chunk: Buffer): void => {
     output.push(chunk)
-    passed += chunk.toString().split('\n✔').length - 1
+    passed += chunk.toString().split('✔').length - 1
   }
   child.stdout?.on('data', look)
   child.stderr?.on('data', look)
