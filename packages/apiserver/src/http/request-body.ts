@@ -5,6 +5,7 @@ import { ApiError } from '@aksel/base/errors'
 import { duplicateKeys, JsonSyntaxError, parseJson } from '@aksel/base/json'
 import { protobufMediaType, type ProtobufDecoder } from '../protobuf/decode.ts'
 import { WireError } from '../protobuf/wire.ts'
+import type { Turns } from '../turns.ts'
 import { unsupportedMediaType } from '../refusals.ts'
 import { objectMediaTypes } from './accept.ts'
 import { readYamlBody } from './yaml.ts'
@@ -96,9 +97,11 @@ export async function parseBody(
   bytes: Buffer,
   contentType: string | undefined,
   protobuf: ProtobufReading,
+  turns?: Pick<Turns, 'take'>,
 ): Promise<ParsedBody> {
   const type = (contentType ?? 'application/json').split(';')[0]!.trim().toLowerCase()
-  if (type === 'application/json' || type === '') return parseJsonBody(bytes)
+  if (type === 'application/json' || type === '')
+    return turns === undefined ? parseJsonBody(bytes) : parseLongJson(bytes, turns)
   if (type === 'application/yaml') return parseYamlBody(bytes)
   if (type === protobufMediaType) return { value: parseProtobuf(bytes, protobuf), duplicates: [] }
   throw unsupportedMediaType([...objectMediaTypes, protobufMediaType])
@@ -114,11 +117,22 @@ function parseProtobuf(bytes: Buffer, { decoder, message }: ProtobufReading): un
 }
 
 export function parseJsonBody(bytes: Buffer): ParsedBody {
+  const { value, text } = parsedJson(bytes)
+  return { value, duplicates: duplicateKeys(text, value), text }
+}
+
+/** To look for doubled keys takes as long as to parse: others have their turn in between. */
+async function parseLongJson(bytes: Buffer, turns: Pick<Turns, 'take'>): Promise<ParsedBody> {
+  const { value, text } = parsedJson(bytes)
+  await turns.take()
+  return { value, duplicates: duplicateKeys(text, value), text }
+}
+
+function parsedJson(bytes: Buffer): { readonly value: unknown; readonly text: string } {
   if (bytes.length === 0) throw new ApiError('BadRequest', 'the request body is empty: an object in JSON is expected')
   try {
     const text = bytes.toString('utf8')
-    const value = parseJson(text)
-    return { value, duplicates: duplicateKeys(text, value), text }
+    return { value: parseJson(text), text }
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     throw new ApiError('BadRequest', `couldn't get version/kind; json parse error: ${error.message}`, { cause: error })

@@ -70,7 +70,7 @@ export async function bodyReader(
   const contentType = context.call.headers['content-type']
   const read = async (): Promise<Draft<KubernetesObject>> => {
     await turns?.take()
-    const body = await parseBody(bytes, contentType, reading).catch((error: unknown) => {
+    const body = await parseBody(bytes, contentType, reading, turns).catch((error: unknown) => {
       throw unreadable(error, type, bytes)
     })
     await turns?.take()
