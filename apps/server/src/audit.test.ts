@@ -214,7 +214,7 @@ rules:
 `
 const eve: UserInfo = { name: 'eve', groups: ['people'] }
 
-void suite('audit over TLS', { timeout: 120_000 }, () => {
+void suite('audit over TLS', { timeout: 300_000 }, () => {
   void test('by policy, in files that are put aside: four levels, stages that are left out, refused requests too', async () => {
     await using here = await temporary()
     await writeFile(join(here.path, 'policy'), policy)
