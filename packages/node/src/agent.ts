@@ -186,7 +186,9 @@ export async function runAgent(scope: Scope, options: AgentOptions): Promise<Run
     ),
     imageRoots: new ImageRoots(runtime, options.snapshots),
     images: new ImagePuller(scope, runtime, {
-      onPulled: (id) => pulled.add(id),
+      onPulled: (id, image, auth) => pulled.add(id, image, auth),
+      // Since 1.35 what one pod's secret brought is no other's to use.
+      ...(minorOf(options) === '1.34' ? {} : { mayUse: (id, image, auth) => pulled.mayUse(id, image, auth) }),
       ...(settings.imagePullsMax === undefined ? {} : { pullsMax: settings.imagePullsMax }),
     }),
     volumes: {

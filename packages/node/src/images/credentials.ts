@@ -55,7 +55,7 @@ function placeOf(registry: string): string {
 }
 
 /** With its registry: `busybox` is `docker.io/library/busybox`. */
-function fullName(image: string): string {
+export function fullName(image: string): string {
   const [first = '', ...rest] = image.split('/')
   const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost')
   if (hasRegistry) return image

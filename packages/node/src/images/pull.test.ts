@@ -1,17 +1,22 @@
 // When images are pulled, what is said about it, and how failures rest.
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Container, Pod } from '@aksel/api/types/core-v1'
+import type { Container, Pod, Secret } from '@aksel/api/types/core-v1'
 import { testScope } from '@aksel/testing/test-scope'
 import type { ContainerRuntime, ImageAuth, ImageEntry } from '../cri/types.ts'
 import { readKubeletConfig } from '../kubelet-config.ts'
 import { authFor } from './credentials.ts'
 import { ImageError, ImagePuller } from './pull.ts'
+import { PulledImages } from './pulled-images.ts'
 
 const pod: Pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [] } }
 
-function setUp(present: readonly string[]) {
+function setUp(present: readonly string[], pulled?: PulledImages) {
   const scope = testScope()
   const images = new Set(present)
   const pulls: (readonly [string, ImageAuth | undefined])[] = []
@@ -29,12 +34,16 @@ function setUp(present: readonly string[]) {
       return image
     },
   } as unknown as ContainerRuntime
-  const puller = new ImagePuller(scope, runtime)
-  const ensure = (container: Partial<Container>): Promise<ImageEntry> =>
+  const verifying = {
+    onPulled: (id: string, image: string, auth?: ImageAuth) => pulled!.add(id, image, auth),
+    mayUse: (id: string, image: string, auth?: ImageAuth) => pulled!.mayUse(id, image, auth),
+  }
+  const puller = new ImagePuller(scope, runtime, pulled === undefined ? {} : verifying)
+  const ensure = (container: Partial<Container>, pullSecrets: readonly Secret[] = []): Promise<ImageEntry> =>
     puller.ensure({
       pod,
       container: { name: 'main', ...container },
-      pullSecrets: [],
+      pullSecrets,
       tell: (type, reason, message) => news.push(`${type} ${reason} ${message}`),
       signal: scope.signal,
     })
@@ -49,6 +58,48 @@ async function failureOf(work: Promise<unknown>): Promise<string> {
   assert.ok(error instanceof ImageError)
   return `${error.reason}: ${error.message}`
 }
+
+test('an image that a secret brought is asked for again by pods without it, and by nobody whom its registry let in', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'aksel-pulled-'))
+  try {
+    const pulled = new PulledImages(directory)
+    const { ensure, pulls, news, state } = setUp(['shipped:1', 'old:1'], pulled)
+    const image = 'private.example/tool:1'
+    const secret = (password: string): readonly Secret[] => {
+      const auths = { 'private.example': { username: 'u', password } }
+      const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') }
+      return [{ metadata: { name: 's' }, data }]
+    }
+    await ensure({ image }, secret('right'))
+    await ensure({ image }, secret('right'))
+    assert.equal(pulls.length, 1)
+    assert.equal(
+      news.at(-1),
+      `Normal Pulled Container image "${image}" already present on machine and can be accessed by the pod`,
+    )
+    state.failure = 'no'
+    assert.match(await failureOf(ensure({ image })), /^ErrImagePull/)
+    assert.match(await failureOf(ensure({ image }, secret('wrong'))), /^ImagePullBackOff/)
+    assert.match(
+      await failureOf(ensure({ image, imagePullPolicy: 'Never' })),
+      /^ErrImageNeverPull: .*is not present with pull policy of Never$/,
+    )
+    state.failure = undefined
+    await ensure({ image: 'private.example/tool@sha256:' + 'a'.repeat(64) }, secret('right'))
+    const known = (auth?: ImageAuth) => pulled.mayUse(`sha256:${image}`, 'private.example/tool:2', auth)
+    assert.deepEqual([await known(), await known({ username: 'u', password: 'right' })], [false, true])
+    await pulled.add(`sha256:${image}`, image)
+    assert.equal(await known(), true, 'its registry asks nobody for a password')
+    // What was imported is everybody's; what an earlier agent pulled has to be asked for once more.
+    await ensure({ image: 'shipped:1' })
+    await writeFile(join(directory, createHash('sha256').update('sha256:old:1').digest('hex')), 'sha256:old:1')
+    assert.equal(await pulled.mayUse('sha256:old:1', 'old:1', undefined), false)
+    assert.ok((await pulled.ids()).has('sha256:old:1') && (await pulled.ids()).has(`sha256:${image}`))
+    assert.equal((await readFile(join(directory, (await readdir(directory))[0]!), 'utf8')).includes('right'), false)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+})
 
 test('an image that is there is not pulled, unless the policy says Always', async () => {
   const { ensure, pulls, news } = setUp(['busybox:1.36'])

@@ -40,6 +40,15 @@ export interface ImageRequest {
   readonly signal: AbortSignal
 }
 
+export interface PullerOptions {
+  /** Told before a container may use the image. */
+  readonly onPulled?: (id: string, image: string, auth: ImageAuth | undefined) => Promise<void>
+  /** Whether what lies here is this pod's to use without asking its registry; all of it when absent. */
+  readonly mayUse?: (id: string, image: string, auth: ImageAuth | undefined) => Promise<boolean>
+  /** So many pulls at once; any number when absent. */
+  readonly pullsMax?: number
+}
+
 interface BackOff {
   readonly delayMs: number
   readonly sinceMs: number
@@ -55,20 +64,17 @@ const TELL_MS = 1000
 export class ImagePuller {
   readonly #scope: Scope
   readonly #runtime: ContainerRuntime
-  readonly #onPulled: (id: string) => Promise<void>
+  readonly #onPulled: NonNullable<PullerOptions['onPulled']>
+  readonly #mayUse: PullerOptions['mayUse']
   readonly #backOffs = new Map<string, BackOff>()
   readonly #pulls = new Map<string, Promise<number>>()
   #pullsLeft: number
   readonly #waiting: (() => void)[] = []
 
-  /** `onPulled` is told the image's id before a container may use it. No more than `pullsMax` run at once; any number when absent. */
-  constructor(
-    scope: Scope,
-    runtime: ContainerRuntime,
-    options: { readonly onPulled?: (id: string) => Promise<void>; readonly pullsMax?: number } = {},
-  ) {
+  constructor(scope: Scope, runtime: ContainerRuntime, options: PullerOptions = {}) {
     this.#scope = scope
     this.#onPulled = options.onPulled ?? (async () => {})
+    this.#mayUse = options.mayUse
     this.#runtime = runtime
     this.#pullsLeft = options.pullsMax ?? Infinity
   }
@@ -82,9 +88,11 @@ export class ImagePuller {
       throw new ImageError('InvalidImageName', message)
     }
     const policy = container.imagePullPolicy ?? defaultPolicy(image)
+    const auth = authFor(image, pullSecrets)
     const present = await this.#runtime.imageStatus(image)
-    if (present !== undefined && policy !== 'Always') {
-      tell('Normal', 'Pulled', `Container image "${image}" already present on machine`)
+    if (present !== undefined && policy !== 'Always' && (await this.#mayUse?.(present.id, image, auth)) !== false) {
+      const verified = this.#mayUse === undefined ? '' : ' and can be accessed by the pod'
+      tell('Normal', 'Pulled', `Container image "${image}" already present on machine${verified}`)
       return present
     }
     if (policy === 'Never') {
@@ -92,10 +100,10 @@ export class ImagePuller {
       tell('Warning', 'ErrImageNeverPull', message)
       throw new ImageError('ErrImageNeverPull', message)
     }
-    await this.#pullWithBackOff(`${pod.metadata.uid}/${image}`, image, authFor(image, pullSecrets), tell, signal)
+    await this.#pullWithBackOff(`${pod.metadata.uid}/${image}`, image, auth, tell, signal)
     const pulled = await this.#runtime.imageStatus(image)
     if (pulled === undefined) throw new ImageError('ImageInspectError', `Failed to inspect image "${image}": not found`)
-    await this.#onPulled(pulled.id)
+    await this.#onPulled(pulled.id, image, auth)
     return pulled
   }
 

@@ -58,9 +58,16 @@ test('a private image needs its secret: back-off without, a pull with, a mirror 
   )
   assert.equal((await readdir(join(containerd.directory, 'kubelet', 'image_manager', 'pulled'))).length, 1)
 
-  await client.create(pods, pulling('present', IMAGE, 'IfNotPresent'))
+  await client.create(pods, pulling('present', IMAGE, 'IfNotPresent', { imagePullSecrets }))
   await harness.podWhen('present', isReady)
-  assert.ok(said('present').includes(`Pulled Container image "${IMAGE}" already present on machine`))
+  assert.ok(
+    said('present').includes(
+      `Pulled Container image "${IMAGE}" already present on machine and can be accessed by the pod`,
+    ),
+  )
+  // What a secret brought is no other pod's to use, though it lies here.
+  await client.create(pods, pulling('stranger', IMAGE, 'IfNotPresent'))
+  await harness.podWhen('stranger', (pod) => waiting(pod) === 'ErrImagePull')
   await client.create(pods, pulling('never', 'images.example/private/other:1', 'Never'))
   await harness.podWhen('never', (pod) => waiting(pod) === 'ErrImageNeverPull')
 
