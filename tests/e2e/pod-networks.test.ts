@@ -15,7 +15,13 @@ import { connectionOf, networkClient, sdkClient, subnetsIn } from './sdk-client.
 
 const group = 'pod-networks'
 const region = 'westeurope'
-const ranges = { nodes: '10.1.0.0/24', pods: '10.1.4.0/24', tight: '10.1.9.0/27' } as const
+const ranges = {
+  nodes: '10.1.0.0/24',
+  pods: '10.1.4.0/24',
+  tight: '10.1.9.0/27',
+  /** Three addresses, as Azure keeps five of each subnet. */
+  narrow: '10.1.10.0/29',
+} as const
 
 let aksel: Aksel
 let client: ContainerServiceClient
@@ -156,6 +162,30 @@ async function assertPodsSubnetRules(kubectl: Kubectl): Promise<void> {
   assert.equal(await node(), clusters)
 }
 
+/** What `aksel diagnose` tells of addresses: subject and cause. */
+async function exhausted(cluster: string): Promise<string> {
+  const text = await aksel.ok(['diagnose', '--cluster', cluster, '-g', group, '-o', 'json'])
+  const { findings } = JSON.parse(text) as {
+    readonly findings: readonly {
+      readonly id: string
+      readonly cause: string
+      readonly subject: { readonly kind: string }
+    }[]
+  }
+  return findings
+    .filter(({ id }) => id === 'network/addresses-exhausted')
+    .map(({ subject, cause }) => `${subject.kind} ${cause}`)
+    .join('\n')
+}
+
+/** Within the VNet alone: each takes an address of the nodes' subnet. */
+const internal = (name: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, annotations: { 'service.beta.kubernetes.io/azure-load-balancer-internal': 'true' } },
+  spec: { type: 'LoadBalancer', selector: { app: 'crowd' }, ports: [{ port: 80 }] },
+})
+
 const deployment = (name: string, replicas: number): readonly string[] =>
   `create deployment ${name} --image registry.k8s.io/pause:3.6 --replicas ${replicas}`.split(' ')
 
@@ -166,10 +196,7 @@ test(
     const kubectl = await clusterOn(
       'dynamic',
       { networkPlugin: 'azure' },
-      {
-        vnetSubnetID: subnetIds.get('nodes')!,
-        podSubnetID: subnetIds.get('pods')!,
-      },
+      { podSubnetID: subnetIds.get('pods')!, vnetSubnetID: subnetIds.get('narrow')! },
     )
     assert.equal(await heldOf('pods'), 16)
     await kubectl(...deployment('crowd', 18))
@@ -185,6 +212,21 @@ test(
     await kubectl('scale', 'deployment/crowd', '--replicas=1')
     await eventually(async () => `holds ${await heldOf('pods')}`, /^holds 16$/)
     await assertPodsSubnetRules(kubectl)
+
+    // Two services and a node fill the subnet: the node that is ordered has room beside other nodes, and gets no address.
+    for (const name of ['one', 'two']) {
+      await aksel.kubectl(['--kubeconfig', join(aksel.dataDir, 'dynamic-kubeconfig'), 'apply', '-f', '-'], {
+        input: JSON.stringify(internal(name)),
+      })
+      await kubectl('wait', `service/${name}`, '--for=jsonpath={.status.loadBalancer.ingress[0].ip}', '--timeout=60s')
+    }
+    const pool = await client.agentPools.get(group, 'dynamic', 'system')
+    await assert.rejects(
+      client.agentPools.createOrUpdate(group, 'dynamic', 'system', { ...pool, count: 2 }),
+      /SubnetIsFull/,
+    )
+    const told = await exhausted('dynamic')
+    assert.match(told, /^NodePool SubnetIsFull: .*Machine '.*' of agent pool 'system' has none\.$/m)
     await client.managedClusters.delete(group, 'dynamic')
     assert.equal(await heldOf('pods'), 0)
   },
@@ -215,6 +257,10 @@ test(
     await eventually(() => kubectl(...told), full)
     await eventually(() => kubectl(...told), /^Pod FailedCreatePodSandBox: .*no IP addresses available in range set/m)
     assert.equal(await heldOf('tight'), 16)
+    assert.match(
+      await exhausted('tight'),
+      /^Pod Node "aks-system-.*" has given all the addresses that it has for pods\.$/m,
+    )
     // Who needs fewer is served.
     await kubectl('scale', 'deployment/crowd', '--replicas=6')
     await kubectl('rollout', 'status', 'deployment/crowd', '--timeout=120s')

@@ -10,7 +10,7 @@ import { minors } from './tables.ts'
 
 /** Kinds that came later than the first minor, or are a beta that has to be switched on. */
 const notEverywhere =
-  /^admissionregistration\.k8s\.io\/(v1|v1beta1)\/MutatingAdmissionPolicy(Binding)?$|^resource\.k8s\.io\/v1beta2\/DeviceTaintRule$|^certificates\.k8s\.io\/v1beta1\/PodCertificateRequest$/
+  /^admissionregistration\.k8s\.io\/(v1|v1beta1)\/MutatingAdmissionPolicy(Binding)?$|^resource\.k8s\.io\/v1beta2\/DeviceTaintRule$|^certificates\.k8s\.io\/(v1alpha1|v1beta1)\/PodCertificateRequest$/
 
 test('every file of rules has its kind in every minor’s tables', async () => {
   const seen = new Set<string>()

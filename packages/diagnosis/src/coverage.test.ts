@@ -17,18 +17,6 @@ const judged: readonly (readonly [string, string, string, string])[] = [
     'memory near its limit, and a neighbour that takes all the CPU',
     'it needs nine tenths of a machine for itself',
   ],
-  [
-    'a node that has no address left for a pod',
-    'network/addresses-exhausted',
-    'a pod that gets no address, and a pool whose subnet is full',
-    'nodes take no more pods than they have addresses',
-  ],
-  [
-    'a pool whose order failed for want of addresses',
-    'network/addresses-exhausted',
-    'a pod that gets no address, and a pool whose subnet is full',
-    'what would not fit is refused before a machine is made',
-  ],
   ...noRegistry([
     ['an image or a tag that the registry does not have', 'containers/image-not-found'],
     ['a registry that wants a password, and a pod without a pull secret', 'containers/image-secret'],
@@ -85,6 +73,18 @@ const elsewhere: readonly (readonly [string, string, string, string])[] = [
     'network/route-missing',
     'tests/e2e/networks.test.ts',
     'a security group, a route and a full subnet that stop a cluster are found by diagnosis',
+  ],
+  [
+    'a node that has no address left for a pod',
+    'network/addresses-exhausted',
+    'tests/e2e/pod-networks.test.ts',
+    "a pod subnet without another batch is told on the node in Azure's words, and its pods say that no address is left",
+  ],
+  [
+    'a pool whose order failed for want of addresses',
+    'network/addresses-exhausted',
+    'tests/e2e/pod-networks.test.ts',
+    'Azure CNI by pod subnet, dynamic: a node holds addresses in batches of 16, more as pods come, fewer as they go',
   ],
   ...here('nodes that take nobody are told by what keeps pods away', [
     ['taints that the pod does not tolerate', 'pending/taints'],
