@@ -16,10 +16,11 @@ import { createAuthority, issue } from '@aksel/runtime/pki'
 import { SimulatedClock } from '@aksel/testing/simulated-clock'
 import { testScope } from '@aksel/testing/test-scope'
 
-const deadline = { timeout: 240_000 }
+const deadline = { timeout: 480_000 }
 /** From the last change to the finding: back-offs, probes and metrics take their time. */
-const FOUND_WITHIN_MS = 180_000
+const FOUND_WITHIN_MS = 300_000
 const ASK_EVERY_MS = 2_000
+const CAUSED_AT_ONCE = 8
 /** How the server's process is held up: it keeps a fifth of its time. */
 const HELD_MS = 480
 const FREE_MS = 120
@@ -79,8 +80,10 @@ void suite('aksel diagnose', () => {
 
   void test('every fault is caused', deadline, async () => {
     faults = [...scenarios, ...(await certificates())]
-    await Promise.all(
-      [...faults, ...advice].map(async (scenario, index) => {
+    // A few at a time: each apply is a process of its own, and a hundred at once keep each other's handshakes waiting.
+    const waiting = [...faults, ...advice].entries()
+    const cause = async (): Promise<void> => {
+      for (const [index, scenario] of waiting) {
         const namespace = await cluster.namespace(`app-${index}`)
         namespaces.set(scenario, namespace)
         await apply(
@@ -88,8 +91,9 @@ void suite('aksel diagnose', () => {
           scenario.objects(namespace).map((object) => placed(object, namespace)),
         )
         for (const args of scenario.afterwards?.(namespace) ?? []) await cluster.aksel.kubectl(args)
-      }),
-    )
+      }
+    }
+    await Promise.all(Array.from({ length: CAUSED_AT_ONCE }, cause))
   })
 
   void test('every fault is found, with its cause', { timeout: FOUND_WITHIN_MS + 60_000 }, async () => {

@@ -1,5 +1,6 @@
 // Every fault that `tests/e2e/diagnosis.test.ts` causes.
 
+import { consequences } from './consequences.ts'
 import { performance } from './load.ts'
 import { network, storageAndAccess, workloads } from './others.ts'
 import { papers } from './papers.ts'
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   ...network,
   ...storageAndAccess,
   ...papers,
+  ...consequences,
 ]
