@@ -10,7 +10,7 @@ const server = createServer((socket) => {
   socket.end(`${name} ${socket.remoteAddress}\n`)
 })
 server.listen(Number(port), address)
-const socket = createSocket('udp4')
+const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
 socket.on('message', (_, from) => socket.send(`${name} ${from.address}\n`, from.port, from.address))
 socket.bind(Number(port), address)
 await Promise.all([once(server, 'listening'), once(socket, 'listening')])
