@@ -3,7 +3,7 @@
 import { apiServerArguments } from '../api-server-flags.ts'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, openSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ArmError } from '@aksel/base/errors'
 import { ArmClient, type ArmAnswer } from '../arm-client.ts'
@@ -18,9 +18,11 @@ import {
   startTicksOf,
   type ConnectionFile,
   type CurrentFile,
+  type ServerFile,
 } from '../files.ts'
 import type { CliOptions } from '../options.ts'
 import { terminalProgress, type Progress } from '../progress.ts'
+import { lateStart, startedServer } from '../server-start.ts'
 import { ensureSystemPackages } from '../system-packages.ts'
 
 export interface UpRequest {
@@ -43,7 +45,6 @@ const RESOURCE_GROUP = 'aksel'
 const CLUSTER = 'demo'
 const LOCATION = 'westeurope'
 const DEFAULT_NODES = 3
-const START_DEADLINE_MS = 30_000
 
 export async function up(options: CliOptions, request: UpRequest): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -113,7 +114,7 @@ async function runInForeground(options: CliOptions, request: UpRequest, simulate
   if (code !== 0) throw new CommandError(`The server ended with exit code ${code}.`)
 }
 
-/** Starts the server apart from this terminal and waits until it says that it answers. */
+/** Starts the server apart from this terminal, unless one is on its way already, and waits until it says that it answers. */
 async function startServer(
   options: CliOptions,
   request: UpRequest & { readonly simulated: boolean },
@@ -121,25 +122,44 @@ async function startServer(
 ): Promise<void> {
   progress.step('Starting the server')
   const log = serverLog(options.dataDir)
-  mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
+  const folder = dirname(log)
+  const nowMs = (): number => performance.now()
+  const say = (text: string): void => progress.step(text)
+  const standing = runningServer(options.dataDir)
+  if (standing !== undefined) {
+    const own = (): ServerFile | undefined => {
+      const found = runningServer(options.dataDir)
+      return found?.pid === standing.pid ? found : undefined
+    }
+    const outcome = await startedServer({ look: () => stateOf(own()), change: () => folderChange(folder), nowMs, say })
+    if (outcome === 'ready') return
+    if (outcome === 'late') throw new CommandError(lateStart(standing.pid, log, lastLines(log)))
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const output = openSync(log, 'a', 0o600)
   const child = spawn(process.execPath, serverArgv(options, request), {
     detached: true,
     stdio: ['ignore', output, output],
     env: options.environment,
   })
+  closeSync(output)
   claimServer(options, child)
-  let exited: number | undefined
-  child.on('exit', (code) => (exited = code ?? 1))
+  let hasEnded = false
+  child.on('exit', () => (hasEnded = true))
   child.unref()
-  const deadlineMs = performance.now() + START_DEADLINE_MS
-  while (runningServer(options.dataDir)?.ready !== true) {
-    if (exited !== undefined)
-      throw new CommandError(`The server did not start. The end of its log (${log}):\n${lastLines(log)}`)
-    if (performance.now() > deadlineMs)
-      throw new CommandError(`The server did not answer within ${START_DEADLINE_MS / 1000} s. Its log: ${log}`)
-    await fileChange(dirname(log), child)
-  }
+  const outcome = await startedServer({
+    look: () => (runningServer(options.dataDir)?.ready === true ? 'ready' : hasEnded ? 'ended' : 'starting'),
+    change: () => folderChange(folder, child),
+    nowMs,
+    say,
+  })
+  if (outcome === 'ended')
+    throw new CommandError(`The server did not start. The end of its log (${log}):\n${lastLines(log)}`)
+  if (outcome === 'late') throw new CommandError(lateStart(child.pid, log, lastLines(log)))
+}
+
+function stateOf(server: ServerFile | undefined): 'ready' | 'ended' | 'starting' {
+  return server === undefined ? 'ended' : server.ready ? 'ready' : 'starting'
 }
 
 /** In the server's name, which says so itself a moment later: whoever runs `down` in between must know of it. */
@@ -152,12 +172,13 @@ function claimServer({ dataDir }: CliOptions, { pid }: ChildProcess): void {
 }
 
 /** Resolves at the next change in the folder, when the child ends, or after half a second. */
-async function fileChange(directory: string, child: ChildProcess): Promise<void> {
+async function folderChange(directory: string, child?: ChildProcess): Promise<void> {
   const over = new AbortController()
   const timer = setTimeout(() => over.abort(), 500)
   const watcher = watch(directory, () => over.abort())
+  const ended = child === undefined ? [] : [once(child, 'exit', { signal: over.signal })]
   try {
-    await Promise.race([once(child, 'exit', { signal: over.signal }), once(over.signal, 'abort')])
+    await Promise.race([...ended, once(over.signal, 'abort')])
   } catch {
     // The folder changed or the time is up; the child goes on.
   } finally {
@@ -167,7 +188,9 @@ async function fileChange(directory: string, child: ChildProcess): Promise<void>
   }
 }
 
+/** None of a server that runs in the foreground of another terminal. */
 function lastLines(path: string): string {
+  if (!existsSync(path)) return ''
   return readFileSync(path, 'utf8')
     .trim()
     .split('\n')
