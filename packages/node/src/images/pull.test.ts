@@ -101,6 +101,27 @@ test('an image that a secret brought is asked for again by pods without it, and 
   }
 })
 
+test('pods that pull one image at once are all remembered, and of passwords that come and go the last hundred', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'pulled-'))
+  try {
+    const pulled = new PulledImages(directory)
+    const [id, image] = ['sha256:a', 'private.example/tool:1']
+    const auth = (at: number): ImageAuth => ({ username: 'u', password: `p${at}` })
+    const mayUse = (at: number): Promise<boolean> => pulled.mayUse(id, image, auth(at))
+    await Promise.all(Array.from({ length: 8 }, (_, at) => pulled.add(id, image, auth(at))))
+    assert.deepEqual(await Promise.all([0, 1, 2, 3, 4, 5, 6, 7, 8].map(mayUse)), [...Array(8).fill(true), false])
+    await pulled.add(id, image, auth(0))
+    for (let at = 8; at < 107; at += 1) await pulled.add(id, image, auth(at))
+    assert.deepEqual(await Promise.all([0, 7, 8, 106].map(mayUse)), [true, false, true, true], 'the last used stay')
+    await Promise.all([pulled.add(id, image), pulled.add(id, image, auth(200))])
+    assert.equal(await pulled.mayUse(id, image, undefined), true, 'its registry asks nobody')
+    await Promise.all([pulled.forget(id), pulled.ids()])
+    assert.deepEqual([...(await pulled.ids())], [])
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+})
+
 test('an image that is there is not pulled, unless the policy says Always', async () => {
   const { ensure, pulls, news } = setUp(['busybox:1.36'])
   assert.equal((await ensure({ image: 'busybox:1.36' })).id, 'sha256:busybox:1.36')

@@ -16,9 +16,13 @@ interface PulledImage {
 }
 
 const NOBODYS = ''
+/** Passwords of some registries last for hours: the oldest of so many are forgotten, and asked for again. */
+const CREDENTIALS_MAX = 100
 
 export class PulledImages {
   readonly #directory: string
+  /** What is written last, by image: two pods that pull one at once do not write its file over each other. */
+  readonly #writing = new Map<string, Promise<void>>()
 
   /** `<root>/image_manager/pulled`, as the kubelet's. */
   constructor(directory: string) {
@@ -26,14 +30,19 @@ export class PulledImages {
   }
 
   /** The image's id, as the runtime lists it, and what it was pulled by and with. */
-  async add(id: string, image = '', auth?: ImageAuth): Promise<void> {
-    const known = (await this.#read(id)) ?? { id, access: {} }
-    const repository = repositoryOf(image)
-    const before = known.access[repository] ?? []
-    const hash = hashOf(auth)
-    const access = { ...known.access, [repository]: before.includes(hash) ? before : [...before, hash] }
-    await mkdir(this.#directory, { recursive: true })
-    await writeWholeFile(this.#pathOf(id), JSON.stringify({ id, access } satisfies PulledImage))
+  add(id: string, image = '', auth?: ImageAuth): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const known = (await this.#read(id)) ?? { id, access: {} }
+      const repository = repositoryOf(image)
+      const hash = hashOf(auth)
+      const others = (known.access[repository] ?? []).filter((one) => one !== hash)
+      const all = [...others, hash]
+      // Where nobody needs any, nothing else need be known.
+      const kept = all.includes(NOBODYS) ? [NOBODYS] : all.slice(-CREDENTIALS_MAX)
+      const access = { ...known.access, [repository]: kept }
+      await mkdir(this.#directory, { recursive: true })
+      await writeWholeFile(this.#pathOf(id), JSON.stringify({ id, access } satisfies PulledImage))
+    })
   }
 
   /**
@@ -47,8 +56,19 @@ export class PulledImages {
     return hashes.includes(NOBODYS) || (auth !== undefined && hashes.includes(hashOf(auth)))
   }
 
-  async forget(id: string): Promise<void> {
-    await rm(this.#pathOf(id), { force: true })
+  forget(id: string): Promise<void> {
+    return this.#inTurn(id, () => rm(this.#pathOf(id), { force: true }))
+  }
+
+  async #inTurn(id: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#writing.get(id) ?? Promise.resolve()).then(work)
+    const tail = turn.catch(() => {})
+    this.#writing.set(id, tail)
+    try {
+      await turn
+    } finally {
+      if (this.#writing.get(id) === tail) this.#writing.delete(id)
+    }
   }
 
   async ids(): Promise<ReadonlySet<string>> {
