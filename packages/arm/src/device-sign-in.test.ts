@@ -52,11 +52,12 @@ const poll = (door: OpenedFrontDoor, { device_code }: Begun): Promise<Answer> =>
 
 const errorOf = ({ status, body }: Answer): string => `${status} ${String(body?.['error'])}`
 
+/** Stands until it is moved: however long a slow machine takes between two questions, they are as far apart as the test says. */
 class MovedClock implements Clock {
   readonly #system = systemClock()
-  #aheadMs = 0
+  #nowMs = this.#system.now()
   now(): number {
-    return this.#system.now() + this.#aheadMs
+    return this.#nowMs
   }
   monotonicMs(): number {
     return this.#system.monotonicMs()
@@ -65,7 +66,7 @@ class MovedClock implements Clock {
     return this.#system.after(delayMs, fire)
   }
   move(seconds: number): void {
-    this.#aheadMs += seconds * 1000
+    this.#nowMs += seconds * 1000
   }
 }
 
@@ -174,8 +175,12 @@ test('a sign-in ends with the secret that approved it; an id token opens nothing
     })
   assert.equal((await refresh()).status, 200)
   assert.equal(errorOf(await refresh({ client_id: 'somebody-else' })), '400 invalid_grant')
+  const another = await begin(door)
+  const own = { client_id: other.appId, client_secret: other.password }
+  assert.equal((await approve(door, another.user_code, own)).status, 200)
   await door.call('DELETE', `/v1.0/servicePrincipals/${other.objectId}`)
   assert.equal(errorOf(await refresh()), '400 invalid_grant')
+  assert.equal(errorOf(await poll(door, another)), '400 invalid_grant', 'approved, and not yet redeemed')
 })
 
 test('no more sign-ins wait than may, and of programs that are known', async () => {

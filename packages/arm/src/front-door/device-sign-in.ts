@@ -7,7 +7,7 @@ import { objectIdOf } from './client-identity.ts'
 import { answerSignIn, beginSignIn, deviceCodeSeconds, pollSeconds, pollSignIn, waitingFor } from './device-codes.ts'
 import type { Approval, Polled } from './device-codes.ts'
 import { devicePage, devicePageHeaders, type DeviceView } from './device-page.ts'
-import { holderOfRefreshToken, issueRefreshToken } from './refresh-tokens.ts'
+import { holderOfRefreshToken, issueRefreshToken, stillHolds } from './refresh-tokens.ts'
 import { ok, param, type ArmRequest, type ArmResponse, type Route } from './route.ts'
 import { audienceOf, formOf, isTenant, refused } from './sign-in-forms.ts'
 import { tokenLifetimeSeconds, type Identity, type Tokens } from './tokens.ts'
@@ -142,8 +142,12 @@ export async function redeemDeviceCode(request: ArmRequest, parts: DeviceParts):
   const form = formOf(request)
   const clientId = form.get('client_id') ?? ''
   const deviceCode = form.get('device_code') ?? form.get('code') ?? ''
+  const known = { store: parts.store, clients: parts.identity.clients }
   const polled = await pollSignIn(request.scope, parts.store, { deviceCode, clientId })
   if (polled.kind === 'approved') {
+    // Minutes may lie between: a secret that was taken away meanwhile approves nothing any more.
+    if (!(await stillHolds(request.scope, known, polled.by)))
+      return refused(request, 400, 'invalid_grant', 50173, 'The secret that the sign-in was approved with is gone.')
     const refreshToken = await issueRefreshToken(request.scope, parts.store, { clientId, by: polled.by })
     return signedIn(request, parts, { by: polled.by, clientId, refreshToken })
   }

@@ -39,14 +39,14 @@ export async function holderOfRefreshToken(
   parts: { readonly store: ResourceStore; readonly clients: readonly ClientIdentity[] },
   asked: { readonly token: string; readonly clientId: string },
 ): Promise<Approval | undefined> {
-  const { store, clients } = parts
+  const { store } = parts
   const key = keys.refreshToken(secretHash(asked.token))
   const stored = await store.get<RefreshRecord>(key)
   const nowMs = scope.clock.now()
   if (stored === undefined || stored.value.expiresMs <= nowMs) return undefined
   const { value } = stored
   if (value.clientId.toLowerCase() !== asked.clientId.toLowerCase()) return undefined
-  if (!(await stillHolds(scope, store, clients, value))) {
+  if (!(await stillHolds(scope, parts, value))) {
     await store.removeAll([stored])
     return undefined
   }
@@ -55,10 +55,10 @@ export async function holderOfRefreshToken(
   return { appId: value.appId, secretHash: value.secretHash }
 }
 
-async function stillHolds(
+/** Whether the secret that a sign-in was approved with is one of its application's still. */
+export async function stillHolds(
   scope: Scope,
-  store: ResourceStore,
-  clients: readonly ClientIdentity[],
+  { store, clients }: { readonly store: ResourceStore; readonly clients: readonly ClientIdentity[] },
   by: Approval,
 ): Promise<boolean> {
   const own = clients.find(({ clientId }) => clientId.toLowerCase() === by.appId.toLowerCase())
