@@ -20,7 +20,19 @@ const SIGN_IN_SCOPES = ['openid', 'offline_access', 'profile', 'email']
 export function audienceOf(form: URLSearchParams): string | undefined {
   const scopes = (form.get('scope') ?? '').split(' ').filter((scope) => scope !== '')
   const scope = scopes.find((one) => !SIGN_IN_SCOPES.includes(one.toLowerCase()))
-  return (scope ?? form.get('resource') ?? undefined)?.replace(/\/*(\.default|user_impersonation)$/, '')
+  const asked = scope ?? form.get('resource') ?? undefined
+  const named = permissions.find((name) => asked?.endsWith(name) === true)
+  return named === undefined ? asked : withoutSlashes(asked!.slice(0, -named.length))
+}
+
+/** What of a resource is asked for: all that there is, or to act for somebody. */
+const permissions = ['.default', 'user_impersonation']
+
+/** Letter by letter: an expression would begin anew at each of a million slashes. */
+function withoutSlashes(text: string): string {
+  let end = text.length
+  while (end > 0 && text[end - 1] === '/') end -= 1
+  return text.slice(0, end)
 }
 
 export function refused(request: ArmRequest, status: number, error: string, number: number, text: string): ArmResponse {
