@@ -106,6 +106,12 @@ void suite('a cluster', () => {
         nonMasqueradeCidrs: ['fd12:3456:789a::/64'],
       })),
     )
+    assert.equal(answer.headers['warning'], undefined, 'what the service fills in was not asked for')
+    await using strict = await openFrontDoor({ strict: true })
+    const first = await create(strict, dual)
+    assert.equal(first.status, 201, first.text)
+    const unfilled = await create(opened, { networkPlugin: 'azure', ipFamilies: [] })
+    assert.equal(unfilled.status, 200, unfilled.text)
     const changed = await create(opened, { ...dual, podCidrs: ['10.244.0.0/16', 'fd09::/64'] })
     assert.equal(changed.status, 400)
     assert.match(changed.text, /podCidrs/)

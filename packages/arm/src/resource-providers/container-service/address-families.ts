@@ -47,9 +47,13 @@ export function familyDefaults(given: Json): {
   }
 }
 
-/** As Azure casts them: `ipv4` is `IPv4`. */
+/** As Azure casts them: `ipv4` is `IPv4`. A list without an entry is what SDKs send of one that nobody filled. */
 export function standardFamilies(given: Json): Json {
   const named = textsAt(given, 'ipFamilies')
+  if (Array.isArray(given['ipFamilies']) && given['ipFamilies'].length === 0) {
+    const { ipFamilies: _, ...rest } = given
+    return rest
+  }
   if (named.length === 0) return given
   const names: Readonly<Record<string, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' }
   return { ...given, ipFamilies: named.map((each) => names[each.toLowerCase()] ?? each) }

@@ -63,7 +63,8 @@ export function judgeClusterName(name: string): void {
   }
 }
 
-export function clusterDefaults(names: ClusterNames): Json {
+/** `network`: what its profile says of address families decides on what else is filled in. */
+export function clusterDefaults(names: ClusterNames, network: Json = {}): Json {
   return {
     nodeResourceGroup: `MC_${names.resourceGroup}_${names.cluster}_${names.location}`.slice(0, 80),
     nodeResourceGroupProfile: { restrictionLevel: 'Unrestricted' },
@@ -82,7 +83,7 @@ export function clusterDefaults(names: ClusterNames): Json {
     workloadAutoScalerProfile: {},
     metricsProfile: { costAnalysis: { enabled: false } },
     bootstrapProfile: { artifactSource: 'Direct' },
-    networkProfile: networkDefaults({}),
+    networkProfile: networkDefaults(Object.hasOwn(network, 'ipFamilies') ? { ipFamilies: network['ipFamilies'] } : {}),
   }
 }
 

@@ -203,7 +203,7 @@ function writtenCluster(request: ArmRequest, write: ClusterWrite): ClusterRecord
     version,
     ...(current?.kubeletIdentity === undefined ? {} : { kubeletIdentity: current.kubeletIdentity }),
     ...(current?.rotations === undefined ? {} : { rotations: current.rotations }),
-    recorded: recordedOfCluster(properties, clusterDefaults(names)),
+    recorded: recordedOfCluster(properties, clusterDefaults(names, properties.networkProfile as unknown as Json)),
     progress: { provisioningState: stateOf(current, version), operationId: write.operation.id },
   }
 }
