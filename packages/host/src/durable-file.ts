@@ -63,3 +63,19 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
     throw error
   }
 }
+
+/** A state that much changes and one file keeps: written once at a time, each time as it is when its turn comes. */
+export class StateFile {
+  readonly #path: string
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  write(text: () => string): Promise<void> {
+    const turn = this.#last.then(() => writeDurableFile(this.#path, text()))
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+}

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
 import { cgroupTrees } from '@aksel/host/cgroup-world'
-import { writeDurableFile } from '@aksel/host/durable-file'
+import { StateFile } from '@aksel/host/durable-file'
 import type { ContainerRuntime } from '../cri/types.ts'
 import type { Refusal } from '../pod/admission.ts'
 import { assignCpus, sharedCpus } from './assign.ts'
@@ -27,6 +27,8 @@ export interface CpuManagerWorld {
 
 export class CpuManager {
   readonly #world: CpuManagerWorld
+  readonly #path: string
+  readonly #file: StateFile
   readonly #all: CpuSet
   readonly #reserved: number
   readonly #assigned = new Map<string, ReadonlyMap<string, CpuSet>>()
@@ -35,6 +37,8 @@ export class CpuManager {
 
   constructor(world: CpuManagerWorld, all: CpuSet, reserved: number) {
     this.#world = world
+    this.#path = join(world.directory, 'cpu_manager_state')
+    this.#file = new StateFile(this.#path)
     this.#all = all
     this.#reserved = reserved
   }
@@ -107,7 +111,11 @@ export class CpuManager {
     }
   }
 
-  async #save(): Promise<void> {
+  #save(): Promise<void> {
+    return this.#file.write(() => this.#text())
+  }
+
+  #text(): string {
     const entries = Object.fromEntries(
       [...this.#assigned].map(([uid, own]) => [
         uid,
@@ -115,11 +123,7 @@ export class CpuManager {
       ]),
     )
     const state = { policyName: 'static', defaultCpuSet: formatCpuSet(sharedCpus(this.#pool)), entries }
-    await writeDurableFile(this.#path, JSON.stringify(state))
-  }
-
-  get #path(): string {
-    return join(this.#world.directory, 'cpu_manager_state')
+    return JSON.stringify(state)
   }
 }
 

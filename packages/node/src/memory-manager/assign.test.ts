@@ -181,6 +181,12 @@ test('MemoryManager remembers over a restart, gives memory back, and writes what
       },
       entries: { more: { c0: [{ numaAffinity: [1], type: 'memory', size: 8 * GIB, charged: 8 * GIB }] } },
     })
+    // Pods come and go together.
+    const coming = ['x', 'y', 'z'].map((name) => later.admit(podOf(name, ['1Gi'])))
+    await Promise.all([later.release('more'), ...coming])
+    const last = new MemoryManager(directory, machine)
+    await last.load()
+    assert.deepEqual([last.holders, later.holders], [later.holders, ['x', 'y', 'z']])
   } finally {
     await rm(directory, { recursive: true })
   }

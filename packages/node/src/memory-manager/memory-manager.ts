@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '@aksel/api/types/core-v1'
-import { writeDurableFile } from '@aksel/host/durable-file'
+import { StateFile } from '@aksel/host/durable-file'
 import type { Refusal } from '../pod/admission.ts'
 import { assignMemory } from './assign.ts'
 import type { MemoryGrant, MemoryGrants, MemoryNode } from './assign.ts'
@@ -17,13 +17,15 @@ interface SavedBlock {
 }
 
 export class MemoryManager {
-  /** Holds `memory_manager_state`. */
-  readonly #directory: string
+  readonly #path: string
+  readonly #file: StateFile
   readonly #machine: readonly MemoryNode[]
   readonly #grants = new Map<string, ReadonlyMap<string, MemoryGrant>>()
 
+  /** `directory`: holds `memory_manager_state`. */
   constructor(directory: string, machine: readonly MemoryNode[]) {
-    this.#directory = directory
+    this.#path = join(directory, 'memory_manager_state')
+    this.#file = new StateFile(this.#path)
     this.#machine = machine
   }
 
@@ -78,7 +80,11 @@ export class MemoryManager {
     return this.#grants.get(podUid)?.get(container)?.nodes.join(',')
   }
 
-  async #save(): Promise<void> {
+  #save(): Promise<void> {
+    return this.#file.write(() => this.#text())
+  }
+
+  #text(): string {
     const entries = Object.fromEntries(
       [...this.#grants].map(([uid, own]) => [
         uid,
@@ -91,11 +97,7 @@ export class MemoryManager {
       ]),
     )
     const state = { policyName: 'Static', machineState: machineState(this.#machine, this.#grants), entries }
-    await writeDurableFile(this.#path, JSON.stringify(state))
-  }
-
-  get #path(): string {
-    return join(this.#directory, 'memory_manager_state')
+    return JSON.stringify(state)
   }
 }
 
