@@ -115,7 +115,7 @@ async function assertPodsSubnetRules(kubectl: Kubectl): Promise<void> {
   await kubectl('wait', 'pod/asker', '--for=condition=Ready', '--timeout=120s')
   const wget = ['wget', '-q', '-O', '-', `http://${end}:53/`]
   const node = async (): Promise<string> =>
-    (await runProgram(['nsenter', `--net=/run/netns/${machines[0]}`, 'timeout', '3', 'busybox', ...wget])).stdout
+    (await runProgram(['nsenter', `--net=/run/netns/${machines[0]}`, 'timeout', '30', 'busybox', ...wget])).stdout
   const pod = (): Promise<string> =>
     kubectl('exec', 'asker', '--', 'sh', '-c', `timeout 3 ${wget.join(' ')} || echo silence`)
   const put = async (change: Subnet): Promise<void> => {
@@ -123,7 +123,7 @@ async function assertPodsSubnetRules(kubectl: Kubectl): Promise<void> {
   }
   const clusters = await node()
   assert.match(clusters, /^by 100\.66\./)
-  assert.equal(await pod(), clusters, "by the cluster's load balancer")
+  assert.equal(await eventually(pod, /^by /), clusters, "by the cluster's load balancer")
 
   const deny = { direction: 'Outbound', access: 'Deny', protocol: 'Tcp', destinationPortRange: '53' } as const
   const everyone = { sourceAddressPrefix: '*', sourcePortRange: '*', destinationAddressPrefix: '*' }
@@ -218,7 +218,7 @@ test(
       await aksel.kubectl(['--kubeconfig', join(aksel.dataDir, 'dynamic-kubeconfig'), 'apply', '-f', '-'], {
         input: JSON.stringify(internal(name)),
       })
-      await kubectl('wait', `service/${name}`, '--for=jsonpath={.status.loadBalancer.ingress[0].ip}', '--timeout=60s')
+      await kubectl('wait', `service/${name}`, '--for=jsonpath={.status.loadBalancer.ingress[0].ip}', '--timeout=120s')
     }
     const pool = await client.agentPools.get(group, 'dynamic', 'system')
     await assert.rejects(
@@ -446,21 +446,22 @@ test(
 
     const page = (place: string): Promise<string> => sh(`timeout 3 wget -q -O - http://${place} 2>&1 || true`)
     const [other4, other6] = other.status.podIPs!.map(({ ip }) => ip) as [string, string]
-    assert.equal((await page(`[${other6}]:8080`)).trim(), other.metadata.name)
+    // A container that runs may not listen yet.
+    assert.equal((await eventually(() => page(`[${other6}]:8080`), /^web-/)).trim(), other.metadata.name)
     const [service] = (await get('services', '--field-selector', 'metadata.name=web')) as [Dual]
     const address = service.spec.clusterIPs![1]!
     await eventually(() => page(`[${address}]`), /^web-/)
     const far = nodes.find(({ metadata }) => metadata.name === other.spec.nodeName)!
     const [, farAddress] = far.status.addresses!.map((each) => each.address)
-    assert.match(await page(`[${farAddress!}]:${service.spec.ports![0]!.nodePort}`), /^web-/)
+    await eventually(() => page(`[${farAddress!}]:${service.spec.ports![0]!.nodePort}`), /^web-/)
     const named = await eventually(
       () => sh('nslookup -type=aaaa web.default.svc.cluster.local || true'),
       /Address:.*fd12/,
     )
     assert.ok(named.includes(address), named)
-    assert.match(await sh(`nslookup ${address} || true`), /web\.default\.svc\.cluster\.local/)
+    await eventually(() => sh(`nslookup ${address} || true`), /web\.default\.svc\.cluster\.local/)
     // IPv6 ends at the VNet's edge, and says so at once.
-    assert.match(await page('[2001:db8::1]'), /[Uu]nreachable|No route/)
+    await eventually(() => page('[2001:db8::1]'), /[Uu]nreachable|No route/)
 
     const policy = join(aksel.dataDir, 'policy.json')
     const rule = async (from: readonly object[]): Promise<void> => {

@@ -44,7 +44,7 @@ test('a pod has a key of its own and the certificate that its signer gave for it
   })
   const pod = await harness.podWhen('meshed', (found) => found !== undefined)
   let key = ''
-  const watch = client.watch(podCertificateRequests, { resourceVersion: '0', signal: AbortSignal.timeout(30_000) })
+  const watch = client.watch(podCertificateRequests, { resourceVersion: '0', signal: AbortSignal.timeout(120_000) })
   const open = client.peekAll(podCertificateRequests)
   for (const { metadata } of open) key = `default/${metadata.name}`
   if (key === '') for await (const { object } of watch) if ((key = `default/${object.metadata.name}`) !== '') break
