@@ -308,12 +308,12 @@ function isLong(outcome: Outcome | undefined): outcome is Answer & { readonly bo
   return !(outcome.body instanceof Uint8Array) && !isPushed(outcome.body)
 }
 
-/** Which flow and which level a request belonged to stands in its answer, for who wonders where it waited. */
 /** Of an API server that does nothing that it cannot record first. */
 function notRecorded({ url }: IncomingCall): Answer {
   return textAnswer(500, `Internal Server Error: ${JSON.stringify(url)}: failed to store audit event\n`)
 }
 
+/** Which flow and which level a request belonged to stands in its answer, for who wonders where it waited. */
 function headersOf({ auditId, seat }: Progress): Readonly<Record<string, string>> {
   if (seat === undefined) return { 'audit-id': headerText(auditId) }
   return {

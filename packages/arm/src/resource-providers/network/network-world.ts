@@ -31,9 +31,9 @@ export interface NetworkWorld {
   readonly claims: ReadonlyMap<string, string>
   /** Addresses that pools take when they are whole, by the subnet's id in lower case. */
   readonly wanted: ReadonlyMap<string, readonly { readonly pool: string; readonly count: number }[]>
-  /** Ranges of pods beside the network's own, by the network's id in lower case. */
-  /** By network: ranges of IPv6 of its clusters' pods. */
+  /** Ranges of IPv6 of its clusters' pods, by the network's id in lower case. */
   readonly ipv6PodPrefixes: ReadonlyMap<string, readonly string[]>
+  /** Ranges of pods beside the network's own, by the network's id in lower case. */
   readonly podPrefixes: ReadonlyMap<string, readonly { readonly cluster: string; readonly prefix: string }[]>
   /** How clusters want their machines and pods to leave, by the subnet's id in lower case. */
   readonly egress: ReadonlyMap<string, SubnetEgress>
