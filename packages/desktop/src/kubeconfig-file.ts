@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import { parse } from 'yaml'
 
 export interface ClusterConnection {
@@ -72,7 +73,7 @@ function connectionOf(root: Mapping, entry: Mapping, trust: KubeconfigTrust): Cl
   const namespace = textOf(context['namespace'])
   return {
     name,
-    server: server.replace(/\/+$/, ''),
+    server: withoutTrailingSlashes(server),
     ...(caPem === undefined ? {} : { caPem }),
     ...(serverName === undefined ? {} : { serverName }),
     ...(cluster['insecure-skip-tls-verify'] === true ? { insecure: true } : {}),

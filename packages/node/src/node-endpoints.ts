@@ -1,6 +1,7 @@
 // What the node answers besides streams: whether it is well, which pods it runs, and what they use.
 
 import { ApiError } from '@aksel/base/errors'
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import type { TunnelHandler } from '@aksel/runtime/tunnel'
 import type { NodeUsage } from './node-usage.ts'
 import type { NodePods } from './pods.ts'
@@ -19,7 +20,7 @@ export interface EndpointFacts {
  */
 export function nodeEndpoints(nodePods: NodePods, usage: NodeUsage, about: EndpointFacts): TunnelHandler {
   return async (_scope, call) => {
-    const path = call.path.replace(/\/+$/, '')
+    const path = withoutTrailingSlashes(call.path)
     // Upstream's parts of it: that it answers, that its log is written, that its loop goes round.
     if (/^\/healthz(\/(ping|log|syncloop))?$/.test(path)) {
       call.respond(200, { 'content-type': 'text/plain; charset=utf-8' })

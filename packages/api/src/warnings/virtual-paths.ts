@@ -1,36 +1,51 @@
 // Files of a volume that would lie on top of each other: the later one wins, which is seldom what was meant.
 
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import type { Volume, VolumeProjection } from '../types/core-v1.ts'
 
 interface WithPath {
   readonly path: string
 }
 
+/** Every path is compared with all before it, and a body holds a hundred thousand: beyond so many looks nobody is warned any more. */
+const LOOKS_MAX = 100_000
+
+interface Patience {
+  looksLeft: number
+}
+
 export function overlapWarnings(volumes: readonly Volume[]): readonly string[] {
-  return volumes.flatMap(({ name, configMap, secret, downwardAPI, projected }) => [
-    ...overlaps(
-      pathsOf(configMap?.items),
-      `volume "${name}" (ConfigMap "${configMap?.name ?? ''}"): overlapping paths`,
-    ),
-    ...overlaps(pathsOf(secret?.items), `volume "${name}" (Secret "${secret?.secretName ?? ''}"): overlapping paths`),
-    ...overlaps(pathsOf(downwardAPI?.items), `volume "${name}" (DownwardAPI): overlapping paths`),
-    ...projectedWarnings(name, projected?.sources ?? []),
-  ])
+  const patience: Patience = { looksLeft: LOOKS_MAX }
+  return volumes.flatMap(({ name, configMap, secret, downwardAPI, projected }) => {
+    const among = (items: readonly WithPath[] | undefined, what: string): readonly string[] =>
+      overlaps(patience, pathsOf(items), `volume "${name}" (${what}): overlapping paths`)
+    return [
+      ...among(configMap?.items, `ConfigMap "${configMap?.name ?? ''}"`),
+      ...among(secret?.items, `Secret "${secret?.secretName ?? ''}"`),
+      ...among(downwardAPI?.items, 'DownwardAPI'),
+      ...projectedWarnings(patience, name, projected?.sources ?? []),
+    ]
+  })
 }
 
 function pathsOf(items: readonly WithPath[] | undefined): readonly string[] {
   return (items ?? []).map(({ path }) => path)
 }
 
-function projectedWarnings(volume: string, sources: readonly VolumeProjection[]): readonly string[] {
+function projectedWarnings(
+  patience: Patience,
+  volume: string,
+  sources: readonly VolumeProjection[],
+): readonly string[] {
   const before = new Set<string>()
   return sources.flatMap((source) => {
+    if (patience.looksLeft <= 0) return []
     if (Object.keys(source).length === 0) return [`volume "${volume}" (Projected) has no sources provided`]
     const { paths, shown } = describe(source)
     if (paths.length === 0) return []
     const words = `volume "${volume}" (Projected ${shown}): overlapping paths`
     const own = [...new Set(paths)]
-    const found = [...overlaps(paths, words), ...overlaps([...own, ...before].toSorted(), words)]
+    const found = [...overlaps(patience, paths, words), ...overlaps(patience, [...own, ...before].toSorted(), words)]
     for (const path of own) before.add(path)
     return found
   })
@@ -48,11 +63,13 @@ function describe(source: VolumeProjection): { readonly paths: readonly string[]
   return { paths: [], shown: '' }
 }
 
-function overlaps(paths: readonly string[], words: string): readonly string[] {
+function overlaps(patience: Patience, paths: readonly string[], words: string): readonly string[] {
   const seen = new Set<string>()
   return paths.flatMap((raw) => {
-    const path = raw.replace(/\/+$/, '')
-    const other = [...seen].find((one) => covers(one, path) || covers(path, one))
+    if (patience.looksLeft <= 0) return []
+    patience.looksLeft -= seen.size
+    const path = withoutTrailingSlashes(raw)
+    const other = seen.values().find((one) => covers(one, path) || covers(path, one))
     seen.add(path)
     return other === undefined ? [] : [`${words}: "${path}" with "${other}"`]
   })

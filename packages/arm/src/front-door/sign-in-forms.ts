@@ -1,6 +1,7 @@
 // What all grants of the token endpoint share: the form, the tenant, the audience, and a refusal in Entra's shape.
 
 import { uuid } from '@aksel/base/ids'
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import type { ArmRequest, ArmResponse } from './route.ts'
 import type { Identity } from './tokens.ts'
 
@@ -22,18 +23,11 @@ export function audienceOf(form: URLSearchParams): string | undefined {
   const scope = scopes.find((one) => !SIGN_IN_SCOPES.includes(one.toLowerCase()))
   const asked = scope ?? form.get('resource') ?? undefined
   const named = permissions.find((name) => asked?.endsWith(name) === true)
-  return named === undefined ? asked : withoutSlashes(asked!.slice(0, -named.length))
+  return named === undefined ? asked : withoutTrailingSlashes(asked!.slice(0, -named.length))
 }
 
 /** What of a resource is asked for: all that there is, or to act for somebody. */
 const permissions = ['.default', 'user_impersonation']
-
-/** Letter by letter: an expression would begin anew at each of a million slashes. */
-function withoutSlashes(text: string): string {
-  let end = text.length
-  while (end > 0 && text[end - 1] === '/') end -= 1
-  return text.slice(0, end)
-}
 
 export function refused(request: ArmRequest, status: number, error: string, number: number, text: string): ArmResponse {
   const { scope } = request

@@ -1,6 +1,7 @@
 // Listeners and routes as HAProxy reads them. Whatever comes from objects stands between quotes; nothing with control
 // characters gets here.
 
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import type { Backend, Certificate, Filter, HeaderChange, Listener, PathChange, Route } from './routes.ts'
 
 /** Where the proxy's container finds its files. */
@@ -70,7 +71,7 @@ function renderListener({ name, port, isTls, routes }: Listener, index: number, 
 function conditionLines({ path }: Route, id: string): readonly string[] {
   if (path.kind === 'exact') return [`  acl ${id}-path path -m str ${quoted(path.value)}`]
   if (path.kind === 'regex') return [`  acl ${id}-path path -m reg ${quoted(path.value)}`]
-  const prefix = path.value.replace(/\/+$/, '')
+  const prefix = withoutTrailingSlashes(path.value)
   if (prefix === '') return [`  acl ${id}-path path -m beg /`]
   // By whole elements: /shop is no prefix of /shopping.
   return [`  acl ${id}-path path -m str ${quoted(prefix)}`, `  acl ${id}-path path -m beg ${quoted(`${prefix}/`)}`]
@@ -153,8 +154,8 @@ function pathChange(change: PathChange, { path }: Route): string {
   if (change.kind === 'full') return `http-request set-path ${quoted(formatted(change.value))}`
   if (change.kind === 'regex')
     return `http-request replace-path ${quoted(path.value)} ${quoted(formatted(change.value, true))}`
-  const from = path.value.replace(/\/+$/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
-  const to = change.value.replace(/\/+$/, '')
+  const from = withoutTrailingSlashes(path.value).replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  const to = withoutTrailingSlashes(change.value)
   // Nothing left is the root.
   return to === ''
     ? `http-request replace-path ${quoted(`^${from}/?(.*)$`)} ${quoted(String.raw`/\1`)}`

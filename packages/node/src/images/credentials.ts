@@ -1,6 +1,7 @@
 // Finds, among a pod's pull secrets, the credentials for the registry of an image.
 
 import type { Secret } from '@aksel/api/types/core-v1'
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import type { ImageAuth } from '../cri/types.ts'
 
 interface DockerAuth {
@@ -47,10 +48,7 @@ function entriesOf(secret: Secret): readonly (readonly [string, DockerAuth])[] {
 
 /** `https://index.docker.io/v1/` is `docker.io`. */
 function placeOf(registry: string): string {
-  const bare = registry
-    .replace(/^https?:\/\//, '')
-    .replace(/\/+$/, '')
-    .replace(/\/v[12]$/, '')
+  const bare = withoutTrailingSlashes(registry.replace(/^https?:\/\//, '')).replace(/\/v[12]$/, '')
   return bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare
 }
 

@@ -1,5 +1,6 @@
 // What the instance metadata service answers: who may ask, which versions there are, and what of the documents is meant. Pure.
 
+import { withoutTrailingSlashes } from '@aksel/base/slashes'
 import type { ScheduledEvents } from '@aksel/provider/scheduled-events'
 import { instanceDocument, type InstanceFacts, type InterfaceFacts } from './document.ts'
 import { eventVersions, FIRST_IDENTITY_VERSION, instanceVersions } from './versions.ts'
@@ -36,7 +37,7 @@ const identityFields = ['resource', 'client_id', 'object_id', 'msi_res_id', 'mi_
 export function answerMetadata(facts: MetadataFacts, question: MetadataQuestion): MetadataAnswer {
   const url = URL.parse(question.target, 'http://169.254.169.254')
   if (url === null) return refusal(400, 'Bad request')
-  const path = url.pathname.replace(/\/+$/, '')
+  const path = withoutTrailingSlashes(url.pathname)
   const isIdentity = path === '/metadata/identity/oauth2/token'
   if (question.headers['x-forwarded-for'] !== undefined)
     return refusal(400, 'Bad request. Requests must not contain the header X-Forwarded-For')
