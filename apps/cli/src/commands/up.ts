@@ -143,7 +143,7 @@ async function startServer(
     env: options.environment,
   })
   closeSync(output)
-  claimServer(options, child)
+  claimServer(options, child, request.simulated)
   let hasEnded = false
   child.on('exit', () => (hasEnded = true))
   child.unref()
@@ -163,11 +163,11 @@ function stateOf(server: ServerFile | undefined): 'ready' | 'ended' | 'starting'
 }
 
 /** In the server's name, which says so itself a moment later: whoever runs `down` in between must know of it. */
-function claimServer({ dataDir }: CliOptions, { pid }: ChildProcess): void {
+function claimServer({ dataDir }: CliOptions, { pid }: ChildProcess, simulated: boolean): void {
   const startTicks = pid === undefined ? undefined : startTicksOf(pid)
   if (pid === undefined || startTicks === undefined) return
   const path = serverFile(dataDir)
-  writeFileSync(`${path}.claim`, `${JSON.stringify({ pid, startTicks, ready: false })}\n`, { mode: 0o600 })
+  writeFileSync(`${path}.claim`, `${JSON.stringify({ pid, startTicks, ready: false, simulated })}\n`, { mode: 0o600 })
   renameSync(`${path}.claim`, path)
 }
 
@@ -224,7 +224,8 @@ async function ensureDemo(
   let changed = false
   if (before === undefined) {
     await arm.send({ method: 'PUT', path: group, body: { location: LOCATION } })
-    await follow(arm, await arm.send({ method: 'PUT', path, body: demoCluster(request) }), progress)
+    const started = await unlessUnderWay(arm.send({ method: 'PUT', path, body: demoCluster(request) }))
+    if (started !== undefined) await follow(arm, started, progress)
     changed = true
   } else if (request.nodes !== undefined && before.properties.agentPoolProfiles[0]?.count !== request.nodes) {
     const pool = before.properties.agentPoolProfiles[0]!
@@ -284,6 +285,16 @@ function demoCluster(request: UpRequest & { readonly simulated: boolean }): unkn
         },
       ],
     },
+  }
+}
+
+/** Undefined where somebody else, who ran `up` at the same moment, is making it: that is waited for as well. */
+async function unlessUnderWay<T>(sending: Promise<T>): Promise<T | undefined> {
+  try {
+    return await sending
+  } catch (error) {
+    if (error instanceof ArmError && error.code === 'OperationNotAllowed') return undefined
+    throw error
   }
 }
 
