@@ -114,6 +114,11 @@ test('requests become shares, limits become quotas no larger than the machine', 
     cpuPeriodUs: 20_000,
   })
   assert.deepEqual([cpuPeriod, cpuQuota], [20_000, 40_000])
+  const tiny = { name: 'a', resources: { limits: { cpu: '100m' } } }
+  const [short, small] = [{ ...capacity, cpuPeriodUs: 5_000 }, podOf({ containers: [tiny] })]
+  const least = linuxResources(small, tiny, short).cpuQuota!
+  assert.deepEqual([least, podLimits(small, short).cpuQuota], [1_000, 20_000], 'the pod has no less than its container')
+  assert.equal(podLimits(small, capacity).cpuQuota, 10_000)
   const unbound = { ...capacity, cpuPeriodUs: 0 }
   assert.equal('cpuQuota' in linuxResources(podOf({ containers: [large] }), large, unbound), false)
   assert.equal('cpuQuota' in podLimits(podOf({ containers: [large] }), unbound), false)

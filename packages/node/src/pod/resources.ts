@@ -107,12 +107,21 @@ export interface PodLimits {
 /** What the pod's own cgroup holds its containers to together: what the pod says, else the sum where every container has a limit. */
 export function podLimits(pod: Pod, node: NodeCapacity): PodLimits {
   const [cpu, memoryBytes] = [limitOf(pod, 'cpu'), limitOf(pod, 'memory')]
+  const { cpuPeriodUs: period = CPU_PERIOD_US } = node
   return {
     cpuShares: sharesOf(requestOf(pod, 'cpu')),
     ...(node.podPidsMax === undefined ? {} : { pidsMax: node.podPidsMax }),
-    ...(cpu === undefined || node.cpuPeriodUs === 0 ? {} : { cpuQuota: quotaOf(Math.min(node.cpuMilli, cpu)) }),
+    ...(cpu === undefined || period === 0 ? {} : { cpuQuota: wholeQuota(Math.min(node.cpuMilli, cpu), period) }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   }
+}
+
+/**
+ * Of the usual period, and no smaller a share than the containers' own of theirs: in short periods the least quota that there is may be
+ * more than was asked for, and version 1 refuses a container more than its pod.
+ */
+function wholeQuota(milliCpu: number, periodUs: number): number {
+  return Math.ceil((quotaOf(milliCpu, periodUs) * CPU_PERIOD_US) / periodUs)
 }
 
 /** Version 2 counts from 1 to 10,000 what version 1 counts from 2 to 262,144. */
