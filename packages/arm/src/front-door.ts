@@ -25,6 +25,7 @@ import { copyRoutes } from './resource-providers/container-service/copies.ts'
 import { locationRoutes } from './resource-providers/container-service/location-routes.ts'
 import type { ReconcileLimits } from './resource-providers/container-service/pass.ts'
 import { jwtAuthenticatorRoutes } from './resource-providers/container-service/jwt-authenticator-routes.ts'
+import { managedNamespaceRoutes } from './resource-providers/container-service/managed-namespaces.ts'
 import { maintenanceRoutes } from './resource-providers/container-service/maintenance.ts'
 import { withAccess } from './resource-providers/authorization/enforcement.ts'
 import { ensureOwner } from './resource-providers/authorization/role-assignments.ts'
@@ -199,6 +200,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...spotRoutes(hub),
     ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),
+    ...managedNamespaceRoutes(hub),
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...loadBalancerRoutes(hub),

@@ -177,6 +177,24 @@ export interface JwtAuthenticatorRecord {
   readonly progress: Progress
 }
 
+/** What lies below a cluster as resources of its own, each kind in a collection. */
+export const clusterChildCollections = ['managedNamespaces', 'trustedAccessRoleBindings', 'identityBindings'] as const
+export type ClusterChildCollection = (typeof clusterChildCollections)[number]
+
+export interface ClusterChildRecord {
+  readonly kind: 'clusterChild'
+  readonly collection: ClusterChildCollection
+  readonly id: string
+  readonly name: string
+  readonly clusterId: string
+  readonly location?: string
+  readonly tags?: Tags
+  readonly properties: Json
+  readonly systemData: SystemData
+  readonly eTag: string
+  readonly progress: Progress
+}
+
 export interface CommandResult {
   readonly provisioningState: 'Succeeded' | 'Failed'
   readonly exitCode?: number

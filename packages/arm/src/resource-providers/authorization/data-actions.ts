@@ -59,6 +59,11 @@ export function dataScopeOf(clusterId: string, { isResource, namespace }: Kubern
   return isResource && namespace !== '' ? `${clusterId}/namespaces/${namespace}` : clusterId
 }
 
+/** The managed namespace, where a role that is granted at it holds as well; undefined for what lies in none. */
+export function managedScopeOf(clusterId: string, { isResource, namespace }: KubernetesRequest): string | undefined {
+  return isResource && namespace !== '' ? `${clusterId}/managedNamespaces/${namespace}` : undefined
+}
+
 function join(...parts: readonly string[]): string {
   return parts
     .flatMap((part) => part.split('/'))

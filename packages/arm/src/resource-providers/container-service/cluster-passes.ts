@@ -11,6 +11,7 @@ import type { ClusterRecord, DocumentRecord, GroupRecord, PoolRecord, Progress }
 import { isUpgrading } from '../../upgrade-plan.ts'
 import { listClusters, machinesOf, poolsOf } from './cluster-store.ts'
 import { standStill, stopPool } from './power.ts'
+import { failChildren, reconcileChildren } from './cluster-child-passes.ts'
 import { ensureApplicationRouting } from './application-routing.ts'
 import { ensureFoundation, hostAddressName } from './foundation.ts'
 import { failAuthenticators, reconcileAuthenticators } from './jwt-authenticator-passes.ts'
@@ -45,6 +46,7 @@ export async function reconcileCluster(pass: Pass, id: string): Promise<'done' |
   if (cluster.power === 'Stopped') return (await standsStill(scoped, cluster)) ? 'done' : 'again'
   const controlPlane = await ensureFoundation(scoped, cluster)
   if (!(await reconcileAuthenticators(scoped, cluster))) return 'again'
+  if (!(await reconcileChildren(scoped, cluster))) return 'again'
   const pools = await planMachines(scoped, cluster)
   if (pools === undefined) return 'again'
   const network = networkOf(cluster, subscriptionOf(cluster.id))
@@ -216,7 +218,8 @@ export async function failCluster(
   const reason = bodyOf(error instanceof PoolsFailed ? error.cause : error)
   const stored = await pass.store.get<ClusterRecord>(keys.resource(id))
   if (stored === undefined) return false
-  let ended = await failAuthenticators(pass, id, reason)
+  const failed = [await failAuthenticators(pass, id, reason), await failChildren(pass, id, reason)]
+  let ended = failed.includes(true)
   for (const { value } of await poolsOf(pass.store, id)) {
     if (value.progress.operationId === undefined) continue
     ended = true

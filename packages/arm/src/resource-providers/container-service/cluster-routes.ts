@@ -113,7 +113,7 @@ async function remove(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   return { status: 202, headers: operationHeaders(operation, request.origin) }
 }
 
-async function kubeconfig(hub: Hub, request: ArmRequest, role: 'admin' | 'user'): Promise<string> {
+export async function kubeconfig(hub: Hub, request: ArmRequest, role: 'admin' | 'user'): Promise<string> {
   const { value } = await readCluster(hub.store, clusterRef(request))
   if (
     value.properties['disableLocalAccounts'] === true &&

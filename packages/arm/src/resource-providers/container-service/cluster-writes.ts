@@ -11,7 +11,15 @@ import type { Hub } from '../../hub.ts'
 import { endOf, newOperation, startOf } from '../../operations.ts'
 import { clusterId, type ClusterRef } from '../../resource-id.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
-import type { ClusterOrigin, ClusterRecord, Json, OperationRecord, PoolRecord, SystemData } from '../../records.ts'
+import type {
+  ClusterOrigin,
+  ClusterRecord,
+  Json,
+  OperationRecord,
+  PoolRecord,
+  Progress,
+  SystemData,
+} from '../../records.ts'
 import { isObject, objectAt, readObject } from '../body.ts'
 import { isSimulatedIn, readLiveGroup } from '../resources/groups.ts'
 import { readLocation, readTags } from '../resources/names.ts'
@@ -350,7 +358,7 @@ export async function beginClusterDelete(
         value: deletingPool(pool.value),
         expected: pool.modRevision,
       })),
-      ...(await overtaken(hub, scope, ref.subscriptionId, current.value, pools)),
+      ...(await overtaken(hub, scope, ref.subscriptionId, current.value)),
     ]
     return { changes, result: operation }
   })
@@ -360,15 +368,15 @@ function deletingPool(pool: PoolRecord): PoolRecord {
   return { ...pool, progress: { provisioningState: 'Deleting', deleting: true } }
 }
 
-/** Operations in progress end as overtaken by the delete. */
+/** Operations in progress, on the cluster and on what lies below it, end as overtaken by the delete. */
 async function overtaken(
   hub: Pick<Hub, 'store'>,
   scope: Scope,
   subscriptionId: string,
   cluster: ClusterRecord,
-  pools: readonly Stored<PoolRecord>[],
 ): Promise<readonly Change[]> {
-  const ids = [cluster.progress.operationId, ...pools.map(({ value }) => value.progress.operationId)]
+  const below = await hub.store.list<{ readonly progress?: Progress }>(keys.below(cluster.id))
+  const ids = [cluster.progress.operationId, ...below.map(({ value }) => value.progress?.operationId)]
   const error = {
     code: 'AKSOperationPreemptedByDelete',
     message: 'The operation was preempted by a delete of the managed cluster.',

@@ -4,8 +4,8 @@ import type { Scope } from '@aksel/base/scope'
 import type { EntraDirectory, EntraUser } from '@aksel/provider/entra'
 import type { Store } from '@aksel/store/store'
 import { aksServerId, openTokens, type Identity } from '../../front-door/tokens.ts'
-import { ResourceStore } from '../../store-keyspace.ts'
-import { dataActionOf, dataScopeOf } from '../authorization/data-actions.ts'
+import { keys, ResourceStore } from '../../store-keyspace.ts'
+import { dataActionOf, dataScopeOf, managedScopeOf } from '../authorization/data-actions.ts'
 import { accessOf } from '../authorization/role-assignments.ts'
 import { groupsOf } from './directory-groups.ts'
 
@@ -27,7 +27,12 @@ export async function openEntraDirectory(scope: Scope, store: Store, identity: I
     },
     async authorize({ clusterId, objectId, request }) {
       const access = await accessOf(resources, clusterId.split('/')[2]!, objectId)
-      const grant = access.grantOf({ action: dataActionOf(request), data: true }, dataScopeOf(clusterId, request))
+      const wanted = { action: dataActionOf(request), data: true }
+      const managed = managedScopeOf(clusterId, request)
+      const isManaged = managed !== undefined && (await resources.get(keys.resource(managed))) !== undefined
+      const grant =
+        access.grantOf(wanted, dataScopeOf(clusterId, request)) ??
+        (isManaged ? access.grantOf(wanted, managed) : undefined)
       if (grant === undefined) return { allowed: false, reason: notAllowed }
       const { assignment, role } = grant
       return {
