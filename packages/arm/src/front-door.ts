@@ -40,6 +40,7 @@ import { Throttle, type Throttling } from './front-door/throttle.ts'
 import { lockRoutes } from './resource-providers/authorization/lock-routes.ts'
 import { withLocks } from './resource-providers/authorization/locks.ts'
 import { withLockDown } from './resource-providers/container-service/lock-down.ts'
+import { trustedAccessRoutes } from './resource-providers/container-service/trusted-access.ts'
 import { usageRoutes } from './resource-providers/container-service/usages.ts'
 import { spotRoutes } from './resource-providers/container-service/spot-routes.ts'
 import { issuerKeys } from './resource-providers/container-service/token-issuers.ts'
@@ -201,6 +202,7 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...machineRoutes(hub),
     ...jwtAuthenticatorRoutes(hub),
     ...managedNamespaceRoutes(hub),
+    ...trustedAccessRoutes(hub),
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...loadBalancerRoutes(hub),

@@ -13,11 +13,12 @@ import type { Change, Stored } from '../../store-keyspace.ts'
 import { childrenOf, type ChildObjects } from './cluster-children.ts'
 import { managedNamespaceObjects } from './managed-namespace-objects.ts'
 import { subscriptionOf, type Pass } from './pass.ts'
+import { trustedAccessObjects } from './trusted-access.ts'
 
 /** Undefined: nothing inside the cluster stands for it. */
 const objects: Readonly<Record<ClusterChildCollection, ChildObjects | undefined>> = {
   managedNamespaces: managedNamespaceObjects,
-  trustedAccessRoleBindings: undefined,
+  trustedAccessRoleBindings: trustedAccessObjects,
   identityBindings: undefined,
 }
 

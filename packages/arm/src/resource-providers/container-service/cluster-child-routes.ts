@@ -118,13 +118,16 @@ async function decidePut(
     properties,
     systemData: systemData(request, current?.value.systemData),
     eTag: uuid(request.scope.random),
-    progress: { provisioningState: current === undefined ? 'Creating' : 'Updating', operationId: operation.id },
+    progress: { provisioningState: stateOf(kind, current?.value), operationId: operation.id },
   }
   return {
     changes: [startOf(operation), { kind: 'put', key, value: record, expected: current?.modRevision ?? 0 }],
     result: { created: current === undefined, cluster, record, operation, recorded },
   }
 }
+
+const stateOf = ({ firstState = 'Creating' }: ChildKind, before: ClusterChildRecord | undefined): string =>
+  before === undefined ? firstState : 'Updating'
 
 function trackedOf(
   { collection }: ChildKind,

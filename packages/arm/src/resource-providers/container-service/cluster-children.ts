@@ -29,6 +29,8 @@ export interface ChildKind {
   readonly collection: ClusterChildCollection
   /** It has a location and tags of its own. */
   readonly isTracked?: boolean
+  /** Where there is no `Creating` for it. */
+  readonly firstState?: string
   /** Its body tells an eTag. */
   readonly hasETag?: boolean
   /** Throws for a name that cannot be. */
