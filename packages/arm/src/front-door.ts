@@ -49,6 +49,8 @@ import { runCommandRoutes } from './resource-providers/container-service/run-com
 import { machineRoutes } from './resource-providers/container-service/machine-routes.ts'
 import { resourceHealthRoutes } from './resource-providers/container-service/resource-health-routes.ts'
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
+import { outboundDependencyRoutes } from './resource-providers/container-service/outbound-dependencies.ts'
+import { profileResetRoutes } from './resource-providers/container-service/profile-resets.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
 import { deploymentRoutes } from './resource-providers/deployments/deployment-routes.ts'
@@ -191,6 +193,8 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...clusterRoutes(hub),
     ...copyRoutes(hub, clusterPath),
     ...clusterActionRoutes(hub),
+    ...profileResetRoutes(hub),
+    ...outboundDependencyRoutes(hub),
     ...upgradeInsightRoutes(hub),
     ...resourceHealthRoutes(hub),
     ...runCommandRoutes(hub),

@@ -45,7 +45,12 @@ type Action = (
 ) => ActionChange | Promise<ActionChange>
 
 /** Reads the cluster and its pools, and writes what the action makes of them with a new operation. */
-async function act(hub: Hub, request: ArmRequest, action: Action): Promise<ArmResponse> {
+export async function act(
+  hub: Hub,
+  request: ArmRequest,
+  action: Action,
+  outcome: OperationRecord['outcome'] = 'nothing',
+): Promise<ArmResponse> {
   const ref = clusterRef(request)
   const operation = await hub.store.decide(async () => {
     const current = await readCluster(hub.store, ref)
@@ -54,7 +59,7 @@ async function act(hub: Hub, request: ArmRequest, action: Action): Promise<ArmRe
       subscriptionId: param(request, 'subscription'),
       location: current.value.location,
       resourceId: current.value.id,
-      outcome: 'nothing',
+      outcome,
     })
     const next = await action(
       current.value,
