@@ -132,3 +132,98 @@ test('outbound dependencies are Azure’s, with those of the pools and add-ons t
     assert.ok(found.get('addon-monitoring')?.includes('eastus.ingest.monitor.azure.com:443'))
   })
 })
+
+test('an identity binding tells whom it binds, is named as recorded, and binds an identity once', () =>
+  withCluster({}, async (opened, sdk) => {
+    const id = (name: string) => `${group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`
+    const [one, two] = [id('one'), id('two')]
+    const made = await opened.call('PUT', one, { body: { location: 'eastus' } })
+    const identity = made.body!['properties'] as unknown as Record<string, string>
+    await opened.call('PUT', two, { body: { location: 'eastus' } })
+    const body = { properties: { managedIdentity: { resourceId: one } } }
+    const path = `${cluster}/identityBindings`
+    const first = await opened.call('PUT', `${path}/first`, { body })
+    assert.equal(first.status, 201, first.text)
+    assert.match(String(first.headers['warning']), /recorded without effect: identityBindings/)
+    await opened.door.idle()
+    const read = await sdk.identityBindings.get('rg', 'c1', 'first')
+    assert.deepEqual(
+      [read.properties?.provisioningState, read.properties?.oidcIssuer?.oidcIssuerUrl],
+      ['Succeeded', `https://ib.oic.prod-aks.azure.com/${tenantId}/${identity['clientId']}`],
+    )
+    const { objectId, clientId } = read.properties!.managedIdentity
+    assert.deepEqual([objectId, clientId], [identity['principalId'], identity['clientId']])
+    assert.notEqual(read.eTag, undefined)
+    const refused = async (name: string, resourceId: string | undefined, status: number, why: RegExp) => {
+      const answer = await opened.call('PUT', `${path}/${name}`, {
+        body: { properties: { managedIdentity: { resourceId } } },
+      })
+      assert.equal(answer.status, status, answer.text)
+      assert.match(answer.text, why)
+    }
+    await refused('second', one, 400, /bound by identity binding 'first' already/)
+    await refused('first', two, 400, /cannot be changed/)
+    await refused('second', id('none'), 404, /ResourceNotFound/)
+    await refused('second', cluster, 400, /not the id of a user-assigned identity/)
+    await refused('second', undefined, 400, /resourceId is missing/)
+    await refused('Second', two, 400, /must start with a lower-case letter/)
+    await sdk.identityBindings.createOrUpdate('rg', 'c1', 'second', {
+      properties: { managedIdentity: { resourceId: two } },
+    })
+    await sdk.identityBindings.delete('rg', 'c1', 'first')
+    const names: (string | undefined)[] = []
+    for await (const { name } of sdk.identityBindings.listByManagedCluster('rg', 'c1')) names.push(name)
+    assert.deepEqual(names, ['second'])
+  }))
+
+test('a private cluster tells its private link resource; there are no private endpoints, and other clusters have no link', async () => {
+  await withCluster({ apiServerAccessProfile: { enablePrivateCluster: true } }, async (_, sdk) => {
+    const { value } = await sdk.privateLinkResources.list('rg', 'c1')
+    assert.deepEqual(
+      value?.map(({ name, groupId, requiredMembers }) => [name, groupId, requiredMembers]),
+      [['management', 'management', ['management']]],
+    )
+    const resolved = await sdk.resolvePrivateLinkServiceId.post('rg', 'c1', { name: 'management' })
+    assert.deepEqual([resolved.groupId, resolved.privateLinkServiceID], ['management', undefined])
+    await assert.rejects(sdk.resolvePrivateLinkServiceId.post('rg', 'c1', { name: 'other' }), { statusCode: 400 })
+    assert.deepEqual((await sdk.privateEndpointConnections.list('rg', 'c1')).value, [])
+    await assert.rejects(sdk.privateEndpointConnections.get('rg', 'c1', 'pe'), {
+      statusCode: 404,
+      code: 'ResourceNotFound',
+    })
+    const state = { privateLinkServiceConnectionState: { status: 'Approved' } }
+    await assert.rejects(sdk.privateEndpointConnections.update('rg', 'c1', 'pe', state), { statusCode: 404 })
+    await sdk.privateEndpointConnections.delete('rg', 'c1', 'pe')
+  })
+  await withCluster({}, async (_, sdk) => {
+    const cause = { statusCode: 400, message: /Private cluster is not enabled for managed cluster 'c1'\./ }
+    await assert.rejects(sdk.privateLinkResources.list('rg', 'c1'), cause)
+    await assert.rejects(sdk.resolvePrivateLinkServiceId.post('rg', 'c1', { name: 'management' }), cause)
+    assert.deepEqual((await sdk.privateEndpointConnections.list('rg', 'c1')).value, [])
+    await assert.rejects(sdk.privateEndpointConnections.list('rg', 'c2'), { statusCode: 404 })
+  })
+})
+
+test('revisions of the mesh are listed, and upgrades of a cluster that has one', async () => {
+  const mesh = { serviceMeshProfile: { mode: 'Istio', istio: { revisions: ['asm-1-28'] } } }
+  await withCluster(mesh, async (opened, sdk) => {
+    const profiles: (readonly (string | undefined)[] | undefined)[] = []
+    for await (const { properties } of sdk.managedClusters.listMeshRevisionProfiles('eastus'))
+      profiles.push(properties?.meshRevisions?.map(({ revision }) => revision))
+    assert.deepEqual(profiles, [['asm-1-28', 'asm-1-29', 'asm-1-30']])
+    assert.equal((await sdk.managedClusters.getMeshRevisionProfile('eastus', 'istio')).name, 'istio')
+    await assert.rejects(sdk.managedClusters.getMeshRevisionProfile('eastus', 'linkerd'), { statusCode: 404 })
+    const { properties } = await sdk.managedClusters.getMeshUpgradeProfile('rg', 'c1', 'istio')
+    assert.deepEqual([properties?.revision, properties?.upgrades], ['asm-1-28', ['asm-1-29', 'asm-1-30']])
+    assert.deepEqual(properties?.compatibleWith?.[0], { name: 'KubernetesOfficial', versions: ['1.34', '1.35'] })
+    const list = await opened.call('GET', `${cluster}/meshUpgradeProfiles`)
+    assert.equal((list.body!['value'] as unknown as unknown[]).length, 1)
+  })
+  await withCluster({}, async (opened, sdk) => {
+    await assert.rejects(sdk.managedClusters.getMeshUpgradeProfile('rg', 'c1', 'istio'), {
+      statusCode: 404,
+      code: 'ResourceNotFound',
+    })
+    assert.equal((await opened.call('GET', `${cluster}/meshUpgradeProfiles`)).text, '{"value":[]}')
+  })
+})

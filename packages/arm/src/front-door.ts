@@ -50,6 +50,9 @@ import { machineRoutes } from './resource-providers/container-service/machine-ro
 import { resourceHealthRoutes } from './resource-providers/container-service/resource-health-routes.ts'
 import { upgradeInsightRoutes } from './resource-providers/container-service/upgrade-insight-routes.ts'
 import { outboundDependencyRoutes } from './resource-providers/container-service/outbound-dependencies.ts'
+import { identityBindingRoutes } from './resource-providers/container-service/identity-bindings.ts'
+import { meshProfileRoutes } from './resource-providers/container-service/mesh-profiles.ts'
+import { privateLinkRoutes } from './resource-providers/container-service/private-links.ts'
 import { profileResetRoutes } from './resource-providers/container-service/profile-resets.ts'
 import { poolActionRoutes } from './resource-providers/container-service/pool-actions.ts'
 import { poolRoutes } from './resource-providers/container-service/pool-routes.ts'
@@ -207,6 +210,9 @@ export async function createFrontDoor(scope: Scope, options: FrontDoorOptions): 
     ...jwtAuthenticatorRoutes(hub),
     ...managedNamespaceRoutes(hub),
     ...trustedAccessRoutes(hub),
+    ...identityBindingRoutes(hub),
+    ...privateLinkRoutes(hub),
+    ...meshProfileRoutes(hub),
     ...locationRoutes(hub),
     ...networkRoutes(hub),
     ...loadBalancerRoutes(hub),
