@@ -9,6 +9,7 @@ import { referenceAt } from '../network/network-references.ts'
 import { subnetsOf, type NetworkWorld, type SubnetPlace } from '../network/network-world.ts'
 import { isDualStack } from './address-families.ts'
 import { isFlat, isStaticBlock, modelOf, podAddressesPerNode } from './network-model.ts'
+import { judgeNodeLimit } from './node-limits.ts'
 
 /** Azure keeps five addresses of each subnet. */
 const reserved = 5
@@ -38,6 +39,7 @@ export function judgeNetworkChoice(world: NetworkWorld, cluster: ClusterRecord, 
     }
     judgePods(cluster, pool)
   }
+  judgeNodeLimit(cluster, staying)
   judgeNeighbours(cluster, world, networkId)
   judgeOutbound(cluster, staying, places)
   if (cluster.subnetId === undefined && !isFlat(modelOf(network))) return
