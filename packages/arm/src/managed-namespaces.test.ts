@@ -16,6 +16,7 @@ import {
   type OpenedFrontDoor,
   type OpenOptions,
 } from './testing/opened-front-door.ts'
+import { otherClient } from './testing/other-client.ts'
 import { sdkAccess } from './testing/sdk-access.ts'
 import { openEntraDirectory } from './resource-providers/directory/entra-directory.ts'
 
@@ -241,3 +242,21 @@ test('a role that is granted at a managed namespace holds inside it, and while i
     { store },
   )
 })
+
+test('a Namespace User reads a managed namespace and its credentials, a Namespace Contributor writes it', () =>
+  withCluster(async ({ opened, sdk }) => {
+    await sdk.managedNamespaces.createOrUpdate('rg', 'c1', 'team', { location: 'eastus' })
+    const path = `${cluster}/managedNamespaces/team`
+    const [user, contributor] = [await otherClient(opened, 'user'), await otherClient(opened, 'contributor')]
+    await user.grant('c9f76ca8-b262-4b10-8ed2-09cf0948aa35', path)
+    await contributor.grant('289d8817-ee69-43f1-a0af-43a45505b488', cluster)
+    const statuses = [
+      (await user.call('GET', path)).status,
+      (await user.call('POST', `${path}/listCredential`)).status,
+      (await user.call('PUT', path, { body: {} })).status,
+      (await user.call('GET', cluster)).status,
+      (await contributor.call('PUT', path, { body: {} })).status,
+    ]
+    assert.deepEqual(statuses, [200, 200, 403, 403, 200])
+    await opened.door.idle()
+  }))

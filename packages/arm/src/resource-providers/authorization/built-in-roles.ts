@@ -176,6 +176,19 @@ const rows: readonly Row[] = [
     actions: [`${clusters}/listClusterMonitoringUserCredential/action`, `${clusters}/read`],
   },
   {
+    id: '289d8817-ee69-43f1-a0af-43a45505b488',
+    role: 'Azure Kubernetes Service Namespace Contributor',
+    description: 'Allows users to create and manage Azure Kubernetes Service namespace resources.',
+    actions: [...common, `${clusters}/managedNamespaces/*`],
+  },
+  {
+    id: 'c9f76ca8-b262-4b10-8ed2-09cf0948aa35',
+    role: 'Azure Kubernetes Service Namespace User',
+    description:
+      'Allows users to read Azure Kubernetes Service namespace resources. In-cluster namespace access further requires assignment of Azure Kubernetes Service RBAC roles to the namespace resource for an Entra ID enabled cluster.',
+    actions: [`${clusters}/managedNamespaces/read`, `${clusters}/managedNamespaces/listCredential/action`],
+  },
+  {
     id: 'b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b',
     role: 'Azure Kubernetes Service RBAC Cluster Admin',
     description: 'Lets you manage all resources in the cluster.',
