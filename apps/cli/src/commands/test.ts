@@ -37,6 +37,8 @@ const minorPatterns = {
   gate: ['tests/conformance/api-machinery/{discovery,kind-lifecycles}.test.ts'],
 } as const
 const e2ePatterns = ['tests/e2e/**/*.test.ts']
+/** Of them, what follows the suite instead of running beside it: both lanes then take about as long. */
+const laterPatterns = ['tests/e2e/{kubectl,loops,simulated,simulated-nodes,tour}.test.ts']
 
 /** The longest story of the gate takes about a minute; full sizes take their time. */
 const FILE_TIMEOUT_MS = { gate: 400_000, full: 3_600_000 }
@@ -126,7 +128,11 @@ export function stagesOf(
     argv: [...isolated, ...filesOf(options, minorPatterns[part === 'all' ? 'full' : 'gate'])],
     environment: { AKSEL_TEST_MINOR: minor },
   }))
-  const e2e: Task = { name: 'e2e', argv: [...isolated, ...filesOf(options, e2ePatterns)] }
+  const stories = filesOf(options, e2ePatterns)
+  const later = new Set(filesOf(options, laterPatterns))
+  const e2e: Task = { name: 'e2e', argv: [...isolated, ...stories] }
+  const beside: Task = { name: 'e2e beside', argv: apart([...isolated, ...stories.filter((file) => !later.has(file))]) }
+  const after: Task = { name: 'e2e after', argv: [...isolated, ...later] }
   switch (part) {
     case 'check':
       return [check]
@@ -145,7 +151,7 @@ export function stagesOf(
     case 'all':
     case undefined:
       // What waits most runs beside what computes: a third of the whole is waiting for what real nodes do.
-      return [check, [[trust], [sim, waits]], [[host, others, ...minors], [{ ...e2e, argv: apart(e2e.argv) }]]]
+      return [check, [[trust], [sim, waits]], [[host, others, ...minors, after], [beside]]]
     default:
       return part satisfies never
   }
