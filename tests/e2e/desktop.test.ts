@@ -417,7 +417,7 @@ void suite('the desktop', () => {
       await browser.press('menuitem', 'Upgrade')
     }
     // At once, and when Azure has answered: nothing may move away from under the pointer.
-    for (const text of ['--node-image-only', 'Open to it: ']) {
+    for (const text of ['--node-image-only', 'The pool has the version of its control plane.']) {
       await open()
       await browser.see(text)
       await browser.answer('Cancel')
@@ -453,6 +453,7 @@ void suite('the desktop', () => {
     // A budget that lets no pod go holds up the drain, and with it whoever ordered it.
     await aksel.kubectl('apply -f -', { input: held })
     await aksel.kubectl('rollout status -n other deployment/held --timeout=110s')
+    await at(`${CLUSTER}/pools`)
     await browser.press('button', 'What to do with extra')
     await browser.press('menuitem', 'Stop')
     await browser.answer('Stop')

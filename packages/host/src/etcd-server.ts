@@ -2,9 +2,10 @@
 // with TLS and users where asked.
 
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -210,16 +211,23 @@ async function startMember(member: EtcdMember, args: readonly string[]): Promise
   await promise
 }
 
+/**
+ * Ports that nobody listens on. They are below those that the kernel gives to outgoing connections, of which one would otherwise
+ * take a port between this look and the member's start.
+ */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
+  const servers: Server[] = []
+  for (let tries = 0; servers.length < count && tries < 100; tries += 1) {
+    const server = createServer().listen(randomInt(20_000, 30_000), '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (isFree) servers.push(server)
+  }
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  if (ports.length < count) throw new Error('no port between 20000 and 30000 is free')
   return ports
 }
 

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { CommandError } from '../command-error.ts'
 import type { CliOptions } from '../options.ts'
 import { apart } from './apart.ts'
@@ -199,12 +200,19 @@ async function runTask(options: CliOptions, task: Task, how: { readonly quiet: b
   })
   const output: Buffer[] = []
   let passed = 0
-  const look = (chunk: Buffer): void => {
-    output.push(chunk)
-    passed += chunk.toString().split('✔').length - 1
+  const failed = new Set<string>()
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue
+    stream.on('data', (chunk: Buffer) => output.push(chunk))
+    createInterface({ input: stream }).on('line', (line) => {
+      if (/^\s*✔/.test(line)) passed += 1
+      // What failed is known at once, and told whole at the end.
+      else if (/^✖ (?!failing tests)/.test(line) && !failed.has(line)) {
+        failed.add(line)
+        process.stdout.write(`${task.name}: ${line}\n`)
+      }
+    })
   }
-  child.stdout?.on('data', look)
-  child.stderr?.on('data', look)
   const minutes = (): string => ((performance.now() - startedMs) / 60_000).toFixed(0)
   const told = setInterval(
     () => process.stdout.write(`${task.name}: ${passed} passed after ${minutes()} min\n`),
