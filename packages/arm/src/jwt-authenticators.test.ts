@@ -105,3 +105,12 @@ test('what cannot be is refused at once, and nothing is kept', () =>
     )
     assert.match((await opened.call('GET', `${all}/none`)).text, /ResourceNotFound/)
   }))
+
+test('a stopped cluster takes no authenticator, as there is no control plane to believe it', () =>
+  withCluster(async (opened) => {
+    await opened.call('POST', `${cluster}/stop`)
+    await opened.door.idle()
+    const refused = await put(opened, 'acme', good)
+    assert.deepEqual([refused.status, /is stopped/.test(refused.text)], [409, true], refused.text)
+    assert.deepEqual((await opened.call('GET', all)).body!['value'], [])
+  }))

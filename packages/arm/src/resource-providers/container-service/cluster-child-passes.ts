@@ -1,18 +1,17 @@
 // From the small resources below a cluster to what stands inside it. What one of them cannot have is its own failure, not the cluster's.
 
 import { ApiError, ArmError, type ArmErrorBody } from '@aksel/base/errors'
-import { endOf } from '../../operations.ts'
 import {
   clusterChildCollections,
   type ClusterChildCollection,
   type ClusterChildRecord,
   type ClusterRecord,
-  type Progress,
 } from '../../records.ts'
-import type { Change, Stored } from '../../store-keyspace.ts'
+import type { Stored } from '../../store-keyspace.ts'
+import { endChild } from './child-operations.ts'
 import { childrenOf, type ChildObjects } from './cluster-children.ts'
 import { managedNamespaceObjects } from './managed-namespace-objects.ts'
-import { subscriptionOf, type Pass } from './pass.ts'
+import type { Pass } from './pass.ts'
 import { trustedAccessObjects } from './trusted-access.ts'
 
 /** Undefined: nothing inside the cluster stands for it. */
@@ -51,9 +50,9 @@ async function reconcileChild(
     }
     const refusal = refusalOf(error)
     if (refusal === undefined) throw error
-    return end(pass, stored, { provisioningState: 'Failed', error: refusal }, refusal)
+    return endChild(pass, stored, { provisioningState: 'Failed', error: refusal }, refusal)
   }
-  return operationId === undefined || end(pass, stored, { provisioningState: 'Succeeded' })
+  return operationId === undefined || endChild(pass, stored, { provisioningState: 'Succeeded' })
 }
 
 /** What an operation says of a refusal that no second try changes. */
@@ -69,24 +68,9 @@ export async function failChildren(pass: Pass, clusterId: string, error: ArmErro
   for (const collection of clusterChildCollections) {
     for (const one of await childrenOf(pass.store, clusterId, collection)) {
       if (one.value.progress.operationId === undefined) continue
-      await end(pass, one, { provisioningState: 'Failed', error }, error)
+      await endChild(pass, one, { provisioningState: 'Failed', error }, error)
       ended = true
     }
   }
   return ended
-}
-
-async function end(
-  pass: Pass,
-  { key, value, modRevision }: Stored<ClusterChildRecord>,
-  progress: Progress,
-  error?: ArmErrorBody,
-): Promise<boolean> {
-  const failure = error === undefined ? undefined : { error }
-  const ended = await endOf(pass.scope, pass.store, subscriptionOf(value.id), value.progress.operationId!, failure)
-  const isGone = value.progress.deleting === true && error === undefined
-  const change: Change = isGone
-    ? { kind: 'delete', key, expected: modRevision }
-    : { kind: 'put', key, value: { ...value, progress }, expected: modRevision }
-  return pass.store.commit(ended === undefined ? [change] : [change, ended])
 }

@@ -1,21 +1,21 @@
 // The small resources below a cluster over HTTP: each kind is listed, read, written and deleted the same way.
 
 import { uuid } from '@aksel/base/ids'
-import { notAllowed, operationInProgress, resourceNotFound } from '../../azure-errors.ts'
+import { resourceNotFound } from '../../azure-errors.ts'
 import { page } from '../../front-door/pages.ts'
 import { callerOf, ok, param, type ArmRequest, type ArmResponse, type Route } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
-import { newOperation, operationHeaders, startOf } from '../../operations.ts'
+import { operationHeaders, startOf } from '../../operations.ts'
 import type { ClusterChildRecord, ClusterRecord, Json, OperationRecord } from '../../records.ts'
 import { keys, type Change, type Stored } from '../../store-keyspace.ts'
 import { objectAt, readObject } from '../body.ts'
 import { readLocation, readTags } from '../resources/names.ts'
 import { recordedHeaders } from './bodies.ts'
+import { judgeIdle, operationOn, readyCluster } from './child-operations.ts'
 import { childBody, childId, childrenOf, childType, type ChildKind } from './cluster-children.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { readParent } from './cluster-store.ts'
 import { isStrict, systemData } from './cluster-writes.ts'
-import { engineId } from './pass.ts'
 import { judgePreconditions } from './preconditions.ts'
 import { judgeStrict } from './recorded.ts'
 
@@ -176,34 +176,4 @@ async function remove(hub: Hub, kind: ChildKind, request: ArmRequest): Promise<A
   if (begun === undefined) return { status: 204 }
   hub.wake(begun.clusterId)
   return { status: 202, headers: operationHeaders(begun.operation, request.origin) }
-}
-
-/** The cluster, where its control plane can be told of something. */
-async function readyCluster(hub: Hub, request: ArmRequest): Promise<ClusterRecord> {
-  const { value } = await readParent(hub.store, clusterRef(request), 'write')
-  if (value.progress.deleting === true) throw operationInProgress(value.progress.provisioningState)
-  if (value.power === 'Stopped')
-    throw notAllowed(
-      `The managed cluster '${value.name}' is stopped: only start and delete are allowed until it is started. See https://aka.ms/aks-stopped-cluster for more details.`,
-    )
-  if (hub.suppliers.engine.status(engineId(value)) === undefined)
-    throw notAllowed(
-      `The control plane of managed cluster '${value.name}' is not there yet: its provisioning state is ${value.progress.provisioningState}.`,
-    )
-  return value
-}
-
-function judgeIdle(current: ClusterChildRecord | undefined): void {
-  if (current?.progress.operationId !== undefined)
-    throw operationInProgress(`${current.name} - ${current.progress.provisioningState}`)
-}
-
-function operationOn(
-  request: ArmRequest,
-  cluster: ClusterRecord,
-  resourceId: string,
-  outcome: OperationRecord['outcome'],
-): OperationRecord {
-  const { subscriptionId } = clusterRef(request)
-  return newOperation(request.scope, { subscriptionId, location: cluster.location, resourceId, outcome })
 }

@@ -1,11 +1,10 @@
 // From the authenticators that were written to what the control plane believes.
 
 import type { ArmErrorBody } from '@aksel/base/errors'
-import { endOf } from '../../operations.ts'
-import type { ClusterRecord, JwtAuthenticatorRecord, Progress } from '../../records.ts'
-import type { Change, Stored } from '../../store-keyspace.ts'
+import type { ClusterRecord } from '../../records.ts'
+import { endChild } from './child-operations.ts'
 import { authenticatorsOf, configurationOf } from './jwt-authenticators.ts'
-import { engineId, subscriptionOf, type Pass } from './pass.ts'
+import { engineId, type Pass } from './pass.ts'
 
 /** False where one was written anew meanwhile. */
 export async function reconcileAuthenticators(pass: Pass, cluster: ClusterRecord): Promise<boolean> {
@@ -18,7 +17,7 @@ export async function reconcileAuthenticators(pass: Pass, cluster: ClusterRecord
   let whole = true
   for (const one of all) {
     if (one.value.progress.operationId === undefined) continue
-    whole = (await end(pass, one, { provisioningState: 'Succeeded' })) && whole
+    whole = (await endChild(pass, one, { provisioningState: 'Succeeded' })) && whole
   }
   return whole
 }
@@ -28,21 +27,6 @@ export async function failAuthenticators(pass: Pass, clusterId: string, error: A
   const busy = (await authenticatorsOf(pass.store, clusterId)).filter(
     ({ value }) => value.progress.operationId !== undefined,
   )
-  for (const one of busy) await end(pass, one, { provisioningState: 'Failed', error }, error)
+  for (const one of busy) await endChild(pass, one, { provisioningState: 'Failed', error }, error)
   return busy.length > 0
-}
-
-async function end(
-  pass: Pass,
-  { key, value, modRevision }: Stored<JwtAuthenticatorRecord>,
-  progress: Progress,
-  error?: ArmErrorBody,
-): Promise<boolean> {
-  const failure = error === undefined ? undefined : { error }
-  const ended = await endOf(pass.scope, pass.store, subscriptionOf(value.id), value.progress.operationId!, failure)
-  const isGone = value.progress.deleting === true && error === undefined
-  const change: Change = isGone
-    ? { kind: 'delete', key, expected: modRevision }
-    : { kind: 'put', key, value: { ...value, progress }, expected: modRevision }
-  return pass.store.commit(ended === undefined ? [change] : [change, ended])
 }

@@ -1,12 +1,13 @@
 // JWT authenticators over HTTP.
 
-import { notAllowed, operationInProgress, resourceNotFound } from '../../azure-errors.ts'
+import { resourceNotFound } from '../../azure-errors.ts'
 import { page } from '../../front-door/pages.ts'
 import { callerOf, ok, param, type ArmRequest, type ArmResponse, type Route } from '../../front-door/route.ts'
 import type { Hub } from '../../hub.ts'
-import { newOperation, operationHeaders, startOf } from '../../operations.ts'
-import type { ClusterRecord, JwtAuthenticatorRecord, OperationRecord } from '../../records.ts'
+import { operationHeaders, startOf } from '../../operations.ts'
+import type { ClusterRecord, JwtAuthenticatorRecord } from '../../records.ts'
 import { keys, type Stored } from '../../store-keyspace.ts'
+import { judgeIdle, operationOn, readyCluster } from './child-operations.ts'
 import { systemData } from './cluster-writes.ts'
 import { clusterPath, clusterRef } from './cluster-routes.ts'
 import { readParent } from './cluster-store.ts'
@@ -112,29 +113,4 @@ async function remove(hub: Hub, request: ArmRequest): Promise<ArmResponse> {
   return { status: 202, headers: operationHeaders(begun.operation, request.origin) }
 }
 
-async function readyCluster(hub: Hub, request: ArmRequest): Promise<ClusterRecord> {
-  const { value } = await readParent(hub.store, clusterRef(request), 'write')
-  if (value.progress.deleting === true) throw operationInProgress(value.progress.provisioningState)
-  if (hub.suppliers.engine.status(engineId(value)) === undefined)
-    throw notAllowed(
-      `The control plane of managed cluster '${value.name}' is not there yet: its provisioning state is ${value.progress.provisioningState}.`,
-    )
-  return value
-}
-
-function judgeIdle(current: JwtAuthenticatorRecord | undefined): void {
-  if (current?.progress.operationId !== undefined)
-    throw operationInProgress(`${current.name} - ${current.progress.provisioningState}`)
-}
-
 const idOf = (cluster: ClusterRecord, name: string): string => `${cluster.id}/jwtAuthenticators/${name}`
-
-function operationOn(
-  request: ArmRequest,
-  cluster: ClusterRecord,
-  resourceId: string,
-  outcome: OperationRecord['outcome'],
-): OperationRecord {
-  const { subscriptionId } = clusterRef(request)
-  return newOperation(request.scope, { subscriptionId, location: cluster.location, resourceId, outcome })
-}
